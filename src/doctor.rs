@@ -1,0 +1,1 @@
+//! Checks every part and says what to do.

@@ -1,0 +1,1 @@
+//! A text, a cursor on a grapheme, and undo. Pure.

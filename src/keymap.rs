@@ -1,0 +1,1 @@
+//! The one table of keys: dispatch, hint line, help and documentation come from it.

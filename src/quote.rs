@@ -1,0 +1,124 @@
+//! A quote: a text known to be fit to be kept. No I/O, no clock, no dependencies but the date of a saved one.
+
+use chrono::{DateTime, FixedOffset};
+
+/// The longest quote, in bytes of UTF-8.
+pub const MAX_BYTES: usize = 64 * 1024;
+
+/// A text that may be saved: not blank, at most [`MAX_BYTES`], and free of control characters but line breaks and tabs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quote(String);
+
+/// Why a text is no quote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QuoteError {
+    /// There is nothing in it but white space.
+    #[error("the quote is empty")]
+    Empty,
+    /// It is longer than [`MAX_BYTES`]; `bytes` is its length.
+    #[error("the quote is {bytes} bytes long; the most is {MAX_BYTES}")]
+    TooLong {
+        /// Its length in bytes of UTF-8.
+        bytes: usize,
+    },
+    /// It holds a control character, which a terminal would obey and PostgreSQL may refuse (U+0000).
+    #[error("the quote holds the control character U+{code:04X} in line {line}")]
+    Control {
+        /// The character's code point.
+        code: u32,
+        /// The line it is in, counted from 1.
+        line: usize,
+    },
+}
+
+impl Quote {
+    /// Checks a text and makes it a quote. Line ends become `\n`; nothing else is changed.
+    ///
+    /// # Errors
+    /// When the text is blank, too long, or holds a control character other than line break and tab.
+    pub fn new(text: &str) -> Result<Self, QuoteError> {
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        if text.trim().is_empty() && !text.contains(|c: char| c.is_control() && !c.is_whitespace())
+        {
+            return Err(QuoteError::Empty);
+        }
+        if text.len() > MAX_BYTES {
+            return Err(QuoteError::TooLong { bytes: text.len() });
+        }
+        for (number, line) in text.split('\n').enumerate() {
+            if let Some(c) = line.chars().find(|c| c.is_control() && *c != '\t') {
+                return Err(QuoteError::Control {
+                    code: c.into(),
+                    line: number + 1,
+                });
+            }
+        }
+        Ok(Self(text))
+    }
+
+    /// Returns the text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A quote as the database holds it. Other programs write to the same table, so the text may be anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// The text, byte for byte.
+    pub text: String,
+    /// When it was saved, in the local time zone of this machine.
+    pub saved_at: DateTime<FixedOffset>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quote_keeps_its_text_and_only_its_line_ends_are_made_one() {
+        assert_eq!(
+            Quote::new("  a\r\nb\rc\td ").map(|q| q.as_str().to_owned()),
+            Ok("  a\nb\nc\td ".into())
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_refused_with_the_reason() {
+        let too_long = "x".repeat(MAX_BYTES + 1);
+        for (text, error) in [
+            ("", QuoteError::Empty),
+            (" \n\t\u{2003}", QuoteError::Empty),
+            (
+                too_long.as_str(),
+                QuoteError::TooLong {
+                    bytes: MAX_BYTES + 1,
+                },
+            ),
+            ("a\0b", QuoteError::Control { code: 0, line: 1 }),
+            ("\0", QuoteError::Control { code: 0, line: 1 }),
+            (
+                "a\n\x1b[31mb",
+                QuoteError::Control {
+                    code: 0x1b,
+                    line: 2,
+                },
+            ),
+            (
+                "\u{9b}31m",
+                QuoteError::Control {
+                    code: 0x9b,
+                    line: 1,
+                },
+            ),
+        ] {
+            assert_eq!(Quote::new(text), Err(error), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_longest_quote_is_taken() {
+        assert!(Quote::new(&"x".repeat(MAX_BYTES)).is_ok());
+    }
+}

@@ -1,0 +1,1 @@
+//! The terminal: taken over on enter, given back however the program ends.

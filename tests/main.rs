@@ -1,0 +1,1 @@
+//! The tests that need real parts, one file per subject; `support` starts the parts.
