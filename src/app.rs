@@ -46,6 +46,9 @@ pub enum Activity {
     WakingDatabase,
     /// The database failed for now; the next try is under way.
     RetryingDatabase,
+    /// Nothing is waited for, but the person must hear it once: a renewed session could not be kept in the vault.
+    /// It goes on for as long as this process runs.
+    SessionNotKept(Failure),
 }
 
 /// How a save ended when it did not fail.

@@ -1,6 +1,6 @@
 //! What went wrong, in the words a person needs: what happened, what to do next, and the exit code a script sees.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// The documented exit codes of the program, one per class of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -106,6 +106,28 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// One thing that was looked at, and what came of it. `okta`, `keyring` and `postgres` give these to `doctor`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// What was looked at, in a few lower-case words: `discovery`, `clock`.
+    pub name: &'static str,
+    /// How long it took.
+    pub took: Duration,
+    /// What came of it.
+    pub verdict: Verdict,
+}
+
+/// What came of a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is as it should be: what was found, in a few words.
+    Ok(String),
+    /// It works, but somebody should do something about it.
+    Warning(Failure),
+    /// It does not work.
+    Failed(Failure),
+}
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,11 @@
 
 use secrecy::SecretString;
 
-use crate::{config, failure::Failure, session::Vault};
+use crate::{
+    config,
+    failure::{Check, Failure},
+    session::Vault,
+};
 
 /// The vault that the configuration chose.
 pub struct Keyring {}
@@ -18,6 +22,11 @@ impl Keyring {
     ) -> Self {
         let _ = (store, state_dir, issuer, client_id);
         Self {}
+    }
+
+    /// Looks whether the vault answers. Reads only, and keeps nothing of what it reads.
+    pub async fn check(&self) -> Check {
+        todo!()
     }
 }
 

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use crate::{
     app::DeviceCode,
     config,
-    failure::Failure,
+    failure::{Check, Failure},
     session::{Identity, Progress, Tokens},
 };
 
@@ -24,6 +24,11 @@ impl Okta {
     /// When the issuer has the wrong form, or the HTTP client cannot be made.
     pub fn new(config: config::Okta) -> Result<Self, Failure> {
         Ok(Self { _config: config })
+    }
+
+    /// Looks at every part of the authorization server that a sign-in needs: reachable, issuer, device endpoint, keys, clock.
+    pub async fn check(&self) -> Vec<Check> {
+        todo!()
     }
 }
 

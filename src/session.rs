@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc};
 use secrecy::SecretString;
 
 use crate::{
-    app::{Activity, DeleteOutcome, DeviceCode, SaveOutcome, User},
+    app::{Activity, DeleteOutcome, DeviceCode, Restored, SaveOutcome, User},
     failure::Failure,
     quote::{Quote, Saved},
 };
@@ -152,6 +152,27 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
 
     /// Says who is signed in, from the vault alone.
     pub async fn standing(&self) -> Result<Option<Standing>, Failure> {
+        todo!()
+    }
+
+    /// Says who is signed in, from the vault alone, with what was typed and never saved.
+    pub async fn restore(&self) -> Result<Option<Restored>, Failure> {
+        todo!()
+    }
+
+    /// Forgets the sign-in under way, and its device code.
+    pub async fn abandon_sign_in(&self) {
+        todo!()
+    }
+
+    /// Keeps what is being typed, so that it survives the process, for the person who is signed in.
+    pub async fn keep_draft(&self, text: &str) -> Result<(), Failure> {
+        let _ = text;
+        todo!()
+    }
+
+    /// Removes the draft of the person who is signed in.
+    pub async fn drop_draft(&self) -> Result<(), Failure> {
         todo!()
     }
 
