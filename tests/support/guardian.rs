@@ -1,0 +1,263 @@
+//! A scratch directory and the processes started in it: gone at drop, and also when our own process dies any way, SIGKILL included.
+//!
+//! A small shell process in a process group of its own makes the directory and reads from a pipe whose write end only we hold.
+//! At its end of file it stops the processes that it was told of and removes the directory.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader, Write},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::{PATIENCE, privilege};
+
+/// A directory that goes when it is dropped, after everything that was started in it.
+#[derive(Clone)]
+pub(crate) struct Scratch(Arc<Guardian>);
+
+struct Guardian {
+    shell: Child,
+    orders: Mutex<Option<ChildStdin>>,
+    path: PathBuf,
+    started: AtomicUsize,
+}
+
+impl Scratch {
+    /// Makes a scratch directory; `name` shows in its path.
+    pub(crate) fn new(name: &str) -> Self {
+        // Servers that root starts run as another user, who has to reach what is his in here.
+        let mode = if privilege::is_root() { "711" } else { "700" };
+        let mut shell = Command::new("/bin/sh")
+            .args(["-c", include_str!("guardian.sh"), "guardian"])
+            .arg(base_directory())
+            .args([name, mode])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .current_dir("/")
+            // Ctrl-C and a closed terminal reach the group of the terminal's foreground, and not this one.
+            .process_group(0)
+            .spawn()
+            .expect("/bin/sh starts");
+        let orders = shell.stdin.take();
+        let mut path = String::new();
+        BufReader::new(shell.stdout.take().expect("its output is piped"))
+            .read_line(&mut path)
+            .expect("the guardian names its directory");
+        let path = PathBuf::from(path.trim_end_matches('\n'));
+        assert!(path.is_dir(), "the guardian could not make a directory");
+        Self(Arc::new(Guardian {
+            shell,
+            orders: Mutex::new(orders),
+            path,
+            started: AtomicUsize::new(0),
+        }))
+    }
+
+    /// The directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// Starts a process in a group of its own, with its output in a log file of the directory and no standard input.
+    /// It ends when the returned value is dropped.
+    pub(crate) fn spawn(&self, mut command: Command) -> Started {
+        command.stdin(Stdio::null());
+        self.spawn_with_input(command)
+    }
+
+    /// As [`Scratch::spawn`], with the standard input that the command already has.
+    pub(crate) fn spawn_with_input(&self, mut command: Command) -> Started {
+        let program = Path::new(command.get_program())
+            .file_name()
+            .map_or_else(|| "process".into(), |name| name.to_string_lossy());
+        let number = self.0.started.fetch_add(1, Ordering::Relaxed);
+        let log = self.path().join(format!("{number}-{program}.log"));
+        let file = File::create_new(&log).expect("a log file in the scratch directory");
+        command
+            .stdout(file.try_clone().expect("a second handle"))
+            .stderr(file)
+            .process_group(0);
+        self.guard(command, log)
+    }
+
+    /// Runs a command to its end under the same guard, and returns its output.
+    pub(crate) fn run(&self, mut command: Command) -> Output {
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
+        self.guard(command, PathBuf::new()).into_output()
+    }
+
+    fn guard(&self, mut command: Command, log: PathBuf) -> Started {
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {}: {error}", program(&command)));
+        self.0.tell("start", child.id());
+        Started {
+            child: Some(child),
+            program: program(&command),
+            log,
+            scratch: self.clone(),
+        }
+    }
+}
+
+/// Names the program alone: arguments and environment may hold a password.
+fn program(command: &Command) -> String {
+    command.get_program().to_string_lossy().into_owned()
+}
+
+/// The system's directory for temporary files, or `/tmp` when an unprivileged user could not get at what is in there.
+fn base_directory() -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let wanted = std::env::temp_dir();
+    let reachable = wanted.ancestors().all(|part| {
+        fs::metadata(part).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0)
+    });
+    if privilege::is_root() && !reachable {
+        PathBuf::from("/tmp")
+    } else {
+        wanted
+    }
+}
+
+impl Guardian {
+    fn tell(&self, word: &str, group: u32) {
+        if let Some(orders) = self.orders.lock().expect("no panic under lock").as_mut() {
+            // One line is one write, so that a kill cannot cut it.
+            orders
+                .write_all(format!("{word} {group}\n").as_bytes())
+                .expect("the guardian listens");
+        }
+    }
+}
+
+impl Drop for Guardian {
+    fn drop(&mut self) {
+        self.orders.lock().map(|mut orders| orders.take()).ok();
+        self.shell.wait().ok();
+    }
+}
+
+/// A process that was started in a scratch directory; it ends when this is dropped.
+pub(crate) struct Started {
+    child: Option<Child>,
+    program: String,
+    log: PathBuf,
+    scratch: Scratch,
+}
+
+impl Started {
+    /// Its process id, which is also the id of its process group.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.as_ref().map_or(0, Child::id)
+    }
+
+    /// What it has printed so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read(&self.log).map_or_else(
+            |_| String::new(),
+            |bytes| String::from_utf8_lossy(&bytes).into_owned(),
+        )
+    }
+
+    /// How it ended, if it has ended.
+    pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.child.as_mut()?.try_wait().ok()?
+    }
+
+    /// Sends a signal to its process group.
+    pub(crate) fn signal(&self, signal: Signal) {
+        if let Some(group) = self.child.as_ref().and_then(group) {
+            kill_process_group(group, signal).ok();
+        }
+    }
+
+    /// Waits until `condition` gives something. Panics with its log if it ends first, or if that never happens.
+    #[track_caller]
+    pub(crate) fn wait_until<T>(
+        &mut self,
+        what: &str,
+        mut condition: impl FnMut(&Self) -> Option<T>,
+    ) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let status = self.exit_status();
+            if let Some(found) = condition(self) {
+                return found;
+            }
+            let waited = if let Some(status) = status {
+                format!("it ended ({status})")
+            } else if Instant::now() > deadline {
+                format!("not within {PATIENCE:?}")
+            } else {
+                thread::sleep(Duration::from_millis(10));
+                continue;
+            };
+            panic!(
+                "{}: {what}: {waited}. It printed:\n{}",
+                self.program,
+                self.log()
+            );
+        }
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub(crate) fn wait_for_end(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("it is not being dropped");
+        let status = super::wait_until(&format!("{} ends", self.program), || {
+            child.try_wait().expect("it is our child")
+        });
+        self.child = Some(child);
+        status
+    }
+
+    fn into_output(mut self) -> Output {
+        let child = self.child.take().expect("it was just started");
+        let group = child.id();
+        let output = child.wait_with_output().expect("its output is readable");
+        self.scratch.0.tell("end", group);
+        output
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
+        // QUIT first: PostgreSQL then takes its children and its shared memory with it.
+        for signal in [Signal::QUIT, Signal::CONT] {
+            if let Some(group) = group(&child) {
+                kill_process_group(group, signal).ok();
+            }
+        }
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(5));
+        }
+        // Whatever of its group is still there.
+        if let Some(group) = group(&child) {
+            kill_process_group(group, Signal::KILL).ok();
+        }
+        child.wait().ok();
+        self.scratch.0.tell("end", child.id());
+    }
+}
+
+fn group(child: &Child) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(child.id()).ok()?)
+}

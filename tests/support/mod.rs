@@ -1,0 +1,41 @@
+//! The real parts that the tests and the demo start: each in a scratch directory, gone when we are.
+
+// Every user of these parts (the tests, the demo) leaves some of them unused.
+#![allow(dead_code)]
+
+pub(crate) mod ca;
+pub(crate) mod guardian;
+pub(crate) mod privilege;
+
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long a condition may take on a slow and busy machine before the wait for it counts as failed.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Waits until `condition` gives something, and panics with `what` when it never does.
+#[track_caller]
+pub(crate) fn wait_until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = condition() {
+            return found;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "waited {PATIENCE:?} in vain: {what}"
+        );
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Finds a free port on the loopback interface, for a server that cannot choose one by itself.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port on the loopback interface")
+        .port()
+}

@@ -1,0 +1,142 @@
+//! What the parts promise to the tests that stand on them.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use rustix::process::{Pid, test_kill_process};
+
+use crate::support::{
+    ca::{self, Validity},
+    guardian::Scratch,
+    privilege, wait_until,
+};
+
+fn sleeper() -> Command {
+    let mut command = Command::new("sleep");
+    command.arg("1000");
+    command
+}
+
+fn is_there(process: u32) -> bool {
+    let process = Pid::from_raw(process.cast_signed()).expect("a process id");
+    test_kill_process(process).is_ok() && !is_zombie(process)
+}
+
+/// Where nobody reaps orphans (process 1 of a container may not), a killed one stays as a zombie.
+fn is_zombie(process: Pid) -> bool {
+    fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()))
+        .is_ok_and(|stat| stat.contains(") Z "))
+}
+
+#[test]
+fn a_scratch_directory_and_its_processes_go_when_they_are_dropped() {
+    let scratch = Scratch::new("drop");
+    let path = scratch.path().to_owned();
+    let started = scratch.spawn(sleeper());
+    let process = started.id();
+    fs::write(path.join("file"), "").expect("the directory is writable");
+    assert!(is_there(process));
+    drop(scratch);
+    assert!(path.is_dir(), "its process still needs it");
+    drop(started);
+    assert!(!is_there(process));
+    assert!(!path.exists());
+}
+
+#[test]
+fn they_go_when_our_process_is_killed() {
+    // The test binary itself, in the role below, is the process that dies.
+    let mut victim = Command::new(std::env::current_exe().expect("our own path"))
+        .args(["--exact", "support_itself::victim"])
+        .args(["--ignored", "--nocapture"])
+        .env("EPIGRAPH_TEST_VICTIM", "1")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the test binary starts");
+    let output = BufReader::new(victim.stdout.take().expect("it is piped"));
+    let (path, process) = output
+        .lines()
+        .map_while(Result::ok)
+        .find_map(|line| {
+            let (path, process) = line.split_once("victim: ")?.1.split_once(' ')?;
+            Some((PathBuf::from(path), process.parse::<u32>().ok()?))
+        })
+        .expect("the victim says what it made");
+    assert!(path.is_dir());
+    assert!(is_there(process));
+    victim.kill().expect("it is our child");
+    victim.wait().expect("it is our child");
+    wait_until("the victim's process and directory go", || {
+        (!is_there(process) && !path.exists()).then_some(())
+    });
+}
+
+/// Not a test of its own: the process that `they_go_when_our_process_is_killed` kills.
+#[test]
+#[ignore = "a role in another test"]
+#[expect(clippy::print_stdout, reason = "it speaks to the process that runs it")]
+fn victim() {
+    if std::env::var_os("EPIGRAPH_TEST_VICTIM").is_some() {
+        let scratch = Scratch::new("victim");
+        let mut started = scratch.spawn(sleeper());
+        println!("victim: {} {}", scratch.path().display(), started.id());
+        started.wait_for_end();
+    }
+}
+
+#[test]
+fn a_server_of_ours_is_not_root() {
+    let scratch = Scratch::new("privilege");
+    let own = scratch.path().join("own");
+    privilege::private_dir(&own);
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "id -u; touch \"$0/file\" && ls \"$0\""])
+        .arg(&own);
+    let output = scratch.run(privilege::as_unprivileged(command));
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let (user, files) = printed.split_once('\n').expect("two lines");
+    assert_ne!(user, "0");
+    assert_eq!(files, "file\n");
+}
+
+/// Asks the `openssl` program, which knows nothing of the code that made the certificates.
+fn verify(root: &Path, leaf: &Path, host: &str) -> String {
+    let output = Command::new("openssl")
+        .args(["verify", "-x509_strict", "-purpose", "sslserver"])
+        .args(["-verify_hostname", host, "-no-CApath", "-CAfile"])
+        .args([root, leaf])
+        .output()
+        .expect("the openssl program starts");
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
+#[test]
+fn certificates_are_good_or_bad_as_ordered() {
+    let scratch = Scratch::new("leaf");
+    let good = ca::localhost().write(scratch.path(), "good").0;
+    let expired = ca::trusted()
+        .leaf(&["localhost"], Validity::Expired)
+        .write(scratch.path(), "expired")
+        .0;
+    let root = ca::trusted().pem_path();
+    let trusted = verify(root, &good, "localhost");
+    assert!(trusted.ends_with("good.crt: OK\n"), "{trusted}");
+    for (root, leaf, host, complaint) in [
+        (root, &good, "example.org", "hostname mismatch"),
+        (root, &expired, "localhost", "certificate has expired"),
+        (
+            ca::stranger().pem_path(),
+            &good,
+            "localhost",
+            "unable to get local issuer",
+        ),
+    ] {
+        let said = verify(root, leaf, host);
+        assert!(said.contains(complaint), "{said}");
+    }
+}
