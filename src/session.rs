@@ -182,8 +182,8 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         todo!()
     }
 
-    /// Waits for the approval of the sign-in under way, and keeps its tokens.
-    pub async fn await_approval(&self, progress: &Progress) -> Result<User, Failure> {
+    /// Waits for the approval of the sign-in under way, and keeps its tokens. The answer has the draft of that person.
+    pub async fn await_approval(&self, progress: &Progress) -> Result<Restored, Failure> {
         let _ = progress;
         todo!()
     }
