@@ -7,12 +7,14 @@ use std::{
     process::{Command, Stdio},
 };
 
-use rustix::process::{Pid, test_kill_process};
+use rustix::process::{Pid, Signal, test_kill_process};
 
 use crate::support::{
     ca::{self, Validity},
     guardian::Scratch,
-    privilege, wait_until,
+    privilege,
+    pty::{Key, Pty},
+    wait_until,
 };
 
 fn sleeper() -> Command {
@@ -139,4 +141,66 @@ fn certificates_are_good_or_bad_as_ordered() {
         let said = verify(root, leaf, host);
         assert!(said.contains(complaint), "{said}");
     }
+}
+
+fn shell(script: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", script]);
+    command
+}
+
+#[test]
+fn a_terminal_shows_types_pastes_and_resizes() {
+    let mut pty = Pty::spawn(
+        &shell(
+            r"printf '\033[?1049h\033[?2004h\033[?25l\033[3;5Hready '
+              read -r typed; printf 'typed:%s ' $typed
+              read -r pasted; printf 'pasted:%s ' $pasted | cat -v
+              trap 'stty size' WINCH; printf 'waiting '
+              while :; do sleep 0.01; done",
+        ),
+        60,
+        10,
+    );
+    pty.sees("ready");
+    assert!(pty.alternate_screen() && pty.bracketed_paste() && pty.hide_cursor());
+    assert_eq!(pty.cursor(), (10, 2));
+    assert!(pty.line_mode());
+    pty.type_("abc");
+    pty.key(Key::Enter);
+    pty.sees("typed:abc");
+    pty.paste("d\ne");
+    pty.key(Key::Enter);
+    pty.sees("pasted:^[[200~d");
+    pty.key(Key::Enter);
+    pty.sees("waiting");
+    pty.resize(50, 12);
+    pty.sees("12 50");
+    assert!(!pty.has_ended());
+    pty.signal(Signal::TERM);
+    assert_eq!(pty.exit_status().signal(), Some("Terminated"));
+}
+
+#[test]
+fn a_terminal_keeps_what_was_copied_and_the_exit_code() {
+    let mut pty = Pty::spawn(&shell(r"printf '\033]52;c;Ym9v\007last'; exit 7"), 20, 5);
+    assert_eq!(pty.exit_status().exit_code(), 7);
+    assert_eq!(pty.screen(), "last");
+    assert_eq!(pty.copied(), [b"Ym9v".to_vec()]);
+    assert!(pty.raw().ends_with(b"last"));
+}
+
+#[test]
+#[should_panic(expected = "|only this")]
+fn a_terminal_prints_its_screen_when_a_text_never_comes() {
+    Pty::spawn(&shell("echo only this"), 20, 5).sees("that");
+}
+
+#[test]
+fn a_program_in_a_terminal_goes_when_it_is_dropped() {
+    let mut pty = Pty::spawn(&shell("trap '' HUP; echo up; sleep 1000; echo down"), 20, 5);
+    pty.sees("up");
+    let process = pty.id();
+    drop(pty);
+    assert!(!is_there(process));
 }

@@ -6,6 +6,7 @@
 pub(crate) mod ca;
 pub(crate) mod guardian;
 pub(crate) mod privilege;
+pub(crate) mod pty;
 
 use std::{
     net::{Ipv4Addr, TcpListener},

@@ -1,0 +1,384 @@
+//! A program in a pseudo-terminal: what it shows, and a person's keys. The terminal answers no queries, as the dumbest ones do.
+
+use std::{
+    io::{Read, Write},
+    num::NonZeroU16,
+    process::Command,
+    sync::{Arc, Mutex, MutexGuard},
+    thread,
+    time::{Duration, Instant},
+};
+
+use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
+use rustix::process::{Pid, Signal, kill_process_group};
+use vt100::Screen;
+
+use super::{PATIENCE, wait_until};
+
+/// A key as terminals have sent it since the VT220.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Key {
+    /// A character as it is.
+    Char(char),
+    /// Ctrl and a letter.
+    Ctrl(char),
+    /// Alt and a character: Escape in front of it.
+    Alt(char),
+    Enter,
+    /// Alt and Enter.
+    AltEnter,
+    Esc,
+    Tab,
+    BackTab,
+    Backspace,
+    Delete,
+    Up,
+    Down,
+    Right,
+    Left,
+    Home,
+    End,
+    PageUp,
+    PageDown,
+}
+
+impl Key {
+    fn bytes(self) -> String {
+        match self {
+            Self::Char(char) => char.to_string(),
+            Self::Ctrl(letter) => char::from(u8::try_from(letter).expect("ASCII") & 0x1f).into(),
+            Self::Alt(char) => format!("\x1b{char}"),
+            Self::Enter => "\r".into(),
+            Self::AltEnter => "\x1b\r".into(),
+            Self::Esc => "\x1b".into(),
+            Self::Tab => "\t".into(),
+            Self::BackTab => "\x1b[Z".into(),
+            Self::Backspace => "\x7f".into(),
+            Self::Delete => "\x1b[3~".into(),
+            Self::Up => "\x1b[A".into(),
+            Self::Down => "\x1b[B".into(),
+            Self::Right => "\x1b[C".into(),
+            Self::Left => "\x1b[D".into(),
+            Self::Home => "\x1b[H".into(),
+            Self::End => "\x1b[F".into(),
+            Self::PageUp => "\x1b[5~".into(),
+            Self::PageDown => "\x1b[6~".into(),
+        }
+    }
+}
+
+/// A program in a terminal of its own; it is killed at drop.
+pub(crate) struct Pty {
+    master: Box<dyn MasterPty + Send>,
+    keys: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// What the terminal has received.
+struct Seen {
+    terminal: vt100::Parser<Asides>,
+    raw: Vec<u8>,
+    ended: bool,
+}
+
+/// What a program asks of a terminal beside its screen.
+#[derive(Default)]
+struct Asides {
+    copied: Vec<Vec<u8>>,
+}
+
+impl vt100::Callbacks for Asides {
+    fn copy_to_clipboard(&mut self, _: &mut Screen, _: &[u8], base64: &[u8]) {
+        self.copied.push(base64.to_vec());
+    }
+}
+
+impl Pty {
+    /// Starts a command, with its arguments, its changes of the environment and its directory, in a terminal of this size.
+    /// `TERM` is `xterm-256color` unless the command sets it.
+    pub(crate) fn spawn(command: &Command, cols: u16, rows: u16) -> Self {
+        let pair = native_pty_system()
+            .openpty(size(cols, rows))
+            .expect("a pseudo-terminal");
+        let child = pair
+            .slave
+            .spawn_command(builder(command))
+            .expect("the program starts in the pseudo-terminal");
+        // The end of the output shows only when nobody but the program holds its side.
+        drop(pair.slave);
+        let (rows, cols) = non_zero(cols, rows);
+        let seen = Arc::new(Mutex::new(Seen {
+            terminal: vt100::Parser::new_with_callbacks(rows, cols, 0, Asides::default()),
+            raw: Vec::new(),
+            ended: false,
+        }));
+        let output = pair
+            .master
+            .try_clone_reader()
+            .expect("a reader of the terminal");
+        thread::spawn({
+            let seen = Arc::clone(&seen);
+            move || watch(output, &seen)
+        });
+        Self {
+            keys: pair
+                .master
+                .take_writer()
+                .expect("the first writer of the terminal"),
+            master: pair.master,
+            child,
+            seen,
+        }
+    }
+
+    /// Types a text, character by character.
+    pub(crate) fn type_(&mut self, text: &str) {
+        self.send(text.as_bytes());
+    }
+
+    /// Presses a key.
+    pub(crate) fn key(&mut self, key: Key) {
+        self.send(key.bytes().as_bytes());
+    }
+
+    /// Pastes a text as terminals do: in brackets if the program asked for them, and with carriage returns for line ends.
+    pub(crate) fn paste(&mut self, text: &str) {
+        let text = text.replace('\n', "\r");
+        if self.bracketed_paste() {
+            self.send(format!("\x1b[200~{text}\x1b[201~").as_bytes());
+        } else {
+            self.send(text.as_bytes());
+        }
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.keys
+            .write_all(bytes)
+            .and_then(|()| self.keys.flush())
+            .expect("the terminal takes keys");
+    }
+
+    /// Changes the size of the terminal.
+    pub(crate) fn resize(&mut self, cols: u16, rows: u16) {
+        {
+            let (rows, cols) = non_zero(cols, rows);
+            self.seen().terminal.set_size(rows, cols);
+        }
+        self.master
+            .resize(size(cols, rows))
+            .expect("the terminal can be resized");
+    }
+
+    /// Sends a signal to the foreground process group of the terminal, as its driver does for Ctrl-C.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let group = self.master.process_group_leader().and_then(Pid::from_raw);
+        kill_process_group(group.expect("a foreground process group"), signal)
+            .expect("the process group is there");
+    }
+
+    /// The process id of the program.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.process_id().expect("it has an id")
+    }
+
+    /// Waits until `text` is on the screen. Panics with the screen if it never comes or if the program ends without it.
+    #[track_caller]
+    pub(crate) fn sees(&mut self, text: &str) {
+        self.sees_that(&format!("shows {text:?}"), |screen| {
+            screen.contents().contains(text)
+        });
+    }
+
+    /// Waits until `text` has gone from the screen.
+    #[track_caller]
+    pub(crate) fn sees_no_more(&mut self, text: &str) {
+        self.sees_that(&format!("no longer shows {text:?}"), |screen| {
+            !screen.contents().contains(text)
+        });
+    }
+
+    /// Waits until `condition` holds of the screen.
+    #[track_caller]
+    pub(crate) fn sees_that(&mut self, what: &str, condition: impl Fn(&Screen) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let seen = self.seen();
+            let (holds, ended) = (condition(seen.terminal.screen()), seen.ended);
+            drop(seen);
+            if holds {
+                return;
+            }
+            assert!(
+                !ended && Instant::now() < deadline,
+                "the program never {what}{}. Its screen:\n{}",
+                if ended { ": it ended" } else { "" },
+                self.framed_screen()
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The text on the screen now: lines without their trailing blanks.
+    pub(crate) fn screen(&self) -> String {
+        self.seen().terminal.screen().contents()
+    }
+
+    /// Where the cursor is: column and row, from 0.
+    pub(crate) fn cursor(&self) -> (u16, u16) {
+        let (row, col) = self.seen().terminal.screen().cursor_position();
+        (col, row)
+    }
+
+    /// Whether the alternate screen is on.
+    pub(crate) fn alternate_screen(&self) -> bool {
+        self.seen().terminal.screen().alternate_screen()
+    }
+
+    /// Whether the program asked for brackets around what is pasted.
+    pub(crate) fn bracketed_paste(&self) -> bool {
+        self.seen().terminal.screen().bracketed_paste()
+    }
+
+    /// Whether the cursor is hidden.
+    pub(crate) fn hide_cursor(&self) -> bool {
+        self.seen().terminal.screen().hide_cursor()
+    }
+
+    /// Whether a person sees what they type and a whole line goes to the program at once: not so while a full-screen program runs.
+    pub(crate) fn line_mode(&self) -> bool {
+        use rustix::termios::LocalModes;
+        // The master's side of a pseudo-terminal has the same settings.
+        let modes = self
+            .master
+            .get_termios()
+            .map(|termios| LocalModes::from_bits_retain(termios.local_flags.bits()));
+        modes.is_some_and(|modes| modes.contains(LocalModes::ICANON | LocalModes::ECHO))
+    }
+
+    /// What was copied to the clipboard through the terminal (OSC 52), each as the base64 that was sent.
+    pub(crate) fn copied(&self) -> Vec<Vec<u8>> {
+        self.seen().terminal.callbacks().copied.clone()
+    }
+
+    /// How many bytes the program has written so far.
+    pub(crate) fn bytes_written(&self) -> usize {
+        self.seen().raw.len()
+    }
+
+    /// All that the program has written so far.
+    pub(crate) fn raw(&self) -> Vec<u8> {
+        self.seen().raw.clone()
+    }
+
+    /// Whether the program has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+
+    /// Waits until the program ends and all that it wrote has been seen.
+    #[track_caller]
+    pub(crate) fn exit_status(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("it is our child") {
+                break status;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "the program never ended. Its screen:\n{}",
+                self.framed_screen()
+            );
+            thread::sleep(Duration::from_millis(5));
+        };
+        wait_until("the terminal's last output", || {
+            self.seen().ended.then_some(())
+        });
+        status
+    }
+
+    fn framed_screen(&self) -> String {
+        let seen = self.seen();
+        let screen = seen.terminal.screen();
+        let width = usize::from(screen.size().1.get());
+        let edge = "-".repeat(width);
+        let rows: Vec<String> = screen
+            .rows(0, u16::MAX)
+            .map(|row| format!("|{row}"))
+            .collect();
+        format!("+{edge}\n{}\n+{edge}", rows.join("\n"))
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().expect("no panic under lock")
+    }
+}
+
+impl Drop for Pty {
+    fn drop(&mut self) {
+        let foreground = self.master.process_group_leader();
+        let leader = self.child.process_id().and_then(|id| id.try_into().ok());
+        if self.has_ended() {
+            return;
+        }
+        for group in [foreground, leader].into_iter().flatten() {
+            if let Some(group) = Pid::from_raw(group) {
+                kill_process_group(group, Signal::KILL).ok();
+            }
+        }
+        self.child.wait().ok();
+    }
+}
+
+fn watch(mut output: Box<dyn Read + Send>, seen: &Mutex<Seen>) {
+    let mut buffer = [0; 8192];
+    // When nobody holds the other side any more, Linux reports an error and macOS an end of file.
+    while let Ok(length @ 1..) = output.read(&mut buffer) {
+        let mut seen = seen.lock().expect("no panic under lock");
+        seen.raw.extend_from_slice(&buffer[..length]);
+        seen.terminal.process(&buffer[..length]);
+    }
+    seen.lock().expect("no panic under lock").ended = true;
+}
+
+fn builder(command: &Command) -> CommandBuilder {
+    let mut builder = CommandBuilder::new(command.get_program());
+    builder.args(command.get_args());
+    builder.env("TERM", "xterm-256color");
+    // What the terminal is that the tests themselves run in must not show.
+    for name in [
+        "NO_COLOR",
+        "COLORTERM",
+        "TERM_PROGRAM",
+        "TMUX",
+        "STY",
+        "COLUMNS",
+        "LINES",
+    ] {
+        builder.env_remove(name);
+    }
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => builder.env(name, value),
+            None => builder.env_remove(name),
+        }
+    }
+    let current = || std::env::current_dir().expect("we have a current directory");
+    builder.cwd(command.get_current_dir().map_or_else(current, Into::into));
+    builder
+}
+
+fn size(cols: u16, rows: u16) -> PtySize {
+    PtySize {
+        rows,
+        cols,
+        pixel_width: 0,
+        pixel_height: 0,
+    }
+}
+
+fn non_zero(cols: u16, rows: u16) -> (NonZeroU16, NonZeroU16) {
+    let one = |side| NonZeroU16::new(side).expect("a terminal has a size");
+    (one(rows), one(cols))
+}
