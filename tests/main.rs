@@ -1,4 +1,5 @@
 //! The tests that need real parts, one file per subject; `support` starts the parts.
 
+mod postgres;
 mod support;
 mod support_itself;

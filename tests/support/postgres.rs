@@ -1,0 +1,467 @@
+//! A throw-away PostgreSQL: a real cluster on the loopback interface, with TLS, SCRAM and channel binding, as Neon has them.
+
+use std::{
+    env, fmt, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use openssl::rand::rand_bytes;
+
+use super::{
+    ca::{self, Leaf},
+    free_port,
+    guardian::{Scratch, Started},
+    privilege, wait_until,
+};
+
+const SUPERUSER: &str = "postgres";
+
+/// Names the directory of PostgreSQL's server programs, for a machine where they are not found.
+const BIN_VARIABLE: &str = "EPIGRAPH_TEST_POSTGRES_BIN";
+
+/// How a cluster differs from the usual one.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Settings<'a> {
+    /// Its certificate; the one for `localhost` by the trusted authority where there is none here.
+    pub(crate) leaf: Option<&'a Leaf>,
+    /// Whether it knows no TLS at all.
+    pub(crate) plaintext: bool,
+    /// More lines for `postgresql.conf`.
+    pub(crate) conf: &'a str,
+}
+
+/// A running cluster; it goes when it is dropped or when our process ends.
+pub(crate) struct Cluster {
+    process: Started,
+    scratch: Scratch,
+    port: u16,
+    password: String,
+    plaintext: bool,
+    version: u32,
+}
+
+/// The cluster that the tests of this process share, each with a database of its own.
+pub(crate) fn shared() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| Cluster::start(Settings::default()))
+}
+
+impl Cluster {
+    /// Makes a cluster and starts it.
+    pub(crate) fn start(settings: Settings) -> Self {
+        let scratch = Scratch::new("postgres");
+        let home = scratch.path().join("home");
+        privilege::private_dir(&home);
+        let (certificate, key) = settings
+            .leaf
+            .unwrap_or_else(|| ca::localhost())
+            .write(&home, "server");
+        let password = secret();
+        initialise(&scratch, &home, &password);
+
+        let data = home.join("data");
+        let (tls, lines) = if settings.plaintext {
+            ("off", "host all all 127.0.0.1/32 scram-sha-256\n")
+        } else {
+            ("on", "hostssl all all 127.0.0.1/32 scram-sha-256\n")
+        };
+        fs::write(data.join("pg_hba.conf"), lines).expect("the data directory is writable");
+        let conf = data.join("postgresql.conf");
+        let given = fs::read_to_string(&conf).expect("initdb wrote it");
+        let text = format!(
+            "{given}\n\
+             listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\n\
+             ssl = {tls}\nssl_cert_file = '{}'\nssl_key_file = '{}'\n\
+             password_encryption = 'scram-sha-256'\n\
+             shared_buffers = '16MB'\nmax_connections = 100\ntimezone = 'UTC'\nlog_timezone = 'UTC'\n\
+             fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n{}\n",
+            certificate.display(),
+            key.display(),
+            settings.conf,
+        );
+        fs::write(&conf, text).expect("the data directory is writable");
+
+        let (process, port) = (0..5)
+            .find_map(|_| serve(&scratch, &data))
+            .expect("PostgreSQL finds a free port within five tries");
+        let mut cluster = Self {
+            process,
+            scratch,
+            port,
+            password,
+            plaintext: settings.plaintext,
+            version: 0,
+        };
+        cluster.version = cluster
+            .query("postgres", "show server_version_num")
+            .parse()
+            .expect("the server's version is a number");
+        cluster
+    }
+
+    /// Its port on the loopback interface.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its version as `server_version_num` has it, for example 150018.
+    pub(crate) fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// What the server has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Runs SQL as the superuser through `psql`, which knows nothing of our code, and returns what it prints.
+    #[track_caller]
+    pub(crate) fn query(&self, database: &str, sql: &str) -> String {
+        let mut command = Command::new(program("psql"));
+        command
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h"])
+            .args(["localhost", "-U", SUPERUSER, "-d", database, "-c", sql])
+            .arg("-p")
+            .arg(self.port.to_string())
+            .env_clear()
+            .env("PATH", env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.scratch.path())
+            .env("PGPASSWORD", &self.password);
+        if !self.plaintext {
+            // This is our own way in, and not what is tested: the certificate may be a bad one on purpose.
+            command.env("PGSSLMODE", "require");
+        }
+        let output = self.scratch.run(command);
+        assert!(
+            output.status.success(),
+            "psql: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout)
+            .expect("psql prints UTF-8")
+            .trim_end_matches('\n')
+            .to_owned()
+    }
+
+    /// Makes an empty database, its owner, and a role that may log in and nothing else.
+    pub(crate) fn database(&self) -> Database<'_> {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let database = Database {
+            cluster: self,
+            name: format!("quotes_{number}"),
+            owner: Role::new(format!("owner_{number}")),
+            user: Role::new(format!("user_{number}")),
+        };
+        let (name, owner) = (&database.name, &database.owner.name);
+        self.create(&database.owner);
+        self.create(&database.user);
+        self.query("postgres", &format!("create database {name} owner {owner}"));
+        self.query(
+            "postgres",
+            &format!("revoke temporary on database {name} from public"),
+        );
+        database
+    }
+
+    fn create(&self, role: &Role) {
+        let Role { name, password } = role;
+        self.query(
+            "postgres",
+            &format!("create role {name} login password '{password}'"),
+        );
+    }
+}
+
+/// A database of its own in a cluster.
+pub(crate) struct Database<'a> {
+    cluster: &'a Cluster,
+    name: String,
+    owner: Role,
+    user: Role,
+}
+
+/// A role that may log in.
+struct Role {
+    name: String,
+    password: String,
+}
+
+impl Role {
+    fn new(name: String) -> Self {
+        Self {
+            name,
+            password: secret(),
+        }
+    }
+}
+
+impl Database<'static> {
+    /// Makes an empty database in the shared cluster.
+    pub(crate) fn new() -> Self {
+        shared().database()
+    }
+
+    /// Makes a database in the shared cluster with every migration applied and the rights that a person's role needs.
+    pub(crate) async fn migrated() -> Self {
+        let database = Self::new();
+        let target = epigraph::postgres::Target::parse(&database.owner_url().into())
+            .expect("our own connection string is well formed");
+        epigraph::admin::migrate(&target)
+            .await
+            .expect("the migrations apply");
+        database.grant();
+        database
+    }
+}
+
+impl Database<'_> {
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name of the role without any right but those of [`Database::grant`].
+    pub(crate) fn user_name(&self) -> &str {
+        &self.user.name
+    }
+
+    /// The password of that role.
+    pub(crate) fn user_password(&self) -> &str {
+        &self.user.password
+    }
+
+    /// Gives the person's role the rights it needs on the table, and no other.
+    pub(crate) fn grant(&self) {
+        self.query(&format!(
+            "grant select, insert, update, delete on public.user_messages to {}",
+            self.user.name
+        ));
+    }
+
+    /// The owner's connection string, as Neon's console would give it.
+    pub(crate) fn owner_url(&self) -> String {
+        self.url(&self.owner).to_string()
+    }
+
+    /// The connection string of the role without rights.
+    pub(crate) fn user_url(&self) -> String {
+        self.user().to_string()
+    }
+
+    /// The same in parts, for a test that changes one.
+    pub(crate) fn user(&self) -> Url {
+        self.url(&self.user)
+    }
+
+    /// Runs SQL in it as the superuser; see [`Cluster::query`].
+    #[track_caller]
+    pub(crate) fn query(&self, sql: &str) -> String {
+        self.cluster.query(&self.name, sql)
+    }
+
+    fn url(&self, role: &Role) -> Url {
+        let mut parameters = Vec::new();
+        if self.cluster.plaintext {
+            parameters.push(("sslmode", "disable".into()));
+        } else {
+            parameters.push(("sslmode", "verify-full".into()));
+            parameters.push(("channel_binding", "require".into()));
+            parameters.push((
+                "sslrootcert",
+                ca::trusted().pem_path().display().to_string(),
+            ));
+        }
+        Url {
+            user: role.name.clone(),
+            password: role.password.clone(),
+            host: "localhost".into(),
+            port: self.cluster.port,
+            database: self.name.clone(),
+            parameters,
+        }
+    }
+}
+
+/// A connection string in parts.
+#[derive(Clone)]
+pub(crate) struct Url {
+    pub(crate) user: String,
+    pub(crate) password: String,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) database: String,
+    pub(crate) parameters: Vec<(&'static str, String)>,
+}
+
+impl Url {
+    /// Leads through another port of the loopback interface.
+    pub(crate) fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Sets a parameter, in the place of the one of that name.
+    pub(crate) fn set(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self = self.without(name);
+        self.parameters.push((name, value.into()));
+        self
+    }
+
+    /// Leaves a parameter out.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.parameters.retain(|(known, _)| *known != name);
+        self
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let encode = |text: &str| -> String {
+            url::form_urlencoded::byte_serialize(text.as_bytes())
+                .map(|part| if part == "+" { "%20" } else { part })
+                .collect()
+        };
+        write!(
+            f,
+            "postgresql://{}:{}@{}:{}/{}",
+            encode(&self.user),
+            encode(&self.password),
+            self.host,
+            self.port,
+            encode(&self.database)
+        )?;
+        for (index, (name, value)) in self.parameters.iter().enumerate() {
+            let mark = if index == 0 { '?' } else { '&' };
+            write!(f, "{mark}{name}={}", encode(value))?;
+        }
+        Ok(())
+    }
+}
+
+/// A password nobody can guess.
+fn secret() -> String {
+    let mut bytes = [0; 16];
+    rand_bytes(&mut bytes).expect("OpenSSL has random bytes");
+    // The tail is what people trip over: it has to be percent-encoded in a URL.
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+        + "@/:#?%"
+}
+
+fn initialise(scratch: &Scratch, home: &Path, password: &str) {
+    let file = home.join("password");
+    fs::write(&file, password).expect("the directory is writable");
+    privilege::give_away(&file);
+    let mut command = Command::new(program("initdb"));
+    command
+        .args(["--no-sync", "--encoding=UTF8", "--locale=C"])
+        .args(["--auth=scram-sha-256", "-U", SUPERUSER, "--pwfile"])
+        .arg(&file)
+        .arg("-D")
+        .arg(home.join("data"))
+        .env("HOME", home);
+    let output = scratch.run(privilege::as_unprivileged(command));
+    assert!(
+        output.status.success(),
+        "initdb: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    fs::remove_file(&file).expect("the file is still there");
+}
+
+/// Starts the server on a free port; `None` if somebody else took the port in between.
+fn serve(scratch: &Scratch, data: &Path) -> Option<(Started, u16)> {
+    let port = free_port();
+    let mut command = Command::new(program("postgres"));
+    command.arg("-D").arg(data).arg("-p").arg(port.to_string());
+    let mut process = scratch.spawn(privilege::as_unprivileged(command));
+    let ready = wait_until("PostgreSQL starts", || {
+        let ended = process.exit_status().is_some();
+        let log = process.log();
+        if log.contains("ready to accept connections") {
+            Some(true)
+        } else if log.contains("could not bind") {
+            Some(false)
+        } else {
+            assert!(!ended, "PostgreSQL ended:\n{log}");
+            None
+        }
+    });
+    ready.then_some((process, port))
+}
+
+/// Finds one of PostgreSQL's programs, of the newest version on this machine.
+pub(crate) fn program(name: &str) -> PathBuf {
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    let directory = DIRECTORY.get_or_init(|| match env::var_os(BIN_VARIABLE) {
+        Some(directory) => directory.into(),
+        None => newest(),
+    });
+    let path = directory.join(name);
+    // The client may be packaged apart from the server.
+    if path.is_file() { path } else { name.into() }
+}
+
+fn newest() -> PathBuf {
+    candidates()
+        .into_iter()
+        .filter(|directory| directory.join("initdb").is_file())
+        .filter_map(|directory| {
+            let output = Command::new(directory.join("postgres"))
+                .arg("--version")
+                .output()
+                .ok()?;
+            let printed = String::from_utf8(output.stdout).ok()?;
+            // For example "postgres (PostgreSQL) 15.18 (Debian …)" or "18beta1".
+            let version = printed.split_whitespace().nth(2)?;
+            let major: u32 = version
+                .split(|c: char| !c.is_ascii_digit())
+                .next()?
+                .parse()
+                .ok()?;
+            Some((major, directory))
+        })
+        .max()
+        .unwrap_or_else(|| {
+            panic!(
+                "no PostgreSQL server found: install one, or set {BIN_VARIABLE} to the directory of `initdb` and `postgres`"
+            )
+        })
+        .1
+}
+
+/// Debian and Ubuntu, Fedora with the packages of postgresql.org, Homebrew on its three places, and wherever `PATH` leads.
+fn candidates() -> Vec<PathBuf> {
+    let versioned = [
+        ("/usr/lib/postgresql", ""),
+        ("/usr", "pgsql-"),
+        ("/opt/homebrew/opt", "postgresql"),
+        ("/usr/local/opt", "postgresql"),
+        ("/home/linuxbrew/.linuxbrew/opt", "postgresql"),
+    ];
+    versioned
+        .iter()
+        .flat_map(|(parent, prefix)| {
+            fs::read_dir(parent)
+                .into_iter()
+                .flatten()
+                .filter_map(Result::ok)
+                .filter(move |entry| entry.file_name().to_string_lossy().starts_with(prefix))
+                .map(|entry| entry.path().join("bin"))
+        })
+        .chain(
+            env::var_os("PATH")
+                .iter()
+                .flat_map(env::split_paths)
+                .collect::<Vec<_>>(),
+        )
+        .chain([PathBuf::from("/usr/bin")])
+        .collect()
+}
