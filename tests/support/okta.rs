@@ -1,0 +1,268 @@
+//! A local stand-in for Okta: https on loopback, Okta's paths, shapes and words, and a handle with which a test makes it misbehave.
+//!
+//! It has two authorization servers, as an Okta organisation has: the organisation's own and the custom one named `default`.
+
+mod answer;
+mod endpoints;
+mod keys;
+mod org;
+mod page;
+mod server;
+
+use std::{
+    fmt,
+    net::Ipv4Addr,
+    sync::{Arc, Condvar, Mutex},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant, SystemTime},
+};
+
+use tokio::sync::oneshot;
+use tokio_native_tls::native_tls::{Identity, TlsAcceptor};
+
+pub(crate) use self::{
+    answer::Answer,
+    org::{CodeError, Person, Rotation, Settings},
+};
+use self::{
+    org::{Decision, Org},
+    server::Shared,
+};
+use super::{PATIENCE, ca};
+
+/// One of the authorization servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Server {
+    /// The organisation's own: no path in its issuer.
+    Org,
+    /// The custom one: `/oauth2/default`.
+    Default,
+}
+
+impl Server {
+    fn issuer(self, base: &str) -> String {
+        match self {
+            Self::Org => base.to_owned(),
+            Self::Default => format!("{base}/oauth2/default"),
+        }
+    }
+}
+
+/// What a request was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Endpoint {
+    Discovery,
+    Keys,
+    DeviceAuthorize,
+    Token,
+    Revoke,
+    Activate,
+    Other,
+}
+
+/// A request as it came in. It names the form's fields, and holds none of the values that are secret.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) at: Instant,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) path: String,
+    pub(crate) fields: Vec<String>,
+    pub(crate) scope: Option<String>,
+    pub(crate) grant_type: Option<String>,
+    pub(crate) has_authorization: bool,
+    pub(crate) user_agent: Option<String>,
+    pub(crate) content_type: Option<String>,
+}
+
+/// A running stand-in; it ends when it is dropped.
+pub(crate) struct Okta {
+    shared: Arc<Shared>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Okta {
+    /// Starts it with a certificate that clients of [`ca::trusted`] trust.
+    pub(crate) fn start() -> Self {
+        Self::start_with(ca::localhost())
+    }
+
+    /// Starts it with any certificate.
+    pub(crate) fn start_with(certificate: &ca::Leaf) -> Self {
+        let identity = Identity::from_pkcs8(&certificate.certificate_pem, &certificate.key_pem)
+            .expect("the certificate and its key are PEM");
+        let acceptor = TlsAcceptor::new(identity).expect("TLS takes the certificate");
+        let listener =
+            std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
+        listener
+            .set_nonblocking(true)
+            .expect("a listener can be made non-blocking");
+        let port = listener.local_addr().expect("a bound listener").port();
+        let shared = Arc::new(Shared {
+            base: format!("https://localhost:{port}"),
+            org: Mutex::new(Org::new()),
+            changed: Condvar::new(),
+        });
+        let (stop, stopped) = oneshot::channel();
+        let served = shared.clone();
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime of its own");
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).expect("non-blocking");
+                tokio::select! {
+                    () = server::serve(listener, acceptor.into(), served) => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        Self {
+            shared,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    /// The issuer of a server, exactly as its discovery reports it.
+    pub(crate) fn issuer(&self, server: Server) -> String {
+        server.issuer(&self.shared.base)
+    }
+
+    /// The client id of the one native app.
+    pub(crate) fn client_id(&self) -> String {
+        self.shared.org().client_id.clone()
+    }
+
+    /// The page on which codes are approved.
+    pub(crate) fn activate_page(&self) -> String {
+        format!("{}/activate", self.shared.base)
+    }
+
+    /// Changes the set-up from now on.
+    pub(crate) fn configure(&self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.shared.org().settings);
+    }
+
+    /// Approves a code as a person.
+    pub(crate) fn approve(&self, user_code: &str, person: Person) -> Result<(), CodeError> {
+        self.shared
+            .org()
+            .decide(user_code, Decision::Approved(person))
+    }
+
+    /// Denies a code.
+    pub(crate) fn deny(&self, user_code: &str) -> Result<(), CodeError> {
+        self.shared.org().decide(user_code, Decision::Denied)
+    }
+
+    /// Ends the ten minutes of every code that was issued so far.
+    pub(crate) fn expire_codes(&self) {
+        for device in &mut self.shared.org().devices {
+            device.expires = Instant::now();
+        }
+    }
+
+    /// Waits for the next code that this has not returned yet.
+    #[track_caller]
+    pub(crate) fn next_code(&self) -> String {
+        self.next_code_within(PATIENCE)
+            .expect("waited in vain for a sign-in to begin")
+    }
+
+    /// As [`Okta::next_code`], with a limit of one's own.
+    pub(crate) fn next_code_within(&self, limit: Duration) -> Option<String> {
+        let org = self.shared.org();
+        let (mut org, _) = self
+            .shared
+            .changed
+            .wait_timeout_while(org, limit, |org| org.devices.len() <= org.codes_seen)
+            .expect("no panic while the lock is held");
+        let code = org.devices.get(org.codes_seen)?.user_code.clone();
+        org.codes_seen += 1;
+        Some(code)
+    }
+
+    /// Queues an answer for the next request to an endpoint, in place of the true one.
+    pub(crate) fn script(&self, endpoint: Endpoint, answer: Answer) {
+        self.shared
+            .org()
+            .scripts
+            .entry(endpoint)
+            .or_default()
+            .push_back(answer);
+    }
+
+    /// Rotates the signing keys as planned: the next one was published before, and the old one stays published.
+    pub(crate) fn rotate_keys(&self) {
+        self.shared.org().rotate_keys();
+    }
+
+    /// Replaces all signing keys at once, as after a leak.
+    pub(crate) fn replace_keys(&self) {
+        self.shared.org().replace_keys();
+    }
+
+    /// Ends every session of a person, as an administrator can.
+    pub(crate) fn revoke_all(&self, person: Person) {
+        self.shared.org().revoke_all(person);
+    }
+
+    /// Returns how many refresh tokens of a person still work (two within the grace period of a rotation).
+    pub(crate) fn live_refresh_tokens(&self, person: Person) -> usize {
+        self.shared.org().live_refresh_tokens(person)
+    }
+
+    /// Every request so far.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.shared.org().requests.clone()
+    }
+
+    /// How many requests an endpoint has had.
+    pub(crate) fn count(&self, endpoint: Endpoint) -> usize {
+        let requests = &self.shared.org().requests;
+        requests
+            .iter()
+            .filter(|request| request.endpoint == endpoint)
+            .count()
+    }
+
+    /// How many requests came from a client, and not from the person's browser.
+    pub(crate) fn client_requests(&self) -> usize {
+        let requests = &self.shared.org().requests;
+        requests
+            .iter()
+            .filter(|request| request.endpoint != Endpoint::Activate)
+            .count()
+    }
+
+    /// Every device code and token that was ever issued, and the client secret: what no output may hold.
+    pub(crate) fn issued_secrets(&self) -> Vec<String> {
+        let org = self.shared.org();
+        let mut secrets = org.secrets.clone();
+        secrets.extend(org.settings.client_secret.clone());
+        secrets
+    }
+}
+
+impl Drop for Okta {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
+    }
+}
+
+impl fmt::Debug for Okta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Okta({})", self.shared.base)
+    }
+}
+
+fn unix_now() -> i64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs().cast_signed())
+}

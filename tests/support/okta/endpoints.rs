@@ -1,0 +1,422 @@
+//! The endpoints of an authorization server: requests in, answers in Okta's words out.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::{
+    Server,
+    answer::Reply,
+    keys,
+    org::{Decision, Device, Grant, Org, Rotation},
+};
+
+const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+const SCOPES: [&str; 8] = [
+    "openid",
+    "profile",
+    "email",
+    "address",
+    "phone",
+    "groups",
+    "offline_access",
+    "device_sso",
+];
+
+/// What a request to a server carries.
+pub(super) struct Call<'a> {
+    /// Where the stand-in is reached: `https://localhost:PORT`.
+    pub(super) base: &'a str,
+    pub(super) server: Server,
+    pub(super) form: &'a [(String, String)],
+    /// User and password of an `Authorization: Basic` header.
+    pub(super) basic: Option<(String, String)>,
+    pub(super) has_dpop_proof: bool,
+}
+
+impl Call<'_> {
+    fn field(&self, name: &str) -> Option<&str> {
+        self.form
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    fn issuer(&self) -> String {
+        self.server.issuer(self.base)
+    }
+}
+
+/// The metadata of a server.
+pub(super) fn metadata(base: &str, server: Server) -> Reply {
+    let issuer = server.issuer(base);
+    let endpoints = match server {
+        Server::Org => format!("{base}/oauth2/v1"),
+        Server::Default => format!("{issuer}/v1"),
+    };
+    let methods = [
+        "client_secret_basic",
+        "client_secret_post",
+        "client_secret_jwt",
+        "private_key_jwt",
+        "none",
+    ];
+    Reply::json(
+        200,
+        &json!({
+            "issuer": issuer,
+            "authorization_endpoint": format!("{endpoints}/authorize"),
+            "token_endpoint": format!("{endpoints}/token"),
+            "userinfo_endpoint": format!("{endpoints}/userinfo"),
+            "registration_endpoint": format!("{base}/oauth2/v1/clients"),
+            "jwks_uri": format!("{endpoints}/keys"),
+            "response_types_supported": ["code", "id_token", "code id_token", "code token", "id_token token", "code id_token token"],
+            "response_modes_supported": ["query", "fragment", "form_post", "okta_post_message"],
+            "grant_types_supported": ["authorization_code", "implicit", "refresh_token", "password", DEVICE_GRANT],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "scopes_supported": SCOPES,
+            "token_endpoint_auth_methods_supported": methods,
+            "claims_supported": ["iss", "ver", "sub", "aud", "iat", "exp", "jti", "auth_time", "amr", "idp", "nonce", "name", "email", "preferred_username", "at_hash"],
+            "code_challenge_methods_supported": ["S256"],
+            "introspection_endpoint": format!("{endpoints}/introspect"),
+            "introspection_endpoint_auth_methods_supported": methods,
+            "revocation_endpoint": format!("{endpoints}/revoke"),
+            "revocation_endpoint_auth_methods_supported": methods,
+            "end_session_endpoint": format!("{endpoints}/logout"),
+            "request_parameter_supported": true,
+            "request_object_signing_alg_values_supported": ["HS256", "RS256", "ES256"],
+            "device_authorization_endpoint": format!("{endpoints}/device/authorize"),
+            "dpop_signing_alg_values_supported": ["RS256", "ES256"],
+        }),
+    )
+    .header("Cache-Control", "max-age=86400, must-revalidate")
+}
+
+/// The answer for an authorization server that does not exist.
+pub(super) fn no_such_server(id: &str) -> Reply {
+    Reply::api_error(
+        404,
+        "E0000007",
+        &format!("Not found: Resource not found: {id} (AuthorizationServer)"),
+    )
+}
+
+impl Org {
+    pub(super) fn key_set(&self) -> Reply {
+        let keys: Vec<_> = self.keys.iter().map(keys::SigningKey::public).collect();
+        Reply::json(200, &json!({ "keys": keys }))
+            .header("Cache-Control", "max-age=3832304, must-revalidate")
+    }
+
+    pub(super) fn device_authorize(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+        self.authenticate(call)?;
+        if !self.settings.device_grant {
+            return Err(self.grant_not_ticked());
+        }
+        let scope = call.field("scope").unwrap_or_default();
+        if scope.is_empty() {
+            return Err(Reply::error(
+                400,
+                "invalid_request",
+                "The request must contain the following parameters: scope.",
+            ));
+        }
+        if scope.len() > 1024 || !scope.split(' ').all(|scope| SCOPES.contains(&scope)) {
+            return Err(Reply::error(
+                400,
+                "invalid_scope",
+                "One or more scopes are not configured for the authorization server resource.",
+            ));
+        }
+        let device = Device {
+            secret: self.keep_secret(&keys::device_code()),
+            user_code: keys::user_code(),
+            server: call.server,
+            scope: scope.to_owned(),
+            expires: Instant::now() + Duration::from_secs(self.settings.expires_in),
+            decision: None,
+            interval: Duration::from_secs(self.settings.interval.unwrap_or(5)),
+            polled: None,
+            used: false,
+        };
+        let page = format!("{}/activate", call.base);
+        let mut answer = json!({
+            "device_code": device.secret,
+            "user_code": device.user_code,
+            "verification_uri": page,
+            "expires_in": self.settings.expires_in,
+        });
+        if self.settings.complete_uri {
+            answer["verification_uri_complete"] =
+                format!("{page}?user_code={}", device.user_code).into();
+        }
+        if let Some(interval) = self.settings.interval {
+            answer["interval"] = interval.into();
+        }
+        self.devices.push(device);
+        Ok(Reply::json(200, &answer))
+    }
+
+    pub(super) fn token(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+        self.authenticate(call)?;
+        match call.field("grant_type") {
+            Some(DEVICE_GRANT) => self.poll(call),
+            Some("refresh_token") => self.refresh(call),
+            Some(_) => Err(Reply::error(
+                400,
+                "unsupported_grant_type",
+                "The authorization grant type is not supported by the authorization server.",
+            )),
+            None => Err(Reply::error(
+                400,
+                "invalid_request",
+                "The token endpoint requires a 'grant_type' parameter.",
+            )),
+        }
+    }
+
+    pub(super) fn revoke(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+        self.authenticate(call)?;
+        let Some(token) = call.field("token") else {
+            return Err(Reply::error(
+                400,
+                "invalid_request",
+                "The revocation request must contain the 'token' parameter.",
+            ));
+        };
+        if let Some(token) = self.refresh_tokens.get(token) {
+            self.grants[token.grant].revoked = true;
+        }
+        Ok(Reply::new(200, "application/json;charset=UTF-8", ""))
+    }
+
+    fn poll(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+        if !self.settings.device_grant {
+            return Err(self.grant_not_ticked());
+        }
+        self.demand_dpop(call)?;
+        let Some(device_code) = call.field("device_code") else {
+            return Err(Reply::error(
+                400,
+                "invalid_request",
+                "The token request must contain the 'device_code' parameter.",
+            ));
+        };
+        let now = Instant::now();
+        let slow_down = self.settings.slow_down;
+        let device = self
+            .devices
+            .iter_mut()
+            .find(|device| {
+                device.secret == device_code && device.server == call.server && !device.used
+            })
+            .ok_or_else(|| {
+                Reply::error(
+                    400,
+                    "invalid_grant",
+                    "The device code is invalid or expired.",
+                )
+            })?;
+        if device.expires <= now {
+            return Err(Reply::error(
+                400,
+                "expired_token",
+                "The device code has expired.",
+            ));
+        }
+        // A tenth less than was asked for: a network may bring two polls closer together.
+        let too_fast = device
+            .polled
+            .is_some_and(|polled| now - polled < device.interval * 9 / 10);
+        device.polled = Some(now);
+        if slow_down && too_fast {
+            device.interval += Duration::from_secs(5);
+            return Err(Reply::error(
+                400,
+                "slow_down",
+                "The device is polling too frequently. Please slow down.",
+            ));
+        }
+        let decision = device.decision.ok_or_else(|| {
+            Reply::error(
+                400,
+                "authorization_pending",
+                "The device authorization is pending. Please try again later.",
+            )
+        })?;
+        device.used = true;
+        let scope = device.scope.clone();
+        let Decision::Approved(person) = decision else {
+            return Err(Reply::error(
+                400,
+                "access_denied",
+                "The resource owner denied the request.",
+            ));
+        };
+        if self.settings.unassigned.contains(&person) {
+            return Err(Reply::error(
+                400,
+                "access_denied",
+                "User is not assigned to the client application.",
+            ));
+        }
+        self.ask_policy()?;
+        self.grants.push(Grant {
+            person,
+            server: call.server,
+            scope: scope.clone(),
+            auth_time: self.now(),
+            revoked: false,
+        });
+        let grant = self.grants.len() - 1;
+        let mut answer = self.tokens(grant, &call.issuer(), &scope);
+        if scope.split(' ').any(|scope| scope == "offline_access") {
+            answer["refresh_token"] = self.refresh_token(grant).into();
+        }
+        Ok(Reply::json(200, &answer))
+    }
+
+    fn refresh(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+        if !self.settings.refresh_grant {
+            return Err(self.grant_not_ticked());
+        }
+        self.demand_dpop(call)?;
+        let invalid = || {
+            Reply::error(
+                400,
+                "invalid_grant",
+                "The refresh token is invalid or expired.",
+            )
+        };
+        let presented = call.field("refresh_token").ok_or_else(|| {
+            Reply::error(
+                400,
+                "invalid_request",
+                "The token request must contain the 'refresh_token' parameter.",
+            )
+        })?;
+        let token = *self.refresh_tokens.get(presented).ok_or_else(invalid)?;
+        let grace = self.settings.grace;
+        let grant = &mut self.grants[token.grant];
+        if grant.revoked || grant.server != call.server {
+            return Err(invalid());
+        }
+        if token
+            .replaced
+            .is_some_and(|replaced| replaced.elapsed() > grace)
+        {
+            grant.revoked = true;
+            return Err(invalid());
+        }
+        // Only a scope that is asked for again is granted again: without `openid` there is no ID token.
+        let granted = grant.scope.clone();
+        let scope = call.field("scope").unwrap_or("offline_access").to_owned();
+        let person = grant.person;
+        if !scope
+            .split(' ')
+            .all(|scope| granted.split(' ').any(|granted| granted == scope))
+        {
+            return Err(Reply::error(
+                400,
+                "invalid_scope",
+                "The requested scopes exceed those of the original grant.",
+            ));
+        }
+        if self.settings.unassigned.contains(&person) {
+            return Err(invalid());
+        }
+        self.ask_policy()?;
+        let mut answer = self.tokens(token.grant, &call.issuer(), &scope);
+        match self.settings.rotation {
+            Rotation::Rotate => {
+                answer["refresh_token"] = self.refresh_token(token.grant).into();
+                if let Some(old) = self.refresh_tokens.get_mut(presented) {
+                    old.replaced.get_or_insert_with(Instant::now);
+                }
+            }
+            Rotation::Static => answer["refresh_token"] = presented.into(),
+            Rotation::Silent => {}
+        }
+        Ok(Reply::json(200, &answer))
+    }
+
+    /// Checks who is asking: a public client names itself in the form, any other proves itself in one place.
+    fn authenticate(&self, call: &Call<'_>) -> Result<(), Reply> {
+        let in_form = (call.field("client_id"), call.field("client_secret"));
+        let (id, secret) = match (&call.basic, in_form) {
+            (Some(_), (Some(_), _) | (_, Some(_))) => {
+                return Err(Reply::error(
+                    400,
+                    "invalid_request",
+                    "Cannot supply multiple client credentials. Use one of the following: credentials in the Authorization header, credentials in the post body, or a client_assertion in the post body.",
+                ));
+            }
+            (Some((id, secret)), _) => (id.as_str(), Some(secret.as_str())),
+            (None, (Some(id), secret)) => (id, secret),
+            (None, (None, _)) => return Err(no_credentials()),
+        };
+        if id != self.client_id {
+            return Err(Reply::api_error(
+                401,
+                "invalid_client",
+                "Invalid value for 'client_id' parameter.",
+            ));
+        }
+        match (&self.settings.client_secret, secret) {
+            (None, None) => Ok(()),
+            (Some(expected), Some(secret)) if expected == secret => Ok(()),
+            (Some(_), None) => Err(no_credentials()),
+            (None | Some(_), Some(_)) => Err(Reply::error(
+                401,
+                "invalid_client",
+                "The client secret supplied for a confidential client is invalid.",
+            )),
+        }
+    }
+
+    fn demand_dpop(&self, call: &Call<'_>) -> Result<(), Reply> {
+        if self.settings.dpop && !call.has_dpop_proof {
+            return Err(Reply::error(
+                400,
+                "invalid_dpop_proof",
+                "The DPoP proof JWT header is missing.",
+            ));
+        }
+        Ok(())
+    }
+
+    fn ask_policy(&self) -> Result<(), Reply> {
+        if self.settings.policy_refuses {
+            return Err(Reply::error(
+                400,
+                "access_denied",
+                "Policy evaluation failed for this request, please check the policy configurations.",
+            ));
+        }
+        Ok(())
+    }
+
+    fn grant_not_ticked(&self) -> Reply {
+        let mut ticked = vec!["authorization_code"];
+        if self.settings.device_grant {
+            ticked.push(DEVICE_GRANT);
+        }
+        if self.settings.refresh_grant {
+            ticked.push("refresh_token");
+        }
+        Reply::error(
+            400,
+            "unauthorized_client",
+            &format!(
+                "The client is not authorized to use the provided grant type. Configured grant types: [{}].",
+                ticked.join(", ")
+            ),
+        )
+    }
+}
+
+fn no_credentials() -> Reply {
+    Reply::error(401, "invalid_client", "No client credentials found.")
+}

@@ -1,0 +1,258 @@
+//! HTTPS on loopback: takes requests to the organisation, and its answers, true or queued, back.
+
+use std::{
+    net::Ipv6Addr,
+    sync::{Arc, Condvar, Mutex, MutexGuard},
+    time::{Duration, Instant},
+};
+
+use http_body_util::BodyExt;
+use hyper::{
+    Method, Response, StatusCode,
+    body::Incoming,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, USER_AGENT},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use openssl::base64::decode_block;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_native_tls::TlsAcceptor;
+
+use super::{
+    Endpoint, Request, Server,
+    answer::{Answer, Closed, Paced, Reply, Then},
+    endpoints::{self, Call},
+    org::Org,
+    page,
+};
+
+/// What the servers and the handle share.
+pub(super) struct Shared {
+    /// `https://localhost:PORT`.
+    pub(super) base: String,
+    pub(super) org: Mutex<Org>,
+    /// Wakes whoever waits for a request to have been handled.
+    pub(super) changed: Condvar,
+}
+
+impl Shared {
+    pub(super) fn org(&self) -> MutexGuard<'_, Org> {
+        self.org.lock().expect("no panic while the lock is held")
+    }
+}
+
+/// Accepts connections for ever.
+pub(super) async fn serve(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>) {
+    let port = listener
+        .local_addr()
+        .expect("a bound listener has an address")
+        .port();
+    // Some clients try `::1` first for `localhost`. Where it cannot be had they go on to 127.0.0.1.
+    let ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await.ok();
+    loop {
+        let accepted = match &ipv6 {
+            None => listener.accept().await,
+            Some(ipv6) => tokio::select! {
+                accepted = listener.accept() => accepted,
+                accepted = ipv6.accept() => accepted,
+            },
+        };
+        if let Ok((stream, _)) = accepted {
+            tokio::spawn(connection(stream, acceptor.clone(), shared.clone()));
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared>) {
+    stream.set_nodelay(true).ok();
+    // A client that does not trust the certificate ends here, and that is its good right.
+    let Ok(stream) = acceptor.accept(stream).await else {
+        return;
+    };
+    let service = service_fn(|request| respond(&shared, request));
+    hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+        .ok();
+}
+
+async fn respond(
+    shared: &Shared,
+    request: hyper::Request<Incoming>,
+) -> Result<Response<Paced>, Closed> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map_err(|_| Closed)?.to_bytes();
+    let form = if head.method == Method::POST {
+        parse(&body)
+    } else {
+        parse(head.uri.query().unwrap_or_default().as_bytes())
+    };
+    let path = head.uri.path();
+    let (endpoint, server) = route(path);
+    let script = {
+        let mut org = shared.org();
+        org.requests.push(Request {
+            at: Instant::now(),
+            endpoint,
+            path: path.to_owned(),
+            fields: form.iter().map(|(name, _)| name.clone()).collect(),
+            scope: field(&form, "scope"),
+            grant_type: field(&form, "grant_type"),
+            has_authorization: head.headers.contains_key(AUTHORIZATION),
+            user_agent: text(&head.headers, &USER_AGENT),
+            content_type: text(&head.headers, &CONTENT_TYPE),
+        });
+        org.scripts
+            .get_mut(&endpoint)
+            .and_then(std::collections::VecDeque::pop_front)
+    };
+    let Answer { after, then } = script.unwrap_or_else(Answer::handle);
+    if after > Duration::ZERO {
+        tokio::time::sleep(after).await;
+    }
+    let handle = || {
+        let mut org = shared.org();
+        let call = Call {
+            base: &shared.base,
+            server,
+            form: &form,
+            basic: basic(&head.headers),
+            has_dpop_proof: head.headers.contains_key("dpop"),
+        };
+        let wants_html = text(&head.headers, &ACCEPT).is_some_and(|accept| accept.contains("html"));
+        handle(&mut org, endpoint, &head.method, path, &call, wants_html)
+    };
+    let reply = match then {
+        Then::Handle => Ok(handle()),
+        Then::HandleAndLose => {
+            handle();
+            Err(Closed)
+        }
+        Then::Reply(reply) => Ok(reply),
+        Then::Close => Err(Closed),
+        Then::Silence => std::future::pending().await,
+    };
+    shared.changed.notify_all();
+    let reply = reply?;
+    let date = httpdate(shared.org().now());
+    let mut response = Response::builder()
+        .status(StatusCode::from_u16(reply.status).expect("a status that exists"))
+        .header("Date", date)
+        .header("X-Okta-Request-Id", super::keys::identifier("req"));
+    for (name, value) in &reply.headers {
+        response = response.header(name.as_ref(), value);
+    }
+    Ok(response
+        .body(reply.into_body())
+        .expect("headers that HTTP allows"))
+}
+
+/// Finds the endpoint that a path names, and on which server.
+fn route(path: &str) -> (Endpoint, Server) {
+    let (server, rest) = match path.strip_prefix("/oauth2/default/") {
+        Some(rest) => (Server::Default, rest),
+        None => (Server::Org, path.strip_prefix("/oauth2/").unwrap_or(path)),
+    };
+    let endpoint = match rest {
+        "v1/device/authorize" => Endpoint::DeviceAuthorize,
+        "v1/token" => Endpoint::Token,
+        "v1/revoke" => Endpoint::Revoke,
+        "v1/keys" => Endpoint::Keys,
+        "/" | "/activate" => Endpoint::Activate,
+        _ if path.contains("/.well-known/") => Endpoint::Discovery,
+        _ => Endpoint::Other,
+    };
+    (endpoint, server)
+}
+
+fn handle(
+    org: &mut Org,
+    endpoint: Endpoint,
+    method: &Method,
+    path: &str,
+    call: &Call<'_>,
+    wants_html: bool,
+) -> Reply {
+    let post = method == Method::POST;
+    match endpoint {
+        Endpoint::Discovery => discovery(path, call.base),
+        Endpoint::Keys => org.key_set(),
+        Endpoint::Activate => page::activate(org, post, call.form, wants_html),
+        Endpoint::DeviceAuthorize | Endpoint::Token | Endpoint::Revoke if !post => {
+            Reply::api_error(
+                405,
+                "E0000022",
+                "The endpoint does not support the provided HTTP method",
+            )
+        }
+        Endpoint::DeviceAuthorize => org.device_authorize(call).unwrap_or_else(|error| error),
+        Endpoint::Token => org.token(call).unwrap_or_else(|error| error),
+        Endpoint::Revoke => org.revoke(call).unwrap_or_else(|error| error),
+        Endpoint::Other => match unknown_server(path) {
+            Some(id) => endpoints::no_such_server(id),
+            None => Reply::api_error(
+                404,
+                "E0000007",
+                "Not found: Resource not found: null (null)",
+            ),
+        },
+    }
+}
+
+fn discovery(path: &str, base: &str) -> Reply {
+    match path {
+        "/.well-known/openid-configuration" | "/.well-known/oauth-authorization-server" => {
+            endpoints::metadata(base, Server::Org)
+        }
+        "/oauth2/default/.well-known/openid-configuration"
+        | "/.well-known/oauth-authorization-server/oauth2/default" => {
+            endpoints::metadata(base, Server::Default)
+        }
+        "/.well-known/okta-organization" => Reply::json(
+            200,
+            &serde_json::json!({ "id": "00o1epigraph0org5d7", "pipeline": "idx", "settings": {} }),
+        ),
+        _ => endpoints::no_such_server(unknown_server(path).unwrap_or("null")),
+    }
+}
+
+/// Names the authorization server of a path such as `/oauth2/aus123/...`.
+fn unknown_server(path: &str) -> Option<&str> {
+    let (_, rest) = path.split_once("/oauth2/")?;
+    rest.split('/').next().filter(|id| *id != "v1")
+}
+
+fn parse(form: &[u8]) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(form).into_owned().collect()
+}
+
+fn field(form: &[(String, String)], name: &str) -> Option<String> {
+    let (_, value) = form.iter().find(|(key, _)| key == name)?;
+    Some(value.clone())
+}
+
+fn text(headers: &HeaderMap, name: &hyper::header::HeaderName) -> Option<String> {
+    Some(headers.get(name)?.to_str().ok()?.to_owned())
+}
+
+/// Reads `Authorization: Basic`. Both halves are form-encoded (RFC 6749 section 2.3.1).
+fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+    let header = text(headers, &AUTHORIZATION)?;
+    let decoded = decode_block(header.strip_prefix("Basic ")?).ok()?;
+    let decoded = String::from_utf8(decoded).ok()?;
+    let (id, secret) = decoded.split_once(':')?;
+    let decode = |text: &str| {
+        let form = format!("x={text}");
+        parse(form.as_bytes()).pop().map(|(_, value)| value)
+    };
+    Some((decode(id)?, decode(secret)?))
+}
+
+/// Writes a time as the `Date` header wants it.
+fn httpdate(unix: i64) -> String {
+    chrono::DateTime::from_timestamp(unix, 0)
+        .expect("a time within reach")
+        .format("%a, %d %b %Y %H:%M:%S GMT")
+        .to_string()
+}
