@@ -6,6 +6,7 @@
 pub(crate) mod ca;
 pub(crate) mod guardian;
 pub(crate) mod okta;
+pub(crate) mod oidc_provider;
 pub(crate) mod postgres;
 pub(crate) mod privilege;
 pub(crate) mod pty;

@@ -1,0 +1,277 @@
+//! An OpenID-certified provider (npm `oidc-provider`): a second opinion on what the standards say, beside our stand-in for Okta.
+
+use std::{collections::BTreeMap, env, fs, path::PathBuf, process::Command};
+
+use reqwest::{Certificate, Client, Response, header, redirect::Policy};
+use serde_json::json;
+
+use super::{
+    ca,
+    guardian::{Scratch, Started},
+};
+
+/// The provider and what it was told. It ends at drop.
+pub(crate) struct OidcProvider {
+    settings: Settings,
+    port: u16,
+    process: Started,
+    // After the process that runs in it.
+    _scratch: Scratch,
+}
+
+/// What a test may want otherwise.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    /// The secret of a confidential client and how it sends it (`client_secret_basic`, `client_secret_post`); `None`: a public client.
+    pub(crate) client_secret: Option<(String, &'static str)>,
+    /// How long a device code is good for.
+    pub(crate) code_seconds: u32,
+    /// How long an ID token is good for.
+    pub(crate) id_token_seconds: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            client_secret: None,
+            code_seconds: 600,
+            id_token_seconds: 3600,
+        }
+    }
+}
+
+/// What a person does with the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// Signs in and agrees.
+    Approve,
+    /// Turns it down.
+    Deny,
+}
+
+impl OidcProvider {
+    /// The id of its one client.
+    pub(crate) const CLIENT_ID: &str = "epigraph-test-client";
+    /// The id (`sub`), name and e-mail address of its one known person.
+    pub(crate) const PERSON: (&str, &str, &str) = (
+        "00ujjoyce0000000001",
+        "James Joyce",
+        "james.joyce@example.com",
+    );
+
+    /// Starts a provider with a public client.
+    pub(crate) fn start() -> Self {
+        Self::start_with(Settings::default())
+    }
+
+    /// Starts a provider.
+    pub(crate) fn start_with(settings: Settings) -> Self {
+        // Put there by scripts/setup, which takes it from the lock file.
+        let modules = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("oidc_provider");
+        assert!(
+            modules.join("installed.json").exists(),
+            "the OpenID provider is not installed: run `scripts/setup test`"
+        );
+        let scratch = Scratch::new("oidc-provider");
+        let (certificate, key) = ca::localhost().write(scratch.path(), "server");
+        let (id, name, email) = Self::PERSON;
+        let (secret, authentication) = settings.client_secret.clone().unzip();
+        let file = scratch.path().join("settings.json");
+        let told = json!({
+            "modules": modules,
+            "certificate": certificate,
+            "key": key,
+            "client_id": Self::CLIENT_ID,
+            "client_secret": secret,
+            "client_authentication": authentication,
+            "code_seconds": settings.code_seconds,
+            "id_token_seconds": settings.id_token_seconds,
+            "people": { id: { "name": name, "preferred_username": email, "email": email } },
+        });
+        fs::write(&file, told.to_string()).expect("the scratch directory is writable");
+        let mut node = Command::new("node");
+        node.arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/support/oidc_provider/server.mjs"
+        ))
+        .arg(file)
+        .env_remove("NODE_OPTIONS");
+        let mut process = scratch.spawn(node);
+        let port = process.wait_until("it listens", |process| {
+            let log = process.log();
+            let line = log
+                .lines()
+                .find_map(|line| line.strip_prefix("listening "))?;
+            line.parse().ok()
+        });
+        Self {
+            settings,
+            port,
+            process,
+            _scratch: scratch,
+        }
+    }
+
+    /// Its issuer, laid out as one of Okta's custom authorization servers.
+    pub(crate) fn issuer(&self) -> String {
+        format!("https://localhost:{}/oauth2/default", self.port)
+    }
+
+    /// Its client's secret, if it has one.
+    pub(crate) fn client_secret(&self) -> Option<&str> {
+        self.settings
+            .client_secret
+            .as_ref()
+            .map(|(secret, _)| secret.as_str())
+    }
+
+    /// The requests it got so far, as `POST /v1/token`, in order.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.process
+            .log()
+            .lines()
+            .filter(|line| line.starts_with("GET ") || line.starts_with("POST "))
+            .map(Into::into)
+            .collect()
+    }
+
+    /// Plays the person in the browser, from the address in the QR code to the last page.
+    pub(crate) async fn decide(&self, verification_uri_complete: &str, decision: Decision) {
+        let mut browser = Browser::new();
+        let mut page = browser.get(verification_uri_complete).await;
+        let end = match decision {
+            Decision::Approve => "Sign-in Success",
+            Decision::Deny => "The Sign-in request was interrupted",
+        };
+        for _ in 0..10 {
+            if page.text.contains(end) {
+                return;
+            }
+            let Some(mut form) = Form::read(&page) else {
+                break;
+            };
+            if decision == Decision::Deny && form.fields.remove("confirm").is_some() {
+                form.fields.insert("abort".into(), "yes".into());
+            }
+            if form.fields.contains_key("login") {
+                form.fields.insert("login".into(), Self::PERSON.0.into());
+                form.fields.insert("password".into(), "any".into());
+            }
+            page = browser.post(&form).await;
+        }
+        panic!("no page said {end:?}; the last one was:\n{}", page.text);
+    }
+}
+
+/// A client that trusts the test authority and follows no redirect.
+pub(crate) fn http_client() -> Client {
+    let root = fs::read(ca::trusted().pem_path()).expect("the authority's certificate");
+    Client::builder()
+        .tls_certs_merge([Certificate::from_pem(&root).expect("a certificate")])
+        .redirect(Policy::none())
+        .no_proxy()
+        .build()
+        .expect("an HTTP client")
+}
+
+/// As much of a browser as these pages need: cookies, redirects and forms.
+struct Browser {
+    client: Client,
+    cookies: BTreeMap<String, String>,
+}
+
+struct Page {
+    address: url::Url,
+    text: String,
+}
+
+/// A form as its page would send it.
+struct Form {
+    action: url::Url,
+    fields: BTreeMap<String, String>,
+}
+
+impl Browser {
+    fn new() -> Self {
+        Self {
+            client: http_client(),
+            cookies: BTreeMap::new(),
+        }
+    }
+
+    async fn get(&mut self, address: &str) -> Page {
+        let address = address.parse().expect("an address");
+        self.follow(address, None).await
+    }
+
+    async fn post(&mut self, form: &Form) -> Page {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(&form.fields)
+            .finish();
+        self.follow(form.action.clone(), Some(body)).await
+    }
+
+    async fn follow(&mut self, mut address: url::Url, mut body: Option<String>) -> Page {
+        loop {
+            let cookies: Vec<_> = self
+                .cookies
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            let request = match body.take() {
+                None => self.client.get(address.clone()),
+                Some(body) => self
+                    .client
+                    .post(address.clone())
+                    .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                    .body(body),
+            };
+            let response = request
+                .header(header::COOKIE, cookies.join("; "))
+                .send()
+                .await
+                .expect("the provider answers");
+            self.keep_cookies(&response);
+            let Some(next) = response.headers().get(header::LOCATION) else {
+                let text = response.text().await.expect("a page");
+                return Page { address, text };
+            };
+            let next = next.to_str().expect("an address in ASCII");
+            address = address.join(next).expect("an address");
+        }
+    }
+
+    fn keep_cookies(&mut self, response: &Response) {
+        for cookie in response.headers().get_all(header::SET_COOKIE) {
+            let cookie = cookie.to_str().expect("a cookie in ASCII");
+            let pair = cookie.split(';').next().unwrap_or_default();
+            if let Some((name, value)) = pair.split_once('=') {
+                self.cookies.insert(name.into(), value.into());
+            }
+        }
+    }
+}
+
+impl Form {
+    fn read(page: &Page) -> Option<Self> {
+        let (_, form) = page.text.split_once("<form ")?;
+        let (form, _) = form.split_once("</form>")?;
+        let action = attribute(form, "action")?;
+        let fields = form
+            .split("<input ")
+            .skip(1)
+            .filter_map(|input| {
+                let input = input.split('>').next()?;
+                let value = attribute(input, "value").unwrap_or_default();
+                Some((attribute(input, "name")?, value))
+            })
+            .collect();
+        let action = page.address.join(&action).ok()?;
+        Some(Self { action, fields })
+    }
+}
+
+fn attribute(tag: &str, name: &str) -> Option<String> {
+    let (_, value) = tag.split_once(&format!("{name}=\""))?;
+    Some(value.split('"').next()?.replace("&amp;", "&"))
+}
