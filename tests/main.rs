@@ -2,6 +2,8 @@
 
 mod openid_provider;
 mod postgres;
+#[cfg(target_os = "linux")]
+mod secret_service;
 mod stand_in;
 mod support;
 mod support_itself;

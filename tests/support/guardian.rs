@@ -165,6 +165,11 @@ impl Started {
         self.child.as_ref().map_or(0, Child::id)
     }
 
+    /// Its standard input, where the command has it piped; to be had once.
+    pub(crate) fn input(&mut self) -> Option<ChildStdin> {
+        self.child.as_mut()?.stdin.take()
+    }
+
     /// What it has printed so far.
     pub(crate) fn log(&self) -> String {
         fs::read(&self.log).map_or_else(

@@ -5,11 +5,13 @@
 
 pub(crate) mod ca;
 pub(crate) mod guardian;
-pub(crate) mod okta;
 pub(crate) mod oidc_provider;
+pub(crate) mod okta;
 pub(crate) mod postgres;
 pub(crate) mod privilege;
 pub(crate) mod pty;
+#[cfg(target_os = "linux")]
+pub(crate) mod secret_service;
 
 use std::{
     net::{Ipv4Addr, TcpListener},

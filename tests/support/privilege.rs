@@ -2,7 +2,10 @@
 
 use std::{
     fs,
-    os::unix::{fs::chown, process::CommandExt},
+    os::unix::{
+        fs::{DirBuilderExt, chown},
+        process::CommandExt,
+    },
     path::Path,
     process::Command,
 };
@@ -37,12 +40,16 @@ pub(crate) fn give_away(path: &Path) {
 
 /// Makes a directory that belongs to the user of [`as_unprivileged`] and is closed to everybody else.
 pub(crate) fn private_dir(path: &Path) {
-    use std::os::unix::fs::DirBuilderExt;
+    own_dir(path);
+    give_away(path);
+}
+
+/// Makes a directory that belongs to us and is closed to everybody else.
+pub(crate) fn own_dir(path: &Path) {
     fs::DirBuilder::new()
         .mode(0o700)
         .create(path)
         .expect("a new directory");
-    give_away(path);
 }
 
 fn unprivileged_user() -> (u32, u32) {

@@ -1,0 +1,219 @@
+//! A desktop's keyring: GNOME Keyring on a message bus of its own, in good and in bad health.
+
+use std::{
+    fs,
+    io::Write,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use rustix::process::Signal;
+
+use super::{
+    guardian::{Scratch, Started},
+    wait_until,
+};
+
+/// How the keyring is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// It answers, and its default collection is open.
+    Unlocked,
+    /// Its default collection is locked, and there is no screen on which a person could be asked for the password.
+    Locked,
+    /// Its default collection is locked, and the person who is asked for the password never answers.
+    WaitingForPassword,
+    /// There is a bus, and no keyring on it.
+    Absent,
+    /// It is there and never answers.
+    Hung,
+    /// The bus tries to start it, and it never gets ready.
+    NeverStarts,
+}
+
+/// A message bus and the keyring on it. Both end at drop.
+pub(crate) struct SecretService {
+    address: String,
+    keyring: Option<Started>,
+    bus: Started,
+    // After the processes that run in it.
+    scratch: Scratch,
+}
+
+const SERVICE: &str = "org.freedesktop.secrets";
+const DEFAULT_COLLECTION: &str = "/org/freedesktop/secrets/aliases/default";
+
+impl SecretService {
+    /// Starts a bus and the keyring, and waits until it is as ordered.
+    pub(crate) fn start(health: Health) -> Self {
+        let scratch = Scratch::new("secret-service");
+        for directory in ["home", "run", "services"] {
+            super::privilege::own_dir(&scratch.path().join(directory));
+        }
+        let (bus, address) = start_bus(&scratch, health);
+        let mut service = Self {
+            address,
+            keyring: None,
+            bus,
+            scratch,
+        };
+        if !matches!(health, Health::Absent | Health::NeverStarts) {
+            let keyring = service.start_keyring();
+            if matches!(health, Health::Locked | Health::WaitingForPassword) {
+                service.lock();
+            }
+            if health == Health::Hung {
+                keyring.signal(Signal::STOP);
+            }
+            service.keyring = Some(keyring);
+        }
+        service
+    }
+
+    /// Has a program use this bus.
+    pub(crate) fn offer(&self, command: &mut Command) {
+        command
+            .env("DBUS_SESSION_BUS_ADDRESS", &self.address)
+            .env("XDG_RUNTIME_DIR", self.scratch.path().join("run"));
+    }
+
+    /// Reads the secrets that have this attribute, with a program that is not ours: one a line.
+    pub(crate) fn secrets(&self, attribute: &str, value: &str) -> Vec<String> {
+        let mut command = Command::new("secret-tool");
+        command.args(["search", "--all", attribute, value]);
+        self.offer(&mut command);
+        let output = self.scratch.run(command);
+        String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter_map(|line| line.strip_prefix("secret = "))
+            .map(Into::into)
+            .collect()
+    }
+
+    /// The files in which the keyring keeps what it is given.
+    pub(crate) fn files(&self) -> PathBuf {
+        self.scratch.path().join("home/.local/share/keyrings")
+    }
+
+    fn start_keyring(&self) -> Started {
+        let home = self.scratch.path().join("home");
+        let mut command = Command::new("gnome-keyring-daemon");
+        command
+            .args(["--foreground", "--unlock", "--components=secrets"])
+            .env("HOME", home)
+            .env_remove("XDG_DATA_HOME")
+            .env_remove("DISPLAY")
+            .env_remove("WAYLAND_DISPLAY")
+            .stdin(Stdio::piped());
+        self.offer(&mut command);
+        let mut keyring = self.scratch.spawn_with_input(command);
+        keyring
+            .input()
+            .expect("its input is piped")
+            .write_all(b"password of the keyring")
+            .expect("it reads its password");
+        keyring.wait_until("the default collection is open", |_| {
+            (self.is_locked() == Some(false)).then_some(())
+        });
+        keyring
+    }
+
+    /// Whether the default collection is locked; `None` while nobody answers.
+    fn is_locked(&self) -> Option<bool> {
+        let answer = self.call(&[
+            DEFAULT_COLLECTION,
+            "org.freedesktop.DBus.Properties.Get",
+            "string:org.freedesktop.Secret.Collection",
+            "string:Locked",
+        ])?;
+        if answer.contains("boolean true") {
+            Some(true)
+        } else {
+            answer.contains("boolean false").then_some(false)
+        }
+    }
+
+    fn lock(&self) {
+        self.call(&[
+            "/org/freedesktop/secrets",
+            "org.freedesktop.Secret.Service.Lock",
+            &format!("array:objpath:{DEFAULT_COLLECTION}"),
+        ])
+        .expect("the keyring locks its collection");
+        wait_until("the default collection is locked", || {
+            (self.is_locked() == Some(true)).then_some(())
+        });
+    }
+
+    fn call(&self, arguments: &[&str]) -> Option<String> {
+        let mut command = Command::new("dbus-send");
+        command
+            .args(["--session", "--print-reply", "--reply-timeout=10000"])
+            .arg(format!("--dest={SERVICE}"))
+            .args(arguments);
+        self.offer(&mut command);
+        let output = self.scratch.run(command);
+        output
+            .status
+            .success()
+            .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}
+
+/// Starts a bus that knows of no services but the given ones: the machine's own must not come to help.
+fn start_bus(scratch: &Scratch, health: Health) -> (Started, String) {
+    let path = scratch.path();
+    let stuck = match health {
+        Health::WaitingForPassword => Some("org.gnome.keyring.SystemPrompter"),
+        Health::NeverStarts => Some(SERVICE),
+        _ => None,
+    };
+    if let Some(name) = stuck {
+        fs::write(
+            path.join("services").join(format!("{name}.service")),
+            format!("[D-BUS Service]\nName={name}\nExec=/bin/sleep 600\n"),
+        )
+        .expect("the scratch directory is writable");
+    }
+    let socket = path.join("run/bus");
+    let configuration = path.join("bus.conf");
+    fs::write(
+        &configuration,
+        format!(
+            r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:path={}</listen>
+  <auth>EXTERNAL</auth>
+  <servicedir>{}</servicedir>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+  <limit name="service_start_timeout">600000</limit>
+</busconfig>
+"#,
+            socket.display(),
+            path.join("services").display()
+        ),
+    )
+    .expect("the scratch directory is writable");
+    let mut command = Command::new("dbus-daemon");
+    command
+        .args([
+            "--nofork",
+            "--nopidfile",
+            "--print-address",
+            "--config-file",
+        ])
+        .arg(configuration)
+        .env_remove("DBUS_SESSION_BUS_ADDRESS");
+    let mut bus = scratch.spawn(command);
+    let address = bus.wait_until("it says its address", |bus| {
+        let log = bus.log();
+        let (address, _) = log.split_once('\n')?;
+        address.starts_with("unix:").then(|| address.to_owned())
+    });
+    (bus, address)
+}
