@@ -1,10 +1,20 @@
 //! File and environment become one checked configuration.
+//!
+//! What wins, from the strongest: the command line (`--store`), the environment, the file of `--env-file`, the configuration file.
 
-use std::path::PathBuf;
+use std::{
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
+
+mod environment;
+mod file;
+mod issuer;
 
 /// Where the session's secret is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +23,17 @@ pub enum Store {
     Keyring,
     /// A file of the person's own (0600 in a 0700 directory), chosen explicitly.
     File,
+}
+
+impl Store {
+    /// Returns the word for it in the configuration file and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Keyring => "keyring",
+            Self::File => "file",
+        }
+    }
 }
 
 /// What is needed to talk to Okta.
@@ -37,18 +58,202 @@ pub struct Config {
     pub store: Store,
     /// Where state is kept: the lock, the draft, the file that replaces the keyring.
     pub state_dir: PathBuf,
-    okta: Option<Okta>,
-    database_url: Option<SecretString>,
+    okta: Result<Okta, Failure>,
+    database_url: Result<SecretString, Failure>,
+}
+
+/// The platform's directories for this program.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The configuration file that is read when none is named.
+    pub config_file: PathBuf,
+    /// Where state is kept.
+    pub state_dir: PathBuf,
+}
+
+impl Places {
+    /// Finds the platform's directories; `None` where the account has no home directory.
+    #[must_use]
+    pub fn of_this_platform() -> Option<Self> {
+        let directories = directories::ProjectDirs::from("", "", "epigraph")?;
+        let state = directories
+            .state_dir()
+            .unwrap_or_else(|| directories.data_local_dir());
+        Some(Self {
+            config_file: directories.config_dir().join("config.toml"),
+            state_dir: state.to_path_buf(),
+        })
+    }
+}
+
+/// Where a configuration is read from.
+pub struct Sources<'a> {
+    /// The file that `--config` names.
+    pub file: Option<&'a Path>,
+    /// The file that `--env-file` names.
+    pub env_file: Option<&'a Path>,
+    /// What `--store` says.
+    pub store: Option<Store>,
+    /// Looks an environment variable up.
+    pub variable: &'a dyn Fn(&str) -> Option<OsString>,
+    /// The platform's directories.
+    pub places: Option<Places>,
+}
+
+/// A setting that a file or a variable can give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Setting {
+    /// Its key in the configuration file.
+    key: &'static str,
+    /// Its variable in the environment, by the name that the guide's web app uses.
+    variable: Option<&'static str>,
+    /// What a value of it looks like.
+    example: &'static str,
+    /// Whether the value opens something.
+    secret: bool,
+}
+
+const ISSUER: Setting = Setting {
+    key: "issuer",
+    variable: Some("AUTH_OKTA_ISSUER"),
+    example: "https://example.okta.com",
+    secret: false,
+};
+const CLIENT_ID: Setting = Setting {
+    key: "client_id",
+    variable: Some("AUTH_OKTA_ID"),
+    example: "0oa1b2c3d4E5F6g7H8i9",
+    secret: false,
+};
+const CLIENT_SECRET: Setting = Setting {
+    key: "client_secret",
+    variable: Some("AUTH_OKTA_SECRET"),
+    example: "only where the app has one",
+    secret: true,
+};
+const DATABASE_URL: Setting = Setting {
+    key: "database_url",
+    variable: Some("DATABASE_URL"),
+    example: "postgresql://USER:PASSWORD@HOST/DATABASE?sslmode=require",
+    secret: true,
+};
+const STORE: Setting = Setting {
+    key: "store",
+    variable: None,
+    example: "keyring",
+    secret: false,
+};
+const SETTINGS: [Setting; 5] = [ISSUER, CLIENT_ID, CLIENT_SECRET, DATABASE_URL, STORE];
+
+/// The variable that gives an administrator's connection string to `admin`.
+pub const ADMIN_DATABASE_URL: &str = "EPIGRAPH_ADMIN_DATABASE_URL";
+
+/// The variables that hold a secret: no child process may inherit them.
+pub const SECRET_VARIABLES: [&str; 3] = ["AUTH_OKTA_SECRET", "DATABASE_URL", ADMIN_DATABASE_URL];
+
+/// Where a value came from, in the words of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Origin {
+    File(&'static str, PathBuf),
+    Variable(&'static str),
+    EnvFile(&'static str, PathBuf),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(key, path) => write!(f, "`{key}` in {}", path.display()),
+            Self::Variable(name) => write!(f, "the variable {name}"),
+            Self::EnvFile(name, path) => write!(f, "{name} in {}", path.display()),
+        }
+    }
+}
+
+/// A setting's text and where it came from. Every one is handled as a secret, so that no message can show the wrong one.
+#[derive(Clone, Debug)]
+struct Value {
+    text: SecretString,
+    origin: Origin,
+}
+
+impl Value {
+    fn text(&self) -> &str {
+        self.text.expose_secret()
+    }
 }
 
 impl Config {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// When a file cannot be read or understood, or there is no place to keep state. A setting that is missing or wrong
+    /// is reported by the method that hands it out, because not every command needs it.
+    pub fn load(sources: &Sources<'_>) -> Result<Self, Failure> {
+        let places = sources.places.clone().ok_or_else(|| {
+            Failure::new(
+                Kind::Config,
+                "This account has no home directory, so there is no place for the configuration and the session.",
+            )
+            .cure("Set the variable HOME to a directory that you own.")
+        })?;
+        let mut warnings = Vec::new();
+        let path = sources.file.unwrap_or(&places.config_file);
+        let kept = file::read(path, sources.file.is_some(), &mut warnings)?;
+        let borrowed = match sources.env_file {
+            Some(path) => environment::read(path, &mut warnings)?,
+            None => Vec::new(),
+        };
+
+        let find = |setting: Setting| -> Result<Option<Value>, Failure> {
+            if let Some(value) = environment::variable(setting, sources.variable)? {
+                return Ok(Some(value));
+            }
+            let of_setting = |(name, value): &(Setting, Value)| {
+                (*name == setting && !value.text().is_empty()).then(|| value.clone())
+            };
+            Ok(borrowed
+                .iter()
+                .find_map(of_setting)
+                .or_else(|| kept.iter().flatten().find_map(of_setting)))
+        };
+        let issuer = find(ISSUER)?;
+        let client_id = find(CLIENT_ID)?;
+        let client_secret = find(CLIENT_SECRET)?;
+        let database_url = find(DATABASE_URL)?;
+        let store = match sources.store {
+            Some(store) => store,
+            None => find(STORE)?.map_or(Ok(Store::Keyring), |value| store_named(&value))?,
+        };
+
+        let missing: Vec<Setting> = [
+            (ISSUER, issuer.is_none()),
+            (CLIENT_ID, client_id.is_none()),
+            (DATABASE_URL, database_url.is_none()),
+        ]
+        .into_iter()
+        .filter_map(|(setting, missing)| missing.then_some(setting))
+        .collect();
+        let lacks = || not_set(&missing, path);
+        let okta = match (issuer, client_id) {
+            (Some(issuer), Some(client_id)) => checked_okta(&issuer, &client_id, client_secret),
+            _ => Err(lacks()),
+        };
+        Ok(Self {
+            file: kept.as_ref().map(|_| path.to_path_buf()),
+            warnings,
+            store,
+            state_dir: places.state_dir,
+            okta,
+            database_url: database_url.map(|value| value.text).ok_or_else(lacks),
+        })
+    }
+
     /// Returns what is needed to talk to Okta.
     ///
     /// # Errors
     /// Says which setting is missing or wrong, and where to put it.
     pub fn okta(&self) -> Result<&Okta, Failure> {
-        let _ = &self.okta;
-        todo!()
+        self.okta.as_ref().map_err(Clone::clone)
     }
 
     /// Returns the connection string of the database, as it was given.
@@ -56,7 +261,69 @@ impl Config {
     /// # Errors
     /// Says that it is missing, and where to put it.
     pub fn database_url(&self) -> Result<&SecretString, Failure> {
-        let _ = &self.database_url;
-        todo!()
+        self.database_url.as_ref().map_err(Clone::clone)
     }
 }
+
+fn checked_okta(
+    issuer: &Value,
+    client_id: &Value,
+    client_secret: Option<Value>,
+) -> Result<Okta, Failure> {
+    issuer::check(issuer)?;
+    if client_id.text().contains("://") || client_id.text().contains(char::is_whitespace) {
+        return Err(Failure::new(
+            Kind::Config,
+            format!("The client id ({}) is not a client id.", client_id.origin),
+        )
+        .cure(format!(
+            "Copy it from the General tab of the app in Okta's admin console; it looks like {}.",
+            CLIENT_ID.example
+        )));
+    }
+    Ok(Okta {
+        issuer: issuer.text().to_owned(),
+        client_id: client_id.text().to_owned(),
+        client_secret: client_secret.map(|value| value.text),
+    })
+}
+
+fn store_named(value: &Value) -> Result<Store, Failure> {
+    match value.text() {
+        "keyring" => Ok(Store::Keyring),
+        "file" => Ok(Store::File),
+        _ => Err(Failure::new(
+            Kind::Config,
+            format!("{} is neither \"keyring\" nor \"file\".", value.origin),
+        )
+        .cure("Write store = \"keyring\" (the default), or store = \"file\" where there is no keyring.")),
+    }
+}
+
+/// Says which settings are missing, and shows them all at once as they would be written.
+fn not_set(missing: &[Setting], path: &Path) -> Failure {
+    let (what, them) = match missing {
+        [one] => (format!("The setting `{}` is missing.", one.key), "it"),
+        _ => {
+            let keys: Vec<String> = missing.iter().map(|s| format!("`{}`", s.key)).collect();
+            let (last, rest) = keys.split_last().expect("a setting is missing");
+            (
+                format!("The settings {} and {last} are missing.", rest.join(", ")),
+                "them",
+            )
+        }
+    };
+    let lines: String = missing
+        .iter()
+        .map(|setting| format!("\n    {} = \"{}\"", setting.key, setting.example))
+        .collect();
+    let variables: Vec<&str> = missing.iter().filter_map(|s| s.variable).collect();
+    Failure::new(Kind::Config, what).cure(format!(
+        "Put {them} into {}:{lines}\nor into the environment as {}, or name the guide's own file with --env-file .env.local.",
+        path.display(),
+        variables.join(", "),
+    ))
+}
+
+#[cfg(test)]
+mod tests;

@@ -62,6 +62,24 @@ impl Kind {
             Self::Database => 11,
         }
     }
+
+    /// Says what this kind means, in the words of the exit-code table.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Failed => "failed for a reason that no other code names",
+            Self::Usage => "wrong command line, or a text that cannot be a quote",
+            Self::NotSignedIn => "nobody is signed in, or the session has ended",
+            Self::Denied => "the sign-in was denied, or its code expired",
+            Self::NoQuote => "there is no quote",
+            Self::Conflict => "the quote was changed elsewhere meanwhile; nothing was overwritten",
+            Self::Unreachable => "Okta or the database cannot be reached",
+            Self::Config => "the configuration is missing or wrong",
+            Self::Vault => "the keyring (or the file in its place) is absent, locked or refuses",
+            Self::Okta => "Okta answered and refuses",
+            Self::Database => "the database answered and refuses",
+        }
+    }
 }
 
 /// A failure as it is shown: a sentence that says what happened, and one that says what to do.

@@ -1,0 +1,64 @@
+//! The log file of `--log`: what the program does, never a token, a password or a quote.
+
+use std::{
+    fs::{File, OpenOptions},
+    path::Path,
+    sync::Mutex,
+};
+
+use tracing_subscriber::{
+    Layer,
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
+
+use crate::failure::{Failure, Kind};
+
+/// The variable that says how much is logged.
+pub(super) const LEVEL: &str = "EPIGRAPH_LOG";
+
+/// Starts to log into a file.
+///
+/// Only this program's own events: libraries log what is not theirs to show, such as the parameters of a statement.
+pub(super) fn start(path: &Path, level: Option<&str>) -> Result<(), Failure> {
+    let level = match level {
+        None | Some("") => LevelFilter::INFO,
+        Some(word) => match word.to_lowercase().as_str() {
+            "error" => LevelFilter::ERROR,
+            "warn" => LevelFilter::WARN,
+            "info" => LevelFilter::INFO,
+            "debug" => LevelFilter::DEBUG,
+            "trace" => LevelFilter::TRACE,
+            _ => {
+                return Err(Failure::new(
+                    Kind::Config,
+                    format!("The variable {LEVEL} names no level."),
+                )
+                .cure("The levels are error, warn, info, debug and trace."));
+            }
+        },
+    };
+    let file = open(path).map_err(|error| {
+        Failure::new(
+            Kind::Config,
+            format!("The log {} cannot be written: {error}.", path.display()),
+        )
+        .cure("Name another file after --log.")
+    })?;
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_writer(Mutex::new(file))
+        .with_filter(Targets::new().with_target("epigraph", level));
+    // A second call in one process (a test) keeps the first log.
+    let _ = tracing_subscriber::registry().with(lines).try_init();
+    Ok(())
+}
+
+fn open(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}

@@ -1,0 +1,210 @@
+//! The configuration file: flat TOML, every key known.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use secrecy::SecretString;
+use toml::{Spanned, de::DeTable};
+
+use super::{Origin, SETTINGS, Setting, Value};
+use crate::failure::{Failure, Kind};
+
+/// More than any configuration needs: a device or a wrong file must not fill the memory.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// Reads the file. `None` where it does not exist and nobody named it.
+pub(super) fn read(
+    path: &Path,
+    named: bool,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Vec<(Setting, Value)>>, Failure> {
+    let text = match text(path) {
+        Ok(text) => text,
+        Err(Unreadable::Io(error)) if error.kind() == io::ErrorKind::NotFound && !named => {
+            return Ok(None);
+        }
+        Err(unreadable) => {
+            return Err(unreadable.failure(path, "Create it from config.example.toml, or leave --config out."));
+        }
+    };
+    let table = DeTable::parse(text.trim_start_matches('\u{feff}'))
+        .map_err(|error| not_toml(path, &text, &error))?;
+    let mut values = Vec::new();
+    for (key, value) in table.get_ref() {
+        let name: &str = key.get_ref();
+        let line = place(&text, key.span().start).0;
+        let Some(setting) = SETTINGS.into_iter().find(|setting| setting.key == name) else {
+            return Err(unknown(path, line, key, value.get_ref().is_table()));
+        };
+        let Some(string) = value.get_ref().as_str() else {
+            return Err(Failure::new(
+                Kind::Config,
+                format!(
+                    "{}, line {line}: `{name}` is {}, not a text.",
+                    path.display(),
+                    with_article(value.get_ref().type_str()),
+                ),
+            )
+            .cure(format!("Write {name} = \"{}\", with the quotes.", setting.example)));
+        };
+        values.push((
+            setting,
+            Value {
+                text: SecretString::from(string.trim()),
+                origin: Origin::File(setting.key, path.to_path_buf()),
+            },
+        ));
+    }
+    warn_if_exposed(path, &values, warnings);
+    Ok(Some(values))
+}
+
+/// Warns of a file that others may read and that holds a secret.
+pub(super) fn warn_if_exposed(path: &Path, values: &[(Setting, Value)], warnings: &mut Vec<String>) {
+    let holds_secret = values
+        .iter()
+        .any(|(setting, value)| setting.secret && !value.text().is_empty());
+    if holds_secret && readable_by_others(path) {
+        warnings.push(format!(
+            "{} holds a password and other accounts of this computer may read it; run: chmod 600 '{}'.",
+            path.display(),
+            path.display()
+        ));
+    }
+}
+
+#[cfg(unix)]
+fn readable_by_others(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o044 != 0)
+}
+
+#[cfg(not(unix))]
+fn readable_by_others(_path: &Path) -> bool {
+    false
+}
+
+/// Why there is no text to read.
+pub(super) enum Unreadable {
+    Io(io::Error),
+    Directory,
+    TooLong,
+    NotUtf8(usize),
+}
+
+impl Unreadable {
+    pub(super) fn failure(&self, path: &Path, cure_when_absent: &str) -> Failure {
+        let path = path.display();
+        let (what, cure) = match self {
+            Self::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+                (format!("{path} does not exist."), cure_when_absent.to_owned())
+            }
+            Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => (
+                format!("{path} may not be read by this account."),
+                "Run: ls -l on it, and give yourself the right to read it.".to_owned(),
+            ),
+            Self::Io(error) => (
+                format!("{path} cannot be read: {error}."),
+                "Check the path and the disk.".to_owned(),
+            ),
+            Self::Directory => (
+                format!("{path} is a directory, not a file."),
+                format!("Name the file inside it, for example {path}/config.toml."),
+            ),
+            Self::TooLong => (
+                format!("{path} is longer than {} KiB, so it is no configuration.", MAX_BYTES / 1024),
+                "Check the path.".to_owned(),
+            ),
+            Self::NotUtf8(at) => (
+                format!("{path} is not valid UTF-8 at byte {at}."),
+                "Save it as UTF-8 in your editor.".to_owned(),
+            ),
+        };
+        Failure::new(Kind::Config, what).cure(cure)
+    }
+}
+
+/// Reads a bounded UTF-8 text.
+pub(super) fn text(path: &Path) -> Result<String, Unreadable> {
+    let file = File::open(path).map_err(Unreadable::Io)?;
+    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        return Err(Unreadable::Directory);
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(Unreadable::Io)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(Unreadable::TooLong);
+    }
+    String::from_utf8(bytes).map_err(|error| Unreadable::NotUtf8(error.utf8_error().valid_up_to()))
+}
+
+/// Counts line and column of a byte, both from 1.
+pub(super) fn place(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+    (line, column)
+}
+
+/// Says where the syntax is wrong. Shows nothing of the line itself, which may hold a password.
+fn not_toml(path: &Path, text: &str, error: &toml::de::Error) -> Failure {
+    let (line, column) = place(text, error.span().map_or(0, |span| span.start));
+    Failure::new(
+        Kind::Config,
+        format!(
+            "{}, line {line}, column {column}: {}.",
+            path.display(),
+            error.message().lines().next().unwrap_or("not valid TOML")
+        ),
+    )
+    .cure("Each line is a key, an equals sign and a text in double quotes: issuer = \"https://example.okta.com\".")
+}
+
+fn unknown(path: &Path, line: usize, key: &Spanned<toml::de::DeString<'_>>, is_table: bool) -> Failure {
+    let name: &str = key.get_ref();
+    let what = format!("{}, line {line}: the key `{name}` is unknown.", path.display());
+    let cure = match nearest(name) {
+        Some(setting) => format!("Did you mean `{}`?", setting.key),
+        None if is_table => {
+            "The file has no tables; write the keys at its top, without [brackets].".to_owned()
+        }
+        None => {
+            let keys: Vec<&str> = SETTINGS.iter().map(|setting| setting.key).collect();
+            format!("The keys are {}.", keys.join(", "))
+        }
+    };
+    Failure::new(Kind::Config, what).cure(cure)
+}
+
+/// Finds the setting that a misspelt key, or the name of its variable, means.
+fn nearest(name: &str) -> Option<Setting> {
+    let by_variable = SETTINGS.into_iter().find(|setting| {
+        setting
+            .variable
+            .is_some_and(|variable| variable.eq_ignore_ascii_case(name))
+    });
+    by_variable.or_else(|| {
+        let name = name.to_lowercase().replace('-', "_");
+        SETTINGS
+            .into_iter()
+            .map(|setting| (strsim::jaro_winkler(setting.key, &name), setting))
+            .filter(|(likeness, _)| *likeness > 0.8)
+            .max_by(|(a, _), (b, _)| a.total_cmp(b))
+            .map(|(_, setting)| setting)
+    })
+}
+
+fn with_article(kind: &str) -> String {
+    let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {kind}")
+}

@@ -1,0 +1,103 @@
+//! What can be told about an issuer without asking anybody. The rest is for discovery to say.
+
+use url::Url;
+
+use super::{ISSUER, Value};
+use crate::failure::{Failure, Kind};
+
+/// The domains under which Okta itself serves organizations. Others are custom domains, of which nothing is assumed.
+const OKTA_DOMAINS: [&str; 6] = [
+    ".okta.com",
+    ".oktapreview.com",
+    ".okta-emea.com",
+    ".okta-gov.com",
+    ".okta.mil",
+    ".okta-miltest.com",
+];
+
+/// Checks the form of an issuer.
+pub(super) fn check(issuer: &Value) -> Result<(), Failure> {
+    let wrong = |what: &str, cure: String| {
+        Err(Failure::new(
+            Kind::Config,
+            format!("The issuer ({}) {what}.", issuer.origin),
+        )
+        .cure(cure))
+    };
+    let text = issuer.text();
+    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return wrong(
+            "has a blank in it",
+            format!("Write it without, for example {}.", ISSUER.example),
+        );
+    }
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return wrong("does not start with https://", format!("Write https://{text} if that is your Okta address."));
+    };
+    if scheme != "https" {
+        return wrong(
+            &format!("starts with {scheme}://"),
+            format!("Write https://{rest}: sign-in never goes over an unencrypted connection."),
+        );
+    }
+    let Ok(url) = Url::parse(text) else {
+        return wrong("is not an address", format!("Write it like {}.", ISSUER.example));
+    };
+    let host = url.host_str().unwrap_or_default();
+    let server = match url.port() {
+        Some(port) => format!("https://{host}:{port}"),
+        None => format!("https://{host}"),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong("has a user name in it", format!("Write {server}{}.", url.path().trim_end_matches('/')));
+    }
+    if let Some((before, _)) = url.path().split_once("/.well-known/") {
+        return wrong(
+            "is the address of a discovery document",
+            format!("Write the part before it: {server}{before}."),
+        );
+    }
+    if let Some((before, _)) = url.path().split_once("/v1/") {
+        let before = if before == "/oauth2" { "" } else { before };
+        return wrong(
+            "is the address of one of Okta's endpoints",
+            format!("Write the issuer alone: {server}{before}."),
+        );
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return wrong(
+            "has a ? or # in it",
+            format!("Write {server}{}.", url.path().trim_end_matches('/')),
+        );
+    }
+    let Some(organization) = OKTA_DOMAINS
+        .into_iter()
+        .find_map(|domain| Some((host.strip_suffix(domain)?, domain)))
+    else {
+        return Ok(());
+    };
+    if let (Some(name), domain) = (organization.0.strip_suffix("-admin"), organization.1) {
+        return wrong(
+            "is the address of the admin console",
+            format!("Write https://{name}{domain}, without -admin."),
+        );
+    }
+    if text.ends_with('/') {
+        return wrong(
+            "ends with a slash",
+            format!("Write {}: Okta compares it letter by letter.", text.trim_end_matches('/')),
+        );
+    }
+    let segments: Vec<&str> = url.path().split('/').skip(1).collect();
+    match segments.as_slice() {
+        [""] | ["oauth2", _] => Ok(()),
+        ["oauth2"] => wrong(
+            "ends with /oauth2",
+            format!("Write {server} for the org server, or {server}/oauth2/default for a custom one."),
+        ),
+        _ => wrong(
+            "has a path that no Okta server has",
+            format!("Write {server} for the org server, or {server}/oauth2/default for a custom one."),
+        ),
+    }
+}
