@@ -1,1 +1,332 @@
 //! The command line, and the headless commands.
+
+use std::{
+    ffi::OsString,
+    future::Future,
+    io::{self, IsTerminal},
+    path::PathBuf,
+};
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use secrecy::SecretString;
+
+use crate::{
+    admin,
+    app::About,
+    config::{self, Config, Places, Sources, Store},
+    failure::{Failure, Kind},
+    keyring::Keyring,
+    okta::Okta,
+    postgres::{Postgres, Target},
+    runtime,
+    session::{Quotes, Session},
+};
+use output::{Outcome, Stop};
+
+mod account;
+mod checkup;
+mod edit;
+mod log;
+mod no_database;
+mod output;
+mod quote;
+mod reference;
+mod signals;
+
+/// Sign in with Okta and keep your favourite quote in Neon Postgres, with no server in between.
+///
+/// Without a command it opens the full screen. The commands do the same work in plain lines, for scripts and for
+/// screen readers: data goes to stdout, everything else to stderr. With --json, stdout has JSON only, a failure
+/// included: {"error": …, "hint": …, "exit_code": …}.
+#[derive(Parser)]
+#[command(name = "epigraph", version, after_long_help = reference::after_help())]
+struct Arguments {
+    #[command(flatten)]
+    everywhere: Everywhere,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// The options of every command.
+#[derive(clap::Args)]
+struct Everywhere {
+    /// Read this configuration file instead of the platform's
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Take the variables that are not set from this file, for example the guide's .env.local
+    #[arg(long, global = true, value_name = "FILE")]
+    env_file: Option<PathBuf>,
+    /// Keep the session in the system's keyring, or in a file where there is no keyring
+    #[arg(long, global = true, value_name = "PLACE")]
+    store: Option<StoreName>,
+    /// Write a log to this file; the variable `EPIGRAPH_LOG` says how much
+    #[arg(long, global = true, value_name = "FILE")]
+    log: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum StoreName {
+    Keyring,
+    File,
+}
+
+impl From<StoreName> for Store {
+    fn from(name: StoreName) -> Self {
+        match name {
+            StoreName::Keyring => Self::Keyring,
+            StoreName::File => Self::File,
+        }
+    }
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Sign in: shows an address and a code to type there on any device
+    Login {
+        /// Print one JSON object per event: code, pending, `signed_in`, failed
+        #[arg(long)]
+        json: bool,
+        /// Open the address in the browser of this computer
+        #[arg(long)]
+        open: bool,
+    },
+    /// Sign out: revokes the session at Okta and removes its traces here
+    Logout,
+    /// Say who is signed in, until when, and where the session is kept
+    Whoami {
+        /// Print one JSON object: name, id, `id_token_expires_at`, issuer, store, place
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the quote: byte for byte into a pipe or file, made harmless on a terminal
+    Show {
+        /// Print one JSON object: quote, `saved_at`
+        #[arg(long)]
+        json: bool,
+    },
+    /// Save a quote, in place of the one that is there
+    Set {
+        /// The quote, or - to read it from standard input (one line break at its end is dropped)
+        #[arg(value_name = "TEXT", required_unless_present = "edit")]
+        text: Option<String>,
+        /// Write it in $VISUAL or $EDITOR, beginning with the quote that is there
+        #[arg(long, conflicts_with = "text")]
+        edit: bool,
+    },
+    /// Delete the quote; asks first
+    Delete {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Check every part and say what to do: configuration, keyring, Okta, database
+    Doctor {
+        /// Print one JSON object: ok, checks
+        #[arg(long)]
+        json: bool,
+    },
+    /// What the owner of the database does
+    #[command(subcommand)]
+    Admin(AdminCommand),
+    /// Print the completions of a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page: epigraph man | man -l -
+    Man,
+}
+
+#[derive(Subcommand)]
+enum AdminCommand {
+    /// Bring the database's tables up to this version; running it again changes nothing
+    Migrate {
+        /// The owner's connection string, or - to read it from standard input
+        ///
+        /// Other accounts of this computer can see what stands on a command line. Safer: -, or the variable
+        /// `EPIGRAPH_ADMIN_DATABASE_URL`. Without either, the string of the configuration is used.
+        #[arg(long, value_name = "URL", value_parser = secret)]
+        database_url: Option<SecretString>,
+    },
+}
+
+fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(SecretString::from(text))
+}
+
+/// Runs the command line and returns the exit code of the process.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    let json = arguments.command.as_ref().and_then(Command::failure_event);
+    let outcome = match arguments.command {
+        Some(Command::Completions { shell }) => completions(shell),
+        Some(Command::Man) => reference::manual().map_err(Stop::from).and_then(|page| output::data(&page)),
+        command => configured(&arguments.everywhere, command),
+    };
+    let Err(stop) = outcome else { return 0 };
+    if let Stop::Failed(failure) = &stop {
+        tracing::error!(exit_code = failure.kind.exit_code(), "{}", failure.what);
+        if let Some(event) = json {
+            let _ = output::json(&output::JsonFailure::new(failure, event));
+        }
+        output::report(failure);
+    }
+    stop.exit_code()
+}
+
+/// Prints what clap has to say: help and version are data, anything else is talk.
+fn usage(error: &clap::Error) -> u8 {
+    match error.print() {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => output::BROKEN_PIPE,
+        _ => u8::try_from(error.exit_code()).unwrap_or(Kind::Usage.exit_code()),
+    }
+}
+
+impl Command {
+    /// Says whether a failure is told in JSON as well, and as which event.
+    const fn failure_event(&self) -> Option<Option<&'static str>> {
+        match self {
+            Self::Login { json: true, .. } => Some(Some("failed")),
+            Self::Whoami { json: true } | Self::Show { json: true } => Some(None),
+            _ => None,
+        }
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Outcome {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "epigraph", &mut script);
+    output::data(&script)
+}
+
+/// Runs what needs the configuration.
+fn configured(everywhere: &Everywhere, command: Option<Command>) -> Outcome {
+    if let Some(path) = &everywhere.log {
+        let level = std::env::var(log::LEVEL).ok();
+        log::start(path, level.as_deref())?;
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
+    }
+    let loaded = Config::load(&Sources {
+        file: everywhere.config.as_deref(),
+        env_file: everywhere.env_file.as_deref(),
+        store: everywhere.store.map(Store::from),
+        variable: &|name| std::env::var_os(name),
+        places: Places::of_this_platform(),
+    });
+    if let Some(Command::Doctor { json }) = command {
+        return finish(checkup::run(loaded, json));
+    }
+    let config = loaded?;
+    for warning in &config.warnings {
+        output::warn(warning);
+    }
+    match command {
+        None => screens(&config),
+        Some(Command::Login { json, open }) => finish(account::login(&config, json, open)),
+        Some(Command::Logout) => finish(account::logout(&config)),
+        Some(Command::Whoami { json }) => finish(account::whoami(&config, json)),
+        Some(Command::Show { json }) => finish(quote::show(&config, json)),
+        Some(Command::Set { text, edit }) => finish(quote::set(&config, text, edit)),
+        Some(Command::Delete { yes }) => finish(quote::delete(&config, yes)),
+        Some(Command::Admin(AdminCommand::Migrate { database_url })) => {
+            finish(migrate(&config, database_url))
+        }
+        Some(Command::Doctor { .. } | Command::Completions { .. } | Command::Man) => Ok(()),
+    }
+}
+
+/// Runs a headless command to its end, or until a signal ends it.
+fn finish(command: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Failure::new(Kind::Failed, format!("The program cannot start: {error}."))
+        })?;
+    let outcome = runtime.block_on(signals::unless_stopped(command));
+    // A hung keyring or name look-up must not hold the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// A session for the commands, with the database or without.
+fn session<Q: Quotes>(config: &Config, quotes: Q) -> Result<Session<Okta, Keyring, Q>, Failure> {
+    let okta = config.okta()?;
+    Ok(Session::new(
+        Okta::new(okta.clone())?,
+        vault(config, okta),
+        quotes,
+        config.state_dir.clone(),
+        &format!("{}\n{}", okta.issuer, okta.client_id),
+    ))
+}
+
+fn vault(config: &Config, okta: &config::Okta) -> Keyring {
+    Keyring::new(config.store, &config.state_dir, &okta.issuer, &okta.client_id)
+}
+
+fn database(config: &Config) -> Result<Postgres, Failure> {
+    Postgres::new(Target::parse(config.database_url()?)?)
+}
+
+/// Opens the full screen.
+fn screens(config: &Config) -> Outcome {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    if !terminal || std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
+        return Err(Failure::new(Kind::Usage, "The full screen needs a terminal.")
+            .cure("Use a command instead: epigraph login, show, set, delete (see epigraph --help).")
+            .into());
+    }
+    // Before the database: who has configured nothing yet is told of everything at once.
+    config.okta()?;
+    let target = Target::parse(config.database_url()?)?;
+    let about = About {
+        database: target.summary(),
+        can_open_browser: !set("SSH_CONNECTION")
+            && (cfg!(any(target_os = "macos", windows)) || set("DISPLAY") || set("WAYLAND_DISPLAY")),
+        no_color: set("NO_COLOR"),
+    };
+    let session = session(config, Postgres::new(target)?)?;
+    match runtime::run(about, session) {
+        Ok(runtime::ExitReason::Quit) => Ok(()),
+        Ok(runtime::ExitReason::Signal(number)) => Err(Stop::Signal(number)),
+        Err(error) => Err(Failure::new(Kind::Failed, format!("The terminal failed: {error}.")).into()),
+    }
+}
+
+async fn migrate(config: &Config, given: Option<SecretString>) -> Outcome {
+    let url = match given {
+        Some(url) => read_if_dash(url).await?,
+        None => match std::env::var(config::ADMIN_DATABASE_URL) {
+            Ok(url) if !url.trim().is_empty() => SecretString::from(url),
+            _ => config.database_url()?.clone(),
+        },
+    };
+    let target = Target::parse(&url)?;
+    output::say(&format!("migrating {}", target.summary()));
+    let applied = admin::migrate(&target).await?;
+    if applied.is_empty() {
+        output::say("nothing to do: the database is up to date");
+    }
+    for name in applied {
+        output::line(&format!("applied {name}"))?;
+    }
+    Ok(())
+}
+
+async fn read_if_dash(url: SecretString) -> Result<SecretString, Failure> {
+    use secrecy::ExposeSecret;
+
+    if url.expose_secret() != "-" {
+        return Ok(url);
+    }
+    let text = quote::standard_input().await?;
+    Ok(SecretString::from(text))
+}
+
+#[cfg(test)]
+mod tests;

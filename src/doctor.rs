@@ -1,1 +1,102 @@
 //! Checks every part and says what to do.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    config::Config,
+    failure::{Check, Failure, Kind, Verdict},
+    keyring::Keyring,
+    okta::Okta,
+    postgres::{self, Target},
+};
+
+/// A part of the whole, and what was looked at in it.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Its name.
+    pub name: &'static str,
+    /// What was looked at, in order. Empty where the configuration does not allow a look.
+    pub checks: Vec<Check>,
+}
+
+/// Looks at every part, also when an earlier one has failed. The slow ones are looked at side by side.
+pub async fn examine(loaded: Result<Config, Failure>) -> Vec<Part> {
+    let started = Instant::now();
+    let config = match loaded {
+        Ok(config) => config,
+        Err(failure) => {
+            return vec![Part {
+                name: "configuration",
+                checks: vec![check("file", started, Verdict::Failed(failure))],
+            }];
+        }
+    };
+    let target = config.database_url().and_then(Target::parse);
+    let (keyring, okta, database) =
+        futures_util::future::join3(keyring(&config), okta(&config), database(target.as_ref().ok()))
+            .await;
+    vec![
+        Part { name: "configuration", checks: configuration(&config, &target, started) },
+        Part { name: "keyring", checks: keyring },
+        Part { name: "okta", checks: okta },
+        Part { name: "database", checks: database },
+    ]
+}
+
+fn check(name: &'static str, started: Instant, verdict: Verdict) -> Check {
+    Check { name, took: started.elapsed(), verdict }
+}
+
+fn configuration(config: &Config, target: &Result<Target, Failure>, started: Instant) -> Vec<Check> {
+    let mut checks = vec![check(
+        "file",
+        started,
+        Verdict::Ok(config.file.as_ref().map_or_else(
+            || "none; the environment alone".to_owned(),
+            |file| file.display().to_string(),
+        )),
+    )];
+    checks.extend(config.warnings.iter().map(|warning| {
+        let warning = Failure::new(Kind::Config, warning.clone());
+        check("file", started, Verdict::Warning(warning))
+    }));
+    let okta = config.okta().map_or_else(Verdict::Failed, |okta| {
+        Verdict::Ok(format!("{}, client {}", okta.issuer, okta.client_id))
+    });
+    checks.push(check("Okta settings", started, okta));
+    let database = match target {
+        Ok(target) => Verdict::Ok(target.summary()),
+        Err(failure) => Verdict::Failed(failure.clone()),
+    };
+    checks.push(check("database settings", started, database));
+    for check in &mut checks {
+        check.took = Duration::ZERO;
+    }
+    checks
+}
+
+async fn keyring(config: &Config) -> Vec<Check> {
+    let Ok(okta) = config.okta() else {
+        return Vec::new();
+    };
+    let vault = Keyring::new(config.store, &config.state_dir, &okta.issuer, &okta.client_id);
+    vec![vault.check().await]
+}
+
+async fn okta(config: &Config) -> Vec<Check> {
+    let started = Instant::now();
+    let Ok(settings) = config.okta() else {
+        return Vec::new();
+    };
+    match Okta::new(settings.clone()) {
+        Ok(okta) => okta.check().await,
+        Err(failure) => vec![check("client", started, Verdict::Failed(failure))],
+    }
+}
+
+async fn database(target: Option<&Target>) -> Vec<Check> {
+    match target {
+        Some(target) => postgres::check(target).await,
+        None => Vec::new(),
+    }
+}

@@ -1,7 +1,6 @@
 //! The exit code, nothing else.
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    ExitCode::SUCCESS
+fn main() {
+    // Not by returning: a thread that a hung keyring holds must not keep the process.
+    std::process::exit(epigraph::cli::run(std::env::args_os()).into());
 }

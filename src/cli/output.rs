@@ -11,6 +11,8 @@ use crate::failure::{Failure, Kind};
 pub(super) enum Stop {
     /// It failed.
     Failed(Failure),
+    /// It failed with this exit code and has said why.
+    Told(u8),
     /// Whoever read its output has gone.
     BrokenPipe,
     /// A signal of this number asked it to stop.
@@ -22,6 +24,7 @@ impl Stop {
     pub(super) const fn exit_code(&self) -> u8 {
         match self {
             Self::Failed(failure) => failure.kind.exit_code(),
+            Self::Told(code) => *code,
             Self::BrokenPipe => BROKEN_PIPE,
             Self::Signal(number) => 128 + *number,
         }
@@ -43,14 +46,18 @@ pub(super) type Outcome = Result<(), Stop>;
 /// A failure as `--json` shows it.
 #[derive(Serialize)]
 pub(super) struct JsonFailure<'a> {
+    /// In the events of `login`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'static str>,
     error: &'a str,
     hint: Option<&'a str>,
     exit_code: u8,
 }
 
-impl<'a> From<&'a Failure> for JsonFailure<'a> {
-    fn from(failure: &'a Failure) -> Self {
+impl<'a> JsonFailure<'a> {
+    pub(super) fn new(failure: &'a Failure, event: Option<&'static str>) -> Self {
         Self {
+            event,
             error: &failure.what,
             hint: failure.cure.as_deref(),
             exit_code: failure.kind.exit_code(),
@@ -94,6 +101,18 @@ pub(super) fn json(value: &impl Serialize) -> Outcome {
 pub(super) fn say(text: &str) {
     let mut stderr = io::stderr().lock();
     let _ = writeln!(stderr, "{}", harmless(text)).and_then(|()| stderr.flush());
+}
+
+/// Asks something: the answer is typed on the same line.
+pub(super) fn ask(question: &str) {
+    let mut stderr = io::stderr().lock();
+    let _ = write!(stderr, "{}", harmless(question)).and_then(|()| stderr.flush());
+}
+
+/// Draws on the terminal what this program has made itself, colours included.
+pub(super) fn drawing(lines: &str) {
+    let mut stderr = io::stderr().lock();
+    let _ = writeln!(stderr, "{lines}").and_then(|()| stderr.flush());
 }
 
 /// Warns of something.

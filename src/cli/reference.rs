@@ -37,6 +37,13 @@ const VARIABLES: [(&str, &str); 8] = [
     ("SSL_CERT_FILE, HTTPS_PROXY, NO_PROXY, NO_COLOR", "as elsewhere"),
 ];
 
+/// Where the configuration file is.
+const FILES: [(&str, &str); 3] = [
+    ("Linux; follows XDG_CONFIG_HOME", "~/.config/epigraph/config.toml"),
+    ("macOS", "~/Library/Application Support/epigraph/config.toml"),
+    ("Windows", "%APPDATA%\\epigraph\\config\\config.toml"),
+];
+
 /// What follows the options in `epigraph --help`.
 pub(super) fn after_help() -> String {
     let mut text = String::from("Exit codes:\n");
@@ -47,13 +54,87 @@ pub(super) fn after_help() -> String {
     for (name, meaning) in VARIABLES {
         text.push_str(&format!("  {name}\n      {meaning}\n"));
     }
-    text.push_str(&format!("\nThe configuration file: {}", configuration_file()));
+    text.push_str("\nConfiguration file:\n");
+    for (system, path) in FILES {
+        text.push_str(&format!("  {path}  ({system})\n"));
+    }
     text
 }
 
-fn configuration_file() -> String {
-    config::Places::of_this_platform().map_or_else(
-        || "config.toml in the directory of this platform".into(),
-        |places| places.config_file.display().to_string(),
-    )
+/// Writes the manual page of the whole program, subcommands included, as one page.
+pub(super) fn manual() -> Result<Vec<u8>, Failure> {
+    let mut page = Vec::new();
+    write_manual(&mut page).map_err(|error| {
+        Failure::new(Kind::Failed, format!("The manual page cannot be made: {error}."))
+    })?;
+    Ok(page)
+}
+
+fn write_manual(page: &mut Vec<u8>) -> std::io::Result<()> {
+    // The long help's tables become sections of their own.
+    let command = Arguments::command()
+        .after_long_help(None::<&str>)
+        .disable_help_subcommand(true);
+    let man = Man::new(command.clone());
+    man.render_title(page)?;
+    man.render_name_section(page)?;
+    man.render_synopsis_section(page)?;
+    man.render_description_section(page)?;
+    man.render_options_section(page)?;
+
+    Roff::new().control("SH", ["COMMANDS"]).to_writer(page)?;
+    let mut command = command;
+    command.build();
+    for leaf in leaves(&command) {
+        write_command(leaf, page)?;
+    }
+
+    let mut end = Roff::new();
+    end.control("SH", ["EXIT STATUS"]);
+    for (code, meaning) in exit_codes() {
+        end.control("TP", []).text([bold(code.to_string())]).text([roman(meaning)]);
+    }
+    end.control("SH", ["ENVIRONMENT"]);
+    for (name, meaning) in VARIABLES {
+        end.control("TP", []).text([bold(name)]).text([roman(meaning)]);
+    }
+    end.control("SH", ["FILES"]);
+    for (system, path) in FILES {
+        end.control("TP", []).text([bold(path)]).text([roman(system)]);
+    }
+    end.to_writer(page)
+}
+
+/// The commands that do something: those without commands of their own.
+fn leaves(command: &Command) -> Vec<&Command> {
+    command
+        .get_subcommands()
+        .flat_map(|sub| {
+            if sub.has_subcommands() {
+                leaves(sub)
+            } else {
+                vec![sub]
+            }
+        })
+        .collect()
+}
+
+fn write_command(command: &Command, page: &mut Vec<u8>) -> std::io::Result<()> {
+    let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
+    let arguments: Vec<_> = command
+        .get_arguments()
+        .filter(|argument| !argument.is_global_set() && !argument.is_hide_set())
+        .filter(|argument| !["help", "version"].contains(&argument.get_id().as_str()))
+        .collect();
+    let mut roff = Roff::new();
+    roff.control("SS", [name]);
+    let about = command.get_long_about().or_else(|| command.get_about());
+    roff.text([roman(about.map(ToString::to_string).unwrap_or_default())]);
+    for argument in arguments {
+        let help = argument.get_long_help().or_else(|| argument.get_help());
+        roff.control("TP", [])
+            .text([bold(argument.to_string())])
+            .text([roman(help.map(ToString::to_string).unwrap_or_default())]);
+    }
+    roff.to_writer(page)
 }

@@ -1,0 +1,266 @@
+//! `login`, `logout` and `whoami`.
+
+use std::io::{self, IsTerminal};
+
+use chrono::{DateTime, Local, SecondsFormat};
+use qrcode::{Color, QrCode};
+use serde::Serialize;
+
+use super::{
+    no_database::NoDatabase,
+    output::{self, Outcome},
+};
+use crate::{
+    app::{Activity, DeviceCode, SignOutOutcome},
+    config::Config,
+    failure::{Failure, Kind},
+    session::{Progress, Vault},
+};
+
+/// What `login --json` prints, one per line. A failure is the event that `output::JsonFailure` describes.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Event<'a> {
+    Code {
+        user_code: &'a str,
+        verification_uri: &'a str,
+        verification_uri_complete: Option<&'a str>,
+        expires_at: String,
+    },
+    Pending,
+    SignedIn {
+        name: &'a str,
+        id: &'a str,
+    },
+}
+
+/// Signs in with a device code.
+pub(super) async fn login(config: &Config, json: bool, open: bool) -> Outcome {
+    let session = super::session(config, NoDatabase)?;
+    match session.standing().await {
+        Ok(Some(standing)) => output::say(&format!(
+            "{} is signed in; signing in again replaces that session",
+            standing.user.name
+        )),
+        Ok(None) => {}
+        // Nobody should approve a sign-in that cannot be kept.
+        Err(failure) if failure.kind == Kind::Vault => return Err(failure.into()),
+        Err(failure) => output::warn(&failure.what),
+    }
+    let code = session.request_code(&quiet()).await?;
+    if json {
+        output::json(&Event::Code {
+            user_code: &code.user_code,
+            verification_uri: &code.verification_uri,
+            verification_uri_complete: code.verification_uri_complete.as_deref(),
+            expires_at: code.expires_at.to_rfc3339_opts(SecondsFormat::Secs, false),
+        })?;
+    } else {
+        show(&code);
+    }
+    if open {
+        let address = code
+            .verification_uri_complete
+            .as_deref()
+            .unwrap_or(&code.verification_uri);
+        if let Err(failure) = crate::browser::open(address) {
+            output::warn(&failure.what);
+        }
+    }
+    let restored = session.await_approval(&waiting(json)).await?;
+    if let Some(warning) = &restored.warning {
+        output::warn(warning);
+    }
+    if json {
+        output::json(&Event::SignedIn {
+            name: &restored.user.name,
+            id: &restored.user.id,
+        })
+    } else {
+        output::say(&format!("signed in as {}", restored.user.name));
+        Ok(())
+    }
+}
+
+/// Shows what is to be done on the other device. The address stands alone on its line, so that it can be copied whole.
+fn show(code: &DeviceCode) {
+    output::say(&format!(
+        "To sign in, open this address on any device:\n\n    {}\n\nand type this code:\n\n    {}\n",
+        code.verification_uri, code.user_code
+    ));
+    if let Some(address) = &code.verification_uri_complete {
+        output::say(&format!("or open the address that has the code in it:\n\n    {address}\n"));
+        if let Some(drawing) = qr_code(address) {
+            output::drawing(&drawing);
+        }
+    }
+    output::say(&format!(
+        "The code works until {}. Approve it only if you started this sign-in yourself, and give it to nobody.\n\
+         Waiting for your approval (Ctrl-C cancels)",
+        code.expires_at.format("%H:%M")
+    ));
+}
+
+/// Draws a QR code for the terminal; `None` where there is no terminal or it does not fit.
+fn qr_code(text: &str) -> Option<String> {
+    if !io::stderr().is_terminal() {
+        return None;
+    }
+    let (columns, rows) = crossterm::terminal::size().ok()?;
+    let drawing = draw(&QrCode::new(text).ok()?);
+    let fits = drawing.lines().count() < usize::from(rows)
+        && drawing.lines().next()?.matches(['█', '▀', '▄', ' ']).count() <= usize::from(columns);
+    fits.then_some(drawing)
+}
+
+/// Two rows of modules to a line, black on white whatever the terminal's colours are, with the quiet zone of four.
+fn draw(code: &QrCode) -> String {
+    const QUIET: usize = 4;
+    let size = code.width() + 2 * QUIET;
+    let dark = |x: usize, y: usize| {
+        let inside = QUIET..size - QUIET;
+        inside.contains(&x)
+            && inside.contains(&y)
+            && code[(x - QUIET, y - QUIET)] == Color::Dark
+    };
+    let mut drawing = String::new();
+    for y in (0..size).step_by(2) {
+        drawing.push_str("\x1b[30;107m");
+        drawing.extend((0..size).map(|x| match (dark(x, y), dark(x, y + 1)) {
+            (true, true) => '█',
+            (true, false) => '▀',
+            (false, true) => '▄',
+            (false, false) => ' ',
+        }));
+        drawing.push_str("\x1b[m\n");
+    }
+    drawing
+}
+
+/// Reports nothing but what the person must hear.
+pub(super) fn quiet() -> Progress {
+    Progress::new(|activity| {
+        tracing::debug!(?activity, "waiting");
+        tell(&activity);
+    })
+}
+
+/// Reports each poll to a script, and a lost connection to a person.
+fn waiting(json: bool) -> Progress {
+    Progress::new(move |activity| {
+        tracing::debug!(?activity, "waiting");
+        match &activity {
+            // A reader that has gone is noticed at the end; until then the approval may still come.
+            Activity::WaitingForApproval if json => drop(output::json(&Event::Pending)),
+            activity => tell(activity),
+        }
+    })
+}
+
+fn tell(activity: &Activity) {
+    match activity {
+        Activity::SessionNotKept(failure) => output::warn(&failure.to_string()),
+        Activity::RetryingOkta => output::say("Okta does not answer; trying again"),
+        Activity::WakingDatabase => output::say("waking the database"),
+        Activity::RetryingDatabase => output::say("the database does not answer; trying again"),
+        _ => {}
+    }
+}
+
+/// Ends the session.
+pub(super) async fn logout(config: &Config) -> Outcome {
+    let session = super::session(config, NoDatabase)?;
+    let nobody = matches!(session.standing().await, Ok(None));
+    match session.sign_out().await? {
+        SignOutOutcome::Revoked if nobody => output::say("nobody was signed in"),
+        SignOutOutcome::Revoked => output::say("signed out"),
+        SignOutOutcome::OnlyLocally(failure) => {
+            output::say("signed out on this computer");
+            output::warn(&format!(
+                "Okta was not told, so the session lives on there until it expires: {}",
+                failure.what
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What `whoami --json` prints.
+#[derive(Serialize)]
+struct WhoAmI<'a> {
+    name: &'a str,
+    id: &'a str,
+    id_token_expires_at: Option<String>,
+    issuer: &'a str,
+    store: &'static str,
+    place: String,
+}
+
+/// Says who is signed in, without asking Okta.
+pub(super) async fn whoami(config: &Config, json: bool) -> Outcome {
+    let okta = config.okta()?;
+    let place = super::vault(config, okta).place();
+    let session = super::session(config, NoDatabase)?;
+    let standing = session.standing().await?.ok_or_else(not_signed_in)?;
+    let expires_at = standing
+        .id_token_expires_at
+        .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
+        .map(|time| time.with_timezone(&Local));
+    if json {
+        return output::json(&WhoAmI {
+            name: &standing.user.name,
+            id: &standing.user.id,
+            id_token_expires_at: expires_at.map(|t| t.to_rfc3339_opts(SecondsFormat::Secs, false)),
+            issuer: &okta.issuer,
+            store: config.store.name(),
+            place,
+        });
+    }
+    let until = match expires_at {
+        Some(time) if time > Local::now() => {
+            format!("valid until {}", time.format("%-d %b %Y, %H:%M"))
+        }
+        _ => "expired; renewed at the next use".to_owned(),
+    };
+    output::line(&format!(
+        "{} ({})\nissuer: {}\nID token: {until}\nkept in: {place}",
+        standing.user.name, standing.user.id, okta.issuer
+    ))
+}
+
+pub(super) fn not_signed_in() -> Failure {
+    Failure::new(Kind::NotSignedIn, "Nobody is signed in.").cure("Run: epigraph login")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_qr_code_has_a_quiet_zone_and_every_module() {
+        let code = QrCode::new("https://example.okta.com/activate?user_code=ABCDEFGH").expect("it fits");
+        let drawing = draw(&code);
+        let lines: Vec<String> = drawing
+            .lines()
+            .map(|line| line.replace("\x1b[30;107m", "").replace("\x1b[m", ""))
+            .collect();
+        let size = code.width() + 8;
+        assert_eq!(lines.len(), size.div_ceil(2));
+        for (y, line) in lines.iter().enumerate() {
+            let row: Vec<char> = line.chars().collect();
+            assert_eq!(row.len(), size);
+            for (x, c) in row.into_iter().enumerate() {
+                for (half, dark) in [(0, "█▀"), (1, "█▄")] {
+                    let (x, y) = (x.checked_sub(4), (2 * y + half).checked_sub(4));
+                    let module = match (x, y) {
+                        (Some(x), Some(y)) if x < code.width() && y < code.width() => {
+                            code[(x, y)] == Color::Dark
+                        }
+                        _ => false,
+                    };
+                    assert_eq!(dark.contains(c), module);
+                }
+            }
+        }
+    }
+}

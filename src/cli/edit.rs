@@ -1,0 +1,152 @@
+//! `set --edit`: the quote in the person's own editor. What was written is never lost.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+};
+
+use chrono::Local;
+
+use super::{quote, signals::HoldInterrupts};
+use crate::{
+    config::{Config, SECRET_VARIABLES},
+    failure::{Failure, Kind},
+    private_file,
+};
+
+/// The file in which the editor works. It stays until it is removed: whatever ends the program, the text is there.
+pub(super) struct Draft(PathBuf);
+
+impl Draft {
+    /// Makes a file of the person's own, with the quote that is there.
+    fn new(state_dir: &Path, current: Option<&str>) -> Result<Self, private_file::Error> {
+        let name = format!(
+            "quote-{}-{}.txt",
+            Local::now().format("%Y%m%d-%H%M%S"),
+            std::process::id()
+        );
+        let path = state_dir.join(name);
+        let text = current.map_or(String::new(), |current| format!("{current}\n"));
+        private_file::write(&path, text.as_bytes())?;
+        Ok(Self(path))
+    }
+
+    /// Adds to a failure where the text is.
+    pub(super) fn keep(self, failure: Failure) -> Failure {
+        let place = format!("Your text is kept in {}.", self.0.display());
+        let cure = match failure.cure.as_deref() {
+            Some(cure) => format!("{place} {cure}"),
+            None => place,
+        };
+        failure.cure(cure)
+    }
+
+    /// Removes the file: its text is saved, or there is none.
+    pub(super) fn remove(self) {
+        let _ = fs::remove_file(self.0);
+    }
+}
+
+/// Lets the person edit. `None` where nothing was changed.
+pub(super) async fn edit(
+    config: &Config,
+    current: Option<&str>,
+) -> Result<Option<(String, Draft)>, Failure> {
+    let editor = editor(|name| std::env::var(name).ok())?;
+    let draft = Draft::new(&config.state_dir, current).map_err(|error| {
+        Failure::new(
+            Kind::Failed,
+            format!("No file for the editor can be made in {}: {error}.", config.state_dir.display()),
+        )
+    })?;
+    let before = fs::read(&draft.0).unwrap_or_default();
+    let ended = run(&editor, &draft.0).await;
+    let after = fs::read(&draft.0);
+    let failed = match &ended {
+        Ok(status) if status.success() => None,
+        Ok(status) => Some(describe(&editor, *status)),
+        Err(error) => Some(format!("The editor `{editor}` cannot be started: {error}.")),
+    };
+    let changed = after.as_ref().is_ok_and(|after| *after != before);
+    if let Some(what) = failed {
+        let failure = Failure::new(Kind::Failed, what)
+            .cure("Set VISUAL or EDITOR to an editor that works, for example: EDITOR=nano epigraph set --edit");
+        if changed {
+            return Err(draft.keep(failure));
+        }
+        draft.remove();
+        return Err(failure);
+    }
+    let after = after.map_err(|error| {
+        Failure::new(Kind::Failed, format!("The editor left no text at {}: {error}.", draft.0.display()))
+    })?;
+    if !changed {
+        draft.remove();
+        return Ok(None);
+    }
+    match quote::text_of(after, "the editor") {
+        Ok(text) => Ok(Some((quote::without_last_line_break(&text).to_owned(), draft))),
+        Err(failure) => Err(draft.keep(failure)),
+    }
+}
+
+/// Finds the editor, as `git` and its like do.
+fn editor(variable: impl Fn(&str) -> Option<String>) -> Result<String, Failure> {
+    ["VISUAL", "EDITOR"]
+        .into_iter()
+        .filter_map(variable)
+        .find(|value| !value.trim().is_empty())
+        .ok_or_else(|| {
+            Failure::new(Kind::Usage, "No editor is set.")
+                .cure("Name one: EDITOR=nano epigraph set --edit")
+        })
+}
+
+/// Runs the editor on the terminal. The variable is a command line, with options and quotes as the shell reads them.
+async fn run(editor: &str, path: &Path) -> io::Result<ExitStatus> {
+    #[cfg(unix)]
+    let mut command = {
+        let mut command = tokio::process::Command::new("/bin/sh");
+        command.arg("-c").arg(format!("{editor} \"$1\"")).arg("sh");
+        command
+    };
+    #[cfg(not(unix))]
+    let mut command = {
+        let mut words = editor.split_whitespace();
+        let mut command = tokio::process::Command::new(words.next().unwrap_or_default());
+        command.args(words);
+        command
+    };
+    for name in SECRET_VARIABLES {
+        command.env_remove(name);
+    }
+    // Ctrl-C belongs to the editor while it runs.
+    let _held = HoldInterrupts::new();
+    command.arg(path).status().await
+}
+
+fn describe(editor: &str, status: ExitStatus) -> String {
+    match status.code() {
+        Some(127) => format!("The editor `{editor}` was not found."),
+        Some(126) => format!("The editor `{editor}` is not a program that may be run."),
+        Some(code) => format!("The editor `{editor}` ended with exit code {code}, so nothing was saved."),
+        None => format!("The editor `{editor}` was killed, so nothing was saved."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn visual_comes_before_editor_and_blank_is_not_set() {
+        let with = |visual: Option<&str>, plain: Option<&str>| {
+            editor(|name| if name == "VISUAL" { visual } else { plain }.map(str::to_owned))
+                .map_err(|failure| failure.kind)
+        };
+        assert_eq!(with(Some("v"), Some("e")), Ok("v".into()));
+        assert_eq!(with(Some(" "), Some("e -w")), Ok("e -w".into()));
+        assert_eq!(with(None, None), Err(Kind::Usage));
+    }
+}

@@ -1,0 +1,48 @@
+//! The commands about the session work without a database, even one that is configured wrongly.
+
+use secrecy::SecretString;
+
+use crate::{
+    app::{DeleteOutcome, SaveOutcome},
+    failure::{Failure, Kind},
+    quote::{Quote, Saved},
+    session::{Progress, Quotes},
+};
+
+/// Stands where a command has no business with the database.
+pub(super) struct NoDatabase;
+
+impl NoDatabase {
+    fn refuse<T>() -> Result<T, Failure> {
+        Err(Failure::new(Kind::Failed, "This command has no database."))
+    }
+}
+
+impl Quotes for NoDatabase {
+    async fn connect(&self, _: &Progress) {}
+
+    async fn load(&self, _: &SecretString, _: &str, _: &Progress) -> Result<Option<Saved>, Failure> {
+        Self::refuse()
+    }
+
+    async fn save(
+        &self,
+        _: &SecretString,
+        _: &str,
+        _: &Quote,
+        _: Option<&str>,
+        _: &Progress,
+    ) -> Result<SaveOutcome, Failure> {
+        Self::refuse()
+    }
+
+    async fn delete(
+        &self,
+        _: &SecretString,
+        _: &str,
+        _: Option<&str>,
+        _: &Progress,
+    ) -> Result<DeleteOutcome, Failure> {
+        Self::refuse()
+    }
+}

@@ -1,0 +1,198 @@
+//! `show`, `set` and `delete`.
+
+use std::io::{self, IsTerminal, Read};
+
+use chrono::SecondsFormat;
+use serde::Serialize;
+
+use super::{
+    account::quiet,
+    edit::{self, Draft},
+    output::{self, Outcome},
+};
+use crate::{
+    app::{DeleteOutcome, SaveOutcome},
+    config::Config,
+    failure::{Failure, Kind},
+    quote::{MAX_BYTES, Quote, QuoteError, Saved},
+};
+
+/// What `show --json` prints.
+#[derive(Serialize)]
+struct Shown<'a> {
+    quote: &'a str,
+    saved_at: String,
+}
+
+/// Prints the quote.
+pub(super) async fn show(config: &Config, json: bool) -> Outcome {
+    let session = super::session(config, super::database(config)?)?;
+    let saved = session.load(&quiet()).await?.ok_or_else(no_quote)?;
+    if json {
+        output::json(&Shown {
+            quote: &saved.text,
+            saved_at: saved.saved_at.to_rfc3339_opts(SecondsFormat::Secs, false),
+        })
+    } else if io::stdout().is_terminal() {
+        output::line(&saved.text)
+    } else {
+        output::data(saved.text.as_bytes())
+    }
+}
+
+/// Saves a quote, based on what is there now.
+pub(super) async fn set(config: &Config, text: Option<String>, edit: bool) -> Outcome {
+    let session = super::session(config, super::database(config)?)?;
+    // What can be told to be no quote is refused before anything is asked of anybody.
+    let given = match text.as_deref() {
+        _ if edit => None,
+        Some("-") => Some(checked(&standard_input().await?)?),
+        text => Some(checked(text.unwrap_or_default())?),
+    };
+    let current = session.load(&quiet()).await?.map(|saved| saved.text);
+    let (quote, draft) = match given {
+        Some(quote) => (quote, None),
+        None => {
+            let Some((text, draft)) = edit::edit(config, current.as_deref()).await? else {
+                output::say("nothing was changed");
+                return Ok(());
+            };
+            match checked(&text) {
+                Ok(quote) => (quote, Some(draft)),
+                Err(failure) => return Err(draft.keep(failure).into()),
+            }
+        }
+    };
+    let saved = session
+        .save(&quote, current.as_deref(), &quiet())
+        .await
+        .and_then(|outcome| match outcome {
+            SaveOutcome::Saved(_) => Ok(()),
+            SaveOutcome::Conflict(there) => Err(conflict(there.as_ref())),
+        });
+    match (saved, draft) {
+        (Ok(()), draft) => {
+            draft.into_iter().for_each(Draft::remove);
+            output::say("saved");
+            Ok(())
+        }
+        (Err(failure), Some(draft)) => Err(draft.keep(failure).into()),
+        (Err(failure), None) => Err(failure.into()),
+    }
+}
+
+/// Deletes the quote.
+pub(super) async fn delete(config: &Config, yes: bool) -> Outcome {
+    let ask = !yes;
+    if ask && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return Err(Failure::new(Kind::Usage, "There is no terminal on which to ask whether to delete the quote.")
+            .cure("Run: epigraph delete --yes")
+            .into());
+    }
+    let session = super::session(config, super::database(config)?)?;
+    let saved = session.load(&quiet()).await?.ok_or_else(no_quote)?;
+    if ask {
+        output::say(&format!("{}\n", saved.text));
+        output::ask("Delete this quote? [y/N] ");
+        let answer = on_a_thread(|| {
+            let mut answer = String::new();
+            io::stdin().read_line(&mut answer).map(|_| answer)
+        })
+        .await
+        .unwrap_or_default();
+        if !matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+            return Err(Failure::new(Kind::Failed, "Nothing was deleted.").into());
+        }
+    }
+    match session.delete(Some(&saved.text), &quiet()).await? {
+        DeleteOutcome::Deleted => {
+            output::say("deleted");
+            Ok(())
+        }
+        DeleteOutcome::Conflict(_) => Err(Failure::new(
+            Kind::Conflict,
+            "The quote was changed elsewhere while it was about to be deleted; it is still there.",
+        )
+        .cure("Look at it with epigraph show, then delete it again.")
+        .into()),
+    }
+}
+
+fn no_quote() -> Failure {
+    Failure::new(Kind::NoQuote, "There is no quote.").cure("Save one with: epigraph set \"…\"")
+}
+
+fn conflict(there: Option<&Saved>) -> Failure {
+    let what = match there {
+        Some(_) => "The quote was changed elsewhere meanwhile; nothing was overwritten.",
+        None => "The quote was deleted elsewhere meanwhile; nothing was saved.",
+    };
+    Failure::new(Kind::Conflict, what)
+        .cure("Look at it with epigraph show, then set yours again if you still want to.")
+}
+
+fn checked(text: &str) -> Result<Quote, Failure> {
+    Quote::new(text).map_err(|error| {
+        let cure = match error {
+            QuoteError::Empty => "To remove the quote, run: epigraph delete".to_owned(),
+            QuoteError::TooLong { .. } => "Shorten it; it was not saved.".to_owned(),
+            QuoteError::Control { .. } => {
+                "Take the character out; only line breaks and tabs can be kept.".to_owned()
+            }
+        };
+        let mut what = error.to_string();
+        what[..1].make_ascii_uppercase();
+        Failure::new(Kind::Usage, format!("{what}.")).cure(cure)
+    })
+}
+
+/// More than the longest quote can take with two-byte line ends.
+const MOST_INPUT: u64 = 2 * MAX_BYTES as u64 + 2;
+
+/// Reads standard input: bounded, UTF-8, without the one line break at its end.
+pub(super) async fn standard_input() -> Result<String, Failure> {
+    if io::stdin().is_terminal() {
+        output::say("type the text; end it with Ctrl-D on a line of its own");
+    }
+    let bytes = on_a_thread(|| {
+        let mut bytes = Vec::new();
+        io::stdin().lock().take(MOST_INPUT + 1).read_to_end(&mut bytes).map(|_| bytes)
+    })
+    .await
+    .map_err(|error| Failure::new(Kind::Failed, format!("Standard input cannot be read: {error}.")))?;
+    if bytes.len() as u64 > MOST_INPUT {
+        return Err(Failure::new(
+            Kind::Usage,
+            format!("The text is far longer than a quote may be, which is {MAX_BYTES} bytes."),
+        )
+        .cure("Shorten it; it was not saved."));
+    }
+    let text = text_of(bytes, "standard input")?;
+    Ok(without_last_line_break(&text).to_owned())
+}
+
+/// Makes bytes a text, or says where they stop being one.
+pub(super) fn text_of(bytes: Vec<u8>, whence: &str) -> Result<String, Failure> {
+    String::from_utf8(bytes).map_err(|error| {
+        Failure::new(
+            Kind::Usage,
+            format!("What came from {whence} is not valid UTF-8 at byte {}.", error.utf8_error().valid_up_to()),
+        )
+        .cure("Convert it first, for example with: iconv -t UTF-8")
+    })
+}
+
+/// Takes one line break off the end: programs and editors put one there that nobody typed.
+pub(super) fn without_last_line_break(text: &str) -> &str {
+    let rest = text.strip_suffix('\n').unwrap_or(text);
+    rest.strip_suffix('\r').unwrap_or(rest)
+}
+
+/// Waits for something that blocks, on a thread that may be left behind when a signal ends the program.
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let (send, receive) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || drop(send.send(work())));
+    receive.await.map_err(io::Error::other)?
+}

@@ -1,0 +1,70 @@
+//! Ctrl-C and its kin end a headless command at once, with the exit code that shells expect.
+
+use std::{
+    future::Future,
+    io,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use super::output::{Outcome, Stop};
+use crate::failure::{Failure, Kind};
+
+/// Whether Ctrl-C is somebody else's.
+static HELD: AtomicBool = AtomicBool::new(false);
+
+/// As long as it lives, Ctrl-C belongs to a program that was started on the same terminal.
+pub(super) struct HoldInterrupts(());
+
+impl HoldInterrupts {
+    pub(super) fn new() -> Self {
+        HELD.store(true, Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for HoldInterrupts {
+    fn drop(&mut self) {
+        HELD.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Runs a command until it ends or a signal asks it to stop.
+pub(super) async fn unless_stopped(command: impl Future<Output = Outcome>) -> Outcome {
+    let stopped = stopped()
+        .map_err(|error| Failure::new(Kind::Failed, format!("The program cannot start: {error}.")))?;
+    tokio::select! {
+        outcome = command => outcome,
+        number = stopped => Err(Stop::Signal(number)),
+    }
+}
+
+#[cfg(unix)]
+fn stopped() -> io::Result<impl Future<Output = u8>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = hangup.recv() => return 1,
+                _ = interrupt.recv() => if !HELD.load(Ordering::Relaxed) { return 2 },
+                _ = terminate.recv() => return 15,
+            }
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn stopped() -> io::Result<impl Future<Output = u8>> {
+    Ok(async {
+        loop {
+            match tokio::signal::ctrl_c().await {
+                Ok(()) if HELD.load(Ordering::Relaxed) => {}
+                Ok(()) => return 2,
+                Err(_) => return std::future::pending().await,
+            }
+        }
+    })
+}
