@@ -28,8 +28,10 @@ pub fn open(address: &str) -> Result<(), Failure> {
     if open::commands(address).into_iter().any(starts) {
         return Ok(());
     }
-    Err(Failure::new(Kind::Failed, "No browser can be started on this computer.")
-        .cure("Open the address yourself, on any device."))
+    Err(
+        Failure::new(Kind::Failed, "No browser can be started on this computer.")
+            .cure("Open the address yourself, on any device."),
+    )
 }
 
 /// Starts a launcher apart from this terminal, and without this program's secrets in its environment.

@@ -12,16 +12,14 @@ use secrecy::SecretString;
 
 use crate::{
     admin,
-    app::About,
     config::{self, Config, Places, Sources, Store},
     failure::{Failure, Kind},
     keyring::Keyring,
     okta::Okta,
     postgres::{Postgres, Target},
-    runtime,
     session::{Quotes, Session},
 };
-use output::{Outcome, Stop};
+use output::{JsonFailure, JsonShape, Outcome, Stop};
 
 mod account;
 mod checkup;
@@ -38,6 +36,7 @@ mod signals;
 /// Without a command it opens the full screen. The commands do the same work in plain lines, for scripts and for
 /// screen readers: data goes to stdout, everything else to stderr. With --json, stdout has JSON only, a failure
 /// included: {"error": …, "hint": …, "exit_code": …}.
+#[expect(clippy::doc_markdown, reason = "--help prints these lines as they are")]
 #[derive(Parser)]
 #[command(name = "epigraph", version, after_long_help = reference::after_help())]
 struct Arguments {
@@ -48,6 +47,7 @@ struct Arguments {
 }
 
 /// The options of every command.
+#[expect(clippy::doc_markdown, reason = "--help prints these lines as they are")]
 #[derive(clap::Args)]
 struct Everywhere {
     /// Read this configuration file instead of the platform's
@@ -59,7 +59,7 @@ struct Everywhere {
     /// Keep the session in the system's keyring, or in a file where there is no keyring
     #[arg(long, global = true, value_name = "PLACE")]
     store: Option<StoreName>,
-    /// Write a log to this file; the variable `EPIGRAPH_LOG` says how much
+    /// Write a log to this file; the variable EPIGRAPH_LOG says how much
     #[arg(long, global = true, value_name = "FILE")]
     log: Option<PathBuf>,
 }
@@ -79,11 +79,12 @@ impl From<StoreName> for Store {
     }
 }
 
+#[expect(clippy::doc_markdown, reason = "--help prints these lines as they are")]
 #[derive(Subcommand)]
 enum Command {
     /// Sign in: shows an address and a code to type there on any device
     Login {
-        /// Print one JSON object per event: code, pending, `signed_in`, failed
+        /// Print one JSON object per event: code, pending, signed_in, failed
         #[arg(long)]
         json: bool,
         /// Open the address in the browser of this computer
@@ -94,20 +95,20 @@ enum Command {
     Logout,
     /// Say who is signed in, until when, and where the session is kept
     Whoami {
-        /// Print one JSON object: name, id, `id_token_expires_at`, issuer, store, place
+        /// Print one JSON object: name, id, id_token_expires_at, issuer, store, place
         #[arg(long)]
         json: bool,
     },
     /// Print the quote: byte for byte into a pipe or file, made harmless on a terminal
     Show {
-        /// Print one JSON object: quote, `saved_at`
+        /// Print one JSON object: quote, saved_at
         #[arg(long)]
         json: bool,
     },
     /// Save a quote, in place of the one that is there
     Set {
         /// The quote, or - to read it from standard input (one line break at its end is dropped)
-        #[arg(value_name = "TEXT", required_unless_present = "edit")]
+        #[arg(value_name = "TEXT")]
         text: Option<String>,
         /// Write it in $VISUAL or $EDITOR, beginning with the quote that is there
         #[arg(long, conflicts_with = "text")]
@@ -137,6 +138,7 @@ enum Command {
     Man,
 }
 
+#[expect(clippy::doc_markdown, reason = "--help prints these lines as they are")]
 #[derive(Subcommand)]
 enum AdminCommand {
     /// Bring the database's tables up to this version; running it again changes nothing
@@ -144,12 +146,16 @@ enum AdminCommand {
         /// The owner's connection string, or - to read it from standard input
         ///
         /// Other accounts of this computer can see what stands on a command line. Safer: -, or the variable
-        /// `EPIGRAPH_ADMIN_DATABASE_URL`. Without either, the string of the configuration is used.
+        /// EPIGRAPH_ADMIN_DATABASE_URL. Without either, the string of the configuration is used.
         #[arg(long, value_name = "URL", value_parser = secret)]
         database_url: Option<SecretString>,
     },
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "clap wants a parser that can fail"
+)]
 fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(SecretString::from(text))
 }
@@ -160,17 +166,22 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };
-    let json = arguments.command.as_ref().and_then(Command::failure_event);
+    let json = arguments
+        .command
+        .as_ref()
+        .and_then(Command::failure_in_json);
     let outcome = match arguments.command {
         Some(Command::Completions { shell }) => completions(shell),
-        Some(Command::Man) => reference::manual().map_err(Stop::from).and_then(|page| output::data(&page)),
+        Some(Command::Man) => reference::manual()
+            .map_err(Stop::from)
+            .and_then(|page| output::data(&page)),
         command => configured(&arguments.everywhere, command),
     };
     let Err(stop) = outcome else { return 0 };
     if let Stop::Failed(failure) = &stop {
         tracing::error!(exit_code = failure.kind.exit_code(), "{}", failure.what);
-        if let Some(event) = json {
-            let _ = output::json(&output::JsonFailure::new(failure, event));
+        if let Some(shape) = json {
+            let _ = output::json(&JsonFailure::new(failure, shape));
         }
         output::report(failure);
     }
@@ -186,11 +197,11 @@ fn usage(error: &clap::Error) -> u8 {
 }
 
 impl Command {
-    /// Says whether a failure is told in JSON as well, and as which event.
-    const fn failure_event(&self) -> Option<Option<&'static str>> {
+    /// Says whether a failure is told in JSON as well, and how.
+    const fn failure_in_json(&self) -> Option<JsonShape> {
         match self {
-            Self::Login { json: true, .. } => Some(Some("failed")),
-            Self::Whoami { json: true } | Self::Show { json: true } => Some(None),
+            Self::Login { json: true, .. } => Some(JsonShape::Event),
+            Self::Whoami { json: true } | Self::Show { json: true } => Some(JsonShape::Object),
             _ => None,
         }
     }
@@ -265,7 +276,12 @@ fn session<Q: Quotes>(config: &Config, quotes: Q) -> Result<Session<Okta, Keyrin
 }
 
 fn vault(config: &Config, okta: &config::Okta) -> Keyring {
-    Keyring::new(config.store, &config.state_dir, &okta.issuer, &okta.client_id)
+    Keyring::new(
+        config.store,
+        &config.state_dir,
+        &okta.issuer,
+        &okta.client_id,
+    )
 }
 
 fn database(config: &Config) -> Result<Postgres, Failure> {
@@ -274,28 +290,15 @@ fn database(config: &Config) -> Result<Postgres, Failure> {
 
 /// Opens the full screen.
 fn screens(config: &Config) -> Outcome {
-    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     if !terminal || std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
         return Err(Failure::new(Kind::Usage, "The full screen needs a terminal.")
             .cure("Use a command instead: epigraph login, show, set, delete (see epigraph --help).")
             .into());
     }
-    // Before the database: who has configured nothing yet is told of everything at once.
     config.okta()?;
-    let target = Target::parse(config.database_url()?)?;
-    let about = About {
-        database: target.summary(),
-        can_open_browser: !set("SSH_CONNECTION")
-            && (cfg!(any(target_os = "macos", windows)) || set("DISPLAY") || set("WAYLAND_DISPLAY")),
-        no_color: set("NO_COLOR"),
-    };
-    let session = session(config, Postgres::new(target)?)?;
-    match runtime::run(about, session) {
-        Ok(runtime::ExitReason::Quit) => Ok(()),
-        Ok(runtime::ExitReason::Signal(number)) => Err(Stop::Signal(number)),
-        Err(error) => Err(Failure::new(Kind::Failed, format!("The terminal failed: {error}.")).into()),
-    }
+    Target::parse(config.database_url()?)?;
+    Err(Failure::new(Kind::Failed, "The full screen is not in this build.").into())
 }
 
 async fn migrate(config: &Config, given: Option<SecretString>) -> Outcome {

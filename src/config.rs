@@ -302,25 +302,25 @@ fn store_named(value: &Value) -> Result<Store, Failure> {
 
 /// Says which settings are missing, and shows them all at once as they would be written.
 fn not_set(missing: &[Setting], path: &Path) -> Failure {
-    let (what, them) = match missing {
-        [one] => (format!("The setting `{}` is missing.", one.key), "it"),
-        _ => {
-            let keys: Vec<String> = missing.iter().map(|s| format!("`{}`", s.key)).collect();
-            let (last, rest) = keys.split_last().expect("a setting is missing");
-            (
-                format!("The settings {} and {last} are missing.", rest.join(", ")),
-                "them",
-            )
-        }
+    let (what, them) = if let [one] = missing {
+        (format!("The setting `{}` is missing.", one.key), "it")
+    } else {
+        let keys: Vec<String> = missing.iter().map(|s| format!("`{}`", s.key)).collect();
+        let (last, rest) = keys.split_last().expect("a setting is missing");
+        (
+            format!("The settings {} and {last} are missing.", rest.join(", ")),
+            "them",
+        )
     };
-    let lines: String = missing
+    let lines: Vec<String> = missing
         .iter()
         .map(|setting| format!("\n    {} = \"{}\"", setting.key, setting.example))
         .collect();
     let variables: Vec<&str> = missing.iter().filter_map(|s| s.variable).collect();
     Failure::new(Kind::Config, what).cure(format!(
-        "Put {them} into {}:{lines}\nor into the environment as {}, or name the guide's own file with --env-file .env.local.",
+        "Put {them} into {}:{}\nor into the environment as {}, or name the guide's own file with --env-file .env.local.",
         path.display(),
+        lines.concat(),
         variables.join(", "),
     ))
 }

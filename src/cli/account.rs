@@ -89,7 +89,9 @@ fn show(code: &DeviceCode) {
         code.verification_uri, code.user_code
     ));
     if let Some(address) = &code.verification_uri_complete {
-        output::say(&format!("or open the address that has the code in it:\n\n    {address}\n"));
+        output::say(&format!(
+            "or open the address that has the code in it:\n\n    {address}\n"
+        ));
         if let Some(drawing) = qr_code(address) {
             output::drawing(&drawing);
         }
@@ -109,7 +111,12 @@ fn qr_code(text: &str) -> Option<String> {
     let (columns, rows) = crossterm::terminal::size().ok()?;
     let drawing = draw(&QrCode::new(text).ok()?);
     let fits = drawing.lines().count() < usize::from(rows)
-        && drawing.lines().next()?.matches(['█', '▀', '▄', ' ']).count() <= usize::from(columns);
+        && drawing
+            .lines()
+            .next()?
+            .matches(['█', '▀', '▄', ' '])
+            .count()
+            <= usize::from(columns);
     fits.then_some(drawing)
 }
 
@@ -119,9 +126,7 @@ fn draw(code: &QrCode) -> String {
     let size = code.width() + 2 * QUIET;
     let dark = |x: usize, y: usize| {
         let inside = QUIET..size - QUIET;
-        inside.contains(&x)
-            && inside.contains(&y)
-            && code[(x - QUIET, y - QUIET)] == Color::Dark
+        inside.contains(&x) && inside.contains(&y) && code[(x - QUIET, y - QUIET)] == Color::Dark
     };
     let mut drawing = String::new();
     for y in (0..size).step_by(2) {
@@ -238,7 +243,8 @@ mod tests {
 
     #[test]
     fn the_qr_code_has_a_quiet_zone_and_every_module() {
-        let code = QrCode::new("https://example.okta.com/activate?user_code=ABCDEFGH").expect("it fits");
+        let code =
+            QrCode::new("https://example.okta.com/activate?user_code=ABCDEFGH").expect("it fits");
         let drawing = draw(&code);
         let lines: Vec<String> = drawing
             .lines()

@@ -50,7 +50,10 @@ pub(super) async fn run(loaded: Result<Config, Failure>, json: bool) -> Outcome 
             output::line(&plain(line))?;
         }
         for part in parts.iter().filter(|part| part.checks.is_empty()) {
-            output::say(&format!("{}: not checked, because its settings are missing or wrong", part.name));
+            output::say(&format!(
+                "{}: not checked, because its settings are missing or wrong",
+                part.name
+            ));
         }
         output::say(&summary(&report));
     }
@@ -64,10 +67,19 @@ fn lines(part: &Part) -> impl Iterator<Item = Line<'_>> {
     part.checks.iter().map(|check| {
         let (status, found, hint) = match &check.verdict {
             Verdict::Ok(found) => ("ok", found.as_str(), None),
-            Verdict::Warning(failure) => ("warning", failure.what.as_str(), failure.cure.as_deref()),
+            Verdict::Warning(failure) => {
+                ("warning", failure.what.as_str(), failure.cure.as_deref())
+            }
             Verdict::Failed(failure) => ("failed", failure.what.as_str(), failure.cure.as_deref()),
         };
-        Line { part: part.name, check: check.name, status, ms: check.took.as_millis(), found, hint }
+        Line {
+            part: part.name,
+            check: check.name,
+            status,
+            ms: check.took.as_millis(),
+            found,
+            hint,
+        }
     })
 }
 
@@ -84,7 +96,13 @@ fn plain(line: &Line<'_>) -> String {
 }
 
 fn summary(report: &Report<'_>) -> String {
-    let count = |status| report.checks.iter().filter(|line| line.status == status).count();
+    let count = |status| {
+        report
+            .checks
+            .iter()
+            .filter(|line| line.status == status)
+            .count()
+    };
     match (count("failed"), count("warning")) {
         (0, 0) => "everything works".to_owned(),
         (0, warnings) => format!("everything works; {warnings} to look at"),

@@ -12,7 +12,6 @@ use super::{quote, signals::HoldInterrupts};
 use crate::{
     config::{Config, SECRET_VARIABLES},
     failure::{Failure, Kind},
-    private_file,
 };
 
 /// The file in which the editor works. It stays until it is removed: whatever ends the program, the text is there.
@@ -20,7 +19,7 @@ pub(super) struct Draft(PathBuf);
 
 impl Draft {
     /// Makes a file of the person's own, with the quote that is there.
-    fn new(state_dir: &Path, current: Option<&str>) -> Result<Self, private_file::Error> {
+    fn new(state_dir: &Path, current: Option<&str>) -> Result<Self, io::Error> {
         let name = format!(
             "quote-{}-{}.txt",
             Local::now().format("%Y%m%d-%H%M%S"),
@@ -28,7 +27,8 @@ impl Draft {
         );
         let path = state_dir.join(name);
         let text = current.map_or(String::new(), |current| format!("{current}\n"));
-        private_file::write(&path, text.as_bytes())?;
+        fs::create_dir_all(state_dir)?;
+        fs::write(&path, text.as_bytes())?;
         Ok(Self(path))
     }
 
@@ -57,7 +57,10 @@ pub(super) async fn edit(
     let draft = Draft::new(&config.state_dir, current).map_err(|error| {
         Failure::new(
             Kind::Failed,
-            format!("No file for the editor can be made in {}: {error}.", config.state_dir.display()),
+            format!(
+                "No file for the editor can be made in {}: {error}.",
+                config.state_dir.display()
+            ),
         )
     })?;
     let before = fs::read(&draft.0).unwrap_or_default();
@@ -79,14 +82,20 @@ pub(super) async fn edit(
         return Err(failure);
     }
     let after = after.map_err(|error| {
-        Failure::new(Kind::Failed, format!("The editor left no text at {}: {error}.", draft.0.display()))
+        Failure::new(
+            Kind::Failed,
+            format!("The editor left no text at {}: {error}.", draft.0.display()),
+        )
     })?;
     if !changed {
         draft.remove();
         return Ok(None);
     }
     match quote::text_of(after, "the editor") {
-        Ok(text) => Ok(Some((quote::without_last_line_break(&text).to_owned(), draft))),
+        Ok(text) => Ok(Some((
+            quote::without_last_line_break(&text).to_owned(),
+            draft,
+        ))),
         Err(failure) => Err(draft.keep(failure)),
     }
 }
@@ -130,7 +139,9 @@ fn describe(editor: &str, status: ExitStatus) -> String {
     match status.code() {
         Some(127) => format!("The editor `{editor}` was not found."),
         Some(126) => format!("The editor `{editor}` is not a program that may be run."),
-        Some(code) => format!("The editor `{editor}` ended with exit code {code}, so nothing was saved."),
+        Some(code) => {
+            format!("The editor `{editor}` ended with exit code {code}, so nothing was saved.")
+        }
         None => format!("The editor `{editor}` was killed, so nothing was saved."),
     }
 }

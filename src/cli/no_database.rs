@@ -21,7 +21,12 @@ impl NoDatabase {
 impl Quotes for NoDatabase {
     async fn connect(&self, _: &Progress) {}
 
-    async fn load(&self, _: &SecretString, _: &str, _: &Progress) -> Result<Option<Saved>, Failure> {
+    async fn load(
+        &self,
+        _: &SecretString,
+        _: &str,
+        _: &Progress,
+    ) -> Result<Option<Saved>, Failure> {
         Self::refuse()
     }
 

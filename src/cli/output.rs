@@ -43,10 +43,18 @@ impl From<Failure> for Stop {
 /// How a command ends.
 pub(super) type Outcome = Result<(), Stop>;
 
+/// How `--json` shows a failure.
+#[derive(Clone, Copy)]
+pub(super) enum JsonShape {
+    /// As an object like the others of the command.
+    Object,
+    /// As an event among others.
+    Event,
+}
+
 /// A failure as `--json` shows it.
 #[derive(Serialize)]
 pub(super) struct JsonFailure<'a> {
-    /// In the events of `login`.
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<&'static str>,
     error: &'a str,
@@ -55,9 +63,12 @@ pub(super) struct JsonFailure<'a> {
 }
 
 impl<'a> JsonFailure<'a> {
-    pub(super) fn new(failure: &'a Failure, event: Option<&'static str>) -> Self {
+    pub(super) fn new(failure: &'a Failure, shape: JsonShape) -> Self {
         Self {
-            event,
+            event: match shape {
+                JsonShape::Object => None,
+                JsonShape::Event => Some("failed"),
+            },
             error: &failure.what,
             hint: failure.cure.as_deref(),
             exit_code: failure.kind.exit_code(),
@@ -91,7 +102,10 @@ pub(super) fn line(text: &str) -> Outcome {
 /// Writes one JSON object on a line of its own.
 pub(super) fn json(value: &impl Serialize) -> Outcome {
     let mut text = serde_json::to_string(value).map_err(|error| {
-        Failure::new(Kind::Failed, format!("The output cannot be written: {error}."))
+        Failure::new(
+            Kind::Failed,
+            format!("The output cannot be written: {error}."),
+        )
     })?;
     text.push('\n');
     data(text.as_bytes())
@@ -138,7 +152,10 @@ fn as_clause(sentence: &str) -> String {
         Some(rest) if !rest.ends_with('.') => rest,
         _ => sentence,
     };
-    let first_word = sentence.split([' ', ',', ':', '.']).next().unwrap_or_default();
+    let first_word = sentence
+        .split([' ', ',', ':', '.'])
+        .next()
+        .unwrap_or_default();
     let mut letters = first_word.chars();
     let Some(first) = letters.next() else {
         return String::new();
@@ -198,7 +215,10 @@ mod tests {
             ("Okta cannot be reached.", "Okta cannot be reached"),
             ("TLS failed.", "TLS failed"),
             ("PostgreSQL refuses.", "PostgreSQL refuses"),
-            ("Put it there. Then try again.", "put it there. Then try again"),
+            (
+                "Put it there. Then try again.",
+                "put it there. Then try again",
+            ),
             ("Wait...", "wait..."),
             ("DATABASE_URL is empty.", "DATABASE_URL is empty"),
             ("/tmp/x does not exist.", "/tmp/x does not exist"),

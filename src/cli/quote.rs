@@ -42,25 +42,25 @@ pub(super) async fn show(config: &Config, json: bool) -> Outcome {
 
 /// Saves a quote, based on what is there now.
 pub(super) async fn set(config: &Config, text: Option<String>, edit: bool) -> Outcome {
-    let session = super::session(config, super::database(config)?)?;
     // What can be told to be no quote is refused before anything is asked of anybody.
     let given = match text.as_deref() {
         _ if edit => None,
+        None => return Err(no_text().into()),
         Some("-") => Some(checked(&standard_input().await?)?),
-        text => Some(checked(text.unwrap_or_default())?),
+        Some(text) => Some(checked(text)?),
     };
+    let session = super::session(config, super::database(config)?)?;
     let current = session.load(&quiet()).await?.map(|saved| saved.text);
-    let (quote, draft) = match given {
-        Some(quote) => (quote, None),
-        None => {
-            let Some((text, draft)) = edit::edit(config, current.as_deref()).await? else {
-                output::say("nothing was changed");
-                return Ok(());
-            };
-            match checked(&text) {
-                Ok(quote) => (quote, Some(draft)),
-                Err(failure) => return Err(draft.keep(failure).into()),
-            }
+    let (quote, draft) = if let Some(quote) = given {
+        (quote, None)
+    } else {
+        let Some((text, draft)) = edit::edit(config, current.as_deref()).await? else {
+            output::say("nothing was changed");
+            return Ok(());
+        };
+        match checked(&text) {
+            Ok(quote) => (quote, Some(draft)),
+            Err(failure) => return Err(draft.keep(failure).into()),
         }
     };
     let saved = session
@@ -85,9 +85,12 @@ pub(super) async fn set(config: &Config, text: Option<String>, edit: bool) -> Ou
 pub(super) async fn delete(config: &Config, yes: bool) -> Outcome {
     let ask = !yes;
     if ask && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        return Err(Failure::new(Kind::Usage, "There is no terminal on which to ask whether to delete the quote.")
-            .cure("Run: epigraph delete --yes")
-            .into());
+        return Err(Failure::new(
+            Kind::Usage,
+            "There is no terminal on which to ask whether to delete the quote.",
+        )
+        .cure("Run: epigraph delete --yes")
+        .into());
     }
     let session = super::session(config, super::database(config)?)?;
     let saved = session.load(&quiet()).await?.ok_or_else(no_quote)?;
@@ -116,6 +119,15 @@ pub(super) async fn delete(config: &Config, yes: bool) -> Outcome {
         .cure("Look at it with epigraph show, then delete it again.")
         .into()),
     }
+}
+
+fn no_text() -> Failure {
+    let cure = if io::stdin().is_terminal() {
+        "Type it after the command, in quotes: epigraph set \"…\"; or write it in your editor: epigraph set --edit"
+    } else {
+        "To take it from standard input, run: epigraph set -"
+    };
+    Failure::new(Kind::Usage, "There is no text to save.").cure(cure)
 }
 
 fn no_quote() -> Failure {
@@ -156,10 +168,19 @@ pub(super) async fn standard_input() -> Result<String, Failure> {
     }
     let bytes = on_a_thread(|| {
         let mut bytes = Vec::new();
-        io::stdin().lock().take(MOST_INPUT + 1).read_to_end(&mut bytes).map(|_| bytes)
+        io::stdin()
+            .lock()
+            .take(MOST_INPUT + 1)
+            .read_to_end(&mut bytes)
+            .map(|_| bytes)
     })
     .await
-    .map_err(|error| Failure::new(Kind::Failed, format!("Standard input cannot be read: {error}.")))?;
+    .map_err(|error| {
+        Failure::new(
+            Kind::Failed,
+            format!("Standard input cannot be read: {error}."),
+        )
+    })?;
     if bytes.len() as u64 > MOST_INPUT {
         return Err(Failure::new(
             Kind::Usage,
@@ -176,7 +197,10 @@ pub(super) fn text_of(bytes: Vec<u8>, whence: &str) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|error| {
         Failure::new(
             Kind::Usage,
-            format!("What came from {whence} is not valid UTF-8 at byte {}.", error.utf8_error().valid_up_to()),
+            format!(
+                "What came from {whence} is not valid UTF-8 at byte {}.",
+                error.utf8_error().valid_up_to()
+            ),
         )
         .cure("Convert it first, for example with: iconv -t UTF-8")
     })

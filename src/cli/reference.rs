@@ -1,5 +1,7 @@
 //! What the program says about itself: exit codes, variables and files, for `--help` and the manual page from one place.
 
+use std::fmt::Write;
+
 use clap::{Command, CommandFactory};
 use clap_mangen::{
     Man,
@@ -19,7 +21,10 @@ pub(super) fn exit_codes() -> Vec<(u8, &'static str)> {
     codes.extend([
         (129, "ended because the terminal went away (SIGHUP)"),
         (130, "interrupted with Ctrl-C (SIGINT)"),
-        (output::BROKEN_PIPE, "whoever read the output stopped reading"),
+        (
+            output::BROKEN_PIPE,
+            "whoever read the output stopped reading",
+        ),
         (143, "asked to end (SIGTERM)"),
     ]);
     codes
@@ -27,20 +32,41 @@ pub(super) fn exit_codes() -> Vec<(u8, &'static str)> {
 
 /// Every variable that is read, with its meaning.
 const VARIABLES: [(&str, &str); 8] = [
-    ("AUTH_OKTA_ISSUER", "the issuer; wins over `issuer` of the configuration file, and so on for the next three"),
+    (
+        "AUTH_OKTA_ISSUER",
+        "the issuer; wins over `issuer` of the configuration file, and so on for the next three",
+    ),
     ("AUTH_OKTA_ID", "the client id"),
-    ("AUTH_OKTA_SECRET", "the client secret, for the rare app that has one"),
+    (
+        "AUTH_OKTA_SECRET",
+        "the client secret, for the rare app that has one",
+    ),
     ("DATABASE_URL", "the connection string"),
-    (config::ADMIN_DATABASE_URL, "the owner's connection string, for `admin`"),
-    (log::LEVEL, "how much --log writes: error, warn, info (default), debug or trace"),
+    (
+        config::ADMIN_DATABASE_URL,
+        "the owner's connection string, for `admin`",
+    ),
+    (
+        log::LEVEL,
+        "how much --log writes: error, warn, info (default), debug or trace",
+    ),
     ("VISUAL, EDITOR", "the editor of `set --edit`"),
-    ("SSL_CERT_FILE, HTTPS_PROXY, NO_PROXY, NO_COLOR", "as elsewhere"),
+    (
+        "SSL_CERT_FILE, HTTPS_PROXY, NO_PROXY, NO_COLOR",
+        "as elsewhere",
+    ),
 ];
 
 /// Where the configuration file is.
 const FILES: [(&str, &str); 3] = [
-    ("Linux; follows XDG_CONFIG_HOME", "~/.config/epigraph/config.toml"),
-    ("macOS", "~/Library/Application Support/epigraph/config.toml"),
+    (
+        "Linux; follows XDG_CONFIG_HOME",
+        "~/.config/epigraph/config.toml",
+    ),
+    (
+        "macOS",
+        "~/Library/Application Support/epigraph/config.toml",
+    ),
     ("Windows", "%APPDATA%\\epigraph\\config\\config.toml"),
 ];
 
@@ -48,15 +74,15 @@ const FILES: [(&str, &str); 3] = [
 pub(super) fn after_help() -> String {
     let mut text = String::from("Exit codes:\n");
     for (code, meaning) in exit_codes() {
-        text.push_str(&format!("  {code:>3}  {meaning}\n"));
+        let _ = writeln!(text, "  {code:>3}  {meaning}");
     }
     text.push_str("\nVariables:\n");
     for (name, meaning) in VARIABLES {
-        text.push_str(&format!("  {name}\n      {meaning}\n"));
+        let _ = writeln!(text, "  {name}\n      {meaning}");
     }
     text.push_str("\nConfiguration file:\n");
     for (system, path) in FILES {
-        text.push_str(&format!("  {path}  ({system})\n"));
+        let _ = writeln!(text, "  {path}  ({system})");
     }
     text
 }
@@ -65,7 +91,10 @@ pub(super) fn after_help() -> String {
 pub(super) fn manual() -> Result<Vec<u8>, Failure> {
     let mut page = Vec::new();
     write_manual(&mut page).map_err(|error| {
-        Failure::new(Kind::Failed, format!("The manual page cannot be made: {error}."))
+        Failure::new(
+            Kind::Failed,
+            format!("The manual page cannot be made: {error}."),
+        )
     })?;
     Ok(page)
 }
@@ -92,15 +121,21 @@ fn write_manual(page: &mut Vec<u8>) -> std::io::Result<()> {
     let mut end = Roff::new();
     end.control("SH", ["EXIT STATUS"]);
     for (code, meaning) in exit_codes() {
-        end.control("TP", []).text([bold(code.to_string())]).text([roman(meaning)]);
+        end.control("TP", [])
+            .text([bold(code.to_string())])
+            .text([roman(meaning)]);
     }
     end.control("SH", ["ENVIRONMENT"]);
     for (name, meaning) in VARIABLES {
-        end.control("TP", []).text([bold(name)]).text([roman(meaning)]);
+        end.control("TP", [])
+            .text([bold(name)])
+            .text([roman(meaning)]);
     }
     end.control("SH", ["FILES"]);
     for (system, path) in FILES {
-        end.control("TP", []).text([bold(path)]).text([roman(system)]);
+        end.control("TP", [])
+            .text([bold(path)])
+            .text([roman(system)]);
     }
     end.to_writer(page)
 }

@@ -30,8 +30,9 @@ impl Drop for HoldInterrupts {
 
 /// Runs a command until it ends or a signal asks it to stop.
 pub(super) async fn unless_stopped(command: impl Future<Output = Outcome>) -> Outcome {
-    let stopped = stopped()
-        .map_err(|error| Failure::new(Kind::Failed, format!("The program cannot start: {error}.")))?;
+    let stopped = stopped().map_err(|error| {
+        Failure::new(Kind::Failed, format!("The program cannot start: {error}."))
+    })?;
     tokio::select! {
         outcome = command => outcome,
         number = stopped => Err(Stop::Signal(number)),

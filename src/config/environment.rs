@@ -19,8 +19,11 @@ pub(super) fn variable(
         return Ok(None);
     };
     let text = text.into_string().map_err(|_| {
-        Failure::new(Kind::Config, format!("The variable {name} is not valid UTF-8."))
-            .cure("Set it again, or unset it and use the configuration file.")
+        Failure::new(
+            Kind::Config,
+            format!("The variable {name} is not valid UTF-8."),
+        )
+        .cure("Set it again, or unset it and use the configuration file.")
     })?;
     let text = text.trim();
     Ok((!text.is_empty()).then(|| Value {
@@ -34,9 +37,8 @@ pub(super) fn read(
     path: &Path,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<(Setting, Value)>, Failure> {
-    let text = file::text(path).map_err(|unreadable| {
-        unreadable.failure(path, "Check the path after --env-file.")
-    })?;
+    let text = file::text(path)
+        .map_err(|unreadable| unreadable.failure(path, "Check the path after --env-file."))?;
     let text = text.trim_start_matches('\u{feff}');
     let mut values: Vec<(Setting, Value)> = Vec::new();
     for item in dotenvy::from_read_iter(text.as_bytes()) {

@@ -27,7 +27,10 @@ pub(super) fn read(
             return Ok(None);
         }
         Err(unreadable) => {
-            return Err(unreadable.failure(path, "Create it from config.example.toml, or leave --config out."));
+            return Err(unreadable.failure(
+                path,
+                "Create it from config.example.toml, or leave --config out.",
+            ));
         }
     };
     let table = DeTable::parse(text.trim_start_matches('\u{feff}'))
@@ -48,7 +51,10 @@ pub(super) fn read(
                     with_article(value.get_ref().type_str()),
                 ),
             )
-            .cure(format!("Write {name} = \"{}\", with the quotes.", setting.example)));
+            .cure(format!(
+                "Write {name} = \"{}\", with the quotes.",
+                setting.example
+            )));
         };
         values.push((
             setting,
@@ -63,7 +69,11 @@ pub(super) fn read(
 }
 
 /// Warns of a file that others may read and that holds a secret.
-pub(super) fn warn_if_exposed(path: &Path, values: &[(Setting, Value)], warnings: &mut Vec<String>) {
+pub(super) fn warn_if_exposed(
+    path: &Path,
+    values: &[(Setting, Value)],
+    warnings: &mut Vec<String>,
+) {
     let holds_secret = values
         .iter()
         .any(|(setting, value)| setting.secret && !value.text().is_empty());
@@ -100,9 +110,10 @@ impl Unreadable {
     pub(super) fn failure(&self, path: &Path, cure_when_absent: &str) -> Failure {
         let path = path.display();
         let (what, cure) = match self {
-            Self::Io(error) if error.kind() == io::ErrorKind::NotFound => {
-                (format!("{path} does not exist."), cure_when_absent.to_owned())
-            }
+            Self::Io(error) if error.kind() == io::ErrorKind::NotFound => (
+                format!("{path} does not exist."),
+                cure_when_absent.to_owned(),
+            ),
             Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => (
                 format!("{path} may not be read by this account."),
                 "Run: ls -l on it, and give yourself the right to read it.".to_owned(),
@@ -116,7 +127,10 @@ impl Unreadable {
                 format!("Name the file inside it, for example {path}/config.toml."),
             ),
             Self::TooLong => (
-                format!("{path} is longer than {} KiB, so it is no configuration.", MAX_BYTES / 1024),
+                format!(
+                    "{path} is longer than {} KiB, so it is no configuration.",
+                    MAX_BYTES / 1024
+                ),
                 "Check the path.".to_owned(),
             ),
             Self::NotUtf8(at) => (
@@ -166,9 +180,17 @@ fn not_toml(path: &Path, text: &str, error: &toml::de::Error) -> Failure {
     .cure("Each line is a key, an equals sign and a text in double quotes: issuer = \"https://example.okta.com\".")
 }
 
-fn unknown(path: &Path, line: usize, key: &Spanned<toml::de::DeString<'_>>, is_table: bool) -> Failure {
+fn unknown(
+    path: &Path,
+    line: usize,
+    key: &Spanned<toml::de::DeString<'_>>,
+    is_table: bool,
+) -> Failure {
     let name: &str = key.get_ref();
-    let what = format!("{}, line {line}: the key `{name}` is unknown.", path.display());
+    let what = format!(
+        "{}, line {line}: the key `{name}` is unknown.",
+        path.display()
+    );
     let cure = match nearest(name) {
         Some(setting) => format!("Did you mean `{}`?", setting.key),
         None if is_table => {

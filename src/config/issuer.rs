@@ -32,7 +32,10 @@ pub(super) fn check(issuer: &Value) -> Result<(), Failure> {
         );
     }
     let Some((scheme, rest)) = text.split_once("://") else {
-        return wrong("does not start with https://", format!("Write https://{text} if that is your Okta address."));
+        return wrong(
+            "does not start with https://",
+            format!("Write https://{text} if that is your Okta address."),
+        );
     };
     if scheme != "https" {
         return wrong(
@@ -41,7 +44,10 @@ pub(super) fn check(issuer: &Value) -> Result<(), Failure> {
         );
     }
     let Ok(url) = Url::parse(text) else {
-        return wrong("is not an address", format!("Write it like {}.", ISSUER.example));
+        return wrong(
+            "is not an address",
+            format!("Write it like {}.", ISSUER.example),
+        );
     };
     let host = url.host_str().unwrap_or_default();
     let server = match url.port() {
@@ -49,7 +55,10 @@ pub(super) fn check(issuer: &Value) -> Result<(), Failure> {
         None => format!("https://{host}"),
     };
     if !url.username().is_empty() || url.password().is_some() {
-        return wrong("has a user name in it", format!("Write {server}{}.", url.path().trim_end_matches('/')));
+        return wrong(
+            "has a user name in it",
+            format!("Write {server}{}.", url.path().trim_end_matches('/')),
+        );
     }
     if let Some((before, _)) = url.path().split_once("/.well-known/") {
         return wrong(
@@ -85,7 +94,10 @@ pub(super) fn check(issuer: &Value) -> Result<(), Failure> {
     if text.ends_with('/') {
         return wrong(
             "ends with a slash",
-            format!("Write {}: Okta compares it letter by letter.", text.trim_end_matches('/')),
+            format!(
+                "Write {}: Okta compares it letter by letter.",
+                text.trim_end_matches('/')
+            ),
         );
     }
     let segments: Vec<&str> = url.path().split('/').skip(1).collect();
@@ -93,11 +105,15 @@ pub(super) fn check(issuer: &Value) -> Result<(), Failure> {
         [""] | ["oauth2", _] => Ok(()),
         ["oauth2"] => wrong(
             "ends with /oauth2",
-            format!("Write {server} for the org server, or {server}/oauth2/default for a custom one."),
+            format!(
+                "Write {server} for the org server, or {server}/oauth2/default for a custom one."
+            ),
         ),
         _ => wrong(
             "has a path that no Okta server has",
-            format!("Write {server} for the org server, or {server}/oauth2/default for a custom one."),
+            format!(
+                "Write {server} for the org server, or {server}/oauth2/default for a custom one."
+            ),
         ),
     }
 }
