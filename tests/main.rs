@@ -2,6 +2,7 @@
 
 mod openid_provider;
 mod postgres;
+mod project;
 #[cfg(target_os = "linux")]
 mod secret_service;
 mod stand_in;

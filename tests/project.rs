@@ -1,0 +1,239 @@
+//! What the project promises about itself: who may use what, and that its papers say what the code says.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Every file below a directory of the project, as a path from its root. What is built or fetched is none of the project.
+fn files(directory: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut left = vec![root().join(directory)];
+    while let Some(directory) = left.pop() {
+        for entry in fs::read_dir(directory).expect("a directory of the project") {
+            let path = entry.expect("its entry").path();
+            let name = path.file_name().unwrap_or_default();
+            if path.is_file() {
+                found.push(
+                    path.strip_prefix(root())
+                        .expect("below the root")
+                        .to_owned(),
+                );
+            } else if name != "target" && name != ".git" && name != "node_modules" {
+                left.push(path);
+            }
+        }
+    }
+    assert!(!found.is_empty());
+    found.sort();
+    found
+}
+
+/// The source files of a module of the library, and of the modules in it.
+fn module(name: &str) -> Vec<PathBuf> {
+    let own = PathBuf::from(format!("src/{name}.rs"));
+    let inner = format!("src/{name}");
+    let found: Vec<_> = files("src")
+        .into_iter()
+        .filter(|path| *path == own || path.starts_with(&inner))
+        .collect();
+    assert!(found.contains(&own), "there is no module {name}");
+    found
+}
+
+/// The lines that are code, each with its number.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        .map(|(index, line)| (index + 1, line))
+}
+
+/// Whether a line names a word: an identifier, or with `::` behind it a module that something is taken from.
+fn names(line: &str, word: &str) -> bool {
+    let inside = |char: char| char.is_alphanumeric() || char == '_';
+    line.match_indices(word).any(|(start, _)| {
+        let (before, after) = (&line[..start], &line[start + word.len()..]);
+        !before.ends_with(inside) && (word.ends_with(':') || !after.starts_with(inside))
+    })
+}
+
+/// Where any of the words stands in the code of these files.
+fn uses(paths: &[PathBuf], words: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for path in paths {
+        for (number, line) in code(&read(path)) {
+            for word in words.iter().filter(|word| names(line, word)) {
+                found.push(format!("{}:{number} names {word}", path.display()));
+            }
+        }
+    }
+    found
+}
+
+/// The library without the modules of these names.
+fn library_without(exempt: &[&str]) -> Vec<PathBuf> {
+    let exempt: Vec<PathBuf> = exempt.iter().flat_map(|name| module(name)).collect();
+    let mut paths = files("src");
+    paths.retain(|path| !exempt.contains(path));
+    paths
+}
+
+#[test]
+fn what_decides_and_what_shows_knows_no_database_network_or_runtime() {
+    let pure: Vec<_> = ["app", "view", "editor", "keymap", "quote"]
+        .iter()
+        .flat_map(|name| module(name))
+        .collect();
+    let worldly = [
+        "tokio",
+        "tokio_postgres",
+        "deadpool_postgres",
+        "refinery",
+        "reqwest",
+        "openidconnect",
+        "native_tls",
+        "secrecy",
+        "SecretString",
+        "postgres::",
+        "okta::",
+        "session::",
+        "keyring::",
+        "terminal::",
+        "runtime::",
+        "fs::",
+        "env::",
+        "net::",
+        "process::",
+        "thread::",
+    ];
+    assert_eq!(uses(&pure, &worldly), [""; 0]);
+}
+
+#[test]
+fn the_command_line_alone_prints_and_the_terminal_alone_draws() {
+    let printing = ["println", "print", "eprintln", "eprint"];
+    assert_eq!(uses(&library_without(&["cli"]), &printing), [""; 0]);
+    assert_eq!(
+        uses(
+            &library_without(&["cli", "terminal"]),
+            &["stdout", "stderr"]
+        ),
+        [""; 0]
+    );
+}
+
+#[test]
+fn errors_without_a_type_stay_at_the_edge() {
+    let mut inner = library_without(&["cli"]);
+    inner.retain(|path| *path != Path::new("src/main.rs"));
+    assert_eq!(uses(&inner, &["anyhow"]), [""; 0]);
+}
+
+#[test]
+fn every_file_of_tests_is_run() {
+    let main = read("tests/main.rs");
+    for path in files("tests") {
+        let alone = path.parent() == Some(Path::new("tests")) && !path.ends_with("main.rs");
+        if alone && path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            assert!(
+                main.lines().any(|line| line == format!("mod {name};")),
+                "tests/main.rs does not know {}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn no_test_is_switched_off() {
+    let mut roles = 0;
+    for path in files("tests").iter().chain(&files("src")) {
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        for (number, line) in code(&read(path)) {
+            if line.trim_start().starts_with("#[ignore") {
+                roles += 1;
+                assert!(
+                    line.contains("a role in another test"),
+                    "{}:{number} is switched off",
+                    path.display()
+                );
+            }
+        }
+    }
+    assert!(roles > 0, "this looks in the wrong place");
+}
+
+#[test]
+fn no_file_names_the_place_where_it_was_written() {
+    let here = root().to_str().expect("a path in UTF-8");
+    // Directly below the file system's root, its name could be a part of any path.
+    assert!(
+        here.matches('/').count() > 1,
+        "move the checkout further down"
+    );
+    for path in files(".") {
+        let Ok(text) = fs::read_to_string(root().join(&path)) else {
+            continue;
+        };
+        assert!(!text.contains(here), "{} names {here}", path.display());
+    }
+}
+
+#[test]
+fn the_lock_files_name_no_registry_but_the_public_one() {
+    let lock: toml::Table = read("Cargo.lock").parse().expect("Cargo.lock is TOML");
+    let sources: BTreeSet<_> = packages(&lock)
+        .iter()
+        .filter_map(|package| package.get("source")?.as_str())
+        .collect();
+    assert_eq!(
+        sources.into_iter().collect::<Vec<_>>(),
+        ["registry+https://github.com/rust-lang/crates.io-index"]
+    );
+    let lock = read("tests/support/oidc_provider/package-lock.json");
+    assert!(lock.contains("\"integrity\""));
+    assert!(!lock.contains("\"resolved\""));
+}
+
+fn packages(lock: &toml::Table) -> &[toml::Value] {
+    lock["package"].as_array().expect("a list of packages")
+}
+
+#[test]
+fn there_is_one_tls_stack_one_http_client_and_one_terminal_library() {
+    let lock: toml::Table = read("Cargo.lock").parse().expect("Cargo.lock is TOML");
+    let count = |name: &str| {
+        packages(&lock)
+            .iter()
+            .filter(|package| package.get("name").and_then(toml::Value::as_str) == Some(name))
+            .count()
+    };
+    for name in [
+        "native-tls",
+        "openssl",
+        "openssl-sys",
+        "reqwest",
+        "hyper",
+        "crossterm",
+        "tokio",
+    ] {
+        assert_eq!(count(name), 1, "{name}");
+    }
+    for name in ["rustls", "ring", "aws-lc-rs", "curl", "ureq", "boring"] {
+        assert_eq!(count(name), 0, "{name}");
+    }
+}
