@@ -100,11 +100,21 @@ impl Scratch {
         self.guard(command, PathBuf::new()).into_output()
     }
 
+    /// Stops a process with our own end that was started elsewhere and shares our process group, because it has our terminal.
+    pub(crate) fn watch(&self, process: u32) {
+        self.0.tell("start", &process.to_string());
+    }
+
+    /// Forgets a process of [`Scratch::watch`] that has ended.
+    pub(crate) fn forget(&self, process: u32) {
+        self.0.tell("end", &process.to_string());
+    }
+
     fn guard(&self, mut command: Command, log: PathBuf) -> Started {
         let child = command
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", program(&command)));
-        self.0.tell("start", child.id());
+        self.0.tell("start", &group_of(&child));
         Started {
             child: Some(child),
             program: program(&command),
@@ -112,6 +122,11 @@ impl Scratch {
             scratch: self.clone(),
         }
     }
+}
+
+/// Names the process group of a child, as `kill` wants it.
+fn group_of(child: &Child) -> String {
+    format!("-{}", child.id())
 }
 
 /// Names the program alone: arguments and environment may hold a password.
@@ -134,11 +149,11 @@ fn base_directory() -> PathBuf {
 }
 
 impl Guardian {
-    fn tell(&self, word: &str, group: u32) {
+    fn tell(&self, word: &str, target: &str) {
         if let Some(orders) = self.orders.lock().expect("no panic under lock").as_mut() {
             // One line is one write, so that a kill cannot cut it.
             orders
-                .write_all(format!("{word} {group}\n").as_bytes())
+                .write_all(format!("{word} {target}\n").as_bytes())
                 .expect("the guardian listens");
         }
     }
@@ -232,9 +247,9 @@ impl Started {
 
     fn into_output(mut self) -> Output {
         let child = self.child.take().expect("it was just started");
-        let group = child.id();
+        let group = group_of(&child);
         let output = child.wait_with_output().expect("its output is readable");
-        self.scratch.0.tell("end", group);
+        self.scratch.0.tell("end", &group);
         output
     }
 }
@@ -259,7 +274,7 @@ impl Drop for Started {
             kill_process_group(group, Signal::KILL).ok();
         }
         child.wait().ok();
-        self.scratch.0.tell("end", child.id());
+        self.scratch.0.tell("end", &group_of(&child));
     }
 }
 

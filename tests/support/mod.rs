@@ -1,16 +1,18 @@
 //! The real parts that the tests and the demo start: each in a scratch directory, gone when we are.
 
 // Every user of these parts (the tests, the demo) leaves some of them unused.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 pub(crate) mod ca;
 pub(crate) mod guardian;
+#[cfg(test)]
 pub(crate) mod oidc_provider;
 pub(crate) mod okta;
 pub(crate) mod postgres;
 pub(crate) mod privilege;
+#[cfg(test)]
 pub(crate) mod pty;
-#[cfg(target_os = "linux")]
+#[cfg(all(test, target_os = "linux"))]
 pub(crate) mod secret_service;
 
 use std::{

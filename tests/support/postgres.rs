@@ -13,7 +13,7 @@ use std::{
 use openssl::rand::rand_bytes;
 
 use super::{
-    ca::{self, Leaf},
+    ca::{self, Ca, Leaf},
     free_port,
     guardian::{Scratch, Started},
     privilege, wait_until,
@@ -29,6 +29,8 @@ const BIN_VARIABLE: &str = "EPIGRAPH_TEST_POSTGRES_BIN";
 pub(crate) struct Settings<'a> {
     /// Its certificate; the one for `localhost` by the trusted authority where there is none here.
     pub(crate) leaf: Option<&'a Leaf>,
+    /// The authority that its connection strings name; the trusted one where there is none here.
+    pub(crate) ca: Option<&'a Ca>,
     /// Whether it knows no TLS at all.
     pub(crate) plaintext: bool,
     /// More lines for `postgresql.conf`.
@@ -42,6 +44,7 @@ pub(crate) struct Cluster {
     port: u16,
     password: String,
     plaintext: bool,
+    authority: PathBuf,
     version: u32,
 }
 
@@ -95,6 +98,11 @@ impl Cluster {
             port,
             password,
             plaintext: settings.plaintext,
+            authority: settings
+                .ca
+                .unwrap_or_else(|| ca::trusted())
+                .pem_path()
+                .to_owned(),
             version: 0,
         };
         cluster.version = cluster
@@ -272,10 +280,7 @@ impl Database<'_> {
         } else {
             parameters.push(("sslmode", "verify-full".into()));
             parameters.push(("channel_binding", "require".into()));
-            parameters.push((
-                "sslrootcert",
-                ca::trusted().pem_path().display().to_string(),
-            ));
+            parameters.push(("sslrootcert", self.cluster.authority.display().to_string()));
         }
         Url {
             user: role.name.clone(),

@@ -1,0 +1,138 @@
+//! Running epigraph: with the demo's configuration, and never longer than the demo.
+
+use std::{
+    ffi::OsStr,
+    process::{ExitStatus, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::{process::Child, time::timeout};
+
+use crate::{
+    stage::Stage,
+    support::{PATIENCE, guardian::Scratch},
+};
+
+/// A running epigraph. It has our process group, because that has the terminal.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    id: u32,
+    scratch: Scratch,
+}
+
+impl Stage<'_> {
+    /// A command line of epigraph with the demo's surroundings.
+    pub(crate) fn command<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(&self.epigraph);
+        command.arg("--config").arg(&self.config).args(arguments);
+        // What the person has set for their own epigraph would win over the demo's configuration.
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            if name.starts_with("AUTH_OKTA_")
+                || name.starts_with("EPIGRAPH_")
+                || name == "DATABASE_URL"
+            {
+                command.env_remove(name);
+            }
+        }
+        command.env("SSL_CERT_FILE", &self.authority);
+        // Only where the state is kept moves: a browser that epigraph opens is to find the person's own profile.
+        if cfg!(target_os = "macos") {
+            command.env("HOME", &self.state);
+        } else {
+            command.env("XDG_STATE_HOME", &self.state);
+        }
+        // No proxy leads to this machine's own loopback interface.
+        for name in ["NO_PROXY", "no_proxy"] {
+            command.env(name, "localhost,127.0.0.1");
+        }
+        command
+    }
+
+    /// The owner's command that brings the database up to date.
+    pub(crate) fn migrate(&self) -> tokio::process::Command {
+        let mut command = self.command(["admin", "migrate"]);
+        command.env("EPIGRAPH_ADMIN_DATABASE_URL", self.database.owner_url());
+        command
+    }
+
+    /// Starts a command line.
+    pub(crate) fn start(&self, mut command: tokio::process::Command) -> Result<Running, String> {
+        let child = command
+            .spawn()
+            .map_err(|error| format!("cannot start {}: {error}", self.epigraph.display()))?;
+        let id = child.id().expect("it was just started");
+        self.scratch.watch(id);
+        Ok(Running {
+            child,
+            id,
+            scratch: self.scratch.clone(),
+        })
+    }
+
+    /// Runs a command line without a terminal to its end.
+    pub(crate) async fn run(&self, mut command: tokio::process::Command) -> Result<Output, String> {
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut running = self.start(command)?;
+        let (mut stdout, mut stderr) = (running.child.stdout.take(), running.child.stderr.take());
+        let all = async {
+            let (stdout, stderr, status) =
+                tokio::join!(read(&mut stdout), read(&mut stderr), running.child.wait());
+            status.map(|status| Output {
+                status,
+                stdout,
+                stderr,
+            })
+        };
+        timeout(PATIENCE, all)
+            .await
+            .map_err(|_| format!("it did not end within {PATIENCE:?}"))?
+            .map_err(|error| error.to_string())
+    }
+}
+
+impl Running {
+    /// Waits for its end.
+    pub(crate) async fn ended(mut self) -> Result<ExitStatus, String> {
+        self.child.wait().await.map_err(|error| error.to_string())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let process = i32::try_from(self.id).ok().and_then(Pid::from_raw);
+        let mut ended = || !matches!(self.child.try_wait(), Ok(None));
+        if let Some(process) = process
+            && !ended()
+        {
+            // TERM lets it give the terminal back, and CONT lets it hear of that if it is stopped.
+            kill_process(process, Signal::TERM).ok();
+            kill_process(process, Signal::CONT).ok();
+            let deadline = Instant::now() + Duration::from_secs(5);
+            while !ended() {
+                if Instant::now() > deadline {
+                    kill_process(process, Signal::KILL).ok();
+                }
+                thread::sleep(Duration::from_millis(5));
+            }
+        }
+        self.scratch.forget(self.id);
+    }
+}
+
+async fn read(pipe: &mut Option<impl tokio::io::AsyncRead + Unpin>) -> Vec<u8> {
+    use tokio::io::AsyncReadExt;
+    let mut bytes = Vec::new();
+    if let Some(pipe) = pipe {
+        pipe.read_to_end(&mut bytes).await.ok();
+    }
+    bytes
+}

@@ -1,0 +1,273 @@
+//! The demo without a person: the same story with the headless commands, step by step, each one checked.
+
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use reqwest::Certificate;
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::ChildStdout,
+    time::timeout,
+};
+
+use crate::{
+    Outcome,
+    stage::Stage,
+    support::{PATIENCE, okta::Person},
+};
+
+const QUOTE: &str = "Mistakes are the portals of discovery - James Joyce";
+const EDITED: &str = "Think you’re escaping and run into yourself.\nLongest way round is the shortest way home. - James Joyce";
+const NOT_SIGNED_IN: i32 = 3;
+const NO_QUOTE: i32 = 5;
+
+/// Counts and times the steps, and prints each with its result.
+struct Story<'a> {
+    stage: &'a Stage<'a>,
+    steps: usize,
+}
+
+pub(crate) async fn play(stage: &Stage<'_>) -> Outcome {
+    let mut story = Story { stage, steps: 0 };
+    let person = Person::James;
+    println!();
+    story.migrate("makes the table").await?;
+    story.migrate("changes nothing when it runs again").await?;
+    story
+        .run("nobody is signed in yet", &["whoami"], NOT_SIGNED_IN)
+        .await?;
+    story.sign_in(person).await?;
+    let whoami = story
+        .run("says who is signed in", &["whoami", "--json"], 0)
+        .await?;
+    story.hold(
+        "as the person who approved",
+        json(&whoami)?["id"] == person.id(),
+    )?;
+
+    let calls = stage.okta.client_requests();
+    story
+        .run("there is no quote yet", &["show"], NO_QUOTE)
+        .await?;
+    story.run("keeps a quote", &["set", QUOTE], 0).await?;
+    story.shows("a new process shows it", QUOTE).await?;
+    story.run("edits the quote", &["set", EDITED], 0).await?;
+    story
+        .shows("shows the edited one, line break and all", EDITED)
+        .await?;
+    let rows = stage
+        .database
+        .query("select user_id from public.user_messages");
+    story.hold(
+        "the row in the database is the person's",
+        rows == person.id(),
+    )?;
+    story.hold(
+        "Okta was asked nothing since the sign-in",
+        stage.okta.client_requests() == calls,
+    )?;
+    story.run("checks every part", &["doctor"], 0).await?;
+    story
+        .run("deletes the quote", &["delete", "--yes"], 0)
+        .await?;
+    story
+        .run("there is no quote any more", &["show"], NO_QUOTE)
+        .await?;
+    story.run("signs out", &["logout"], 0).await?;
+    story
+        .run("nobody is signed in any more", &["whoami"], NOT_SIGNED_IN)
+        .await?;
+    story.hold(
+        "the session is over at Okta as well",
+        stage.okta.live_refresh_tokens(person) == 0,
+    )?;
+    println!();
+    println!("All {} steps held.", story.steps);
+    Ok(())
+}
+
+impl Story<'_> {
+    async fn migrate(&mut self, what: &str) -> Outcome {
+        self.step(what, "admin migrate", self.stage.migrate(), 0)
+            .await?;
+        self.stage.database.grant();
+        Ok(())
+    }
+
+    /// Runs a command, and returns its output if it ended with this exit code and told nobody a secret.
+    async fn run(&mut self, what: &str, arguments: &[&str], code: i32) -> Result<String, String> {
+        let command = self.stage.command(arguments);
+        self.step(what, &shown(arguments), command, code).await
+    }
+
+    async fn shows(&mut self, what: &str, quote: &str) -> Outcome {
+        let output = self.run(what, &["show"], 0).await?;
+        self.hold(
+            "it is the same text",
+            output.trim_end_matches('\n') == quote,
+        )
+    }
+
+    async fn step(
+        &mut self,
+        what: &str,
+        shown: &str,
+        command: tokio::process::Command,
+        code: i32,
+    ) -> Result<String, String> {
+        let started = Instant::now();
+        let output = self
+            .stage
+            .run(command)
+            .await
+            .map_err(|error| format!("epigraph {shown}: {error}"))?;
+        let [stdout, stderr] = [output.stdout, output.stderr]
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let held =
+            output.status.code() == Some(code) && !self.leaks(&stdout) && !self.leaks(&stderr);
+        self.report(what, &format!("epigraph {shown}"), held, started.elapsed());
+        if held {
+            return Ok(stdout);
+        }
+        if self.leaks(&stdout) || self.leaks(&stderr) {
+            return Err(format!("epigraph {shown} printed a token"));
+        }
+        Err(format!(
+            "epigraph {shown} was to end with exit code {code} and ended with {}. It printed:\n{stdout}{stderr}",
+            output.status
+        ))
+    }
+
+    /// Signs in by device code: the program prints its events, and the demo does what a person does in a browser.
+    async fn sign_in(&mut self, person: Person) -> Outcome {
+        let started = Instant::now();
+        let mut command = self.stage.command(["login", "--json"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut running = self.stage.start(command)?;
+        let stdout = running.child.stdout.take().expect("its output is piped");
+        let mut events = BufReader::new(stdout).lines();
+        let code = event(&mut events, "code").await?;
+        let user_code = code["user_code"].as_str().unwrap_or_default().to_owned();
+        let page = code["verification_uri"].as_str().unwrap_or_default();
+        self.report(
+            &format!("shows the code {user_code}"),
+            "epigraph login --json",
+            !user_code.is_empty() && page == self.stage.okta.activate_page(),
+            started.elapsed(),
+        );
+        self.approve(page, &user_code, person).await?;
+        let signed_in = event(&mut events, "signed_in").await?;
+        let status = timeout(PATIENCE, running.ended())
+            .await
+            .map_err(|_| "epigraph login did not end".to_owned())??;
+        self.report(
+            "goes on when the person has approved in a browser",
+            "epigraph login --json",
+            status.success() && signed_in["id"] == person.id(),
+            started.elapsed(),
+        );
+        if status.success() && signed_in["id"] == person.id() {
+            Ok(())
+        } else {
+            Err(format!("epigraph login ended with {status}"))
+        }
+    }
+
+    /// Opens the page and posts its form.
+    async fn approve(&self, page: &str, user_code: &str, person: Person) -> Outcome {
+        let failed = |error: reqwest::Error| format!("the page to approve on: {error}");
+        let pem = std::fs::read(&self.stage.authority).map_err(|error| error.to_string())?;
+        let browser = reqwest::Client::builder()
+            .add_root_certificate(Certificate::from_pem(&pem).map_err(failed)?)
+            .no_proxy()
+            .build()
+            .map_err(failed)?;
+        let page_with_code = format!("{page}?user_code={user_code}");
+        let shown = browser.get(page_with_code).send().await.map_err(failed)?;
+        let shown = shown.text().await.map_err(failed)?;
+        if !shown.contains(&format!("value=\"{user_code}\"")) {
+            return Err("the page to approve on does not show the code".into());
+        }
+        let first_name = person.name().split(' ').next().unwrap_or_default();
+        browser
+            .post(page)
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .body(format!(
+                "user_code={user_code}&person={first_name}&decision=approve"
+            ))
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status)
+            .map_err(failed)?;
+        Ok(())
+    }
+
+    fn hold(&mut self, what: &str, held: bool) -> Outcome {
+        self.report(what, "", held, Duration::ZERO);
+        if held {
+            Ok(())
+        } else {
+            Err(format!("this did not hold: {what}"))
+        }
+    }
+
+    fn report(&mut self, what: &str, command: &str, held: bool, took: Duration) {
+        self.steps += 1;
+        let result = if held { "ok" } else { "FAILED" };
+        println!(
+            "{:>3}  {result:<6}  {:>5.2} s  {what:<50}  {command}",
+            self.steps,
+            took.as_secs_f32()
+        );
+    }
+
+    fn leaks(&self, output: &str) -> bool {
+        let secrets = self.stage.okta.issued_secrets();
+        secrets.iter().any(|secret| output.contains(secret))
+    }
+}
+
+/// Reads events up to one of this name.
+async fn event(events: &mut Lines<BufReader<ChildStdout>>, name: &str) -> Result<Value, String> {
+    let search = async {
+        while let Some(line) = events
+            .next_line()
+            .await
+            .map_err(|error| error.to_string())?
+        {
+            let event = json(&line)?;
+            if event["event"] == name {
+                return Ok(event);
+            }
+            if event["event"] == "failed" {
+                return Err(format!("epigraph login failed: {event}"));
+            }
+        }
+        Err(format!("epigraph login ended without the event {name:?}"))
+    };
+    timeout(PATIENCE, search)
+        .await
+        .unwrap_or_else(|_| Err(format!("epigraph login never printed the event {name:?}")))
+}
+
+fn json(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("this is not JSON ({error}): {text}"))
+}
+
+/// Writes arguments as one types them; a long one is cut.
+fn shown(arguments: &[&str]) -> String {
+    let mut words = Vec::new();
+    for argument in arguments {
+        let line = argument.lines().next().unwrap_or_default();
+        let start: String = line.chars().take(24).collect();
+        words.push(if start.len() < argument.len() {
+            format!("'{start}…'")
+        } else {
+            start
+        });
+    }
+    words.join(" ")
+}
