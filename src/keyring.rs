@@ -1,49 +1,235 @@
 //! The vault: the keyring of the operating system, or the explicit file in its place.
 
+mod file;
+mod system;
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
 use secrecy::SecretString;
+use sha2::{Digest, Sha256};
 
 use crate::{
-    config,
-    failure::{Check, Failure},
+    config::Store,
+    failure::{Check, Failure, Kind, Verdict},
     session::Vault,
 };
 
+/// How long a keyring may take. Longer means that it waits for a person, or for ever.
+const LIMIT: Duration = Duration::from_secs(3);
+
 /// The vault that the configuration chose.
-pub struct Keyring {}
+pub struct Keyring {
+    place: Place,
+}
+
+enum Place {
+    System(system::System),
+    File(file::File),
+}
 
 impl Keyring {
     /// Makes the vault of one issuer and client. Touches neither keyring nor file.
     #[must_use]
-    pub fn new(
-        store: config::Store,
-        state_dir: &std::path::Path,
-        issuer: &str,
-        client_id: &str,
-    ) -> Self {
-        let _ = (store, state_dir, issuer, client_id);
-        Self {}
+    pub fn new(store: Store, state_dir: &Path, issuer: &str, client_id: &str) -> Self {
+        let key = format!("{issuer} {client_id}");
+        let place = match store {
+            Store::Keyring => Place::System(system::System::new(&key)),
+            Store::File => Place::File(file::File::new(
+                state_dir.join(format!("session-{}.json", short_hash(&key))),
+            )),
+        };
+        Self { place }
     }
 
     /// Looks whether the vault answers. Reads only, and keeps nothing of what it reads.
     pub async fn check(&self) -> Check {
-        todo!()
+        let start = Instant::now();
+        let verdict = match self.read().await {
+            Ok(found) => {
+                let state = if found.is_some() {
+                    "holds a session"
+                } else {
+                    "holds no session"
+                };
+                match self.was_open_to_others() {
+                    Some(warning) => Verdict::Warning(warning),
+                    None => Verdict::Ok(format!("{} answers and {state}", self.place())),
+                }
+            }
+            Err(failure) => Verdict::Failed(failure),
+        };
+        Check {
+            name: "vault",
+            took: start.elapsed(),
+            verdict,
+        }
+    }
+
+    fn was_open_to_others(&self) -> Option<Failure> {
+        match &self.place {
+            Place::File(file) if file.was_open_to_others() => Some(
+                Failure::new(
+                    Kind::Vault,
+                    "The session file could be read by other users of this machine until now; its mode has been put right.",
+                )
+                .cure("If you do not trust them, run `epigraph logout` and sign in again."),
+            ),
+            _ => None,
+        }
     }
 }
 
 impl Vault for Keyring {
     async fn read(&self) -> Result<Option<SecretString>, Failure> {
-        todo!()
+        match &self.place {
+            Place::System(system) => system.read().await,
+            Place::File(file) => file.read().await,
+        }
     }
 
-    async fn write(&self, _secret: SecretString) -> Result<(), Failure> {
-        todo!()
+    async fn write(&self, secret: SecretString) -> Result<(), Failure> {
+        match &self.place {
+            Place::System(system) => system.write(secret).await,
+            Place::File(file) => file.write(secret).await,
+        }
     }
 
     async fn clear(&self) -> Result<(), Failure> {
-        todo!()
+        match &self.place {
+            Place::System(system) => system.clear().await,
+            Place::File(file) => file.clear().await,
+        }
     }
 
     fn place(&self) -> String {
-        todo!()
+        match &self.place {
+            Place::System(_) => system::NAME.to_owned(),
+            Place::File(file) => format!("the file {}", file.path().display()),
+        }
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        match &self.place {
+            // CRED_MAX_CREDENTIAL_BLOB_SIZE.
+            Place::System(_) if cfg!(windows) => Some(2560),
+            _ => None,
+        }
+    }
+
+    fn warning(&self) -> Option<String> {
+        self.was_open_to_others().map(|warning| warning.to_string())
+    }
+}
+
+/// Names a file after a key that may hold anything, and that the name must not tell.
+pub(crate) fn short_hash(key: &str) -> String {
+    use std::fmt::Write;
+
+    Sha256::digest(key.as_bytes())
+        .iter()
+        .take(8)
+        .fold(String::new(), |mut name, byte| {
+            let _ = write!(name, "{byte:02x}");
+            name
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_file_in_place_of_the_keyring_keeps_replaces_and_forgets_a_secret() {
+        let scratch = tempfile::tempdir().expect("a temporary directory");
+        let vault = |client| {
+            Keyring::new(
+                Store::File,
+                scratch.path(),
+                "https://issuer.example",
+                client,
+            )
+        };
+        let (one, other) = (vault("one"), vault("other"));
+        assert!(one.read().await.expect("no error").is_none());
+        one.write("first".into()).await.expect("written");
+        one.write("second".into()).await.expect("written");
+        let kept = vault("one").read().await.expect("read").expect("there");
+        assert_eq!(kept.expose_secret(), "second");
+        assert!(other.read().await.expect("no error").is_none());
+        other.clear().await.expect("no error where there is none");
+        one.clear().await.expect("cleared");
+        assert!(one.read().await.expect("no error").is_none());
+        assert_eq!(
+            std::fs::read_dir(scratch.path()).expect("listed").count(),
+            0
+        );
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_session_file_that_others_could_read_is_closed_and_reported() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let scratch = tempfile::tempdir().expect("a temporary directory");
+        let vault = Keyring::new(
+            Store::File,
+            scratch.path(),
+            "https://issuer.example",
+            "client",
+        );
+        vault.write("secret".into()).await.expect("written");
+        assert!(matches!(vault.check().await.verdict, Verdict::Ok(_)));
+        let file = std::fs::read_dir(scratch.path())
+            .expect("listed")
+            .flatten()
+            .next()
+            .expect("one file");
+        std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o640))
+            .expect("opened up");
+        let check = vault.check().await;
+        let Verdict::Warning(warning) = check.verdict else {
+            panic!("{check:?}");
+        };
+        assert!(!warning.to_string().contains("secret"));
+        assert_eq!(vault.warning(), Some(warning.to_string()));
+    }
+
+    #[tokio::test]
+    async fn a_session_file_that_is_something_else_is_refused_with_its_name() {
+        let scratch = tempfile::tempdir().expect("a temporary directory");
+        let vault = Keyring::new(
+            Store::File,
+            scratch.path(),
+            "https://issuer.example",
+            "client",
+        );
+        vault.write("secret".into()).await.expect("written");
+        let path = std::fs::read_dir(scratch.path())
+            .expect("listed")
+            .flatten()
+            .next()
+            .expect("one file")
+            .path();
+        std::fs::remove_file(&path).expect("removed");
+        std::fs::create_dir(&path).expect("made");
+        let failure = vault.read().await.expect_err("refused");
+        assert_eq!(failure.kind, Kind::Vault);
+        assert!(
+            failure.what.contains(&path.display().to_string()),
+            "{failure}"
+        );
+    }
+
+    #[test]
+    fn the_names_of_files_tell_nothing_and_keys_do_not_meet() {
+        let name = short_hash("https://issuer.example client");
+        assert_eq!(name.len(), 16);
+        assert!(name.chars().all(|c| c.is_ascii_hexdigit()));
+        assert_ne!(name, short_hash("https://issuer.example client2"));
     }
 }

@@ -22,6 +22,7 @@ pub mod keymap;
 pub mod keyring;
 pub mod okta;
 pub mod postgres;
+pub mod private_file;
 pub mod quote;
 pub mod runtime;
 pub mod session;

@@ -1,62 +1,440 @@
 //! The identity provider: discovery, device grant, refresh, revocation, and the check of the ID token.
 
-use secrecy::SecretString;
+mod device;
+mod discovery;
+mod http;
+mod id_token;
+mod refusal;
 
-use crate::{
-    app::DeviceCode,
-    config,
-    failure::{Check, Failure},
-    session::{Identity, Progress, Tokens},
+use std::{sync::Arc, time::Duration};
+
+use chrono::Utc;
+use native_tls::Certificate;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use tokio::{sync::OnceCell, time::Instant};
+use url::Url;
+
+use self::{
+    discovery::Server,
+    http::{Answer, Form, Http},
+    id_token::{Expected, Keys, Rejected},
+    refusal::{Asked, Refusal},
 };
+use crate::{
+    app::{Activity, DeviceCode},
+    config,
+    failure::{Check, Failure, Kind, Verdict},
+    session::{IdToken, Identity, Progress, Refreshed, Tokens},
+};
+
+pub use self::device::Pending;
+
+/// `openid` brings the ID token, also at a refresh; `offline_access` the refresh token; the other two the name.
+const SCOPES: &str = "openid profile email offline_access";
+const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+/// Okta's longest error texts are about this long; whatever is longer is not meant for a person.
+const LONGEST_TEXT: usize = 200;
 
 /// The Okta authorization server of the configuration. Makes no request before it is asked something.
 pub struct Okta {
-    _config: config::Okta,
+    config: config::Okta,
+    issuer: Url,
+    http: Http,
+    server: OnceCell<Server>,
+    keys: tokio::sync::Mutex<Option<Arc<Keys>>>,
 }
 
-/// A sign-in under way; holds the device code.
-pub struct Pending {}
+/// What is used of a token answer. The access token is nobody's business here.
+#[derive(Deserialize)]
+struct Granted {
+    #[serde(default)]
+    token_type: String,
+    id_token: Option<String>,
+    refresh_token: Option<String>,
+}
 
 impl Okta {
     /// Makes the client. No network.
     ///
     /// # Errors
-    /// When the issuer has the wrong form, or the HTTP client cannot be made.
+    /// When the issuer has the wrong form.
     pub fn new(config: config::Okta) -> Result<Self, Failure> {
-        Ok(Self { _config: config })
+        Self::with_roots(config, Vec::new())
+    }
+
+    /// Makes the client and trusts further root certificates, for a test that cannot set `SSL_CERT_FILE` for its own process.
+    ///
+    /// # Errors
+    /// When the issuer has the wrong form.
+    #[doc(hidden)]
+    pub fn with_roots(config: config::Okta, roots: Vec<Certificate>) -> Result<Self, Failure> {
+        Ok(Self {
+            issuer: discovery::parse_issuer(&config.issuer)?,
+            config,
+            http: Http::new(roots),
+            server: OnceCell::new(),
+            keys: tokio::sync::Mutex::default(),
+        })
     }
 
     /// Looks at every part of the authorization server that a sign-in needs: reachable, issuer, device endpoint, keys, clock.
     pub async fn check(&self) -> Vec<Check> {
-        todo!()
+        let mut checks = Vec::new();
+        let mut start = Instant::now();
+        let mut add = |name, verdict| {
+            checks.push(Check {
+                name,
+                took: start.elapsed(),
+                verdict,
+            });
+            start = Instant::now();
+        };
+        let silent = Progress::silent();
+        let found = discovery::fetch(&self.http, &self.issuer, &silent).await;
+        let clock_ahead = found.as_ref().ok().and_then(|answer| answer.clock_ahead);
+        match found.and_then(|answer| discovery::read(&answer, &self.config.issuer, &self.issuer)) {
+            Err(failure) => add("discovery", Verdict::Failed(failure)),
+            Ok(server) => {
+                add(
+                    "discovery",
+                    Verdict::Ok(format!(
+                        "{} is the issuer it says it is",
+                        self.config.issuer
+                    )),
+                );
+                add(
+                    "device sign-in",
+                    match &server.device {
+                        Some(_) => Verdict::Ok("the server offers it".into()),
+                        None => Verdict::Failed(no_device_endpoint(&self.config.issuer)),
+                    },
+                );
+                let keys = self.fetch_keys(&server, &silent).await;
+                add("signing keys", keys_verdict(keys));
+            }
+        }
+        if let Some(ahead) = clock_ahead {
+            add(
+                "clock",
+                match id_token::clock(Some(ahead)) {
+                    Some(failure) => Verdict::Failed(failure),
+                    None => Verdict::Ok(format!("{} s apart from Okta's", ahead.unsigned_abs())),
+                },
+            );
+        }
+        checks
+    }
+
+    async fn server(&self, progress: &Progress) -> Result<&Server, Failure> {
+        self.server
+            .get_or_try_init(|| async {
+                let answer = discovery::fetch(&self.http, &self.issuer, progress).await?;
+                discovery::read(&answer, &self.config.issuer, &self.issuer)
+            })
+            .await
+    }
+
+    async fn fetch_keys(&self, server: &Server, progress: &Progress) -> Result<Arc<Keys>, Failure> {
+        let answer = self
+            .http
+            .get(&server.keys, progress)
+            .await
+            .map_err(|error| error.failure(discovery::host(&server.keys)))?;
+        let keys: Option<Keys> = (answer.status == 200).then(|| answer.json()).flatten();
+        keys.map(Arc::new)
+            .ok_or_else(|| refusal::strange(&answer, discovery::host(&server.keys)))
+    }
+
+    async fn keys(&self, server: &Server, progress: &Progress) -> Result<Arc<Keys>, Failure> {
+        let mut known = self.keys.lock().await;
+        if let Some(keys) = &*known {
+            return Ok(Arc::clone(keys));
+        }
+        let keys = self.fetch_keys(server, progress).await?;
+        *known = Some(Arc::clone(&keys));
+        Ok(keys)
+    }
+
+    fn form<'a>(
+        &'a self,
+        server: &Server,
+        url: &'a Url,
+        fields: &'a [(&'a str, &'a str)],
+    ) -> Form<'a> {
+        Form {
+            url,
+            client_id: &self.config.client_id,
+            client_secret: self.secret(),
+            secret_in_body: server.secret_in_body,
+            fields,
+        }
+    }
+
+    fn secret(&self) -> Option<&str> {
+        let secret = self.config.client_secret.as_ref()?;
+        Some(secret.expose_secret()).filter(|secret| !secret.is_empty())
+    }
+
+    /// Posts a form and makes a failure of everything but a 200.
+    async fn ask(
+        &self,
+        form: Form<'_>,
+        asked: Asked,
+        progress: &Progress,
+    ) -> Result<Answer, Failure> {
+        let host = discovery::host(form.url);
+        let answer = self.http.post(&form, progress).await;
+        let answer = answer.map_err(|error| error.failure(host))?;
+        if answer.status == 200 {
+            return Ok(answer);
+        }
+        let refusal = Refusal::read(&answer).filter(|_| !answer.is_busy());
+        Err(refusal.map_or_else(
+            || refusal::strange(&answer, host),
+            |refusal| refusal.failure(asked, self.secret().is_some()),
+        ))
+    }
+
+    /// Checks the ID token of a token answer, with newer keys where the known ones did not sign it.
+    async fn accept(
+        &self,
+        id_token: Option<String>,
+        clock_ahead: Option<i64>,
+        progress: &Progress,
+    ) -> Result<IdToken, Failure> {
+        let Some(id_token) = id_token.map(SecretString::from) else {
+            return Err(Failure::new(Kind::Okta, "Okta answered without an ID token.").cure(
+                "Ask an administrator whether the scope openid is allowed for this app and authorization server.",
+            ));
+        };
+        let server = self.server(progress).await?;
+        let expected = Expected {
+            issuer: &self.config.issuer,
+            client_id: &self.config.client_id,
+            now: Utc::now(),
+            clock_ahead,
+        };
+        let keys = self.keys(server, progress).await?;
+        match id_token::check(&id_token, &keys, &expected) {
+            Ok(token) => return Ok(token),
+            Err(Rejected::For(failure)) => return Err(failure),
+            Err(Rejected::UnknownKey) => {}
+        }
+        let newer = self.fetch_keys(server, progress).await?;
+        *self.keys.lock().await = Some(Arc::clone(&newer));
+        id_token::check(&id_token, &newer, &expected).map_err(|rejected| match rejected {
+            Rejected::For(failure) => failure,
+            Rejected::UnknownKey => Failure::new(
+                Kind::Okta,
+                "The ID token is signed with a key that the authorization server does not publish.",
+            )
+            .cure("Try again in a few minutes; if it stays so, show this message to an administrator of your Okta organization."),
+        })
+    }
+}
+
+impl Granted {
+    fn read(answer: &Answer, host: &str) -> Result<Self, Failure> {
+        let granted: Self = answer
+            .json()
+            .ok_or_else(|| refusal::strange(answer, host))?;
+        if granted.token_type.eq_ignore_ascii_case("dpop") {
+            return Err(refusal::demands_dpop());
+        }
+        Ok(granted)
+    }
+
+    fn take_refresh_token(&mut self) -> Option<SecretString> {
+        let token = self.refresh_token.take()?;
+        (!token.is_empty()).then(|| token.into())
     }
 }
 
 impl Identity for Okta {
     type Pending = Pending;
 
-    async fn request_code(&self, _progress: &Progress) -> Result<(DeviceCode, Pending), Failure> {
-        todo!()
+    async fn request_code(&self, progress: &Progress) -> Result<(DeviceCode, Pending), Failure> {
+        let server = self.server(progress).await?;
+        let Some(url) = &server.device else {
+            return Err(no_device_endpoint(&self.config.issuer));
+        };
+        let fields = [("scope", SCOPES)];
+        let form = self.form(server, url, &fields);
+        let answer = self.ask(form, Asked::Code, progress).await?;
+        let issued: device::Issued = answer
+            .json()
+            .ok_or_else(|| refusal::strange(&answer, discovery::host(url)))?;
+        issued.accept()
     }
 
     async fn await_approval(
         &self,
-        _pending: &Pending,
-        _progress: &Progress,
+        pending: &Pending,
+        progress: &Progress,
     ) -> Result<Tokens, Failure> {
-        todo!()
+        let server = self.server(progress).await?;
+        let fields = [
+            ("grant_type", DEVICE_GRANT),
+            ("device_code", pending.device_code.expose_secret()),
+        ];
+        let form = self.form(server, &server.token, &fields);
+        let mut schedule = pending.schedule();
+        let mut pause = schedule.first();
+        progress.report(Activity::WaitingForApproval);
+        let answer = loop {
+            tokio::time::sleep(pause.min(pending.left())).await;
+            // The last question is asked after the end, so that an approval at the last moment counts.
+            let last = pending.left() == Duration::ZERO;
+            match schedule.after(self.http.post_once(&form).await, self.secret().is_some()) {
+                device::Next::Approved(answer) => break answer,
+                device::Next::Over(failure) => return Err(failure),
+                device::Next::Ask(..) if last => return Err(refusal::expired()),
+                device::Next::Ask(wait, activity) => {
+                    progress.report(activity);
+                    pause = wait;
+                }
+            }
+        };
+        let mut granted = Granted::read(&answer, discovery::host(&server.token))?;
+        let refresh_token = granted.take_refresh_token();
+        let accepted = self
+            .accept(granted.id_token.take(), answer.clock_ahead, progress)
+            .await;
+        match (accepted, refresh_token) {
+            (Ok(id_token), refresh_token) => Ok(Tokens {
+                id_token,
+                refresh_token,
+            }),
+            (Err(failure), Some(unwanted)) => {
+                // Nobody would ever use it again.
+                let _ = self.revoke(&unwanted).await;
+                Err(failure)
+            }
+            (Err(failure), None) => Err(failure),
+        }
     }
 
     async fn refresh(
         &self,
-        _refresh_token: &SecretString,
-        _user_id: &str,
-        _progress: &Progress,
-    ) -> Result<Tokens, Failure> {
-        todo!()
+        refresh_token: &SecretString,
+        user_id: &str,
+        progress: &Progress,
+    ) -> Result<Refreshed, Failure> {
+        let server = self.server(progress).await?;
+        let fields = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh_token.expose_secret()),
+            ("scope", SCOPES),
+        ];
+        let form = self.form(server, &server.token, &fields);
+        // The keys are fetched meanwhile; a failure to do so shows when they are needed.
+        let silent = Progress::silent();
+        let (answer, _) = tokio::join!(
+            self.ask(form, Asked::Refresh, progress),
+            self.keys(server, &silent)
+        );
+        let answer = answer?;
+        let mut granted = Granted::read(&answer, discovery::host(&server.token))?;
+        let rotated = granted.take_refresh_token();
+        let id_token = self
+            .accept(granted.id_token.take(), answer.clock_ahead, progress)
+            .await
+            .and_then(|token| {
+                if token.user.id == user_id {
+                    Ok(token)
+                } else {
+                    Err(Failure::new(
+                        Kind::Okta,
+                        "Okta renewed the session with an ID token of another person.",
+                    )
+                    .cure("Sign out, and sign in again."))
+                }
+            });
+        Ok(Refreshed {
+            refresh_token: rotated,
+            id_token,
+        })
     }
 
-    async fn revoke(&self, _refresh_token: &SecretString) -> Result<(), Failure> {
-        todo!()
+    async fn revoke(&self, refresh_token: &SecretString) -> Result<(), Failure> {
+        let silent = Progress::silent();
+        let server = self.server(&silent).await?;
+        let Some(url) = &server.revocation else {
+            return Err(Failure::new(
+                Kind::Okta,
+                "The authorization server offers no way to revoke a session.",
+            )
+            .cure("An administrator can end it: Directory › People › the person › Clear sessions and revoke tokens."));
+        };
+        let fields = [
+            ("token", refresh_token.expose_secret()),
+            ("token_type_hint", "refresh_token"),
+        ];
+        let form = self.form(server, url, &fields);
+        self.ask(form, Asked::Revocation, &silent).await.map(drop)
+    }
+}
+
+fn no_device_endpoint(issuer: &str) -> Failure {
+    Failure::new(
+        Kind::Okta,
+        format!("The authorization server {issuer} does not offer device sign-in."),
+    )
+    .cure(
+        "Ask an administrator whether device authorization is available in this Okta organization.",
+    )
+}
+
+fn keys_verdict(keys: Result<Arc<Keys>, Failure>) -> Verdict {
+    match keys.map(|keys| keys.keys().len()) {
+        Ok(0) => Verdict::Failed(Failure::new(
+            Kind::Okta,
+            "The authorization server publishes no signing key that this program can use.",
+        )),
+        Ok(count) => Verdict::Ok(format!("{count} published")),
+        Err(failure) => Verdict::Failed(failure),
+    }
+}
+
+/// Makes a stranger's text fit for a message: one line, no character that a terminal obeys or that reorders text, and not long.
+pub(crate) fn plain(text: &str) -> String {
+    let harmless = |c: char| {
+        // Joiners stay: names in Persian and families in emoji need them.
+        let reorders = matches!(
+            c,
+            '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+        );
+        if c.is_control() || reorders { ' ' } else { c }
+    };
+    let text: String = text.chars().take(4 * LONGEST_TEXT).map(harmless).collect();
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().take(LONGEST_TEXT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strangers_text_becomes_one_short_harmless_line() {
+        assert_eq!(
+            plain("a\u{1b}[31m b\r\nc\u{9b}d\u{202e}e."),
+            "a [31m b c d e."
+        );
+        assert_eq!(plain(&"é".repeat(1000)).chars().count(), LONGEST_TEXT);
+        assert_eq!(plain("\u{7}\n"), "");
+    }
+
+    #[test]
+    fn the_client_is_made_without_a_request_and_never_for_plain_http() {
+        let config = |issuer: &str| config::Okta {
+            issuer: issuer.into(),
+            client_id: "0oa1".into(),
+            client_secret: None,
+        };
+        assert!(Okta::new(config("https://org.okta.com")).is_ok());
+        let failure = Okta::new(config("http://org.okta.com")).err();
+        assert_eq!(failure.map(|it| it.kind), Some(Kind::Config));
     }
 }

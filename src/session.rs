@@ -1,13 +1,28 @@
 //! Who is signed in: tokens, refresh, rotation, and the lock between processes. Owns the traits of what it stands on.
 
-use std::{future::Future, sync::Arc};
+mod draft;
+mod entry;
+mod keeper;
+mod lock;
+
+use std::{
+    future::Future,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use secrecy::SecretString;
 
 use crate::{
-    app::{Activity, DeleteOutcome, DeviceCode, Restored, SaveOutcome, User},
-    failure::Failure,
+    app::{Activity, DeleteOutcome, DeviceCode, Restored, SaveOutcome, SignOutOutcome, User},
+    failure::{Failure, Kind},
+    keyring::short_hash,
     quote::{Quote, Saved},
+};
+
+use self::{
+    draft::Drafts,
+    keeper::{Keeper, Pass},
 };
 
 /// Where an operation reports what it waits for. Cheap to clone.
@@ -32,16 +47,33 @@ impl Progress {
     }
 }
 
-/// Tokens as Okta issued them, after every check of the ID token.
-pub struct Tokens {
-    /// The ID token, as it was signed.
-    pub id_token: SecretString,
-    /// When the ID token expires, in seconds since 1970 (`exp`).
+/// An ID token that passed every check.
+#[derive(Clone, Debug)]
+pub struct IdToken {
+    /// The token, as it was signed.
+    pub token: SecretString,
+    /// When it expires, in seconds since 1970 (`exp`).
     pub expires_at: i64,
+    /// Whom it names.
+    pub user: User,
+}
+
+/// What a sign-in brought.
+#[derive(Debug)]
+pub struct Tokens {
+    /// Who signed in.
+    pub id_token: IdToken,
     /// The refresh token, where one came back.
     pub refresh_token: Option<SecretString>,
-    /// Whom the ID token names.
-    pub user: User,
+}
+
+/// What a refresh brought. A rotated refresh token counts even where the ID token beside it is not accepted: the old one is dead.
+#[derive(Debug)]
+pub struct Refreshed {
+    /// The refresh token that replaces the old one, where one came back.
+    pub refresh_token: Option<SecretString>,
+    /// The new ID token, which names the same person.
+    pub id_token: Result<IdToken, Failure>,
 }
 
 /// The identity provider.
@@ -69,7 +101,7 @@ pub trait Identity: Send + Sync + 'static {
         refresh_token: &SecretString,
         user_id: &str,
         progress: &Progress,
-    ) -> impl Future<Output = Result<Tokens, Failure>> + Send;
+    ) -> impl Future<Output = Result<Refreshed, Failure>> + Send;
 
     /// Revokes a refresh token (RFC 7009).
     fn revoke(
@@ -92,6 +124,16 @@ pub trait Vault: Send + Sync + 'static {
 
     /// Says in a few words where the secret is kept, for `whoami` and `doctor`.
     fn place(&self) -> String;
+
+    /// The longest secret in bytes, where there is a limit.
+    fn capacity(&self) -> Option<usize> {
+        None
+    }
+
+    /// Something that the person must hear about the vault, in a sentence.
+    fn warning(&self) -> Option<String> {
+        None
+    }
 }
 
 /// The person's row. Every operation is one pipelined transaction that carries the ID token; they are all idempotent.
@@ -128,8 +170,12 @@ pub trait Quotes: Send + Sync + 'static {
 }
 
 /// A session over an identity provider, a vault and the person's row. What the screens and the headless commands share.
-pub struct Session<I, V, Q> {
-    _parts: (I, V, Q),
+pub struct Session<I: Identity, V, Q> {
+    keeper: Arc<Keeper<I, V>>,
+    quotes: Q,
+    drafts: Drafts,
+    /// The sign-in under way.
+    pending: Mutex<Option<Arc<I::Pending>>>,
 }
 
 /// Where the session stands, without asking anybody but the vault.
@@ -139,84 +185,235 @@ pub struct Standing {
     pub user: User,
     /// When the kept ID token expires, in seconds since 1970; `None` where none is kept.
     pub id_token_expires_at: Option<i64>,
+    /// Whether Okta renews it without the person. If not, the session ends with the ID token.
+    pub renews: bool,
 }
 
 impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     /// Makes a session. `state_dir` holds the lock and the draft; `key` tells issuer and client apart in file names.
-    pub fn new(identity: I, vault: V, quotes: Q, state_dir: std::path::PathBuf, key: &str) -> Self {
-        let _ = (state_dir, key);
+    pub fn new(identity: I, vault: V, quotes: Q, state_dir: PathBuf, key: &str) -> Self {
+        let lock = state_dir.join(format!("lock-{}", short_hash(key)));
         Self {
-            _parts: (identity, vault, quotes),
+            keeper: Arc::new(Keeper::new(identity, vault, lock)),
+            quotes,
+            drafts: Drafts::new(state_dir, key),
+            pending: Mutex::default(),
         }
     }
 
     /// Says who is signed in, from the vault alone.
+    ///
+    /// # Errors
+    /// When the vault cannot be read, or holds something that this version did not write.
     pub async fn standing(&self) -> Result<Option<Standing>, Failure> {
-        todo!()
+        let entry = self.keeper.entry(&Progress::silent()).await?;
+        Ok(entry.map(|entry| Standing {
+            id_token_expires_at: entry.id_token.as_ref().map(|(_, expires_at)| *expires_at),
+            renews: entry.refresh_token.is_some(),
+            user: entry.user,
+        }))
     }
 
     /// Says who is signed in, from the vault alone, with what was typed and never saved.
+    ///
+    /// # Errors
+    /// When the vault cannot be read, or holds something that this version did not write.
     pub async fn restore(&self) -> Result<Option<Restored>, Failure> {
-        todo!()
-    }
-
-    /// Forgets the sign-in under way, and its device code.
-    pub async fn abandon_sign_in(&self) {
-        todo!()
-    }
-
-    /// Keeps what is being typed, so that it survives the process, for the person who is signed in.
-    pub async fn keep_draft(&self, text: &str) -> Result<(), Failure> {
-        let _ = text;
-        todo!()
-    }
-
-    /// Removes the draft of the person who is signed in.
-    pub async fn drop_draft(&self) -> Result<(), Failure> {
-        todo!()
+        let Some(entry) = self.keeper.entry(&Progress::silent()).await? else {
+            return Ok(None);
+        };
+        Ok(Some(
+            self.restored(entry.user, self.keeper.vault_warning()).await,
+        ))
     }
 
     /// Asks for a device code and remembers it as the sign-in under way.
+    ///
+    /// # Errors
+    /// When Okta refuses or cannot be reached, or when the vault could not keep the session afterwards.
     pub async fn request_code(&self, progress: &Progress) -> Result<DeviceCode, Failure> {
-        let _ = progress;
-        todo!()
+        self.keeper.vault_answers(progress).await?;
+        let (code, pending) = self.keeper.identity().request_code(progress).await?;
+        *self.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(pending));
+        Ok(code)
     }
 
     /// Waits for the approval of the sign-in under way, and keeps its tokens. The answer has the draft of that person.
+    ///
+    /// # Errors
+    /// When the sign-in was denied, expired or refused, or the vault does not take the session.
     pub async fn await_approval(&self, progress: &Progress) -> Result<Restored, Failure> {
-        let _ = progress;
-        todo!()
+        let pending = self.pending().ok_or_else(|| {
+            Failure::new(Kind::Failed, "There is no sign-in under way.")
+                .cure("Sign in again with a new code.")
+        })?;
+        let tokens = self
+            .keeper
+            .identity()
+            .await_approval(&pending, progress)
+            .await?;
+        self.abandon_sign_in().await;
+        let warning = tokens
+            .refresh_token
+            .is_none()
+            .then(|| NO_REFRESH_TOKEN.to_owned());
+        let user = tokens.id_token.user.clone();
+        let keeper = Arc::clone(&self.keeper);
+        let progress = progress.clone();
+        finish(async move { keeper.sign_in(tokens, &progress).await }).await?;
+        Ok(self.restored(user, warning).await)
     }
 
-    /// Ends the session: revokes the refresh token, empties the vault, removes the draft.
-    pub async fn sign_out(&self) -> Result<crate::app::SignOutOutcome, Failure> {
-        todo!()
+    /// Forgets the sign-in under way, and its device code.
+    #[expect(
+        clippy::unused_async,
+        reason = "every operation of a session is awaited alike"
+    )]
+    pub async fn abandon_sign_in(&self) {
+        *self.pending.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Ends the session: empties the vault, removes the draft, and revokes the refresh token.
+    ///
+    /// # Errors
+    /// When the vault could not be emptied.
+    pub async fn sign_out(&self) -> Result<SignOutOutcome, Failure> {
+        self.abandon_sign_in().await;
+        let keeper = Arc::clone(&self.keeper);
+        let drafts = self.drafts.clone();
+        finish(async move {
+            let signed_out = keeper.sign_out().await;
+            if let Some(user_id) = &signed_out.user_id {
+                drafts.drop(user_id).await?;
+            }
+            signed_out.emptied?;
+            Ok(keeper.revoke(signed_out.refresh_token).await)
+        })
+        .await
+    }
+
+    /// Keeps what is being typed, so that it survives the process, for the person who is or was signed in.
+    ///
+    /// # Errors
+    /// When the draft file cannot be written.
+    pub async fn keep_draft(&self, text: &str) -> Result<(), Failure> {
+        match self.keeper.last_user_id() {
+            Some(user_id) => self.drafts.keep(&user_id, text).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Removes the draft of the person who is or was signed in.
+    ///
+    /// # Errors
+    /// When the draft file cannot be removed.
+    pub async fn drop_draft(&self) -> Result<(), Failure> {
+        match self.keeper.last_user_id() {
+            Some(user_id) => self.drafts.drop(&user_id).await,
+            None => Ok(()),
+        }
     }
 
     /// Reads the quote.
+    ///
+    /// # Errors
+    /// When nobody is signed in, or Okta or the database refuses or cannot be reached.
     pub async fn load(&self, progress: &Progress) -> Result<Option<Saved>, Failure> {
-        let _ = progress;
-        todo!()
+        let pass = self.pass(progress).await?;
+        self.quotes
+            .load(&pass.id_token, &pass.user_id, progress)
+            .await
     }
 
     /// Writes the quote; see [`Quotes::save`].
+    ///
+    /// # Errors
+    /// When nobody is signed in, or Okta or the database refuses or cannot be reached.
     pub async fn save(
         &self,
         quote: &Quote,
         based_on: Option<&str>,
         progress: &Progress,
     ) -> Result<SaveOutcome, Failure> {
-        let _ = (quote, based_on, progress);
-        todo!()
+        let pass = self.pass(progress).await?;
+        self.quotes
+            .save(&pass.id_token, &pass.user_id, quote, based_on, progress)
+            .await
     }
 
     /// Deletes the quote; see [`Quotes::delete`].
+    ///
+    /// # Errors
+    /// When nobody is signed in, or Okta or the database refuses or cannot be reached.
     pub async fn delete(
         &self,
         based_on: Option<&str>,
         progress: &Progress,
     ) -> Result<DeleteOutcome, Failure> {
-        let _ = (based_on, progress);
-        todo!()
+        let pass = self.pass(progress).await?;
+        self.quotes
+            .delete(&pass.id_token, &pass.user_id, based_on, progress)
+            .await
+    }
+
+    /// Says in a few words where the session is kept.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.keeper.vault_place()
+    }
+
+    /// Returns a valid ID token. Where it must be renewed, the database is connected to meanwhile: the slower one counts, not the sum.
+    async fn pass(&self, progress: &Progress) -> Result<Pass, Failure> {
+        if let Some(pass) = self.keeper.pass(progress).await? {
+            return Ok(pass);
+        }
+        let keeper = Arc::clone(&self.keeper);
+        let reporter = progress.clone();
+        let renewing = finish(async move { keeper.renew(&reporter).await });
+        let connecting = async {
+            self.quotes.connect(progress).await;
+            Ok(())
+        };
+        let (pass, ()) = tokio::try_join!(renewing, connecting)?;
+        Ok(pass)
+    }
+
+    fn pending(&self) -> Option<Arc<I::Pending>> {
+        self.pending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    async fn restored(&self, user: User, warning: Option<String>) -> Restored {
+        let (draft, unreadable) = match self.drafts.read(&user.id).await {
+            Ok(draft) => (draft, None),
+            Err(failure) => (None, Some(failure.to_string())),
+        };
+        Restored {
+            user,
+            draft,
+            warning: warning.or(unreadable),
+        }
     }
 }
+
+const NO_REFRESH_TOKEN: &str = "Okta issued no refresh token, so you will have to sign in again when this session's token expires (after an hour, as a rule). \
+    An administrator can change that: Applications › the app › General › Grant type › Refresh Token.";
+
+/// Runs to its end what must not stop half way, also when the caller stops waiting for it: a rotated refresh token is written down,
+/// a sign-out is carried through.
+async fn finish<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Failure>> + Send + 'static,
+) -> Result<T, Failure> {
+    match tokio::spawn(work).await {
+        Ok(outcome) => outcome,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Failure::new(Kind::Failed, "The program is ending.")),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

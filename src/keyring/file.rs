@@ -1,0 +1,107 @@
+//! The explicit file in place of a keyring.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
+
+use crate::{
+    failure::{Failure, Kind},
+    private_file,
+};
+
+/// Longer than any session that this program writes, groups in the ID token included.
+const MOST_BYTES: u64 = 256 * 1024;
+
+pub(super) struct File {
+    path: PathBuf,
+    was_open_to_others: Arc<AtomicBool>,
+}
+
+impl File {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            was_open_to_others: Arc::default(),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn was_open_to_others(&self) -> bool {
+        self.was_open_to_others.load(Ordering::Relaxed)
+    }
+
+    pub(super) async fn read(&self) -> Result<Option<SecretString>, Failure> {
+        let flag = Arc::clone(&self.was_open_to_others);
+        self.at_work(move |path| {
+            let Some(mut contents) = private_file::read(path, MOST_BYTES)? else {
+                return Ok(None);
+            };
+            if contents.was_open_to_others {
+                flag.store(true, Ordering::Relaxed);
+            }
+            // What is not UTF-8 is garbled, and whoever takes the text apart says so.
+            let secret = SecretString::from(String::from_utf8_lossy(&contents.bytes).into_owned());
+            contents.bytes.zeroize();
+            Ok(Some(secret))
+        })
+        .await
+    }
+
+    pub(super) async fn write(&self, secret: SecretString) -> Result<(), Failure> {
+        self.at_work(move |path| private_file::write(path, secret.expose_secret().as_bytes()))
+            .await
+    }
+
+    pub(super) async fn clear(&self) -> Result<(), Failure> {
+        self.at_work(private_file::remove).await
+    }
+
+    /// A write waits for the disk, which must not hold up the screen.
+    async fn at_work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Path) -> Result<T, private_file::Error> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let path = self.path.clone();
+        let done = tokio::task::spawn_blocking(move || work(&path)).await;
+        match done {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(self.failure(&error)),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Failure::new(
+                    Kind::Vault,
+                    "The session file was not used, because the program is ending.",
+                )),
+            },
+        }
+    }
+
+    fn failure(&self, error: &private_file::Error) -> Failure {
+        let cure = match error {
+            private_file::Error::Foreign => {
+                "Run the program as the user who signed in, or remove the file."
+            }
+            private_file::Error::Io(_) => {
+                "See that its directory can be written to and that the disk is not full."
+            }
+            _ => "Move it out of the way and sign in again.",
+        };
+        Failure::new(
+            Kind::Vault,
+            format!(
+                "The session file {} cannot be used: {error}.",
+                self.path.display()
+            ),
+        )
+        .cure(cure)
+    }
+}

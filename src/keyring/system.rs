@@ -1,0 +1,282 @@
+//! The keyring of the operating system, on a thread of its own: a call may wait for a person, or for ever.
+
+use std::{
+    sync::{OnceLock, mpsc},
+    thread,
+};
+
+use ::keyring::{Entry, Error};
+use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
+use tokio::sync::oneshot;
+
+use super::LIMIT;
+use crate::failure::{Failure, Kind};
+
+pub(super) const NAME: &str = if cfg!(target_os = "macos") {
+    "the macOS keychain"
+} else if cfg!(windows) {
+    "the Windows Credential Manager"
+} else {
+    "the keyring (Secret Service)"
+};
+
+const SERVICE: &str = "epigraph";
+const CHOOSE_FILE: &str = "set `store = \"file\"` in the configuration (or pass `--store file`) to keep the session in a file that only you can read";
+
+type Work = Box<dyn FnOnce(&Entry) -> Result<Option<SecretString>, Error> + Send>;
+type Answer = oneshot::Sender<Result<Option<SecretString>, Failure>>;
+
+pub(super) struct System {
+    /// One worker, so that calls take effect in the order in which they were made, also those that nobody waits for any more.
+    /// It is never joined: the process ends without it.
+    queue: OnceLock<mpsc::Sender<(Work, Answer)>>,
+    user: String,
+}
+
+impl System {
+    pub(super) fn new(user: &str) -> Self {
+        Self {
+            queue: OnceLock::new(),
+            user: user.to_owned(),
+        }
+    }
+
+    pub(super) async fn read(&self) -> Result<Option<SecretString>, Failure> {
+        self.call(|entry| {
+            let mut bytes = entry.get_secret()?;
+            let secret = SecretString::from(String::from_utf8_lossy(&bytes).into_owned());
+            bytes.zeroize();
+            Ok(Some(secret))
+        })
+        .await
+    }
+
+    pub(super) async fn write(&self, secret: SecretString) -> Result<(), Failure> {
+        self.call(move |entry| {
+            entry.set_secret(secret.expose_secret().as_bytes())?;
+            Ok(None)
+        })
+        .await
+        .map(drop)
+    }
+
+    pub(super) async fn clear(&self) -> Result<(), Failure> {
+        self.call(|entry| {
+            entry.delete_credential()?;
+            Ok(None)
+        })
+        .await
+        .map(drop)
+    }
+
+    async fn call(
+        &self,
+        work: impl FnOnce(&Entry) -> Result<Option<SecretString>, Error> + Send + 'static,
+    ) -> Result<Option<SecretString>, Failure> {
+        let (answer, answered) = oneshot::channel();
+        // A worker that is gone drops the answer, which is told apart below.
+        let queue = self.queue.get_or_init(|| start(self.user.clone()));
+        let _ = queue.send((Box::new(work), answer));
+        match tokio::time::timeout(LIMIT, answered).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(Failure::new(
+                Kind::Vault,
+                format!("No thread could be started to ask {NAME}."),
+            )),
+            Err(_) => Err(waiting()),
+        }
+    }
+}
+
+fn start(user: String) -> mpsc::Sender<(Work, Answer)> {
+    let (queue, calls) = mpsc::channel::<(Work, Answer)>();
+    let worker = move || {
+        for (work, answer) in calls {
+            let result = Entry::new(SERVICE, &user).and_then(|entry| work(&entry));
+            let _ = answer.send(match result {
+                Err(Error::NoEntry) => Ok(None),
+                other => other.map_err(|error| failure(&error)),
+            });
+        }
+    };
+    if thread::Builder::new()
+        .name("keyring".into())
+        .spawn(worker)
+        .is_err()
+    {
+        tracing::error!(target: "epigraph", "the keyring's thread could not be started");
+    }
+    queue
+}
+
+fn waiting() -> Failure {
+    Failure::new(
+        Kind::Vault,
+        format!(
+            "{} is waiting to be unlocked, or does not answer.",
+            capital(NAME)
+        ),
+    )
+    .cure(format!(
+        "Unlock it and try again; where nobody can unlock it, {CHOOSE_FILE}."
+    ))
+}
+
+/// The text of the platform's error stays out where it may quote what was stored.
+fn failure(error: &Error) -> Failure {
+    match error {
+        Error::NoDefaultStore => absent(),
+        Error::NoStorageAccess(_) => waiting(),
+        Error::PlatformFailure(cause) => platform(&cause.to_string()),
+        Error::TooLong(..) => {
+            Failure::new(Kind::Vault, format!("The session is too long for {NAME}."))
+                .cure(format!("Instead, {CHOOSE_FILE}."))
+        }
+        Error::Ambiguous(_) => Failure::new(
+            Kind::Vault,
+            format!(
+                "{} holds more than one session for this issuer and client.",
+                capital(NAME)
+            ),
+        )
+        .cure("Remove the entries of `epigraph` in the keyring's own program, and sign in again."),
+        _ => Failure::new(
+            Kind::Vault,
+            format!(
+                "{} holds something that this program did not write.",
+                capital(NAME)
+            ),
+        )
+        .cure("Remove the entry of `epigraph` in the keyring's own program, and sign in again."),
+    }
+}
+
+fn absent() -> Failure {
+    Failure::new(
+        Kind::Vault,
+        format!("There is no keyring here: {NAME} is not running, as on most machines without a desktop."),
+    )
+    .cure(format!("To sign in here, {CHOOSE_FILE}."))
+}
+
+fn platform(cause: &str) -> Failure {
+    let lower = cause.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    // macOS errSecInteractionNotAllowed: a locked keychain, over SSH for example.
+    if says(&["-25308", "interaction is not allowed", "locked"]) {
+        return waiting();
+    }
+    // Windows ERROR_NO_SUCH_LOGON_SESSION: a network log-on has no Credential Manager. D-Bus: the service went away.
+    if says(&["1312", "logon session", "serviceunknown", "namehasnoowner"]) {
+        return absent();
+    }
+    // macOS errSecAuthFailed and errSecUserCanceled; D-Bus policy.
+    if says(&["-25293", "-128", "denied", "dismissed", "cancel"]) {
+        return Failure::new(
+            Kind::Vault,
+            format!("{} did not let this program in.", capital(NAME)),
+        )
+        .cure(format!(
+            "Allow it when you are asked; otherwise, {CHOOSE_FILE}."
+        ));
+    }
+    Failure::new(
+        Kind::Vault,
+        format!(
+            "{} failed: {}.",
+            capital(NAME),
+            crate::okta::plain(cause).trim_end_matches('.')
+        ),
+    )
+    .cure(format!("Try again; if it stays so, {CHOOSE_FILE}."))
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_keyring_reports_is_told_apart() {
+        let cause = |text: &str| text.to_owned().into();
+        for (error, words, cure) in [
+            (
+                Error::NoDefaultStore,
+                "There is no keyring here",
+                "--store file",
+            ),
+            (
+                Error::NoStorageAccess(cause("SS Error: prompt dismissed")),
+                "waiting to be unlocked",
+                "Unlock it",
+            ),
+            (
+                Error::PlatformFailure(cause("User interaction is not allowed. (-25308)")),
+                "waiting to be unlocked",
+                "Unlock it",
+            ),
+            (
+                Error::PlatformFailure(cause("A specified logon session does not exist (1312)")),
+                "There is no keyring here",
+                "store = \"file\"",
+            ),
+            (
+                Error::PlatformFailure(cause("org.freedesktop.DBus.Error.ServiceUnknown")),
+                "There is no keyring here",
+                "store = \"file\"",
+            ),
+            (
+                Error::PlatformFailure(cause("org.freedesktop.DBus.Error.AccessDenied")),
+                "did not let this program in",
+                "Allow it",
+            ),
+            (
+                Error::PlatformFailure(cause("the disk\u{1b}[31m is on fire")),
+                "failed: the disk",
+                "Try again",
+            ),
+            (
+                Error::TooLong("secret".into(), 2560),
+                "too long",
+                "store = \"file\"",
+            ),
+            (
+                Error::BadEncoding(b"s3cret".to_vec()),
+                "did not write",
+                "Remove the entry",
+            ),
+        ] {
+            let failure = failure(&error);
+            assert_eq!(failure.kind, Kind::Vault);
+            assert!(failure.what.contains(words), "{failure}");
+            assert!(
+                failure.cure.as_ref().is_some_and(|it| it.contains(cure)),
+                "{failure}"
+            );
+            let text = failure.to_string();
+            assert!(
+                !text.contains("s3cret") && !text.contains('\u{1b}'),
+                "{text}"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_never_returns_is_given_up_and_says_that_the_keyring_waits() {
+        let (queue, _held) = mpsc::channel();
+        let system = System {
+            queue: OnceLock::from(queue),
+            user: String::new(),
+        };
+        let start = tokio::time::Instant::now();
+        let failure = system.read().await.expect_err("nobody answers");
+        assert_eq!(start.elapsed(), LIMIT);
+        assert!(failure.what.contains("waiting to be unlocked"), "{failure}");
+    }
+}

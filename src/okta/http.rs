@@ -1,0 +1,395 @@
+//! The one HTTP client: the system's trust store and proxies, no redirects, bounded in time and size.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use native_tls::Certificate;
+use reqwest::{Client, RequestBuilder, header::HeaderMap, redirect};
+use secrecy::zeroize::Zeroizing;
+use serde::de::DeserializeOwned;
+use tokio::{sync::OnceCell, time::Instant};
+use url::Url;
+
+use super::plain;
+use crate::{
+    app::Activity,
+    failure::{Failure, Kind},
+    session::Progress,
+    tls,
+};
+
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+const TOTAL_LIMIT: Duration = Duration::from_secs(20);
+/// Discovery, keys and tokens are a few KiB each; a page of a captive portal may be more.
+const MOST_BYTES: usize = 1024 * 1024;
+const TRIES: u32 = 3;
+/// No new try is begun after this long: a person is waiting.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The client, made at the first request: parsing the trust store is the slowest part of a start.
+pub(super) struct Http {
+    client: OnceCell<Client>,
+    extra_roots: Vec<Certificate>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error("it did not answer in time")]
+    TimedOut,
+    #[error("its name cannot be resolved")]
+    UnknownHost,
+    #[error("the connection was refused or cut off")]
+    Connection,
+    #[error("the proxy does not let the connection through")]
+    Proxy,
+    #[error("its certificate is not trusted on this machine")]
+    Untrusted,
+    #[error("its certificate is for another name")]
+    OtherName,
+    #[error("its certificate has expired, or is not valid yet")]
+    CertificateTime,
+    #[error("the TLS connection failed: {0}")]
+    Tls(String),
+    #[error("its answer is too large")]
+    TooLarge,
+    #[error("{0}")]
+    Setup(Failure),
+}
+
+/// An answer, whatever its status. The body may hold tokens.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Zeroizing<Vec<u8>>,
+    /// How long the server asks to wait before the next request.
+    pub(super) retry_after: Option<Duration>,
+    /// By how many seconds the server's clock is ahead of this machine's.
+    pub(super) clock_ahead: Option<i64>,
+}
+
+impl Answer {
+    /// Reads the body as JSON. The error of the parser is dropped, because it may quote a token.
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// The same request may succeed a little later.
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(self.status, 408 | 429 | 500..=599)
+    }
+}
+
+impl Http {
+    pub(super) fn new(extra_roots: Vec<Certificate>) -> Self {
+        Self {
+            client: OnceCell::new(),
+            extra_roots,
+        }
+    }
+
+    pub(super) async fn get(&self, url: &Url, progress: &Progress) -> Result<Answer, Error> {
+        self.patiently(progress, || async {
+            self.once(self.client().await?.get(url.clone())).await
+        })
+        .await
+    }
+
+    /// Posts a form, and tries again while the server is busy or cannot be reached.
+    pub(super) async fn post(&self, form: &Form<'_>, progress: &Progress) -> Result<Answer, Error> {
+        self.patiently(progress, || self.post_once(form)).await
+    }
+
+    pub(super) async fn post_once(&self, form: &Form<'_>) -> Result<Answer, Error> {
+        self.once(form.request(self.client().await?)).await
+    }
+
+    async fn patiently<F: Future<Output = Result<Answer, Error>>>(
+        &self,
+        progress: &Progress,
+        send: impl Fn() -> F,
+    ) -> Result<Answer, Error> {
+        progress.report(Activity::AskingOkta);
+        let start = Instant::now();
+        for attempt in 1.. {
+            let outcome = send().await;
+            let pause = match &outcome {
+                Ok(answer) if answer.is_busy() => answer.retry_after,
+                Err(Error::TimedOut | Error::Connection | Error::UnknownHost) => None,
+                _ => return outcome,
+            };
+            let pause = pause.unwrap_or(Duration::from_secs(attempt.into()));
+            if attempt >= TRIES || start.elapsed() + pause > PATIENCE {
+                return outcome;
+            }
+            progress.report(Activity::RetryingOkta);
+            tokio::time::sleep(pause).await;
+        }
+        unreachable!("the loop above ends by returning")
+    }
+
+    async fn client(&self) -> Result<&Client, Error> {
+        self.client
+            .get_or_try_init(|| async {
+                let extra_roots = self.extra_roots.clone();
+                // Parsing the trust store takes tens of milliseconds, which the screen must not miss.
+                let made = tokio::task::spawn_blocking(move || make_client(extra_roots)).await;
+                made.map_err(|_| Error::Connection)?.map_err(Error::Setup)
+            })
+            .await
+    }
+
+    async fn once(&self, request: RequestBuilder) -> Result<Answer, Error> {
+        let request = request.header("accept", "application/json");
+        let mut response = request.send().await.map_err(|error| explain(&error))?;
+        let status = response.status().as_u16();
+        let now = Utc::now();
+        let date = date(response.headers());
+        let retry_after = retry_after(response.headers(), date.unwrap_or(now));
+        let mut body = Zeroizing::new(Vec::new());
+        while let Some(chunk) = response.chunk().await.map_err(|error| explain(&error))? {
+            if body.len() + chunk.len() > MOST_BYTES {
+                return Err(Error::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        tracing::debug!(target: "epigraph", status, bytes = body.len(), path = response.url().path(), "Okta answered");
+        Ok(Answer {
+            status,
+            body,
+            retry_after,
+            clock_ahead: date.map(|date| (date - now).num_seconds()),
+        })
+    }
+}
+
+fn make_client(extra_roots: Vec<Certificate>) -> Result<Client, Failure> {
+    let setup = |_| Failure::new(Kind::Failed, "The TLS library refuses its settings.");
+    let mut builder = tls::builder()?;
+    for root in extra_roots {
+        builder.add_root_certificate(root);
+    }
+    Client::builder()
+        .tls_backend_preconfigured(builder.build().map_err(setup)?)
+        .https_only(true)
+        .redirect(redirect::Policy::none())
+        .connect_timeout(CONNECT_LIMIT)
+        .timeout(TOTAL_LIMIT)
+        .user_agent(concat!("epigraph/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|_| {
+            Failure::new(
+                Kind::Config,
+                "The HTTP client cannot be made: a proxy variable may be malformed.",
+            )
+            .cure("Look at HTTPS_PROXY and ALL_PROXY.")
+        })
+}
+
+/// A form to post, with the client's name and, where there is one, its secret in exactly one place.
+pub(super) struct Form<'a> {
+    pub(super) url: &'a Url,
+    pub(super) client_id: &'a str,
+    pub(super) client_secret: Option<&'a str>,
+    /// Whether the secret goes into the body (`client_secret_post`) rather than a header (`client_secret_basic`).
+    pub(super) secret_in_body: bool,
+    pub(super) fields: &'a [(&'a str, &'a str)],
+}
+
+impl Form<'_> {
+    fn request(&self, client: &Client) -> RequestBuilder {
+        let mut body = url::form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs(self.fields);
+        let mut request = client
+            .post(self.url.clone())
+            .header("content-type", "application/x-www-form-urlencoded");
+        match self.client_secret {
+            None => {
+                body.append_pair("client_id", self.client_id);
+            }
+            Some(secret) if self.secret_in_body => {
+                body.append_pair("client_id", self.client_id)
+                    .append_pair("client_secret", secret);
+            }
+            // RFC 6749 section 2.3.1 encodes both before they go into the header; Okta refuses an id in both places.
+            Some(secret) => {
+                request = request.basic_auth(encoded(self.client_id), Some(encoded(secret)));
+            }
+        }
+        request.body(body.finish())
+    }
+}
+
+fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    let text = headers.get("date")?.to_str().ok()?;
+    Some(DateTime::parse_from_rfc2822(text).ok()?.to_utc())
+}
+
+/// `Retry-After` in seconds or as a date, else Okta's `X-Rate-Limit-Reset` in seconds since 1970, both by the server's clock.
+fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let until = |then: DateTime<Utc>| (then - now).to_std().unwrap_or_default();
+    let asked = text("retry-after").and_then(|text| {
+        text.parse()
+            .map(Duration::from_secs)
+            .ok()
+            .or_else(|| Some(until(DateTime::parse_from_rfc2822(text).ok()?.to_utc())))
+    });
+    asked.or_else(|| {
+        if text("x-rate-limit-remaining").is_some_and(|left| left != "0") {
+            return None;
+        }
+        let reset = text("x-rate-limit-reset")?.parse().ok()?;
+        Some(until(DateTime::from_timestamp(reset, 0)?))
+    })
+}
+
+fn explain(error: &reqwest::Error) -> Error {
+    let mut causes = Vec::new();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        causes.push(error.to_string());
+        cause = error.source();
+    }
+    // Only the causes are looked at: the error itself quotes the address.
+    let text = causes.join(": ").to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if error.is_timeout() {
+        Error::TimedOut
+    } else if says(&["hostname mismatch", "ip address mismatch", "name mismatch"]) {
+        Error::OtherName
+    } else if says(&["certificate has expired", "certificate is not yet valid"]) {
+        Error::CertificateTime
+    } else if says(&["certificate verify failed", "not trusted", "untrusted"]) {
+        Error::Untrusted
+    } else if says(&["dns error", "failed to lookup address"]) {
+        Error::UnknownHost
+    } else if says(&["tunnel", "proxy", "socks"]) {
+        Error::Proxy
+    } else if says(&["ssl routines", "tls", "handshake"]) {
+        Error::Tls(plain(causes.last().map_or("", String::as_str)))
+    } else {
+        Error::Connection
+    }
+}
+
+impl Error {
+    /// Says that `host` cannot be reached, and what to look at.
+    pub(super) fn failure(&self, host: &str) -> Failure {
+        let cure = match self {
+            Self::Setup(failure) => return failure.clone(),
+            Self::TimedOut | Self::Connection => {
+                "Check the network, the VPN and the proxy variables, then try again."
+            }
+            Self::UnknownHost => "Check the network, and the spelling of the issuer.",
+            Self::Proxy => "Check HTTPS_PROXY, ALL_PROXY and NO_PROXY.",
+            Self::Untrusted => {
+                "Behind a proxy that opens TLS connections, install its root certificate, or name it in SSL_CERT_FILE."
+            }
+            Self::OtherName => "Check the spelling of the issuer; do not go on if it is right.",
+            Self::CertificateTime => "Check the date and time of this machine.",
+            Self::Tls(_) | Self::TooLarge => {
+                "Something between this machine and Okta may be answering in its place: check the network and the proxy."
+            }
+        };
+        Failure::new(
+            Kind::Unreachable,
+            format!("Okta ({host}) cannot be reached: {self}."),
+        )
+        .cure(cure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    reqwest::header::HeaderName::from_static(name),
+                    value.parse().expect("a header value"),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_server_says_how_long_to_wait() {
+        let now = DateTime::from_timestamp(784_111_777, 0).expect("a date");
+        let wait = |pairs| retry_after(&headers(pairs), now);
+        assert_eq!(wait(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
+        assert_eq!(
+            wait(&[("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT")]),
+            Some(Duration::from_secs(10))
+        );
+        assert_eq!(
+            wait(&[("x-rate-limit-reset", "784111780")]),
+            Some(Duration::from_secs(3))
+        );
+        assert_eq!(
+            wait(&[("x-rate-limit-reset", "784111000")]),
+            Some(Duration::ZERO)
+        );
+        assert_eq!(
+            wait(&[
+                ("x-rate-limit-reset", "784111780"),
+                ("x-rate-limit-remaining", "599")
+            ]),
+            None
+        );
+        assert_eq!(wait(&[("retry-after", "soon")]), None);
+        assert_eq!(wait(&[]), None);
+    }
+
+    fn sent(secret: Option<&str>, secret_in_body: bool) -> (String, Option<String>) {
+        let url = Url::parse("https://org.example/oauth2/v1/token").expect("a URL");
+        let form = Form {
+            url: &url,
+            client_id: "0oa:1",
+            client_secret: secret,
+            secret_in_body,
+            fields: &[("scope", "openid profile")],
+        };
+        let request = form
+            .request(&Client::new())
+            .build()
+            .expect("a well-formed request");
+        let body = request.body().and_then(|body| body.as_bytes());
+        (
+            String::from_utf8(body.expect("a body").to_vec()).expect("ASCII"),
+            request
+                .headers()
+                .get("authorization")
+                .map(|value| value.to_str().expect("ASCII").to_owned()),
+        )
+    }
+
+    #[test]
+    fn the_client_names_itself_in_one_place_only() {
+        assert_eq!(
+            sent(None, false),
+            ("scope=openid+profile&client_id=0oa%3A1".into(), None)
+        );
+        assert_eq!(
+            sent(Some("a b"), true),
+            (
+                "scope=openid+profile&client_id=0oa%3A1&client_secret=a+b".into(),
+                None
+            )
+        );
+        // base64("0oa%3A1:a+b")
+        assert_eq!(
+            sent(Some("a b"), false),
+            (
+                "scope=openid+profile".into(),
+                Some("Basic MG9hJTNBMTphK2I=".into())
+            )
+        );
+    }
+}

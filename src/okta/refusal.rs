@@ -1,0 +1,380 @@
+//! What Okta's refusals mean, and which box of the admin console cures them.
+
+use serde::Deserialize;
+
+use super::{http::Answer, plain};
+use crate::failure::{Failure, Kind};
+
+const GENERAL: &str =
+    "In the Okta admin console, under Applications › the app › General › General Settings,";
+
+/// What was asked for. The same word of Okta means different things to a person in each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// A device code.
+    Code,
+    /// Whether the person has approved.
+    Approval,
+    /// New tokens for a refresh token.
+    Refresh,
+    /// The end of a refresh token.
+    Revocation,
+}
+
+/// An error answer: OAuth's two fields, or Okta's own two.
+#[derive(Debug, Default, Deserialize, PartialEq, Eq)]
+pub(super) struct Refusal {
+    #[serde(default, alias = "errorCode")]
+    pub(super) error: String,
+    #[serde(default, alias = "errorSummary")]
+    pub(super) error_description: String,
+}
+
+impl Refusal {
+    /// Takes the refusal out of an answer; `None` where Okta did not write it (a proxy did).
+    pub(super) fn read(answer: &Answer) -> Option<Self> {
+        let refusal: Self = answer.json()?;
+        (!refusal.error.is_empty()).then_some(refusal)
+    }
+
+    /// Says what it means. `with_secret` tells whether a client secret was sent.
+    pub(super) fn failure(&self, asked: Asked, with_secret: bool) -> Failure {
+        let text = self.error_description.as_str();
+        let okta = |what: &str, cure: String| Failure::new(Kind::Okta, what).cure(cure);
+        match self.error.as_str() {
+            "use_dpop_nonce" | "invalid_dpop_proof" => demands_dpop(),
+            "unauthorized_client" | "unsupported_grant_type" => grant_missing(asked),
+            "access_denied" if text.contains("not assigned") => okta(
+                "You are not assigned to this app in Okta.",
+                "Ask an administrator to assign you: Applications › the app › Assignments.".into(),
+            ),
+            "access_denied" if text.contains("olicy") => okta(
+                "An access policy in Okta does not allow this sign-in.",
+                "Ask an administrator to look at Security › API › the authorization server › Access Policies: \
+                 a rule for this app and for you must have Device Authorization ticked and allow the scopes \
+                 openid, profile, email and offline_access."
+                    .into(),
+            ),
+            "access_denied" if asked == Asked::Approval => {
+                Failure::new(Kind::Denied, "The sign-in was denied in the browser.")
+                    .cure("Sign in again with a new code if that was not meant.")
+            }
+            "expired_token" => expired(),
+            "invalid_grant" if asked == Asked::Approval => Failure::new(
+                Kind::Denied,
+                "Okta does not accept this code any more: it was used already, or withdrawn.",
+            )
+            .cure("Sign in again with a new code."),
+            "invalid_grant" if asked == Asked::Refresh => ended(),
+            "invalid_client" => self.unknown_client(with_secret),
+            "invalid_scope" => okta(
+                &format!("Okta refuses the scopes openid, profile, email and offline_access{}.", self.quoted()),
+                format!(
+                    "{GENERAL} tick Refresh Token; for a custom authorization server also see that its Scopes tab lists all four."
+                ),
+            ),
+            _ => okta(
+                &format!("Okta refuses {}{}.", asked.name(), self.quoted()),
+                "Show this message to an administrator of your Okta organization.".into(),
+            ),
+        }
+    }
+
+    fn unknown_client(&self, with_secret: bool) -> Failure {
+        let (what, cure) = if with_secret {
+            (
+                "Okta does not accept the client id with this client secret.",
+                format!(
+                    "Compare both with the app's General tab. A native app needs no secret: {GENERAL} \
+                     set Client authentication to None, and leave AUTH_OKTA_SECRET and `client_secret` out."
+                ),
+            )
+        } else if self.error_description.contains("No client credentials") {
+            (
+                "This app has a client secret in Okta, and none was sent.",
+                format!(
+                    "{GENERAL} set Client authentication to None; or give the secret in AUTH_OKTA_SECRET or `client_secret`."
+                ),
+            )
+        } else {
+            (
+                "Okta does not know this client id.",
+                "Compare it with the Client ID on the app's General tab, and see that the app is active and of the same organization as the issuer."
+                    .into(),
+            )
+        };
+        Failure::new(Kind::Okta, what).cure(cure)
+    }
+
+    fn quoted(&self) -> String {
+        match (plain(&self.error), plain(&self.error_description)) {
+            (code, text) if text.is_empty() => format!(" ({code})"),
+            (code, text) => format!(": {} ({code})", text.trim_end_matches('.')),
+        }
+    }
+}
+
+impl Asked {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Code => "to issue a code",
+            Self::Approval => "the sign-in",
+            Self::Refresh => "to renew the session",
+            Self::Revocation => "to revoke the session",
+        }
+    }
+}
+
+fn grant_missing(asked: Asked) -> Failure {
+    let grant = match asked {
+        Asked::Code | Asked::Approval => "Device Authorization",
+        Asked::Refresh | Asked::Revocation => "Refresh Token",
+    };
+    Failure::new(
+        Kind::Okta,
+        format!("The app in Okta does not have the grant type {grant}."),
+    )
+    .cure(format!(
+        "{GENERAL} tick {grant} under Grant type (it must be an OIDC app of type Native Application); \
+         for a custom authorization server tick it in the access policy's rule as well."
+    ))
+}
+
+/// The app wants every token request signed, which the device grant in this program does not do.
+pub(super) fn demands_dpop() -> Failure {
+    Failure::new(
+        Kind::Okta,
+        "The app in Okta demands DPoP, which this program does not do.",
+    )
+    .cure(format!(
+        "{GENERAL} untick “Require Demonstrating Proof of Possession (DPoP) header in token requests”."
+    ))
+}
+
+/// The code was not approved in time.
+pub(super) fn expired() -> Failure {
+    Failure::new(Kind::Denied, "The code expired before it was approved.")
+        .cure("Sign in again with a new code.")
+}
+
+/// The refresh token is dead: the one way in which a session ends by itself.
+pub(super) fn ended() -> Failure {
+    Failure::new(
+        Kind::NotSignedIn,
+        "Your session has ended: Okta does not renew it any more.",
+    )
+    .cure("Sign in again.")
+}
+
+/// An answer that Okta would not give: a proxy, a captive portal, an outage.
+pub(super) fn strange(answer: &Answer, host: &str) -> Failure {
+    let (what, cure) = match answer.status {
+        429 => (
+            format!("Okta ({host}) is getting too many requests at the moment."),
+            "Try again in a minute.",
+        ),
+        500..=599 => (
+            format!(
+                "Okta ({host}) is out of order at the moment (HTTP status {}).",
+                answer.status
+            ),
+            "Try again in a minute.",
+        ),
+        300..=399 => (
+            format!(
+                "Instead of Okta ({host}), something answered with a redirection (HTTP status {}).",
+                answer.status
+            ),
+            "The network may want you to sign in to it first: open a web page in the browser, and check the proxy.",
+        ),
+        status => (
+            format!(
+                "Instead of Okta ({host}), something answered that is not Okta's (HTTP status {status})."
+            ),
+            "A proxy, or the sign-in page of a network, may be in between; also check the issuer.",
+        ),
+    };
+    Failure::new(Kind::Unreachable, what).cure(cure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(asked: Asked, error: &str, text: &str) -> Failure {
+        Refusal {
+            error: error.into(),
+            error_description: text.into(),
+        }
+        .failure(asked, false)
+    }
+
+    #[test]
+    fn every_refusal_has_its_kind_its_words_and_its_cure() {
+        use Asked::{Approval, Code, Refresh, Revocation};
+        for (asked, error, text, kind, what, cure) in [
+            (
+                Approval,
+                "access_denied",
+                "The resource owner denied the request.",
+                Kind::Denied,
+                "denied",
+                "new code",
+            ),
+            (
+                Approval,
+                "access_denied",
+                "User is not assigned to the client application.",
+                Kind::Okta,
+                "not assigned",
+                "Assignments",
+            ),
+            (
+                Approval,
+                "access_denied",
+                "Policy evaluation failed for this request, please check the policy configurations.",
+                Kind::Okta,
+                "policy",
+                "Access Policies",
+            ),
+            (
+                Refresh,
+                "access_denied",
+                "Policy evaluation failed for this request, please check the policy configurations.",
+                Kind::Okta,
+                "policy",
+                "Access Policies",
+            ),
+            (
+                Approval,
+                "expired_token",
+                "",
+                Kind::Denied,
+                "expired",
+                "new code",
+            ),
+            (
+                Approval,
+                "invalid_grant",
+                "",
+                Kind::Denied,
+                "used already",
+                "new code",
+            ),
+            (
+                Refresh,
+                "invalid_grant",
+                "The refresh token is invalid or expired.",
+                Kind::NotSignedIn,
+                "session has ended",
+                "Sign in again",
+            ),
+            (
+                Code,
+                "invalid_client",
+                "Invalid value for 'client_id' parameter.",
+                Kind::Okta,
+                "does not know this client id",
+                "General tab",
+            ),
+            (
+                Code,
+                "invalid_client",
+                "No client credentials found.",
+                Kind::Okta,
+                "none was sent",
+                "AUTH_OKTA_SECRET",
+            ),
+            (
+                Code,
+                "unauthorized_client",
+                "The client is not authorized to use the provided grant type. Configured grant types: [authorization_code].",
+                Kind::Okta,
+                "Device Authorization",
+                "tick Device Authorization",
+            ),
+            (
+                Refresh,
+                "unauthorized_client",
+                "",
+                Kind::Okta,
+                "Refresh Token",
+                "tick Refresh Token",
+            ),
+            (
+                Code,
+                "invalid_scope",
+                "One or more scopes are not configured for the authorization server resource.",
+                Kind::Okta,
+                "scopes",
+                "Refresh Token",
+            ),
+            (Approval, "use_dpop_nonce", "", Kind::Okta, "DPoP", "untick"),
+            (
+                Refresh,
+                "invalid_dpop_proof",
+                "",
+                Kind::Okta,
+                "DPoP",
+                "untick",
+            ),
+            (
+                Revocation,
+                "E0000007",
+                "Not found: Resource not found",
+                Kind::Okta,
+                "Not found: Resource not found (E0000007)",
+                "administrator",
+            ),
+        ] {
+            let failure = failure(asked, error, text);
+            assert_eq!(failure.kind, kind, "{asked:?} {error}: {failure}");
+            assert!(failure.what.contains(what), "{asked:?} {error}: {failure}");
+            assert!(
+                failure.cure.as_ref().is_some_and(|it| it.contains(cure)),
+                "{asked:?} {error}: {failure}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_a_refresh_can_end_a_session() {
+        for asked in [Asked::Code, Asked::Approval, Asked::Revocation] {
+            for error in [
+                "invalid_grant",
+                "access_denied",
+                "invalid_client",
+                "expired_token",
+                "x",
+            ] {
+                assert_ne!(failure(asked, error, "").kind, Kind::NotSignedIn);
+            }
+        }
+    }
+
+    #[test]
+    fn a_refused_secret_is_told_from_an_unknown_client() {
+        let refusal = Refusal {
+            error: "invalid_client".into(),
+            error_description: String::new(),
+        };
+        assert!(
+            refusal
+                .failure(Asked::Code, true)
+                .what
+                .contains("client secret")
+        );
+        assert!(!refusal.failure(Asked::Code, false).what.contains("secret"));
+    }
+
+    #[test]
+    fn the_servers_words_are_made_harmless_and_short() {
+        let failure = failure(
+            Asked::Code,
+            "odd\u{1b}[2J",
+            &"long \u{202e}\u{7}".repeat(500),
+        );
+        assert!(failure.what.len() < 400, "{}", failure.what.len());
+        assert!(!failure.what.contains(['\u{1b}', '\u{7}', '\u{202e}']));
+    }
+}

@@ -1,0 +1,381 @@
+//! Files that are nobody else's business: 0600 in a 0700 directory from the first moment, replaced as a whole, no symbolic link followed.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
+    path::Path,
+};
+
+/// Why a private file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The name leads elsewhere: a symbolic link may point at anybody's file.
+    #[error("it is a symbolic link")]
+    SymbolicLink,
+    /// It is a directory, a pipe, a device.
+    #[error("it is not a regular file")]
+    NotAFile,
+    /// Something that is no directory has the name of the directory.
+    #[error("its directory is not a directory")]
+    NotADirectory,
+    /// The file or its directory belongs to another user.
+    #[error("it, or its directory, belongs to another user")]
+    Foreign,
+    /// It is longer than anything this program writes.
+    #[error("it is too large")]
+    TooLarge,
+    /// The operating system refuses.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// What a private file held.
+#[derive(Debug)]
+pub struct Contents {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Others could read it until now. Its mode has been put right; what it held may be known to them.
+    pub was_open_to_others: bool,
+}
+
+/// Reads a private file of at most `limit` bytes; `None` where there is none.
+///
+/// # Errors
+/// When it is a link, no file, another user's, too large, or cannot be read.
+pub fn read(path: &Path, limit: u64) -> Result<Option<Contents>, Error> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    no_follow(&mut options);
+    let file = match options.open(path) {
+        Ok(file) => file,
+        Err(error) if absent(&error) => return Ok(None),
+        Err(error) => return Err(opening(path, error)),
+    };
+    let was_open_to_others = own(&file, 0o600)?;
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) {
+        return Err(Error::TooLarge);
+    }
+    Ok(Some(Contents {
+        bytes,
+        was_open_to_others,
+    }))
+}
+
+/// Replaces a private file as a whole, or makes it, and its directory: after a crash it holds the old bytes or the new.
+///
+/// # Errors
+/// When its place is taken by something else, or the operating system refuses. The old file is then unharmed.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let (directory, name) = split(path)?;
+    make_directory(directory)?;
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => return Err(Error::SymbolicLink),
+        Ok(found) if !found.is_file() => return Err(Error::NotAFile),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error.into()),
+    }
+    let mut new = tempfile::Builder::new()
+        .prefix(&unfinished(name))
+        .tempfile_in(directory)?;
+    new.write_all(bytes)?;
+    new.as_file().sync_all()?;
+    new.persist(path).map_err(|error| error.error)?;
+    sync_directory(directory);
+    Ok(())
+}
+
+/// Removes a private file, and what a killed process may have left unfinished of it. No error where there is none.
+///
+/// # Errors
+/// When the operating system refuses.
+pub fn remove(path: &Path) -> Result<(), Error> {
+    let (directory, name) = split(path)?;
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if absent(&error) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let unfinished = unfinished(name);
+    for entry in entries {
+        let entry = entry?;
+        let found = entry.file_name();
+        if found.to_str() == Some(name)
+            || found
+                .to_str()
+                .is_some_and(|found| found.starts_with(&unfinished))
+        {
+            match fs::remove_file(entry.path()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
+    }
+    sync_directory(directory);
+    Ok(())
+}
+
+/// Opens a private file that is only there to be locked, and makes it and its directory where they are missing.
+///
+/// # Errors
+/// When it is a link, no file, another user's, or cannot be made.
+pub fn open_lock(path: &Path) -> Result<File, Error> {
+    make_directory(split(path)?.0)?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    no_follow(&mut options);
+    let file = options.open(path).map_err(|error| opening(path, error))?;
+    own(&file, 0o600)?;
+    Ok(file)
+}
+
+fn split(path: &Path) -> Result<(&Path, &str), Error> {
+    let directory = path.parent().ok_or(Error::NotADirectory)?;
+    let name = path.file_name().and_then(|name| name.to_str());
+    Ok((directory, name.ok_or(Error::NotAFile)?))
+}
+
+fn unfinished(name: &str) -> String {
+    format!(".{name}.")
+}
+
+/// A path below something that is no directory does not exist either.
+fn absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+/// `O_NOFOLLOW` reports a link as `ELOOP`, which says little to a person.
+fn opening(path: &Path, error: io::Error) -> Error {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => Error::SymbolicLink,
+        Ok(found) if !found.is_file() => Error::NotAFile,
+        _ => error.into(),
+    }
+}
+
+#[cfg(unix)]
+fn no_follow(options: &mut OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    // NONBLOCK: opening a pipe that somebody put there must not wait for its other end.
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    options
+        .mode(0o600)
+        .custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
+}
+
+#[cfg(not(unix))]
+fn no_follow(_options: &mut OpenOptions) {}
+
+/// Checks that an open file or directory is the user's own and closes it to others. Says whether it was open to them.
+#[cfg(unix)]
+fn own(file: &File, mode: u32) -> Result<bool, Error> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    let found = file.metadata()?;
+    if mode == 0o600 && !found.is_file() {
+        return Err(Error::NotAFile);
+    }
+    if found.uid() != rustix::process::geteuid().as_raw() {
+        return Err(Error::Foreign);
+    }
+    let open_to_others = found.mode() & 0o077 != 0;
+    if open_to_others {
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+    }
+    Ok(open_to_others)
+}
+
+#[cfg(not(unix))]
+fn own(file: &File, _mode: u32) -> Result<bool, Error> {
+    if !file.metadata()?.is_file() {
+        return Err(Error::NotAFile);
+    }
+    Ok(false)
+}
+
+#[cfg(unix)]
+fn make_directory(directory: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::DirBuilderExt;
+
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => Error::NotADirectory,
+            _ => error.into(),
+        })?;
+    own(&File::open(directory)?, 0o700)?;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn make_directory(directory: &Path) -> Result<(), Error> {
+    Ok(fs::create_dir_all(directory)?)
+}
+
+/// Makes the new name last through a power cut. Some file systems cannot, and the file itself is safe by then.
+fn sync_directory(directory: &Path) {
+    if cfg!(unix) {
+        let _ = File::open(directory).and_then(|directory| directory.sync_all());
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::symlink_metadata(path)
+            .expect("it is there")
+            .permissions()
+            .mode()
+            & 0o7777
+    }
+
+    fn scratch() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a temporary directory")
+    }
+
+    #[test]
+    fn a_file_comes_back_as_it_was_written_and_is_closed_to_others_from_the_start() {
+        let scratch = scratch();
+        let path = scratch.path().join("deep/er/state.json");
+        for text in ["first", "second, which is longer", ""] {
+            write(&path, text.as_bytes()).expect("written");
+            let contents = read(&path, 100).expect("read").expect("there");
+            assert_eq!(contents.bytes, text.as_bytes());
+            assert!(!contents.was_open_to_others);
+        }
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(&scratch.path().join("deep/er")), 0o700);
+        assert_eq!(mode(&scratch.path().join("deep")), 0o700);
+        let names: Vec<_> = fs::read_dir(path.parent().expect("a parent"))
+            .expect("listed")
+            .collect();
+        assert_eq!(names.len(), 1, "{names:?}");
+    }
+
+    #[test]
+    fn what_is_not_there_is_none_and_can_be_removed() {
+        let scratch = scratch();
+        let path = scratch.path().join("a/b");
+        assert!(read(&path, 10).expect("no error").is_none());
+        remove(&path).expect("no error");
+        assert!(!scratch.path().join("a").exists());
+    }
+
+    #[test]
+    fn a_symbolic_link_is_refused_and_what_it_points_at_stays_as_it_was() {
+        let scratch = scratch();
+        let target = scratch.path().join("target");
+        fs::write(&target, "precious").expect("written");
+        let link = scratch.path().join("link");
+        symlink(&target, &link).expect("linked");
+        assert!(matches!(read(&link, 100), Err(Error::SymbolicLink)));
+        assert!(matches!(write(&link, b"x"), Err(Error::SymbolicLink)));
+        assert!(matches!(open_lock(&link), Err(Error::SymbolicLink)));
+        let dangling = scratch.path().join("dangling");
+        symlink(scratch.path().join("nowhere"), &dangling).expect("linked");
+        assert!(matches!(open_lock(&dangling), Err(Error::SymbolicLink)));
+        assert!(matches!(write(&dangling, b"x"), Err(Error::SymbolicLink)));
+        assert!(!scratch.path().join("nowhere").exists());
+        remove(&link).expect("the link itself can go");
+        assert_eq!(
+            fs::read_to_string(&target).ok().as_deref(),
+            Some("precious")
+        );
+    }
+
+    #[test]
+    fn a_file_or_directory_open_to_others_is_closed_and_the_reader_hears_of_it() {
+        let scratch = scratch();
+        let path = scratch.path().join("d/file");
+        write(&path, b"x").expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("opened up");
+        assert!(
+            read(&path, 10)
+                .expect("read")
+                .expect("there")
+                .was_open_to_others
+        );
+        assert_eq!(mode(&path), 0o600);
+        let directory = scratch.path().join("d");
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).expect("opened up");
+        write(&path, b"y").expect("written");
+        assert_eq!(mode(&directory), 0o700);
+    }
+
+    #[test]
+    fn what_is_no_file_or_no_directory_is_refused_without_waiting() {
+        let scratch = scratch();
+        let directory = scratch.path().join("directory");
+        fs::create_dir(&directory).expect("made");
+        assert!(matches!(read(&directory, 10), Err(Error::NotAFile)));
+        assert!(matches!(write(&directory, b"x"), Err(Error::NotAFile)));
+        let pipe = scratch.path().join("pipe");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o600),
+            0,
+        )
+        .expect("made");
+        assert!(matches!(read(&pipe, 10), Err(Error::NotAFile)));
+        let file = scratch.path().join("file");
+        fs::write(&file, "").expect("written");
+        assert!(matches!(
+            write(&file.join("below"), b"x"),
+            Err(Error::NotADirectory)
+        ));
+    }
+
+    #[test]
+    fn another_users_file_is_refused() {
+        // A normal user owns nothing of root's and root owns nothing of others: both have a foreign file at hand.
+        let scratch = scratch();
+        let foreign = if rustix::process::geteuid().is_root() {
+            let path = scratch.path().join("foreign");
+            fs::write(&path, "x").expect("written");
+            std::os::unix::fs::chown(&path, Some(65534), None).expect("given away");
+            path
+        } else {
+            Path::new("/etc/passwd").to_owned()
+        };
+        assert!(matches!(read(&foreign, 1 << 20), Err(Error::Foreign)));
+    }
+
+    #[test]
+    fn a_file_longer_than_the_limit_is_refused() {
+        let scratch = scratch();
+        let path = scratch.path().join("long");
+        write(&path, &[b'x'; 11]).expect("written");
+        assert!(matches!(read(&path, 10), Err(Error::TooLarge)));
+        assert!(read(&path, 11).is_ok());
+    }
+
+    #[test]
+    fn removing_takes_along_what_a_killed_process_left_unfinished_and_nothing_else() {
+        let scratch = scratch();
+        let path = scratch.path().join("session.json");
+        write(&path, b"x").expect("written");
+        fs::write(scratch.path().join(".session.json.abc"), "half").expect("written");
+        fs::write(scratch.path().join("session.json.other"), "keep").expect("written");
+        remove(&path).expect("removed");
+        let left: Vec<_> = fs::read_dir(scratch.path())
+            .expect("listed")
+            .flatten()
+            .map(|entry| entry.file_name())
+            .collect();
+        assert_eq!(left, ["session.json.other"]);
+    }
+}

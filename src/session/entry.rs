@@ -1,0 +1,184 @@
+//! What the vault holds: one small JSON object.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::User,
+    failure::{Failure, Kind},
+};
+
+const VERSION: u64 = 1;
+
+/// A session as it is kept.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) user: User,
+    pub(super) refresh_token: Option<SecretString>,
+    /// The ID token and when it expires, where it fits into the vault.
+    pub(super) id_token: Option<(SecretString, i64)>,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    version: u64,
+    sub: &'a str,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u64,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    sub: String,
+    name: String,
+    refresh_token: Option<String>,
+    id_token: Option<String>,
+    exp: Option<i64>,
+}
+
+impl Entry {
+    /// Writes the entry down in at most `capacity` bytes. Where it is too long the ID token stays out: it can be renewed.
+    pub(super) fn encode(&self, capacity: Option<usize>) -> SecretString {
+        let whole = self.write(true);
+        match capacity {
+            Some(most) if whole.len() > most => self.write(false).into(),
+            _ => whole.into(),
+        }
+    }
+
+    fn write(&self, with_id_token: bool) -> String {
+        let id_token = self.id_token.as_ref().filter(|_| with_id_token);
+        let written = Written {
+            version: VERSION,
+            sub: &self.user.id,
+            name: &self.user.name,
+            refresh_token: self.refresh_token.as_ref().map(ExposeSecret::expose_secret),
+            id_token: id_token.map(|(token, _)| token.expose_secret()),
+            exp: id_token.map(|(_, expires_at)| *expires_at),
+        };
+        serde_json::to_string(&written).expect("strings and numbers can always be written as JSON")
+    }
+
+    /// Reads an entry. What the parser complains about is dropped, because it may quote a token.
+    pub(super) fn decode(secret: &SecretString) -> Result<Self, Failure> {
+        let text = secret.expose_secret();
+        let Ok(Version { version }) = serde_json::from_str(text) else {
+            return Err(garbled());
+        };
+        if version > VERSION {
+            return Err(Failure::new(
+                Kind::Vault,
+                "The session was kept by a newer version of epigraph.",
+            )
+            .cure("Use the newer version, or sign in again with this one."));
+        }
+        let read: Read = serde_json::from_str(text).map_err(|_| garbled())?;
+        if read.sub.is_empty() {
+            return Err(garbled());
+        }
+        Ok(Self {
+            user: User {
+                id: read.sub,
+                name: read.name,
+            },
+            refresh_token: read.refresh_token.map(Into::into),
+            id_token: read.id_token.map(Into::into).zip(read.exp),
+        })
+    }
+
+    /// Whether two entries hold the same refresh token.
+    pub(super) fn same_refresh_token(&self, other: Option<&SecretString>) -> bool {
+        self.refresh_token.as_ref().map(ExposeSecret::expose_secret)
+            == other.map(ExposeSecret::expose_secret)
+    }
+}
+
+fn garbled() -> Failure {
+    Failure::new(Kind::Vault, "The kept session cannot be read.")
+        .cure("Sign in again to replace it.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry() -> Entry {
+        Entry {
+            user: User {
+                id: "00u1".into(),
+                name: "James \"Jim\" Joyce".into(),
+            },
+            refresh_token: Some("refresh-secret".into()),
+            id_token: Some(("id-secret".into(), 1_700_000_000)),
+        }
+    }
+
+    #[test]
+    fn an_entry_comes_back_as_it_was_written() {
+        let back = Entry::decode(&entry().encode(None)).expect("read");
+        assert_eq!(back.user, entry().user);
+        assert!(back.same_refresh_token(entry().refresh_token.as_ref()));
+        let (token, expires_at) = back.id_token.expect("an ID token");
+        assert_eq!(
+            (token.expose_secret(), expires_at),
+            ("id-secret", 1_700_000_000)
+        );
+    }
+
+    #[test]
+    fn the_form_of_the_first_version_stays_readable() {
+        let kept = r#"{"version":1,"sub":"00u1","name":"Nora","refresh_token":"r","id_token":"i","exp":5,"later":true}"#;
+        let entry = Entry::decode(&kept.into()).expect("read");
+        assert_eq!(entry.user.name, "Nora");
+        assert_eq!(entry.id_token.map(|(_, expires_at)| expires_at), Some(5));
+    }
+
+    #[test]
+    fn an_id_token_that_does_not_fit_stays_out() {
+        let whole = entry().encode(None).expose_secret().len();
+        assert_eq!(entry().encode(Some(whole)).expose_secret().len(), whole);
+        let short = entry().encode(Some(whole - 1));
+        assert!(!short.expose_secret().contains("id-secret"));
+        let back = Entry::decode(&short).expect("read");
+        assert!(back.id_token.is_none() && back.refresh_token.is_some());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_without_being_repeated() {
+        for (kept, words) in [
+            ("", "cannot be read"),
+            ("secret", "cannot be read"),
+            (r#"{"version":1,"sub":"secret"}"#, "cannot be read"),
+            (
+                r#"{"version":1,"sub":"","name":"secret"}"#,
+                "cannot be read",
+            ),
+            (
+                r#"{"version":1,"sub":"a","name":"b","exp":"secret"}"#,
+                "cannot be read",
+            ),
+            (r#"{"version":2,"token":"secret"}"#, "newer version"),
+        ] {
+            let failure = Entry::decode(&kept.into()).expect_err(kept);
+            assert_eq!(failure.kind, Kind::Vault);
+            assert!(failure.what.contains(words), "{kept}: {failure}");
+            assert!(!failure.to_string().contains("secret"), "{failure}");
+        }
+    }
+
+    #[test]
+    fn no_secret_shows_in_debug() {
+        assert!(!format!("{:?}", entry()).contains("secret-"));
+        assert!(!format!("{:?}", entry()).contains("refresh-secret"));
+    }
+}

@@ -1,0 +1,365 @@
+//! Keeps the tokens: in memory, in the vault, and renewed when they run out.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use chrono::Utc;
+use secrecy::SecretString;
+
+use super::{Identity, Progress, Refreshed, Tokens, Vault, entry::Entry, lock};
+use crate::{
+    app::{Activity, SignOutOutcome},
+    failure::{Failure, Kind},
+};
+
+/// An ID token that runs out sooner than this is renewed first: an operation takes its time.
+const MARGIN_SECONDS: i64 = 60;
+/// A person who signs out waits for no other process, and not long for Okta.
+const SIGN_OUT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What an operation on the database needs.
+#[derive(Debug)]
+pub(super) struct Pass {
+    pub(super) id_token: SecretString,
+    pub(super) user_id: String,
+}
+
+/// What is left to do after a sign-out on this machine.
+pub(super) struct SignedOut {
+    pub(super) user_id: Option<String>,
+    /// Whether the vault is empty now.
+    pub(super) emptied: Result<(), Failure>,
+    /// The token to revoke; a failure where the vault would not tell.
+    pub(super) refresh_token: Result<Option<SecretString>, Failure>,
+}
+
+pub(super) struct Keeper<I, V> {
+    identity: I,
+    vault: V,
+    lock: PathBuf,
+    memory: Mutex<Memory>,
+    /// One renewal at a time in this process.
+    renewing: tokio::sync::Mutex<()>,
+    told_not_kept: AtomicBool,
+}
+
+#[derive(Default)]
+struct Memory {
+    session: Option<Known>,
+    /// Outlives the session: what was typed is kept for this person.
+    last_user_id: Option<String>,
+}
+
+#[derive(Clone)]
+struct Known {
+    entry: Entry,
+    /// The refresh token in the vault as this process last read or wrote it. Another one there now is another process's doing.
+    in_vault: Option<SecretString>,
+}
+
+impl Known {
+    fn from_vault(entry: Entry) -> Self {
+        Self {
+            in_vault: entry.refresh_token.clone(),
+            entry,
+        }
+    }
+
+    /// The vault refused the newest refresh token, so memory is ahead of it.
+    fn is_ahead(&self) -> bool {
+        !self.entry.same_refresh_token(self.in_vault.as_ref())
+    }
+
+    fn pass(&self) -> Option<Pass> {
+        let (token, expires_at) = self.entry.id_token.as_ref()?;
+        (*expires_at > Utc::now().timestamp() + MARGIN_SECONDS).then(|| Pass {
+            id_token: token.clone(),
+            user_id: self.entry.user.id.clone(),
+        })
+    }
+}
+
+impl<I: Identity, V: Vault> Keeper<I, V> {
+    pub(super) fn new(identity: I, vault: V, lock: PathBuf) -> Self {
+        Self {
+            identity,
+            vault,
+            lock,
+            memory: Mutex::default(),
+            renewing: tokio::sync::Mutex::default(),
+            told_not_kept: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn identity(&self) -> &I {
+        &self.identity
+    }
+
+    pub(super) fn vault_place(&self) -> String {
+        self.vault.place()
+    }
+
+    pub(super) fn vault_warning(&self) -> Option<String> {
+        self.vault.warning()
+    }
+
+    pub(super) fn last_user_id(&self) -> Option<String> {
+        self.memory().last_user_id.clone()
+    }
+
+    /// Fails where the vault could not keep a session, so that nobody signs in for nothing. What it holds does not matter.
+    pub(super) async fn vault_answers(&self, progress: &Progress) -> Result<(), Failure> {
+        progress.report(Activity::AskingKeyring);
+        self.vault.read().await.map(drop)
+    }
+
+    /// The session from memory, else from the vault.
+    pub(super) async fn entry(&self, progress: &Progress) -> Result<Option<Entry>, Failure> {
+        if let Some(known) = &self.memory().session {
+            return Ok(Some(known.entry.clone()));
+        }
+        progress.report(Activity::AskingKeyring);
+        let entry = self.read().await?;
+        if let Some(entry) = &entry {
+            self.remember(Known::from_vault(entry.clone()));
+        }
+        Ok(entry)
+    }
+
+    /// A pass for the next operation; `None` where the ID token must be renewed first.
+    pub(super) async fn pass(&self, progress: &Progress) -> Result<Option<Pass>, Failure> {
+        if self.entry(progress).await?.is_none() {
+            return Err(not_signed_in());
+        }
+        Ok(self.memory().session.as_ref().and_then(Known::pass))
+    }
+
+    /// Renews the ID token, unless somebody else has meanwhile. Must run to its end once it has begun.
+    pub(super) async fn renew(&self, progress: &Progress) -> Result<Pass, Failure> {
+        let _only = self.renewing.lock().await;
+        let known = self.memory().session.clone().ok_or_else(not_signed_in)?;
+        if let Some(pass) = known.pass() {
+            return Ok(pass);
+        }
+        let _lock = lock::take(&self.lock, lock::PATIENCE).await?;
+        let mut known = self.catch_up(known).await?;
+        if let Some(pass) = known.pass() {
+            return Ok(pass);
+        }
+        for last in [false, true] {
+            let Some(refresh_token) = known.entry.refresh_token.clone() else {
+                self.forget().await;
+                return Err(ran_out());
+            };
+            let user_id = &known.entry.user.id;
+            let refreshed = self.identity.refresh(&refresh_token, user_id, progress);
+            match refreshed.await {
+                Ok(refreshed) => return self.keep(known, refreshed, progress).await,
+                Err(failure) if failure.kind != Kind::NotSignedIn => return Err(failure),
+                Err(failure) => {
+                    // A program that knows no lock may have rotated the token.
+                    let now = self.catch_up(known).await?;
+                    if last || now.entry.same_refresh_token(Some(&refresh_token)) {
+                        self.forget().await;
+                        return Err(failure);
+                    }
+                    known = now;
+                }
+            }
+        }
+        Err(not_signed_in())
+    }
+
+    /// Keeps the session of a person who just signed in, or revokes it where the vault does not take it.
+    pub(super) async fn sign_in(&self, tokens: Tokens, progress: &Progress) -> Result<(), Failure> {
+        let _only = self.renewing.lock().await;
+        let entry = Entry {
+            user: tokens.id_token.user,
+            refresh_token: tokens.refresh_token,
+            id_token: Some((tokens.id_token.token, tokens.id_token.expires_at)),
+        };
+        progress.report(Activity::AskingKeyring);
+        let kept = match lock::take(&self.lock, lock::PATIENCE).await {
+            Ok(_lock) => self.write(&entry).await,
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = kept {
+            self.revoke(Ok(entry.refresh_token)).await;
+            return Err(failure);
+        }
+        self.told_not_kept.store(false, Ordering::Relaxed);
+        self.remember(Known::from_vault(entry));
+        Ok(())
+    }
+
+    /// Removes every trace on this machine but the draft.
+    pub(super) async fn sign_out(&self) -> SignedOut {
+        let _only = self.renewing.lock().await;
+        // Without the lock, a renewal under way elsewhere could bring the session back; with a hung one, nobody could sign out.
+        let _lock = lock::take(&self.lock, SIGN_OUT_PATIENCE).await;
+        let in_vault = self.read().await;
+        let known = self.memory().session.take();
+        let user_id = match &in_vault {
+            Ok(Some(entry)) => Some(entry.user.id.clone()),
+            _ => self.last_user_id(),
+        };
+        let refresh_token = match (known, in_vault) {
+            (Some(known), _) if known.is_ahead() => Ok(known.entry.refresh_token),
+            (_, Ok(Some(entry))) => Ok(entry.refresh_token),
+            (Some(known), _) => Ok(known.entry.refresh_token),
+            (None, Ok(None)) => Ok(None),
+            (None, Err(failure)) => Err(failure),
+        };
+        SignedOut {
+            user_id,
+            emptied: self.vault.clear().await,
+            refresh_token,
+        }
+    }
+
+    /// Revokes a refresh token at Okta, and does not wait for ever.
+    pub(super) async fn revoke(
+        &self,
+        refresh_token: Result<Option<SecretString>, Failure>,
+    ) -> SignOutOutcome {
+        let token = match refresh_token {
+            Ok(Some(token)) => token,
+            Ok(None) => return SignOutOutcome::Revoked,
+            Err(failure) => return SignOutOutcome::OnlyLocally(failure),
+        };
+        match tokio::time::timeout(SIGN_OUT_PATIENCE, self.identity.revoke(&token)).await {
+            Ok(Ok(())) => SignOutOutcome::Revoked,
+            Ok(Err(failure)) => SignOutOutcome::OnlyLocally(failure),
+            Err(_) => SignOutOutcome::OnlyLocally(Failure::new(
+                Kind::Unreachable,
+                "Okta did not answer in time.",
+            )),
+        }
+    }
+
+    /// Takes over what another process has written since. Memory wins only where the vault refused it and nobody wrote after that.
+    async fn catch_up(&self, known: Known) -> Result<Known, Failure> {
+        let entry = match self.read().await {
+            Err(_) if known.is_ahead() => return Ok(known),
+            Err(failure) => return Err(failure),
+            Ok(None) if known.in_vault.is_none() => return Ok(known),
+            Ok(None) => {
+                self.memory().session = None;
+                return Err(Failure::new(
+                    Kind::NotSignedIn,
+                    "Meanwhile you signed out in another epigraph.",
+                )
+                .cure("Sign in again."));
+            }
+            Ok(Some(entry)) => entry,
+        };
+        if entry.user.id != known.entry.user.id {
+            self.memory().session = None;
+            return Err(Failure::new(
+                Kind::NotSignedIn,
+                "Meanwhile somebody else signed in in another epigraph.",
+            )
+            .cure("Sign in again."));
+        }
+        if known.is_ahead() && entry.same_refresh_token(known.in_vault.as_ref()) {
+            return Ok(known);
+        }
+        let known = Known::from_vault(entry);
+        self.remember(known.clone());
+        Ok(known)
+    }
+
+    async fn keep(
+        &self,
+        known: Known,
+        refreshed: Refreshed,
+        progress: &Progress,
+    ) -> Result<Pass, Failure> {
+        let old = known.entry;
+        let refresh_token = refreshed.refresh_token.or(old.refresh_token);
+        let (entry, accepted) = match refreshed.id_token {
+            Ok(token) => (
+                Entry {
+                    user: token.user,
+                    refresh_token,
+                    id_token: Some((token.token, token.expires_at)),
+                },
+                Ok(()),
+            ),
+            Err(failure) => (
+                Entry {
+                    user: old.user,
+                    refresh_token,
+                    id_token: old.id_token,
+                },
+                Err(failure),
+            ),
+        };
+        let in_vault = match self.write(&entry).await {
+            Ok(()) => entry.refresh_token.clone(),
+            Err(failure) => {
+                if !self.told_not_kept.swap(true, Ordering::Relaxed) {
+                    progress.report(Activity::SessionNotKept(failure));
+                }
+                known.in_vault
+            }
+        };
+        let known = Known { entry, in_vault };
+        // A token that is fresh from Okta is used whatever the margin: a shorter one is not to be had.
+        let pass = known.entry.id_token.as_ref().map(|(token, _)| Pass {
+            id_token: token.clone(),
+            user_id: known.entry.user.id.clone(),
+        });
+        self.remember(known);
+        accepted?;
+        pass.ok_or_else(not_signed_in)
+    }
+
+    /// Ends the session on this machine. The entry is dead, and one that stays in the vault only ends the next start in the same way.
+    async fn forget(&self) {
+        self.memory().session = None;
+        if let Err(failure) = self.vault.clear().await {
+            tracing::warn!(target: "epigraph", %failure, "the ended session could not be removed from the vault");
+        }
+    }
+
+    async fn read(&self) -> Result<Option<Entry>, Failure> {
+        let secret = self.vault.read().await?;
+        secret.map(|secret| Entry::decode(&secret)).transpose()
+    }
+
+    async fn write(&self, entry: &Entry) -> Result<(), Failure> {
+        self.vault.write(entry.encode(self.vault.capacity())).await
+    }
+
+    fn remember(&self, known: Known) {
+        let mut memory = self.memory();
+        memory.last_user_id = Some(known.entry.user.id.clone());
+        memory.session = Some(known);
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn not_signed_in() -> Failure {
+    Failure::new(Kind::NotSignedIn, "Nobody is signed in.").cure("Sign in first.")
+}
+
+/// There was no refresh token from the start.
+fn ran_out() -> Failure {
+    Failure::new(
+        Kind::NotSignedIn,
+        "Your session has run out, and Okta gave it no refresh token.",
+    )
+    .cure(
+        "Sign in again. For longer sessions an administrator can tick Refresh Token: Applications › the app › General › Grant type.",
+    )
+}

@@ -1,0 +1,90 @@
+//! One renewal at a time among the processes of a person.
+
+use std::{
+    fs::{File, TryLockError},
+    io,
+    path::Path,
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use crate::{
+    failure::{Failure, Kind},
+    private_file,
+};
+
+/// A renewal takes a second or two; an outage at Okta half a minute.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// The lock, held until it is dropped, also by a process that is killed.
+pub(super) struct Held {
+    _file: Option<File>,
+}
+
+/// Takes the lock, or says that another process does not let go of it. Never goes on without it: two renewals end the session.
+pub(super) async fn take(path: &Path, patience: Duration) -> Result<Held, Failure> {
+    let file = private_file::open_lock(path).map_err(|error| {
+        Failure::new(
+            Kind::Vault,
+            format!("The lock file {} cannot be used: {error}.", path.display()),
+        )
+        .cure("See that its directory can be written to and is your own.")
+    })?;
+    let start = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Held { _file: Some(file) }),
+            Err(TryLockError::WouldBlock) if start.elapsed() < patience => {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(Failure::new(
+                    Kind::Failed,
+                    "Another epigraph has been renewing the session for a long time.",
+                )
+                .cure("Try again; if it stays so, end the other one."));
+            }
+            // Some network file systems have no locks, and nobody there could ever renew a session.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+                tracing::warn!(target: "epigraph", "the file system of the state directory has no locks");
+                return Ok(Held { _file: None });
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(Failure::new(
+                    Kind::Vault,
+                    format!(
+                        "The lock file {} cannot be locked: {error}.",
+                        path.display()
+                    ),
+                ));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_comes_second_waits_until_the_first_lets_go() {
+        let scratch = tempfile::tempdir().expect("a temporary directory");
+        let path = scratch.path().join("state/lock");
+        let first = take(&path, PATIENCE).await.expect("free");
+        let failure = take(&path, Duration::ZERO).await.err().expect("held");
+        assert_eq!(failure.kind, Kind::Failed);
+        let second = tokio::spawn({
+            let path = path.clone();
+            async move { take(&path, PATIENCE).await.map(drop) }
+        });
+        tokio::task::yield_now().await;
+        assert!(!second.is_finished());
+        drop(first);
+        second.await.expect("no panic").expect("free again");
+    }
+}
