@@ -1,79 +1,401 @@
-//! The person's row: the pool, TLS, the pipelined transaction, and what a database error means.
+//! The person's row: one connection, TLS, the pipelined transaction, and what a database error means.
+//!
+//! An operation is one transaction that is sent in one go and answered in one go. It carries the ID token, and nothing of it
+//! depends on what was done on the session before, so a pooler in transaction mode may stand in between.
 
-use secrecy::SecretString;
+mod check;
+mod connection;
+mod error;
+mod target;
 
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    sync::Mutex as BlockingMutex,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Local, NaiveDateTime};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::{
+    sync::Mutex,
+    time::{sleep, timeout},
+};
+use tokio_postgres::{
+    Row,
+    types::{ToSql, Type},
+};
+
+pub use self::{check::check, target::Target};
+pub(crate) use self::{
+    connection::{ANSWER_LIMIT, Connection, Connector, Steps},
+    error::{Error, explain, harmless},
+};
 use crate::{
-    app::{DeleteOutcome, SaveOutcome},
-    failure::Failure,
+    app::{Activity, DeleteOutcome, SaveOutcome},
+    failure::{Failure, Kind},
     quote::{Quote, Saved},
     session::{Progress, Quotes},
 };
 
-/// A checked connection string. Its `Debug` shows no password.
-#[derive(Clone, Debug)]
-pub struct Target {}
+/// The most that an operation may take, with every retry.
+const OPERATION_LIMIT: Duration = Duration::from_secs(60);
+/// The same as [`ANSWER_LIMIT`] on a connection that was open before: it may be dead without anybody having said so (a laptop slept, a router forgot).
+const ANSWER_LIMIT_WHEN_REUSED: Duration = Duration::from_secs(8);
+/// How often something transient is tried again, after growing pauses.
+const RETRIES: u32 = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// How often a row is looked at again when somebody else changed it in the very moment.
+const LOOKS: usize = 5;
+/// How long the failure to connect ahead of time stands for the operation that follows.
+const REFUSAL_HOLDS: Duration = Duration::from_secs(10);
 
-impl Target {
-    /// Reads a connection string in any form that Neon's console, `neonctl`, the guide or a shell history gives.
-    ///
-    /// # Errors
-    /// Says what is malformed and how to write it, never repeating the password.
-    pub fn parse(_url: &SecretString) -> Result<Self, Failure> {
-        todo!()
-    }
+const LOAD: &str = "\
+select message, create_ts from public.user_messages where user_id = $1";
 
-    /// Names the database in a few words for the screen, for example `neondb · pooled`.
-    #[must_use]
-    pub fn summary(&self) -> String {
-        todo!()
-    }
+// Both writes return the row as it is now, and whether it is so because of them. A row that was written by somebody else
+// after the statement began shows in neither part; `Looked::again` says when that is the case.
+const INSERT: &str = "\
+with saved as (
+    insert into public.user_messages (user_id, message, create_ts)
+    values ($1, $2, now() at time zone 'UTC')
+    on conflict (user_id) do nothing
+    returning message, create_ts
+)
+select message, create_ts, true as done from saved
+union all
+select message, create_ts, false from public.user_messages
+where user_id = $1 and not exists (select from saved)";
+
+const UPDATE: &str = "\
+with saved as (
+    update public.user_messages set message = $2, create_ts = now() at time zone 'UTC'
+    where user_id = $1 and message = $3
+    returning message, create_ts
+)
+select message, create_ts, true as done from saved
+union all
+select message, create_ts, false from public.user_messages
+where user_id = $1 and not exists (select from saved)";
+
+const DELETE: &str = "\
+with deleted as (
+    delete from public.user_messages
+    where user_id = $1 and ($2::text is null or message = $2)
+    returning user_id
+)
+select message, create_ts from public.user_messages
+where user_id = $1 and not exists (select from deleted)";
+
+type Parameters<'a> = [(&'a (dyn ToSql + Sync), Type)];
+
+/// One operation: a statement, and what goes with it.
+struct Operation<'a> {
+    id_token: &'a SecretString,
+    statement: &'static str,
+    parameters: &'a Parameters<'a>,
+    /// What is in question when the connection is lost: "saved", "deleted". `None` for a statement that writes nothing.
+    writes: Option<&'static str>,
 }
 
 /// The database of the configuration. Connects when it is first asked something.
-pub struct Postgres {}
+///
+/// One person does one thing at a time, so one connection is kept, and nothing is sent while nobody asks: Neon can sleep.
+pub struct Postgres {
+    connector: Connector,
+    slot: Mutex<Slot>,
+}
+
+#[derive(Default)]
+struct Slot {
+    connection: Option<Connection>,
+    /// Why connecting ahead of time failed, and when.
+    refused: Option<(Instant, Failure)>,
+}
 
 impl Postgres {
-    /// Makes the pool. No network.
+    /// Takes the target. No network.
     ///
     /// # Errors
-    /// When the TLS library refuses its settings.
-    pub fn new(_target: Target) -> Result<Self, Failure> {
-        todo!()
+    /// None so far: the TLS library is set up while the first connection is made.
+    pub fn new(target: Target) -> Result<Self, Failure> {
+        Ok(Self {
+            connector: Connector::new(target),
+            slot: Mutex::default(),
+        })
+    }
+
+    /// Runs an operation, or connects if there is none, within the time that it may take.
+    async fn perform(
+        &self,
+        operation: Option<&Operation<'_>>,
+        progress: &Progress,
+    ) -> Result<Vec<Row>, Failure> {
+        let mut slot = self.slot.lock().await;
+        if operation.is_some()
+            && let Some((when, failure)) = slot.refused.take()
+            && when.elapsed() < REFUSAL_HOLDS
+        {
+            return Err(failure);
+        }
+        let mut attempts = Attempts::default();
+        let ended = timeout(
+            OPERATION_LIMIT,
+            self.persist(&mut slot, operation, progress, &mut attempts),
+        )
+        .await;
+        let error = match ended {
+            Ok(Ok(rows)) => return Ok(rows),
+            Ok(Err(error)) => error,
+            Err(_) => attempts.last.take().unwrap_or(Error::StatementTimedOut),
+        };
+        let failure = error.failure(&self.connector.target);
+        if operation.is_none() {
+            slot.refused = Some((Instant::now(), failure.clone()));
+        }
+        tracing::warn!(target: "epigraph", retries = attempts.retries, "the database failed: {}", failure.what);
+        Err(match operation.and_then(|operation| operation.writes) {
+            Some(done) if attempts.in_question => Failure {
+                what: format!(
+                    "{} It is not known whether the quote was {done}.",
+                    failure.what
+                ),
+                ..failure
+            },
+            _ => failure,
+        })
+    }
+
+    /// Tries until it works, or fails for good.
+    async fn persist(
+        &self,
+        slot: &mut Slot,
+        operation: Option<&Operation<'_>>,
+        progress: &Progress,
+        attempts: &mut Attempts,
+    ) -> Result<Vec<Row>, Error> {
+        loop {
+            let open = slot
+                .connection
+                .take()
+                .filter(|connection| !connection.is_closed());
+            let reused = open.is_some();
+            let error = match self.attempt(slot, open, operation, progress).await {
+                Ok(rows) => return Ok(rows),
+                Err(error) => error,
+            };
+            attempts.in_question |= error.lost_session();
+            if !error.is_transient() || attempts.retries == RETRIES {
+                return Err(error);
+            }
+            attempts.last = Some(error);
+            // A connection that died while nobody used it is no news about the database: a new one is made at once.
+            if !reused {
+                progress.report(Activity::RetryingDatabase);
+                sleep(pause(attempts.retries)).await;
+            }
+            attempts.retries += 1;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        slot: &mut Slot,
+        open: Option<Connection>,
+        operation: Option<&Operation<'_>>,
+        progress: &Progress,
+    ) -> Result<Vec<Row>, Error> {
+        let limit = if open.is_some() {
+            ANSWER_LIMIT_WHEN_REUSED
+        } else {
+            ANSWER_LIMIT
+        };
+        let connection = match open {
+            Some(connection) => connection,
+            None => {
+                self.connector
+                    .connect(progress, &BlockingMutex::default())
+                    .await?
+            }
+        };
+        let Some(operation) = operation else {
+            slot.connection = Some(connection);
+            return Ok(Vec::new());
+        };
+        // While the answer is outstanding the connection is in nobody's slot: whoever drops this future drops it too.
+        let statement_timeout = &self.connector.target.statement_timeout;
+        let answer = timeout(limit, transact(&connection, statement_timeout, operation))
+            .await
+            .map_err(|_| Error::StatementTimedOut)?;
+        let refused = answer
+            .as_ref()
+            .is_err_and(|error| error.as_db_error().is_some());
+        if (answer.is_ok() || refused) && !connection.is_closed() {
+            slot.connection = Some(connection);
+        }
+        answer.map_err(Error::Statement)
     }
 }
 
+#[derive(Default)]
+struct Attempts {
+    retries: u32,
+    last: Option<Error>,
+    /// Whether the server may have done what was asked although no answer came.
+    in_question: bool,
+}
+
+/// Exponential, and never the same for two programs that lost the database at the same moment.
+fn pause(retries: u32) -> Duration {
+    let random = RandomState::new().build_hasher().finish() % 1000;
+    let half = FIRST_PAUSE * 2_u32.pow(retries) / 2;
+    half + half * u32::try_from(random).unwrap_or_default() / 500
+}
+
+/// Sends the whole transaction before any of it is answered.
+async fn transact(
+    connection: &Connection,
+    statement_timeout: &str,
+    operation: &Operation<'_>,
+) -> Result<Vec<Row>, tokio_postgres::Error> {
+    let client = &connection.client;
+    let id_token = operation.id_token.expose_secret();
+    let begin = if operation.writes.is_some() {
+        "begin isolation level read committed"
+    } else {
+        "begin isolation level read committed read only"
+    };
+    let settings = [
+        (&id_token as &(dyn ToSql + Sync), Type::TEXT),
+        (&statement_timeout, Type::TEXT),
+    ];
+    let (begun, set, rows, committed) = tokio::join!(
+        // The order is the order on the wire.
+        biased;
+        client.batch_execute(begin),
+        client.query_typed(
+            "select set_config('okta.id_token', $1, true), set_config('statement_timeout', $2, true)",
+            &settings,
+        ),
+        client.query_typed(operation.statement, operation.parameters),
+        client.batch_execute("commit"),
+    );
+    // After the first failure the others fail for no reason of their own.
+    begun?;
+    set?;
+    let rows = rows?;
+    committed?;
+    Ok(rows)
+}
+
+/// Reads a row of the columns `message` and `create_ts`. The column is a `timestamp`: what it holds is UTC.
+fn saved(row: &Row) -> Result<Saved, Failure> {
+    let shape = |_| {
+        Failure::new(
+            Kind::Database,
+            "The table public.user_messages has another shape than this program needs.",
+        )
+        .cure("Ask the owner of the database to run `epigraph admin migrate`.")
+    };
+    let text = row.try_get("message").map_err(shape)?;
+    let created: NaiveDateTime = row.try_get("create_ts").map_err(shape)?;
+    let saved_at: DateTime<Local> = created.and_utc().into();
+    Ok(Saved {
+        text,
+        saved_at: saved_at.fixed_offset(),
+    })
+}
+
+fn restless() -> Failure {
+    Failure::new(
+        Kind::Conflict,
+        "The quote is being changed elsewhere again and again; nothing was changed from here.",
+    )
+    .cure("Try again in a moment.")
+}
+
 impl Quotes for Postgres {
-    async fn connect(&self, _progress: &Progress) {
-        todo!()
+    async fn connect(&self, progress: &Progress) {
+        // A failure waits in the slot for the operation that follows.
+        self.perform(None, progress).await.ok();
     }
 
     async fn load(
         &self,
-        _id_token: &SecretString,
-        _user_id: &str,
-        _progress: &Progress,
+        id_token: &SecretString,
+        user_id: &str,
+        progress: &Progress,
     ) -> Result<Option<Saved>, Failure> {
-        todo!()
+        let operation = Operation {
+            id_token,
+            statement: LOAD,
+            parameters: &[(&user_id, Type::TEXT)],
+            writes: None,
+        };
+        let rows = self.perform(Some(&operation), progress).await?;
+        rows.first().map(saved).transpose()
     }
 
     async fn save(
         &self,
-        _id_token: &SecretString,
-        _user_id: &str,
-        _quote: &Quote,
-        _based_on: Option<&str>,
-        _progress: &Progress,
+        id_token: &SecretString,
+        user_id: &str,
+        quote: &Quote,
+        based_on: Option<&str>,
+        progress: &Progress,
     ) -> Result<SaveOutcome, Failure> {
-        todo!()
+        let text = quote.as_str();
+        let person = (&user_id as &(dyn ToSql + Sync), Type::TEXT);
+        let new = (&text as &(dyn ToSql + Sync), Type::TEXT);
+        let old = (&based_on as &(dyn ToSql + Sync), Type::TEXT);
+        let parameters = [person, new, old];
+        let operation = Operation {
+            id_token,
+            statement: if based_on.is_some() { UPDATE } else { INSERT },
+            parameters: &parameters[..if based_on.is_some() { 3 } else { 2 }],
+            writes: Some("saved"),
+        };
+        for _ in 0..LOOKS {
+            let rows = self.perform(Some(&operation), progress).await?;
+            let current = rows.first().map(saved).transpose()?;
+            let done = rows
+                .first()
+                .is_some_and(|row| row.try_get("done").unwrap_or(false));
+            match current {
+                Some(current) if done => return Ok(SaveOutcome::Saved(current)),
+                // It is as it was when the statement began, and yet it was not taken: it was changed in that very moment.
+                current if current.as_ref().map(|row| row.text.as_str()) == based_on => {}
+                // An attempt before this one was not answered, and had worked.
+                Some(current) if current.text == text => return Ok(SaveOutcome::Saved(current)),
+                current => return Ok(SaveOutcome::Conflict(current)),
+            }
+        }
+        Err(restless())
     }
 
     async fn delete(
         &self,
-        _id_token: &SecretString,
-        _user_id: &str,
-        _based_on: Option<&str>,
-        _progress: &Progress,
+        id_token: &SecretString,
+        user_id: &str,
+        based_on: Option<&str>,
+        progress: &Progress,
     ) -> Result<DeleteOutcome, Failure> {
-        todo!()
+        let operation = Operation {
+            id_token,
+            statement: DELETE,
+            parameters: &[(&user_id, Type::TEXT), (&based_on, Type::TEXT)],
+            writes: Some("deleted"),
+        };
+        for _ in 0..LOOKS {
+            let rows = self.perform(Some(&operation), progress).await?;
+            match rows.first().map(saved).transpose()? {
+                None => return Ok(DeleteOutcome::Deleted),
+                Some(current) if based_on.is_some_and(|text| text != current.text) => {
+                    return Ok(DeleteOutcome::Conflict(current));
+                }
+                // It is what was to be deleted, and yet it is there: it was changed in that very moment.
+                Some(_) => {}
+            }
+        }
+        Err(restless())
     }
 }

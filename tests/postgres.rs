@@ -1,6 +1,70 @@
 //! The database, against a real PostgreSQL.
 
+use epigraph::{
+    app::{DeleteOutcome, SaveOutcome},
+    failure::{Check, Verdict},
+    postgres::{Postgres, Target, check},
+    quote::{Quote, Saved},
+    session::{Progress, Quotes},
+};
+use secrecy::SecretString;
+
 use crate::support::postgres::{Database, shared};
+
+/// A connection of a person's, with one person's name filled in.
+struct Person {
+    database: Postgres,
+    id: &'static str,
+    token: SecretString,
+}
+
+impl Person {
+    fn new(id: &'static str, url: impl ToString) -> Self {
+        let target = Target::parse(&url.to_string().into()).expect("a good connection string");
+        Self {
+            database: Postgres::new(target).expect("no network is needed"),
+            id,
+            token: "header.payload.signature".into(),
+        }
+    }
+
+    async fn load(&self) -> Option<String> {
+        self.database
+            .load(&self.token, self.id, &Progress::silent())
+            .await
+            .expect("the quote can be read")
+            .map(|saved| saved.text)
+    }
+
+    async fn save(&self, text: &str, based_on: Option<&str>) -> SaveOutcome {
+        let quote = Quote::new(text).expect("a quote");
+        self.database
+            .save(&self.token, self.id, &quote, based_on, &Progress::silent())
+            .await
+            .expect("the quote can be saved")
+    }
+
+    async fn delete(&self, based_on: Option<&str>) -> DeleteOutcome {
+        self.database
+            .delete(&self.token, self.id, based_on, &Progress::silent())
+            .await
+            .expect("the quote can be deleted")
+    }
+}
+
+fn saved(outcome: SaveOutcome) -> Saved {
+    match outcome {
+        SaveOutcome::Saved(saved) => saved,
+        SaveOutcome::Conflict(current) => panic!("not saved, because the row is {current:?}"),
+    }
+}
+
+fn conflict(outcome: SaveOutcome) -> Option<String> {
+    match outcome {
+        SaveOutcome::Saved(saved) => panic!("saved {saved:?}"),
+        SaveOutcome::Conflict(current) => current.map(|current| current.text),
+    }
+}
 
 #[test]
 fn the_cluster_is_as_neon_has_it() {
@@ -21,4 +85,143 @@ fn the_cluster_is_as_neon_has_it() {
         ),
         "f"
     );
+}
+
+#[tokio::test]
+async fn a_quote_is_written_read_changed_and_deleted() {
+    let database = Database::migrated().await;
+    let joyce = Person::new("00u-joyce", database.user_url());
+    assert_eq!(joyce.load().await, None);
+    let text = "Mistakes are the portals of discovery.\n\t- 詹姆斯 👩‍👩‍👧 e\u{301} '; drop table";
+    saved(joyce.save(text, None).await);
+    assert_eq!(joyce.load().await.as_deref(), Some(text));
+    assert_eq!(
+        database.query("select user_id, message from public.user_messages"),
+        format!("00u-joyce|{text}")
+    );
+    saved(joyce.save("Shut your eyes and see.", Some(text)).await);
+    assert_eq!(
+        joyce.delete(Some("Shut your eyes and see.")).await,
+        DeleteOutcome::Deleted
+    );
+    assert_eq!(
+        database.query("select count(*) from public.user_messages"),
+        "0"
+    );
+    assert_eq!(joyce.delete(None).await, DeleteOutcome::Deleted);
+}
+
+#[tokio::test]
+async fn people_have_rows_of_their_own() {
+    let database = Database::migrated().await;
+    let joyce = Person::new("00u-joyce", database.user_url());
+    let woolf = Person::new("00u-woolf", database.user_url());
+    saved(joyce.save("a", None).await);
+    assert_eq!(woolf.load().await, None);
+    saved(woolf.save("b", None).await);
+    assert_eq!(joyce.delete(None).await, DeleteOutcome::Deleted);
+    assert_eq!(woolf.load().await.as_deref(), Some("b"));
+}
+
+#[tokio::test]
+async fn the_date_is_universal_time_whatever_the_server_says() {
+    let database = Database::migrated().await;
+    database.query(&format!(
+        "alter database {} set timezone = 'Asia/Kathmandu'",
+        database.name()
+    ));
+    let joyce = Person::new("00u-joyce", database.user_url());
+    let before = chrono::Utc::now();
+    let row = saved(joyce.save("a", None).await);
+    let apart = (row.saved_at.to_utc() - before).num_seconds().abs();
+    assert!(apart < 120, "{}", row.saved_at);
+    assert_eq!(
+        database.query("select create_ts - now() at time zone 'UTC' between '-2 min' and '2 min' from public.user_messages"),
+        "t"
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_overwritten_that_was_not_seen() {
+    let database = Database::migrated().await;
+    let laptop = Person::new("00u-joyce", database.user_url());
+    let phone = Person::new("00u-joyce", database.user_url());
+    saved(laptop.save("one", None).await);
+    // Both write the first one, and it is not the same.
+    assert_eq!(
+        conflict(phone.save("two", None).await).as_deref(),
+        Some("one")
+    );
+    // Changed elsewhere.
+    saved(phone.save("two", Some("one")).await);
+    assert_eq!(
+        conflict(laptop.save("three", Some("one")).await).as_deref(),
+        Some("two")
+    );
+    assert!(matches!(
+        laptop.delete(Some("one")).await,
+        DeleteOutcome::Conflict(Saved { text, .. }) if text == "two"
+    ));
+    assert_eq!(laptop.load().await.as_deref(), Some("two"));
+    // Deleted elsewhere.
+    assert_eq!(phone.delete(Some("two")).await, DeleteOutcome::Deleted);
+    assert_eq!(conflict(laptop.save("three", Some("two")).await), None);
+    assert_eq!(laptop.delete(Some("two")).await, DeleteOutcome::Deleted);
+    // What is already there counts as saved: that is how a save whose answer was lost ends well.
+    saved(laptop.save("three", None).await);
+    saved(phone.save("three", None).await);
+    saved(phone.save("three", Some("two")).await);
+    saved(phone.save("three", Some("three")).await);
+}
+
+fn verdicts(checks: &[Check]) -> Vec<(&'static str, String)> {
+    checks
+        .iter()
+        .map(|check| {
+            let text = match &check.verdict {
+                Verdict::Ok(found) => format!("ok: {found}"),
+                Verdict::Warning(failure) => format!("warning: {failure}"),
+                Verdict::Failed(failure) => format!("failed: {failure}"),
+            };
+            (check.name, text)
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn doctor_sees_every_step() {
+    let database = Database::new();
+    let target = Target::parse(&database.user_url().into()).expect("a good connection string");
+    let found = verdicts(&check(&target).await);
+    let names: Vec<_> = found.iter().map(|(name, _)| *name).collect();
+    assert_eq!(
+        names,
+        [
+            "connection string",
+            "address",
+            "network",
+            "TLS",
+            "sign-in",
+            "table"
+        ]
+    );
+    assert!(found[5].1.starts_with("failed: "), "{}", found[5].1);
+
+    let owner = Target::parse(&database.owner_url().into()).expect("a good connection string");
+    epigraph::admin::migrate(&owner).await.expect("it applies");
+    let found = verdicts(&check(&target).await);
+    assert!(
+        found[6]
+            .1
+            .contains("lacks the right to select, insert, update, delete"),
+        "{found:?}"
+    );
+    database.grant();
+    let found = verdicts(&check(&target).await);
+    assert!(
+        found.iter().all(|(_, text)| text.starts_with("ok: ")),
+        "{found:?}"
+    );
+    let found = verdicts(&check(&owner).await);
+    assert!(found[7].1.starts_with("warning: "), "{found:?}");
 }

@@ -1,0 +1,253 @@
+//! What `doctor` looks at: every step up to the table, each with the time it took.
+
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use tokio::time::timeout;
+use tokio_postgres::Row;
+
+use super::{
+    Connection, Connector, Error, Steps,
+    connection::ANSWER_LIMIT,
+    target::{Target, Tls},
+};
+use crate::{
+    failure::{Check, Failure, Kind, Verdict},
+    session::Progress,
+};
+
+/// The table as the guide has it.
+const COLUMNS: [(&str, &str); 3] = [
+    ("user_id", "text"),
+    ("create_ts", "timestamp without time zone"),
+    ("message", "text"),
+];
+
+const LOOK: &str = "\
+select
+    (select rolsuper or rolbypassrls from pg_catalog.pg_roles where rolname = current_user) as bypasses,
+    t.oid is not null as present,
+    pg_catalog.pg_has_role(t.relowner, 'usage') as owns,
+    (select pg_catalog.array_agg(a.attname || ' ' || pg_catalog.format_type(a.atttypid, null))
+     from pg_catalog.pg_attribute a
+     where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped) as columns,
+    (select pg_catalog.array_agg(r.name)
+     from (values ('select'), ('insert'), ('update'), ('delete')) as r (name)
+     where not pg_catalog.has_table_privilege(t.oid, r.name)) as lacking
+from (values (1)) as one (row)
+left join pg_catalog.pg_class t on t.oid = pg_catalog.to_regclass('public.user_messages')";
+
+/// Looks at every part of the way to the table: the string, the host, the network, TLS, the sign-in, the table, the rights.
+/// Stops where it goes no further. Writes nothing.
+pub async fn check(target: &Target) -> Vec<Check> {
+    let mut checks = vec![Check {
+        name: "connection string",
+        took: Duration::ZERO,
+        verdict: match target.notes().split_first() {
+            None => Verdict::Ok(target.summary()),
+            Some((first, more)) => Verdict::Warning(Failure::new(
+                Kind::Config,
+                more.iter()
+                    .fold(first.clone(), |text, note| text + " " + note),
+            )),
+        },
+    }];
+    let connector = Connector::new(target.clone());
+    let steps = Mutex::new(Steps::default());
+    let begun = Instant::now();
+    let connection = connector.connect(&Progress::silent(), &steps).await;
+    let took = begun.elapsed();
+    let steps = steps.into_inner().unwrap_or_default();
+    ways(target, &steps, &mut checks);
+    let connection = match connection {
+        Ok(connection) => connection,
+        Err(error) => {
+            let done = [steps.resolved, steps.dialled, steps.secured]
+                .into_iter()
+                .flatten()
+                .sum();
+            checks.push(Check {
+                name: if matches!(error, Error::Setup(_)) {
+                    "TLS"
+                } else if steps.resolved.is_none() {
+                    "address"
+                } else if steps.dialled.is_none() {
+                    "network"
+                } else if steps.secured.is_none() && target.tls != Tls::Off {
+                    "TLS"
+                } else {
+                    "sign-in"
+                },
+                took: took.saturating_sub(done),
+                verdict: Verdict::Failed(error.failure(target)),
+            });
+            return checks;
+        }
+    };
+    checks.push(Check {
+        name: "sign-in",
+        took: steps.signed_in.unwrap_or_default(),
+        verdict: Verdict::Ok(format!(
+            "{} in {}, {}",
+            target.user,
+            target.database,
+            if target.requires_channel_binding() {
+                "bound to this TLS connection"
+            } else {
+                "channel binding not required"
+            }
+        )),
+    });
+    let begun = Instant::now();
+    match look(&connection).await {
+        Ok(row) => table(target, &row, begun.elapsed(), &mut checks),
+        Err(error) => checks.push(Check {
+            name: "table",
+            took: begun.elapsed(),
+            verdict: Verdict::Failed(error.failure(target)),
+        }),
+    }
+    checks
+}
+
+fn ways(target: &Target, steps: &Steps, checks: &mut Vec<Check>) {
+    if let Some(took) = steps.resolved {
+        let addresses: Vec<_> = steps
+            .addresses
+            .iter()
+            .map(|address| address.ip().to_string())
+            .collect();
+        checks.push(Check {
+            name: "address",
+            took,
+            verdict: Verdict::Ok(addresses.join(", ")),
+        });
+    }
+    if let Some(took) = steps.dialled {
+        checks.push(Check {
+            name: "network",
+            took,
+            verdict: Verdict::Ok(format!("{}, port {}", target.host, target.port)),
+        });
+    }
+    if let Some(took) = steps.secured {
+        checks.push(Check {
+            name: "TLS",
+            took,
+            verdict: Verdict::Ok(format!(
+                "the certificate is valid for {}, {}",
+                target.host,
+                if steps.direct { "direct" } else { "negotiated" }
+            )),
+        });
+    }
+    if target.tls == Tls::Off && steps.dialled.is_some() {
+        checks.push(Check {
+            name: "TLS",
+            took: Duration::ZERO,
+            verdict: Verdict::Ok("none, on this machine only".into()),
+        });
+    }
+}
+
+async fn look(connection: &Connection) -> Result<Row, Error> {
+    let query = connection.client.query_typed_one(LOOK, &[]);
+    timeout(ANSWER_LIMIT, query)
+        .await
+        .map_err(|_| Error::StatementTimedOut)?
+        .map_err(Error::Statement)
+}
+
+fn table(target: &Target, row: &Row, took: Duration, checks: &mut Vec<Check>) {
+    let mut push = |name, verdict| {
+        checks.push(Check {
+            name,
+            took,
+            verdict,
+        });
+    };
+    let flag = |name| row.try_get::<_, Option<bool>>(name).ok().flatten() == Some(true);
+    let list = |name| {
+        row.try_get::<_, Option<Vec<String>>>(name)
+            .ok()
+            .flatten()
+            .unwrap_or_default()
+    };
+    let migrate = "The owner of the database can set it up with `epigraph admin migrate`.";
+    if !flag("present") {
+        let failure = Failure::new(
+            Kind::Database,
+            format!(
+                "The database {} has no table public.user_messages.",
+                target.database
+            ),
+        );
+        push("table", Verdict::Failed(failure.cure(migrate)));
+        return;
+    }
+    let columns = list("columns");
+    let odd: Vec<_> = COLUMNS
+        .iter()
+        .filter(|(name, kind)| !columns.contains(&format!("{name} {kind}")))
+        .map(|(name, kind)| format!("{name} ({kind})"))
+        .collect();
+    push(
+        "table",
+        if odd.is_empty() {
+            Verdict::Ok("public.user_messages".into())
+        } else {
+            let failure = Failure::new(
+                Kind::Database,
+                format!(
+                    "The table public.user_messages lacks {}.",
+                    odd.join(" and ")
+                ),
+            );
+            Verdict::Failed(failure.cure(
+                "It belongs to something else: rename it, then run `epigraph admin migrate`.",
+            ))
+        },
+    );
+    let lacking = list("lacking");
+    push(
+        "rights",
+        if lacking.is_empty() {
+            Verdict::Ok("select, insert, update, delete".into())
+        } else {
+            let lacking = lacking.join(", ");
+            let failure = Failure::new(
+                Kind::Database,
+                format!(
+                    "The user {} lacks the right to {lacking} on public.user_messages.",
+                    target.user
+                ),
+            );
+            Verdict::Failed(failure.cure(format!(
+                "The table's owner can run: grant {lacking} on public.user_messages to {};",
+                target.user
+            )))
+        },
+    );
+    push(
+        "role",
+        if flag("owns") || flag("bypasses") {
+            let failure = Failure::new(
+                Kind::Database,
+                format!(
+                    "{} may do more than a person needs: it owns the table or passes over row security.",
+                    target.user
+                ),
+            );
+            Verdict::Warning(failure.cure(
+                "Keep this connection string for `epigraph admin`, and use one of a role with rights on the table alone.",
+            ))
+        } else {
+            Verdict::Ok(format!(
+                "{} has no more rights than a person needs",
+                target.user
+            ))
+        },
+    );
+}

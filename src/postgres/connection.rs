@@ -1,0 +1,336 @@
+//! One connection: found, dialled, secured, signed in. Every step is bounded in time.
+
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::{
+    net::TcpStream,
+    sync::OnceCell,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+use tokio_postgres::{Client, NoTls, config::SslNegotiation, tls::TlsConnect};
+
+use super::{
+    error::Error,
+    target::{Target, Tls},
+};
+use crate::{
+    app::Activity,
+    failure::{Failure, Kind},
+    session::Progress,
+    tls,
+};
+
+/// How long a session may take to start, where the connection string does not say: Neon may have to start a compute for it.
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// How long a statement's answer may take: longer than the server lets a statement run.
+pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+/// How long one address may take to accept a TCP connection.
+const DIAL_LIMIT: Duration = Duration::from_secs(10);
+/// How long an address is tried alone before the next one is tried beside it (RFC 8305 section 8).
+const HEAD_START: Duration = Duration::from_millis(250);
+/// A session that takes longer than this after the TCP connection stands is held up by a compute that starts.
+const WAKING_AFTER: Duration = Duration::from_secs(1);
+
+/// An open session. Dropping it closes the socket, whatever is under way.
+pub(crate) struct Connection {
+    pub(crate) client: Client,
+    task: JoinHandle<()>,
+}
+
+impl Connection {
+    pub(crate) fn is_closed(&self) -> bool {
+        self.client.is_closed() || self.task.is_finished()
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// When each step of connecting was done, for `doctor`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Steps {
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) resolved: Option<Duration>,
+    pub(crate) dialled: Option<Duration>,
+    pub(crate) secured: Option<Duration>,
+    pub(crate) signed_in: Option<Duration>,
+    pub(crate) direct: bool,
+}
+
+/// What makes connections: the target, the TLS settings (read once), and what was learnt about the server.
+pub(crate) struct Connector {
+    pub(crate) target: Target,
+    tls: OnceCell<native_tls::TlsConnector>,
+    negotiates: AtomicBool,
+}
+
+impl Connector {
+    pub(crate) fn new(target: Target) -> Self {
+        Self {
+            target,
+            tls: OnceCell::new(),
+            negotiates: AtomicBool::new(false),
+        }
+    }
+
+    /// Opens a session. `steps` is filled in as far as it goes.
+    pub(crate) async fn connect(
+        &self,
+        progress: &Progress,
+        steps: &Mutex<Steps>,
+    ) -> Result<Connection, Error> {
+        progress.report(Activity::ConnectingDatabase);
+        let limit = self.target.connect_timeout.unwrap_or(START_LIMIT);
+        timeout(limit, self.connect_either_way(progress, steps))
+            .await
+            .unwrap_or(Err(Error::StartTimedOut))
+    }
+
+    async fn connect_either_way(
+        &self,
+        progress: &Progress,
+        steps: &Mutex<Steps>,
+    ) -> Result<Connection, Error> {
+        let negotiation = match self.target.tls {
+            Tls::Direct => SslNegotiation::Direct,
+            Tls::DirectIfTaken if !self.negotiates.load(Ordering::Relaxed) => {
+                SslNegotiation::Direct
+            }
+            _ => SslNegotiation::Postgres,
+        };
+        match self.connect_once(negotiation, progress, steps).await {
+            Err(error)
+                if self.target.tls == Tls::DirectIfTaken
+                    && negotiation == SslNegotiation::Direct
+                    && error.refuses_direct_tls() =>
+            {
+                self.negotiates.store(true, Ordering::Relaxed);
+                self.connect_once(SslNegotiation::Postgres, progress, steps)
+                    .await
+            }
+            result => result,
+        }
+    }
+
+    async fn connect_once(
+        &self,
+        negotiation: SslNegotiation,
+        progress: &Progress,
+        steps: &Mutex<Steps>,
+    ) -> Result<Connection, Error> {
+        // Reading the trust store takes as long as reaching a near server: side by side.
+        let (stream, connector) = tokio::join!(self.dial(steps), self.tls());
+        let stream = stream?;
+        let start = self.start(stream, connector, negotiation, steps);
+        tokio::pin!(start);
+        tokio::select! {
+            result = &mut start => result,
+            () = sleep(WAKING_AFTER) => {
+                progress.report(Activity::WakingDatabase);
+                start.await
+            }
+        }
+    }
+
+    async fn dial(&self, steps: &Mutex<Steps>) -> Result<TcpStream, Error> {
+        let begun = Instant::now();
+        let Target {
+            host,
+            port,
+            address,
+            ..
+        } = &self.target;
+        let addresses: Vec<SocketAddr> = match address {
+            Some(address) => vec![(*address, *port).into()],
+            None => tokio::net::lookup_host((host.as_str(), *port))
+                .await
+                .map_err(Error::Resolve)?
+                .collect(),
+        };
+        if addresses.is_empty() {
+            return Err(Error::Resolve(io::ErrorKind::NotFound.into()));
+        }
+        note(steps, |steps| {
+            steps.resolved = Some(begun.elapsed());
+            steps.addresses.clone_from(&addresses);
+        });
+        let begun = Instant::now();
+        let stream = dial_any(addresses).await.map_err(Error::Dial)?;
+        // One operation is several small messages: they must not wait for each other's acknowledgement.
+        stream.set_nodelay(true).map_err(Error::Dial)?;
+        note(steps, |steps| steps.dialled = Some(begun.elapsed()));
+        Ok(stream)
+    }
+
+    async fn tls(&self) -> Result<Option<native_tls::TlsConnector>, Error> {
+        if self.target.tls == Tls::Off {
+            return Ok(None);
+        }
+        self.tls
+            .get_or_try_init(|| async {
+                let target = self.target.clone();
+                tokio::task::spawn_blocking(move || tls_connector(&target))
+                    .await
+                    .map_err(|_| Failure::new(Kind::Failed, "The TLS library failed."))
+                    .flatten()
+            })
+            .await
+            .map(|connector| Some(connector.clone()))
+            .map_err(Error::Setup)
+    }
+
+    async fn start(
+        &self,
+        stream: TcpStream,
+        connector: Result<Option<native_tls::TlsConnector>, Error>,
+        negotiation: SslNegotiation,
+        steps: &Mutex<Steps>,
+    ) -> Result<Connection, Error> {
+        let begun = Instant::now();
+        note(steps, |steps| {
+            steps.direct = negotiation == SslNegotiation::Direct
+        });
+        let mut config = self.target.config.clone();
+        config.ssl_negotiation(negotiation);
+        let secured = Arc::new(Mutex::new(None));
+        let connection = match connector? {
+            None => {
+                let (client, connection) = config
+                    .connect_raw(stream, NoTls)
+                    .await
+                    .map_err(Error::Start)?;
+                Connection {
+                    client,
+                    task: drive(connection),
+                }
+            }
+            Some(connector) => {
+                let tls = Timed {
+                    inner: postgres_native_tls::TlsConnector::new(connector, &self.target.host),
+                    done: Arc::clone(&secured),
+                };
+                let result = config.connect_raw(stream, tls).await;
+                let secured = secured.lock().ok().and_then(|done| *done);
+                note(steps, |steps| {
+                    steps.secured = secured.map(|done: Instant| done - begun)
+                });
+                let (client, connection) = result.map_err(Error::Start)?;
+                Connection {
+                    client,
+                    task: drive(connection),
+                }
+            }
+        };
+        note(steps, |steps| {
+            steps.signed_in = Some(
+                begun
+                    .elapsed()
+                    .saturating_sub(steps.secured.unwrap_or_default()),
+            );
+        });
+        Ok(connection)
+    }
+}
+
+fn note(steps: &Mutex<Steps>, change: impl FnOnce(&mut Steps)) {
+    if let Ok(mut steps) = steps.lock() {
+        change(&mut steps);
+    }
+}
+
+fn drive<S, T>(connection: tokio_postgres::Connection<S, T>) -> JoinHandle<()>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::spawn(async move {
+        let ended = connection.await;
+        tracing::debug!(target: "epigraph", in_order = ended.is_ok(), "a database connection ended");
+    })
+}
+
+/// Dials the addresses in their order, each a little after the one before, and keeps the first connection that stands.
+async fn dial_any(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    let mut waiting = addresses.into_iter();
+    let mut dialling = FuturesUnordered::new();
+    let mut failed = io::Error::from(io::ErrorKind::NotFound);
+    loop {
+        match waiting.next() {
+            Some(address) => dialling.push(timeout(DIAL_LIMIT, TcpStream::connect(address))),
+            None if dialling.is_empty() => return Err(failed),
+            None => {}
+        }
+        tokio::select! {
+            Some(result) = dialling.next() => match result {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => failed = error,
+                Err(_) => failed = io::ErrorKind::TimedOut.into(),
+            },
+            () = sleep(HEAD_START), if waiting.len() > 0 => {}
+        }
+    }
+}
+
+fn tls_connector(target: &Target) -> Result<native_tls::TlsConnector, Failure> {
+    let mut builder = tls::builder()?;
+    if let Some(path) = &target.extra_roots {
+        let unusable = |what: &str| {
+            Failure::new(
+                Kind::Config,
+                format!("The file {} (sslrootcert in the connection string) {what}.", path.display()),
+            )
+            .cure("Name a file of certificates in PEM form, or leave sslrootcert out: the system's trust store is always used.")
+        };
+        let pem =
+            std::fs::read(path).map_err(|error| unusable(&format!("cannot be read: {error}")))?;
+        let roots = native_tls::Certificate::stack_from_pem(&pem)
+            .ok()
+            .filter(|roots| !roots.is_empty())
+            .ok_or_else(|| unusable("holds no certificate"))?;
+        for root in roots {
+            builder.add_root_certificate(root);
+        }
+    }
+    postgres_native_tls::set_postgresql_alpn(&mut builder);
+    builder
+        .build()
+        .map_err(|_| Failure::new(Kind::Failed, "The TLS library refuses its settings."))
+}
+
+/// A TLS connector that remembers when the handshake was done.
+struct Timed {
+    inner: postgres_native_tls::TlsConnector,
+    done: Arc<Mutex<Option<Instant>>>,
+}
+
+type Secured = postgres_native_tls::TlsStream<TcpStream>;
+
+impl TlsConnect<TcpStream> for Timed {
+    type Stream = Secured;
+    type Error = native_tls::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Secured, native_tls::Error>> + Send>>;
+
+    fn connect(self, stream: TcpStream) -> Self::Future {
+        Box::pin(async move {
+            let stream = self.inner.connect(stream).await?;
+            if let Ok(mut done) = self.done.lock() {
+                *done = Some(Instant::now());
+            }
+            Ok(stream)
+        })
+    }
+}

@@ -1,0 +1,495 @@
+//! What a database error means: whether trying again may help, and what a person is told.
+//!
+//! Neon's proxy reports its own errors, and every error of a compute at connect time, as XX000: there the message decides.
+
+use std::{error::Error as _, io};
+
+use tokio_postgres::error::{DbError, SqlState};
+
+use super::target::Target;
+use crate::failure::{Failure, Kind};
+
+/// Why the database could not be asked, or what it answered instead of rows.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The TLS library could not be set up.
+    #[error("TLS could not be set up")]
+    Setup(Failure),
+    /// The host has no address.
+    #[error("the host was not found")]
+    Resolve(#[source] io::Error),
+    /// No address of the host takes a TCP connection.
+    #[error("the host cannot be reached")]
+    Dial(#[source] io::Error),
+    /// TLS, the password or the start of the session failed.
+    #[error("no session could be started")]
+    Start(#[source] tokio_postgres::Error),
+    /// A session could not be started in time.
+    #[error("no session was started in time")]
+    StartTimedOut,
+    /// The statement failed.
+    #[error("the statement failed")]
+    Statement(#[source] tokio_postgres::Error),
+    /// The statement was not answered in time.
+    #[error("the statement was not answered in time")]
+    StatementTimedOut,
+}
+
+/// What a refusal means, known by a part of its message (in lower case).
+struct Meaning {
+    message: &'static str,
+    transient: bool,
+    kind: Kind,
+    what: &'static str,
+    cure: &'static str,
+}
+
+const fn passing(message: &'static str, what: &'static str) -> Meaning {
+    Meaning {
+        message,
+        transient: true,
+        kind: Kind::Unreachable,
+        what,
+        cure: "Try again in a moment.",
+    }
+}
+
+const fn lasting(message: &'static str, what: &'static str, cure: &'static str) -> Meaning {
+    Meaning {
+        message,
+        transient: false,
+        kind: Kind::Database,
+        what,
+        cure,
+    }
+}
+
+const BUSY: &str = "The database has no connection left.";
+const RESTARTING: &str = "The database is being restarted.";
+const COPY_AGAIN: &str = "Copy the connection string again from Neon's console, under Connect.";
+
+/// Messages of Neon's proxy and of PgBouncer. The first that fits counts.
+const MEANINGS: &[Meaning] = &[
+    lasting(
+        "password authentication failed",
+        "The database does not accept this user name with this password.",
+        COPY_AGAIN,
+    ),
+    lasting(
+        "endpoint id is not specified",
+        "Neon cannot tell from the connection string which database is meant.",
+        COPY_AGAIN,
+    ),
+    lasting(
+        "inconsistent project name",
+        "The connection string names two different endpoints of Neon: one in the host and one in options.",
+        COPY_AGAIN,
+    ),
+    lasting(
+        "endpoint cannot be found",
+        "Neon has no endpoint of this name (any more).",
+        COPY_AGAIN,
+    ),
+    lasting(
+        "endpoint could not be found",
+        "Neon has no endpoint of this name (any more).",
+        COPY_AGAIN,
+    ),
+    lasting(
+        "endpoint is disabled",
+        "The database's endpoint is disabled in Neon.",
+        "Its owner can enable it in Neon's console.",
+    ),
+    lasting(
+        "quota",
+        "The Neon project has used up its quota.",
+        "Its owner sees it in Neon's console, under Billing.",
+    ),
+    lasting(
+        "ip address",
+        "Neon's list of allowed addresses does not have this machine's network.",
+        "The database's owner can add it in Neon's console, under IP Allow.",
+    ),
+    lasting(
+        "connection is insecure",
+        "Neon refuses a connection without TLS.",
+        "Write sslmode=require in the connection string.",
+    ),
+    lasting(
+        "unsupported startup parameter",
+        "The pooler refuses the options in the connection string.",
+        "Leave options=... out, or use the direct connection string.",
+    ),
+    lasting(
+        "no pg_hba.conf entry",
+        "The database does not let this user in from here.",
+        "Its owner has to allow the user and this machine's address (pg_hba.conf).",
+    ),
+    lasting("no such user", WRONG_USER, COPY_AGAIN),
+    lasting("no such database", NO_DATABASE, COPY_AGAIN),
+    passing("couldn't connect to compute node", RESTARTING),
+    passing(
+        "control plane request failed",
+        "Neon has an outage of its own for the moment.",
+    ),
+    passing("too many connections attempts", BUSY),
+    passing("failed to acquire permit", BUSY),
+    passing("too many connections", BUSY),
+    passing("no more connections allowed", BUSY),
+    passing("remaining connection slots", BUSY),
+    passing("sorry, too many clients", BUSY),
+    passing("query_wait_timeout", BUSY),
+    passing(
+        "authentication timed out",
+        "Neon took too long to check the password.",
+    ),
+    passing("terminating connection due to", RESTARTING),
+    passing("early eof", RESTARTING),
+    passing("connection terminated unexpectedly", RESTARTING),
+    passing("server conn crashed", RESTARTING),
+    passing("server closed the connection", RESTARTING),
+    passing("cannot connect to server", RESTARTING),
+    passing("server login has been failing", RESTARTING),
+    passing("the database system is", RESTARTING),
+];
+
+const WRONG_USER: &str = "The database knows no user of this name.";
+const NO_DATABASE: &str = "The server has no database of this name.";
+
+impl Error {
+    /// Says whether the same may work in a moment.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            Self::Setup(_) => false,
+            Self::Resolve(error) => {
+                let text = error.to_string().to_lowercase();
+                text.contains("temporary") || text.contains("try again")
+            }
+            // Who waited for a silent host once need not wait for it again.
+            Self::Dial(error) => error.kind() != io::ErrorKind::TimedOut && is_transient_io(error),
+            Self::StartTimedOut | Self::StatementTimedOut => true,
+            Self::Start(error) | Self::Statement(error) => match error.as_db_error() {
+                Some(error) => is_transient_refusal(error),
+                None => {
+                    !is_tls(error) && !is_authentication(error) && was_cut(error)
+                        || tls_was_cut(error)
+                }
+            },
+        }
+    }
+
+    /// Says whether the session is gone, so that it is not known how far the server got.
+    pub(crate) fn lost_session(&self) -> bool {
+        match self {
+            Self::StatementTimedOut => true,
+            Self::Statement(error) => match error.as_db_error() {
+                Some(error) => is_shutdown(error),
+                None => was_cut(error),
+            },
+            _ => false,
+        }
+    }
+
+    /// Says whether the server does not understand TLS that begins at once (as opposed to: its certificate is bad).
+    pub(crate) fn refuses_direct_tls(&self) -> bool {
+        match self {
+            Self::Start(error) => is_tls(error) && !is_about_certificate(&chain(error)),
+            _ => false,
+        }
+    }
+
+    /// Puts it into words.
+    pub(crate) fn failure(&self, target: &Target) -> Failure {
+        let host = &target.host;
+        match self {
+            Self::Setup(failure) => failure.clone(),
+            Self::Resolve(_) => unreachable(format!(
+                "No address was found for the database's host {host}."
+            ))
+            .cure("Check the network, and the host in the connection string."),
+            Self::Dial(error) => dial(error, target),
+            Self::StartTimedOut => unreachable(format!(
+                "The database at {host} took too long to start a session."
+            ))
+            .cure("Try again in a moment: a database that slept may be awake by then."),
+            Self::StatementTimedOut => unreachable("The database took too long to answer.")
+                .cure("Check the network, and try again."),
+            Self::Start(error) | Self::Statement(error) => explain(error, target),
+        }
+    }
+}
+
+/// Puts the driver's error into words.
+pub(crate) fn explain(error: &tokio_postgres::Error, target: &Target) -> Failure {
+    match error.as_db_error() {
+        Some(error) => refusal(error, target),
+        None => broken(error, target),
+    }
+}
+
+fn unreachable(what: impl Into<String>) -> Failure {
+    Failure::new(Kind::Unreachable, what)
+}
+
+fn refused(what: impl Into<String>) -> Failure {
+    Failure::new(Kind::Database, what)
+}
+
+/// The texts of an error and its causes, in lower case: the error types of the TLS libraries tell nothing apart.
+fn chain(error: &tokio_postgres::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text.to_lowercase()
+}
+
+fn is_tls(error: &tokio_postgres::Error) -> bool {
+    error.to_string().contains("TLS")
+}
+
+fn is_authentication(error: &tokio_postgres::Error) -> bool {
+    error.to_string().contains("authentication")
+}
+
+fn io_cause(error: &tokio_postgres::Error) -> Option<&io::Error> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref() {
+            return Some(error);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+fn is_transient_io(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::TimedOut
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::Interrupted
+    )
+}
+
+fn was_cut(error: &tokio_postgres::Error) -> bool {
+    error.is_closed() || io_cause(error).is_some_and(is_transient_io)
+}
+
+/// A connection that was cut during the handshake, which says nothing about the server's TLS.
+fn tls_was_cut(error: &tokio_postgres::Error) -> bool {
+    is_tls(error)
+        && io_cause(error).is_some_and(|error| error.kind() == io::ErrorKind::ConnectionReset)
+}
+
+fn is_shutdown(error: &DbError) -> bool {
+    let code = error.code().code();
+    code.starts_with("57P0") || code.starts_with("08")
+}
+
+fn meaning(error: &DbError) -> Option<&'static Meaning> {
+    let message = error.message().to_lowercase();
+    MEANINGS
+        .iter()
+        .find(|meaning| message.contains(meaning.message))
+}
+
+fn is_transient_refusal(error: &DbError) -> bool {
+    match error.code().code() {
+        "57P01" | "57P02" | "57P03" | "53300" | "40001" | "40P01" | "55P03" | "08006" | "08003"
+        | "08001" | "08004" => true,
+        "XX000" | "08P01" | "08000" => meaning(error).is_some_and(|meaning| meaning.transient),
+        _ => false,
+    }
+}
+
+fn refusal(error: &DbError, target: &Target) -> Failure {
+    let Target { database, user, .. } = target;
+    let code = error.code();
+    let message = error.message().to_lowercase();
+    let owner = "Ask the owner of the database to run `epigraph admin migrate`.";
+    if *code == SqlState::INVALID_PASSWORD {
+        return refused(format!(
+            "The database does not accept the user {user} with this password."
+        ))
+        .cure(COPY_AGAIN);
+    }
+    if *code == SqlState::INVALID_CATALOG_NAME
+        || message.starts_with("database ") && message.contains("does not exist")
+    {
+        return refused(format!("There is no database {database} on this server."))
+            .cure("Check the last part of the connection string's address; Neon's first database is neondb.");
+    }
+    if message.starts_with("role ") && message.contains("does not exist") {
+        return refused(format!("The database knows no user {user}.")).cure(COPY_AGAIN);
+    }
+    if *code == SqlState::UNDEFINED_TABLE || *code == SqlState::INVALID_SCHEMA_NAME {
+        return refused(format!(
+            "The database {database} has no table public.user_messages."
+        ))
+        .cure(owner);
+    }
+    if *code == SqlState::UNDEFINED_COLUMN
+        || *code == SqlState::DATATYPE_MISMATCH
+        || *code == SqlState::UNDEFINED_FUNCTION
+    {
+        return refused(format!(
+            "The table public.user_messages of the database {database} has another shape than this program needs."
+        ))
+        .cure(owner);
+    }
+    if *code == SqlState::INSUFFICIENT_PRIVILEGE {
+        return refused(format!("The user {user} may not do this with the table public.user_messages."))
+            .cure(format!("Ask the owner of the database to grant select, insert, update and delete on it to {user}."));
+    }
+    if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
+        return refused("The database is read-only: nothing was changed.")
+            .cure("Use the connection string of the primary, not that of a read replica.");
+    }
+    if *code == SqlState::QUERY_CANCELED {
+        return Failure::new(
+            Kind::Unreachable,
+            "The database gave up on the statement because it took too long; nothing was changed.",
+        )
+        .cure("Try again in a moment.");
+    }
+    if *code == SqlState::DISK_FULL || *code == SqlState::OUT_OF_MEMORY {
+        return refused("The database has no room left; nothing was changed.")
+            .cure("Its owner has to make room or raise its limit.");
+    }
+    if *code == SqlState::TOO_MANY_CONNECTIONS {
+        return unreachable(BUSY).cure("Try again in a moment.");
+    }
+    if let Some(meaning) = meaning(error) {
+        return Failure::new(meaning.kind, meaning.what).cure(meaning.cure);
+    }
+    if is_transient_refusal(error) {
+        return unreachable(RESTARTING).cure("Try again in a moment.");
+    }
+    refused(format!(
+        "The database refused: {} (SQLSTATE {}).",
+        harmless(error.message()),
+        code.code()
+    ))
+}
+
+/// Text of a server, made fit for a terminal and for one line.
+pub(crate) fn harmless(text: &str) -> String {
+    let mut harmless: String = text
+        .chars()
+        .take(300)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    harmless.truncate(harmless.trim_end().trim_end_matches('.').len());
+    harmless
+}
+
+fn is_about_certificate(chain: &str) -> bool {
+    [
+        "certificate",
+        "self-signed",
+        "self signed",
+        "mismatch",
+        "not trusted",
+        "principal name",
+    ]
+    .iter()
+    .any(|text| chain.contains(text))
+}
+
+fn dial(error: &io::Error, target: &Target) -> Failure {
+    let (host, port) = (&target.host, target.port);
+    let place = format!("{host}, port {port}");
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            unreachable(format!("Nothing takes connections at {place}."))
+                .cure("Check the host and the port in the connection string, and that the database is running.")
+        }
+        io::ErrorKind::TimedOut => unreachable(format!("The database's host does not answer ({place})."))
+            .cure("Check the network: a firewall may block the port, or a VPN may be needed."),
+        _ => unreachable(format!("The database's host cannot be reached ({place})."))
+            .cure("Check the network."),
+    }
+}
+
+fn broken(error: &tokio_postgres::Error, target: &Target) -> Failure {
+    let host = &target.host;
+    let chain = chain(error);
+    let says = |texts: &[&str]| texts.iter().any(|text| chain.contains(text));
+    if says(&["server does not support tls"]) {
+        let failure = unreachable(format!(
+            "The server at {host} does not offer TLS, so nothing was sent to it."
+        ));
+        return failure.cure(
+            "A server on this machine can be used with sslmode=disable; any other needs TLS.",
+        );
+    }
+    if says(&["channel binding"]) {
+        return refused(format!(
+            "The server at {host} does not offer channel binding, which the connection string demands."
+        ))
+        .cure("If a pooler of your own stands before the database, leave channel_binding=require out of the connection string. Otherwise somebody may be listening: ask the database's owner.");
+    }
+    if is_authentication(error) {
+        return refused(format!("The server at {host} asks for another kind of sign-in than a password, or could not prove that it knows the password."))
+            .cure("The role needs a SCRAM-SHA-256 password.");
+    }
+    if is_tls(error) {
+        return tls(&chain, host, target.tls == super::target::Tls::Direct);
+    }
+    if was_cut(error) {
+        return unreachable(format!(
+            "The connection to the database at {host} was lost."
+        ))
+        .cure("Try again in a moment.");
+    }
+    refused(format!(
+        "The server at {host} answers in a way that is not understood."
+    ))
+    .cure("Check that the connection string leads to PostgreSQL.")
+}
+
+fn tls(chain: &str, host: &str, direct: bool) -> Failure {
+    let says = |texts: &[&str]| texts.iter().any(|text| chain.contains(text));
+    if says(&[
+        "mismatch",
+        "principal name",
+        "host name",
+        "name does not match",
+    ]) {
+        unreachable(format!("The certificate of the database's server is for another name than {host}."))
+            .cure("Check the host in the connection string; do not go on from a network that you do not trust.")
+    } else if says(&["not yet valid"]) {
+        unreachable("The certificate of the database's server is not valid yet.")
+            .cure("Check the clock of this machine.")
+    } else if says(&["expired", "validity period"]) {
+        unreachable("The certificate of the database's server has expired.")
+            .cure("Check the clock of this machine; if it is right, tell the database's owner.")
+    } else if says(&[
+        "self-signed",
+        "self signed",
+        "issuer",
+        "not trusted",
+        "verify the first",
+        "unknown ca",
+        "certificate verify failed",
+        "terminated in a root",
+    ]) {
+        unreachable("The certificate of the database's server is not trusted by this machine.")
+            .cure("If your company inspects TLS or runs its own authority, its certificate has to be in the system's trust store, in the file that SSL_CERT_FILE names, or in sslrootcert=FILE of the connection string.")
+    } else if direct {
+        unreachable(format!("No TLS connection came about with the server at {host}."))
+            .cure("It may not take TLS at once: leave sslnegotiation=direct out of the connection string.")
+    } else {
+        unreachable(format!("No TLS connection came about with the server at {host}."))
+            .cure("Check that the connection string leads to PostgreSQL, and that nothing on the way tampers with TLS.")
+    }
+}
