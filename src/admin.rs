@@ -13,11 +13,6 @@ use crate::{
 };
 
 mod embedded {
-    #![expect(
-        clippy::missing_panics_doc,
-        clippy::must_use_candidate,
-        reason = "the macro writes it"
-    )]
     refinery::embed_migrations!("migrations");
 }
 

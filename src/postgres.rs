@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// The most that an operation may take, with every retry.
-const OPERATION_LIMIT: Duration = Duration::from_secs(60);
+const OPERATION_LIMIT: Duration = Duration::from_mins(1);
 /// The same as [`ANSWER_LIMIT`] on a connection that was open before: it may be dead without anybody having said so (a laptop slept, a router forgot).
 const ANSWER_LIMIT_WHEN_REUSED: Duration = Duration::from_secs(8);
 /// How often something transient is tried again, after growing pauses.
@@ -268,7 +268,7 @@ async fn transact(
         (&id_token as &(dyn ToSql + Sync), Type::TEXT),
         (&statement_timeout, Type::TEXT),
     ];
-    let (begun, set, rows, committed) = tokio::join!(
+    let (opened, set, answered, committed) = tokio::join!(
         // The order is the order on the wire.
         biased;
         client.batch_execute(begin),
@@ -280,9 +280,9 @@ async fn transact(
         client.batch_execute("commit"),
     );
     // After the first failure the others fail for no reason of their own.
-    begun?;
+    opened?;
     set?;
-    let rows = rows?;
+    let rows = answered?;
     committed?;
     Ok(rows)
 }

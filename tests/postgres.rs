@@ -19,8 +19,8 @@ struct Person {
 }
 
 impl Person {
-    fn new(id: &'static str, url: impl ToString) -> Self {
-        let target = Target::parse(&url.to_string().into()).expect("a good connection string");
+    fn new(id: &'static str, url: &str) -> Self {
+        let target = Target::parse(&url.to_owned().into()).expect("a good connection string");
         Self {
             database: Postgres::new(target).expect("no network is needed"),
             id,
@@ -90,7 +90,7 @@ fn the_cluster_is_as_neon_has_it() {
 #[tokio::test]
 async fn a_quote_is_written_read_changed_and_deleted() {
     let database = Database::migrated().await;
-    let joyce = Person::new("00u-joyce", database.user_url());
+    let joyce = Person::new("00u-joyce", &database.user_url());
     assert_eq!(joyce.load().await, None);
     let text = "Mistakes are the portals of discovery.\n\t- 詹姆斯 👩‍👩‍👧 e\u{301} '; drop table";
     saved(joyce.save(text, None).await);
@@ -114,8 +114,8 @@ async fn a_quote_is_written_read_changed_and_deleted() {
 #[tokio::test]
 async fn people_have_rows_of_their_own() {
     let database = Database::migrated().await;
-    let joyce = Person::new("00u-joyce", database.user_url());
-    let woolf = Person::new("00u-woolf", database.user_url());
+    let joyce = Person::new("00u-joyce", &database.user_url());
+    let woolf = Person::new("00u-woolf", &database.user_url());
     saved(joyce.save("a", None).await);
     assert_eq!(woolf.load().await, None);
     saved(woolf.save("b", None).await);
@@ -130,7 +130,7 @@ async fn the_date_is_universal_time_whatever_the_server_says() {
         "alter database {} set timezone = 'Asia/Kathmandu'",
         database.name()
     ));
-    let joyce = Person::new("00u-joyce", database.user_url());
+    let joyce = Person::new("00u-joyce", &database.user_url());
     let before = chrono::Utc::now();
     let row = saved(joyce.save("a", None).await);
     let apart = (row.saved_at.to_utc() - before).num_seconds().abs();
@@ -144,8 +144,8 @@ async fn the_date_is_universal_time_whatever_the_server_says() {
 #[tokio::test]
 async fn nothing_is_overwritten_that_was_not_seen() {
     let database = Database::migrated().await;
-    let laptop = Person::new("00u-joyce", database.user_url());
-    let phone = Person::new("00u-joyce", database.user_url());
+    let laptop = Person::new("00u-joyce", &database.user_url());
+    let phone = Person::new("00u-joyce", &database.user_url());
     saved(laptop.save("one", None).await);
     // Both write the first one, and it is not the same.
     assert_eq!(

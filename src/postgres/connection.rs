@@ -202,7 +202,7 @@ impl Connector {
     ) -> Result<Connection, Error> {
         let begun = Instant::now();
         note(steps, |steps| {
-            steps.direct = negotiation == SslNegotiation::Direct
+            steps.direct = negotiation == SslNegotiation::Direct;
         });
         let mut config = self.target.config.clone();
         config.ssl_negotiation(negotiation);
@@ -226,7 +226,7 @@ impl Connector {
                 let result = config.connect_raw(stream, tls).await;
                 let secured = secured.lock().ok().and_then(|done| *done);
                 note(steps, |steps| {
-                    steps.secured = secured.map(|done: Instant| done - begun)
+                    steps.secured = secured.map(|done: Instant| done - begun);
                 });
                 let (client, connection) = result.map_err(Error::Start)?;
                 Connection {

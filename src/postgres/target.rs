@@ -289,9 +289,8 @@ impl Draft {
         let tls = match self.negotiation {
             _ if self.no_tls => Tls::Off,
             Some(SslNegotiation::Direct) => Tls::Direct,
-            Some(_) => Tls::Negotiated,
             None if is_neon(&host) => Tls::DirectIfTaken,
-            None => Tls::Negotiated,
+            _ => Tls::Negotiated,
         };
         let options = self.sift_options(is_pooled(&host))?;
 
