@@ -1,1 +1,117 @@
+use super::*;
 
+#[test]
+fn the_command_line_is_consistent() {
+    Arguments::command().debug_assert();
+}
+
+#[test]
+fn the_help_of_every_command() {
+    fn all(command: &clap::Command, found: &mut Vec<clap::Command>) {
+        found.push(command.clone());
+        for sub in command
+            .get_subcommands()
+            .filter(|sub| sub.get_name() != "help")
+        {
+            all(sub, found);
+        }
+    }
+    let mut root = Arguments::command().term_width(100);
+    root.build();
+    let mut commands = Vec::new();
+    all(&root, &mut commands);
+    let text: Vec<String> = commands
+        .iter_mut()
+        .map(|command| {
+            let name = command.get_bin_name().unwrap_or("epigraph").to_owned();
+            format!("$ {name} --help\n{}", command.render_long_help())
+        })
+        .collect();
+    insta::assert_snapshot!(text.join("\n").replace(" \n", "\n"));
+}
+
+#[test]
+fn the_exit_codes_are_those_of_the_kinds_and_of_signals_and_no_code_is_named_twice() {
+    let codes: std::collections::BTreeMap<u8, &str> = reference::exit_codes().into_iter().collect();
+    assert_eq!(codes.len(), reference::exit_codes().len());
+    for kind in Kind::ALL {
+        let stop = Stop::from(Failure::new(kind, "."));
+        assert_eq!(codes.get(&stop.exit_code()), Some(&kind.meaning()));
+    }
+    for stop in [
+        Stop::BrokenPipe,
+        Stop::Signal(1),
+        Stop::Signal(2),
+        Stop::Signal(15),
+    ] {
+        assert!(codes.contains_key(&stop.exit_code()), "{stop:?}");
+    }
+}
+
+#[test]
+fn the_manual_page_has_every_command_option_and_exit_code() {
+    let page = String::from_utf8(reference::manual().expect("a page")).expect("a text");
+    assert!(page.contains(".TH epigraph 1"));
+    for part in [
+        "epigraph login",
+        "epigraph logout",
+        "epigraph whoami",
+        "epigraph show",
+        "epigraph set",
+        "epigraph delete",
+        "epigraph doctor",
+        "epigraph admin migrate",
+        "epigraph completions",
+        "epigraph man",
+    ] {
+        assert!(
+            page.contains(&format!(".SS \"{part}\"")),
+            "{part} is not in\n{page}"
+        );
+    }
+    for option in [
+        "\\-\\-config",
+        "\\-\\-json",
+        "\\-\\-open",
+        "\\-\\-edit",
+        "\\-\\-yes",
+        "\\-\\-database\\-url",
+    ] {
+        assert!(page.contains(option), "{option}");
+    }
+    for (code, meaning) in reference::exit_codes() {
+        let meaning = meaning.replace('-', "\\-");
+        assert!(
+            page.contains(&format!("\\fB{code}\\fR\n{meaning}")),
+            "{code}"
+        );
+    }
+}
+
+#[test]
+fn completions_know_every_command() {
+    use clap::ValueEnum;
+
+    for shell in clap_complete::Shell::value_variants() {
+        let mut script = Vec::new();
+        clap_complete::generate(*shell, &mut Arguments::command(), "epigraph", &mut script);
+        let script = String::from_utf8(script).expect("a text");
+        for command in [
+            "login",
+            "logout",
+            "whoami",
+            "show",
+            "set",
+            "delete",
+            "doctor",
+            "migrate",
+            "completions",
+            "man",
+        ] {
+            assert!(
+                script.contains(command),
+                "{command} is not in the script for {shell}"
+            );
+        }
+    }
+}
