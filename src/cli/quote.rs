@@ -166,6 +166,7 @@ pub(super) async fn standard_input() -> Result<String, Failure> {
     if io::stdin().is_terminal() {
         output::say("type the text; end it with Ctrl-D on a line of its own");
     }
+    tracing::info!("reading standard input");
     let bytes = on_a_thread(|| {
         let mut bytes = Vec::new();
         io::stdin()

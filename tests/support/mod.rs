@@ -11,6 +11,7 @@ pub(crate) mod okta;
 pub(crate) mod postgres;
 pub(crate) mod privilege;
 #[cfg(test)]
+pub(crate) mod program;
 pub(crate) mod pty;
 #[cfg(all(test, target_os = "linux"))]
 pub(crate) mod secret_service;

@@ -1,0 +1,153 @@
+//! The real binary, run by a person with a home of their own and an environment that holds only what is put into it.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+use super::{ca, guardian::Scratch};
+
+/// Somebody who runs the program. What it keeps goes when this is dropped.
+pub(crate) struct Home {
+    scratch: Scratch,
+    variables: BTreeMap<String, String>,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Home {
+    /// Makes an empty home.
+    pub(crate) fn new() -> Self {
+        let scratch = Scratch::new("home");
+        let mut variables = BTreeMap::new();
+        for (name, value) in [
+            ("HOME", scratch.path().display().to_string()),
+            // Neither the tests' own keyring nor the desktop's.
+            ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent".into()),
+            (
+                "SSL_CERT_FILE",
+                ca::trusted().pem_path().display().to_string(),
+            ),
+            ("PATH", std::env::var("PATH").unwrap_or_default()),
+            ("TZ", "UTC".into()),
+        ] {
+            variables.insert(name.to_owned(), value);
+        }
+        Self { scratch, variables }
+    }
+
+    /// Sets a variable for the runs that follow.
+    pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.variables.insert(name.to_owned(), value.into());
+    }
+
+    /// Takes a variable away.
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.variables.remove(name);
+    }
+
+    /// The home directory.
+    pub(crate) fn path(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Writes the configuration file that is found without being named.
+    pub(crate) fn configure(&self, text: &str) -> PathBuf {
+        let directory = self.path().join(if cfg!(target_os = "macos") {
+            "Library/Application Support/epigraph"
+        } else {
+            ".config/epigraph"
+        });
+        fs::create_dir_all(&directory).expect("a directory");
+        self.write(&directory.join("config.toml"), text.as_bytes())
+    }
+
+    /// Writes a file that only its owner may read, and returns its whole path.
+    pub(crate) fn write(&self, path: impl AsRef<Path>, bytes: &[u8]) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+
+        let path = self.path().join(path);
+        fs::write(&path, bytes).expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a mode");
+        path
+    }
+
+    /// The program with these arguments, ready to be run.
+    pub(crate) fn command<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_epigraph"));
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(&self.variables)
+            .current_dir(self.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn run<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Ran {
+        self.command(arguments)
+            .output()
+            .expect("the program starts")
+            .into()
+    }
+
+    /// Runs the program to its end with this on its standard input.
+    pub(crate) fn run_with<A: AsRef<OsStr>>(&self, arguments: &[A], input: &[u8]) -> Ran {
+        let mut child = self.start(self.command(arguments).stdin(Stdio::piped()));
+        let mut pipe = child.stdin.take().expect("a pipe");
+        let input = input.to_vec();
+        // The program may stop reading before the end, or never begin.
+        let writer = std::thread::spawn(move || drop(pipe.write_all(&input)));
+        let output = child.wait_with_output().expect("the program ends");
+        writer.join().expect("the input is written");
+        output.into()
+    }
+
+    /// Starts a command and leaves it running.
+    pub(crate) fn start(&self, command: &mut Command) -> Child {
+        command.spawn().expect("the program starts")
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("the output is UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("the talk is UTF-8"),
+        }
+    }
+}
+
+impl Ran {
+    /// Expects success, and returns what was printed.
+    #[track_caller]
+    pub(crate) fn data(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.stdout
+    }
+
+    /// Expects an exit code, an error that says this, and nothing on standard output.
+    #[track_caller]
+    pub(crate) fn fails(&self, code: i32, says: &[&str]) {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        assert!(self.stderr.contains("error: "), "{self:?}");
+        for part in says {
+            assert!(self.stderr.contains(part), "{part:?} is not in {self:?}");
+        }
+        assert_eq!(self.stdout, "", "{self:?}");
+    }
+}
