@@ -60,6 +60,7 @@ fn help_version_manual_and_completions_are_data() {
 fn a_text_that_cannot_be_a_quote_is_refused_before_anything_else() {
     let home = Home::new();
     let too_long = "x".repeat(64 * 1024 + 1);
+    let far_too_long = "x".repeat(1024 * 1024);
     home.run(&["set"])
         .fails(2, &["there is no text to save", "epigraph set -"]);
     home.run(&["set", ""])
@@ -78,7 +79,7 @@ fn a_text_that_cannot_be_a_quote_is_refused_before_anything_else() {
         (b"caf\xe9", "not valid UTF-8 at byte 3"),
         (too_long.as_bytes(), "the quote is 65537 bytes long"),
         (
-            &[b'x'; 1024 * 1024],
+            far_too_long.as_bytes(),
             "far longer than a quote may be, which is 65536 bytes",
         ),
     ] {
@@ -129,7 +130,7 @@ fn a_reader_that_goes_away_is_no_error_to_talk_about() {
     let home = Home::new();
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
-    let child = home.start(home.command(&["completions", "bash"]).stdout(writer));
+    let child = Home::start(home.command(&["completions", "bash"]).stdout(writer));
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(141));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
@@ -143,7 +144,7 @@ fn a_full_disk_is_told() {
         .write(true)
         .open("/dev/full")
         .expect("Linux has it");
-    let mut child = home.start(home.command(&["man"]).stdout(full));
+    let mut child = Home::start(home.command(&["man"]).stdout(full));
     let mut talk = String::new();
     child
         .stderr
@@ -168,7 +169,7 @@ fn signals_end_a_command_with_the_codes_that_shells_expect() {
     for (number, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let home = Home::new();
         let log = home.path().join("log");
-        let mut child = home.start(
+        let mut child = Home::start(
             home.command(&["--log", "log", "set", "-"])
                 .stdin(Stdio::piped()),
         );

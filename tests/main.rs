@@ -1,7 +1,6 @@
 //! The tests that need real parts, one file per subject; `support` starts the parts.
 
 mod command_line;
-mod config;
 mod openid_provider;
 mod postgres;
 mod project;

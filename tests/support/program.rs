@@ -69,7 +69,7 @@ impl Home {
             ".config/epigraph"
         });
         fs::create_dir_all(&directory).expect("a directory");
-        self.write(&directory.join("config.toml"), text.as_bytes())
+        self.write(directory.join("config.toml"), text.as_bytes())
     }
 
     /// Writes a file that only its owner may read, and returns its whole path.
@@ -106,7 +106,7 @@ impl Home {
 
     /// Runs the program to its end with this on its standard input.
     pub(crate) fn run_with<A: AsRef<OsStr>>(&self, arguments: &[A], input: &[u8]) -> Ran {
-        let mut child = self.start(self.command(arguments).stdin(Stdio::piped()));
+        let mut child = Self::start(self.command(arguments).stdin(Stdio::piped()));
         let mut pipe = child.stdin.take().expect("a pipe");
         let input = input.to_vec();
         // The program may stop reading before the end, or never begin.
@@ -117,7 +117,7 @@ impl Home {
     }
 
     /// Starts a command and leaves it running.
-    pub(crate) fn start(&self, command: &mut Command) -> Child {
+    pub(crate) fn start(command: &mut Command) -> Child {
         command.spawn().expect("the program starts")
     }
 }
