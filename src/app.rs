@@ -1,11 +1,27 @@
 //! What the program is, and how it changes: `Msg -> update(&mut Model) -> Vec<Effect>`. No I/O, no clock, no threads.
 
 use chrono::{DateTime, FixedOffset};
+use crossterm::event::Event;
 
 use crate::{
     failure::Failure,
     quote::{Quote, Saved},
 };
+
+pub use model::{
+    About, Conflict, Desk, Draft, Leftover, Model, Notice, Page, Pane, Question, Screen, Size,
+    Tone, Unsaved,
+};
+pub use update::{init, update};
+
+pub mod geometry;
+mod model;
+mod settle;
+mod update;
+pub mod words;
+
+#[cfg(test)]
+mod tests;
 
 /// The person who is signed in, from the claims of the ID token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,11 +127,21 @@ pub enum Effect {
     DropDraft,
     /// Open an `https` address in the browser.
     OpenBrowser(String),
+    /// Hand a text to the clipboard of the terminal. The loop's own work, as the rest of them.
+    Copy(String),
+    /// Draw every cell anew.
+    Redraw,
+    /// Give the terminal back and stop, until the shell says to go on.
+    Suspend,
+    /// End the program.
+    Quit,
 }
 
 /// A fact: what happened, in the past tense.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Msg {
+    /// A key, a paste, or a new size.
+    Terminal(Event),
     /// The vault was read. The draft is what an earlier run left unsaved.
     Restored(Result<Option<Restored>, Failure>),
     /// An effect under way reports what it waits for.
@@ -124,8 +150,8 @@ pub enum Msg {
     CodeIssued(Result<DeviceCode, Failure>),
     /// The person approved, or the sign-in ended otherwise.
     SignedIn(Result<Restored, Failure>),
-    /// The session was ended.
-    SignedOut(SignOutOutcome),
+    /// The session was ended, or not.
+    SignedOut(Result<SignOutOutcome, Failure>),
     /// The quote was read.
     Loaded(Result<Option<Saved>, Failure>),
     /// The quote was written, or not.

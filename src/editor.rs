@@ -1,1 +1,353 @@
 //! A text, a cursor on a grapheme, and undo. Pure.
+
+use std::ops::Range;
+
+use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
+
+use crate::text;
+
+use history::{Change, History};
+
+mod history;
+
+/// A text that is being written. The cursor never stands inside a grapheme.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Editor {
+    text: String,
+    /// Where the cursor is, in bytes.
+    cursor: usize,
+    /// The column that vertical motion aims at.
+    goal: Option<usize>,
+    /// The rows as they are wrapped, kept up to date line by line so that a key costs as much as its line.
+    rows: Vec<Range<usize>>,
+    columns: usize,
+    height: usize,
+    /// The first row that is in view.
+    top: usize,
+    history: History,
+}
+
+/// Where the cursor goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Motion {
+    /// One grapheme back.
+    Left,
+    /// One grapheme on.
+    Right,
+    /// One row up, in the same column.
+    Up,
+    /// One row down, in the same column.
+    Down,
+    /// To the start of the word.
+    WordLeft,
+    /// To the end of the word.
+    WordRight,
+    /// To the start of the line.
+    LineStart,
+    /// To the end of the line.
+    LineEnd,
+    /// One screen up.
+    PageUp,
+    /// One screen down.
+    PageDown,
+    /// To the start of the text.
+    TextStart,
+    /// To the end of the text.
+    TextEnd,
+}
+
+impl Editor {
+    /// Makes an editor with the cursor at the end of a text. Line ends become `\n`.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        let mut editor = Self {
+            cursor: text.len(),
+            text,
+            goal: None,
+            rows: Vec::new(),
+            columns: usize::MAX,
+            height: usize::MAX,
+            top: 0,
+            history: History::default(),
+        };
+        editor.rows = text::wrap(&editor.text, editor.wrap_columns());
+        editor
+    }
+
+    /// Returns the text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns where the cursor is, in bytes of the text.
+    #[must_use]
+    pub fn cursor(&self) -> usize {
+        self.cursor
+    }
+
+    /// Returns the rows that are in view.
+    pub fn visible_rows(&self) -> impl Iterator<Item = &str> {
+        self.rows
+            .iter()
+            .skip(self.top)
+            .take(self.height)
+            .map(|row| &self.text[row.clone()])
+    }
+
+    /// Returns the column and the row of the cursor, counted from the first row in view.
+    #[must_use]
+    pub fn cursor_in_view(&self) -> (usize, usize) {
+        let row = self.cursor_row();
+        // White space may hang over the edge; the cursor stays on the last column then.
+        let column = self.column_in(row).min(self.columns.saturating_sub(1));
+        (column, row.saturating_sub(self.top))
+    }
+
+    /// Returns how many rows lie above and below those in view.
+    #[must_use]
+    pub fn hidden_rows(&self) -> (usize, usize) {
+        let below = self
+            .rows
+            .len()
+            .saturating_sub(self.top.saturating_add(self.height));
+        (self.top, below)
+    }
+
+    /// Fits the text into a window and scrolls to the cursor.
+    pub fn fit(&mut self, columns: usize, height: usize) {
+        if columns != self.columns {
+            self.columns = columns;
+            self.rows = text::wrap(&self.text, self.wrap_columns());
+        }
+        self.height = height;
+        self.scroll_to_cursor();
+    }
+
+    /// Puts a text in at the cursor.
+    pub fn insert(&mut self, text: &str) {
+        self.change(self.cursor..self.cursor, text);
+    }
+
+    /// Puts a pasted text in as one step of undo: line ends become `\n`, other control characters but tabs are dropped.
+    pub fn paste(&mut self, pasted: &str) {
+        let text: String = pasted
+            .replace("\r\n", "\n")
+            .replace('\r', "\n")
+            .chars()
+            .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
+            .collect();
+        self.history.seal();
+        self.insert(&text);
+        self.history.seal();
+    }
+
+    /// Deletes from the cursor to where a motion would lead.
+    pub fn delete(&mut self, motion: Motion) {
+        let to = self.destination(motion);
+        // At the edge of a line, deleting to that edge takes the line break, so that the key always does something.
+        let to = match motion {
+            Motion::LineStart if to == self.cursor => self.before(self.cursor),
+            Motion::LineEnd if to == self.cursor => self.after(self.cursor),
+            _ => to,
+        };
+        self.change(self.cursor.min(to)..self.cursor.max(to), "");
+    }
+
+    /// Moves the cursor.
+    pub fn go(&mut self, motion: Motion) {
+        self.history.seal();
+        let goal = match motion {
+            Motion::Up | Motion::Down | Motion::PageUp | Motion::PageDown => Some(
+                self.goal
+                    .unwrap_or_else(|| self.column_in(self.cursor_row())),
+            ),
+            _ => None,
+        };
+        self.cursor = self.destination(motion);
+        self.goal = goal;
+        self.scroll_to_cursor();
+    }
+
+    /// Takes the last change back. Says whether there was one.
+    pub fn undo(&mut self) -> bool {
+        let Some(change) = self.history.undo() else {
+            return false;
+        };
+        self.replace(
+            change.at..change.at + change.inserted.len(),
+            &change.removed,
+        );
+        self.cursor = change.cursor;
+        self.settle();
+        true
+    }
+
+    /// Makes the change again that was taken back last. Says whether there was one.
+    pub fn redo(&mut self) -> bool {
+        let Some(change) = self.history.redo() else {
+            return false;
+        };
+        self.replace(
+            change.at..change.at + change.removed.len(),
+            &change.inserted,
+        );
+        self.cursor = change.at + change.inserted.len();
+        self.settle();
+        true
+    }
+
+    fn change(&mut self, range: Range<usize>, inserted: &str) {
+        if range.is_empty() && inserted.is_empty() {
+            return;
+        }
+        self.history.record(Change {
+            at: range.start,
+            removed: self.text[range.clone()].to_owned(),
+            inserted: inserted.to_owned(),
+            cursor: self.cursor,
+        });
+        self.cursor = range.start + inserted.len();
+        self.replace(range, inserted);
+        self.settle();
+    }
+
+    /// Replaces a part of the text and wraps anew only the lines that it touches.
+    fn replace(&mut self, range: Range<usize>, inserted: &str) {
+        let line_start = self.text[..range.start].rfind('\n').map_or(0, |at| at + 1);
+        let line_end = self.text[range.end..]
+            .find('\n')
+            .map_or(self.text.len(), |at| range.end + at);
+        let first = self.rows.partition_point(|row| row.start < line_start);
+        let last = self.rows.partition_point(|row| row.start <= line_end);
+
+        let (removed, added) = (range.len(), inserted.len());
+        self.text.replace_range(range, inserted);
+        let line_end = line_end - removed + added;
+
+        let columns = self.wrap_columns();
+        let mut fresh = Vec::new();
+        let mut start = line_start;
+        for line in self.text[line_start..line_end].split('\n') {
+            text::wrap_line(line, start, columns, &mut fresh);
+            start += line.len() + 1;
+        }
+        let behind = first + fresh.len();
+        self.rows.splice(first..last, fresh);
+        for row in &mut self.rows[behind..] {
+            *row = row.start - removed + added..row.end - removed + added;
+        }
+    }
+
+    /// Puts the cursor on a grapheme again: what was typed may have joined its neighbours.
+    fn settle(&mut self) {
+        let mut boundary = GraphemeCursor::new(self.cursor, self.text.len(), true);
+        if !matches!(boundary.is_boundary(&self.text, 0), Ok(true)) {
+            self.cursor = self.after(self.cursor);
+        }
+        self.goal = None;
+        self.scroll_to_cursor();
+    }
+
+    fn scroll_to_cursor(&mut self) {
+        let row = self.cursor_row();
+        let height = self.height.max(1);
+        let last_top = self.rows.len().saturating_sub(height);
+        self.top = self
+            .top
+            .min(row)
+            .max((row + 1).saturating_sub(height))
+            .min(last_top.max((row + 1).saturating_sub(height)));
+    }
+
+    /// One column is left for the cursor behind a full row.
+    fn wrap_columns(&self) -> usize {
+        self.columns.saturating_sub(1)
+    }
+
+    fn cursor_row(&self) -> usize {
+        self.rows
+            .partition_point(|row| row.start <= self.cursor)
+            .saturating_sub(1)
+    }
+
+    fn column_in(&self, row: usize) -> usize {
+        text::width(&self.text[self.rows[row].start..self.cursor])
+    }
+
+    fn before(&self, at: usize) -> usize {
+        GraphemeCursor::new(at, self.text.len(), true)
+            .prev_boundary(&self.text, 0)
+            .ok()
+            .flatten()
+            .unwrap_or(0)
+    }
+
+    fn after(&self, at: usize) -> usize {
+        GraphemeCursor::new(at, self.text.len(), true)
+            .next_boundary(&self.text, 0)
+            .ok()
+            .flatten()
+            .unwrap_or(self.text.len())
+    }
+
+    fn destination(&self, motion: Motion) -> usize {
+        match motion {
+            Motion::Left => self.before(self.cursor),
+            Motion::Right => self.after(self.cursor),
+            Motion::Up => self.rows_away(1, false),
+            Motion::Down => self.rows_away(1, true),
+            Motion::PageUp => self.rows_away(self.height.max(2) - 1, false),
+            Motion::PageDown => self.rows_away(self.height.max(2) - 1, true),
+            Motion::WordLeft => self.text[..self.cursor]
+                .split_word_bound_indices()
+                .rev()
+                .find(|(_, word)| !word.chars().all(char::is_whitespace))
+                .map_or(0, |(at, _)| at),
+            Motion::WordRight => self.text[self.cursor..]
+                .split_word_bound_indices()
+                .find(|(_, word)| !word.chars().all(char::is_whitespace))
+                .map_or(self.text.len(), |(at, word)| self.cursor + at + word.len()),
+            Motion::LineStart => self.text[..self.cursor].rfind('\n').map_or(0, |at| at + 1),
+            Motion::LineEnd => self.text[self.cursor..]
+                .find('\n')
+                .map_or(self.text.len(), |at| self.cursor + at),
+            Motion::TextStart => 0,
+            Motion::TextEnd => self.text.len(),
+        }
+    }
+
+    /// Finds the place some rows away; beyond the first and last row lie the start and the end of the text.
+    fn rows_away(&self, count: usize, down: bool) -> usize {
+        let row = self.cursor_row();
+        let last = self.rows.len() - 1;
+        let target = match (down, row) {
+            (false, 0) => return 0,
+            (true, _) if row == last => return self.text.len(),
+            (false, _) => row.saturating_sub(count),
+            (true, _) => row.saturating_add(count).min(last),
+        };
+        let goal = self.goal.unwrap_or_else(|| self.column_in(row));
+        let range = self.rows[target].clone();
+        // The end of a wrapped row is the start of the next one, so its last grapheme is as far as the cursor can go.
+        let wraps = self
+            .rows
+            .get(target + 1)
+            .is_some_and(|next| next.start == range.end);
+        let mut column = 0;
+        let mut at = range.start;
+        for (index, grapheme) in self.text[range.clone()].grapheme_indices(true) {
+            at = range.start + index;
+            let width = text::shown(grapheme).1;
+            if column + width > goal {
+                return at;
+            }
+            column += width;
+        }
+        if wraps { at } else { range.end }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,423 @@
 //! The one table of keys: dispatch, hint line, help and documentation come from it.
+
+use std::fmt;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+use crate::editor::Motion;
+
+use table::BINDINGS;
+
+mod table;
+
+/// What a key asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "the names say it, and the table describes each"
+)]
+pub enum Action {
+    Answer(bool),
+    BreakLine,
+    Cancel,
+    CopyAddress,
+    CopyCode,
+    CopyQuote,
+    Delete,
+    Discard,
+    Edit,
+    Erase(Motion),
+    Go(Motion),
+    Help,
+    KeepMine,
+    LeaveEditor,
+    LeaveHelp,
+    LogIn,
+    NewCode,
+    OpenBrowser,
+    Quit,
+    Redo,
+    Redraw,
+    Reload,
+    Save,
+    Scroll(Scroll),
+    SignOut,
+    Suspend,
+    TakeTheirs,
+    Undelete,
+    Undo,
+}
+
+/// How far to scroll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Scroll {
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    Start,
+    End,
+}
+
+/// What is in front of the person, as far as keys are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Context {
+    /// Something is under way that only quitting can leave.
+    Busy,
+    /// Nobody is signed in.
+    SignedOut,
+    /// A device code is being asked for.
+    Requesting,
+    /// A code is on the screen.
+    Waiting,
+    /// The quote could not be read.
+    Unread,
+    /// The quote, or the place for one.
+    Quote,
+    /// The text is being written.
+    Writing,
+    /// A question with yes and no.
+    Asking,
+    /// Two texts, of which one is to be kept.
+    Conflict,
+    /// The help.
+    Help,
+}
+
+impl Context {
+    /// Every context.
+    pub const ALL: [Self; 10] = [
+        Self::Busy,
+        Self::SignedOut,
+        Self::Requesting,
+        Self::Waiting,
+        Self::Unread,
+        Self::Quote,
+        Self::Writing,
+        Self::Asking,
+        Self::Conflict,
+        Self::Help,
+    ];
+
+    /// Returns the parts of the table that hold here, in the order of the hint line.
+    #[must_use]
+    pub fn sections(self) -> &'static [Section] {
+        match self {
+            Self::Busy => &[Section::Letters, Section::Everywhere, Section::Always],
+            Self::SignedOut => &[
+                Section::SignedOut,
+                Section::Letters,
+                Section::Everywhere,
+                Section::Always,
+            ],
+            Self::Requesting => &[
+                Section::SignIn,
+                Section::Letters,
+                Section::Everywhere,
+                Section::Always,
+            ],
+            Self::Waiting => &[
+                Section::Code,
+                Section::SignIn,
+                Section::Letters,
+                Section::Everywhere,
+                Section::Always,
+            ],
+            Self::Unread => &[
+                Section::Session,
+                Section::Letters,
+                Section::Everywhere,
+                Section::Always,
+            ],
+            Self::Quote => &[
+                Section::Quote,
+                Section::Session,
+                Section::Reading,
+                Section::Letters,
+                Section::Everywhere,
+                Section::Always,
+            ],
+            Self::Writing => &[Section::Writing, Section::Everywhere, Section::Always],
+            Self::Asking => &[
+                Section::Question,
+                Section::Letters,
+                Section::Everywhere,
+                Section::Always,
+            ],
+            Self::Conflict => &[
+                Section::Conflict,
+                Section::Reading,
+                Section::Letters,
+                Section::Everywhere,
+                Section::Always,
+            ],
+            Self::Help => &[Section::Help, Section::Reading, Section::Always],
+        }
+    }
+}
+
+/// A part of the table, as the help groups it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// Keys of the quote itself.
+    Quote,
+    /// Keys wherever somebody is signed in and nothing is being written.
+    Session,
+    /// Keys that scroll.
+    Reading,
+    /// Keys of the editor.
+    Writing,
+    /// Keys where two texts are shown.
+    Conflict,
+    /// Keys where a question is asked.
+    Question,
+    /// Keys where nobody is signed in.
+    SignedOut,
+    /// Keys while a code is on the screen.
+    Code,
+    /// Keys while a sign-in is under way.
+    SignIn,
+    /// Letters that work wherever letters are not text.
+    Letters,
+    /// Keys that work in the help and everywhere else.
+    Always,
+    /// Keys that work everywhere but in the help.
+    Everywhere,
+    /// Keys of the help.
+    Help,
+}
+
+impl Section {
+    /// Every section, in the order of the help.
+    pub const ALL: [Self; 13] = [
+        Self::Quote,
+        Self::Session,
+        Self::Writing,
+        Self::Conflict,
+        Self::Question,
+        Self::SignedOut,
+        Self::Code,
+        Self::SignIn,
+        Self::Reading,
+        Self::Letters,
+        Self::Everywhere,
+        Self::Always,
+        Self::Help,
+    ];
+
+    /// Returns what the help calls it.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Quote => "Your quote",
+            Self::Session => "Signed in",
+            Self::Reading => "Scrolling",
+            Self::Writing => "Writing",
+            Self::Conflict => "Two texts",
+            Self::Question => "Questions",
+            Self::SignedOut => "Signed out",
+            Self::Code => "Signing in: the code",
+            Self::SignIn => "Signing in",
+            Self::Letters => "Except while writing",
+            Self::Everywhere => "Everywhere",
+            Self::Always => "Everywhere, help included",
+            Self::Help => "Help",
+        }
+    }
+
+    /// Returns its rows of the table.
+    pub fn bindings(self) -> impl Iterator<Item = &'static Binding> {
+        BINDINGS
+            .iter()
+            .filter(move |binding| binding.section == self)
+    }
+}
+
+/// A row of the table.
+#[derive(Debug)]
+pub struct Binding {
+    /// Where it holds.
+    pub section: Section,
+    /// The keys, the one that is shown first.
+    pub keys: &'static [Chord],
+    /// What they ask for.
+    pub action: Action,
+    /// The word in the hint line; empty where there is none.
+    pub hint: &'static str,
+    /// The sentence in the help.
+    pub help: &'static str,
+}
+
+/// A key with its modifiers. Shift is not told apart: letters have it in them, and terminals differ about the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chord {
+    code: KeyCode,
+    modifiers: KeyModifiers,
+}
+
+impl Chord {
+    const fn plain(code: KeyCode) -> Self {
+        Self {
+            code,
+            modifiers: KeyModifiers::NONE,
+        }
+    }
+
+    const fn ctrl(code: KeyCode) -> Self {
+        Self {
+            code,
+            modifiers: KeyModifiers::CONTROL,
+        }
+    }
+
+    const fn alt(code: KeyCode) -> Self {
+        Self {
+            code,
+            modifiers: KeyModifiers::ALT,
+        }
+    }
+
+    /// Returns the chord of a key event; `None` for a key that was let go.
+    #[must_use]
+    pub fn of(event: KeyEvent) -> Option<Self> {
+        if event.kind == KeyEventKind::Release {
+            return None;
+        }
+        let modifiers = event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT);
+        let code = match event.code {
+            // Ctrl-_ and Ctrl-/ are the byte 0x1F, which crossterm calls Ctrl-7.
+            KeyCode::Char('7' | '/') if modifiers == KeyModifiers::CONTROL => KeyCode::Char('_'),
+            KeyCode::Char(c) if !modifiers.is_empty() => KeyCode::Char(c.to_ascii_lowercase()),
+            code => code,
+        };
+        Some(Self { code, modifiers })
+    }
+
+    /// Returns the character that it types, where it types one.
+    #[must_use]
+    pub fn typed(self) -> Option<char> {
+        // AltGr arrives as Ctrl and Alt together on Windows.
+        let types = self.modifiers.is_empty()
+            || self.modifiers == KeyModifiers::CONTROL | KeyModifiers::ALT;
+        match self.code {
+            KeyCode::Char(c) if types && !c.is_control() => Some(c),
+            KeyCode::Tab if self.modifiers.is_empty() => Some('\t'),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Chord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.modifiers.contains(KeyModifiers::CONTROL) {
+            f.write_str("Ctrl-")?;
+        }
+        if self.modifiers.contains(KeyModifiers::ALT) {
+            f.write_str("Alt-")?;
+        }
+        match self.code {
+            KeyCode::Char(' ') => f.write_str("Space"),
+            KeyCode::Char(c) if self.modifiers.is_empty() => write!(f, "{c}"),
+            KeyCode::Char(c) => write!(f, "{}", c.to_ascii_uppercase()),
+            KeyCode::PageUp => f.write_str("PgUp"),
+            KeyCode::PageDown => f.write_str("PgDn"),
+            KeyCode::Up => f.write_str("↑"),
+            KeyCode::Down => f.write_str("↓"),
+            KeyCode::Left => f.write_str("←"),
+            KeyCode::Right => f.write_str("→"),
+            KeyCode::Delete => f.write_str("Del"),
+            KeyCode::F(n) => write!(f, "F{n}"),
+            code => write!(f, "{code:?}"),
+        }
+    }
+}
+
+/// Returns the rows that hold in a context, in the order of the hint line.
+pub fn bindings(context: Context) -> impl Iterator<Item = &'static Binding> {
+    context
+        .sections()
+        .iter()
+        .flat_map(|section| section.bindings())
+}
+
+/// Returns what a key asks for in a context.
+#[must_use]
+pub fn action(context: Context, chord: Chord) -> Option<Action> {
+    bindings(context)
+        .find(|binding| binding.keys.contains(&chord))
+        .map(|binding| binding.action)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_means_two_things_in_one_context() {
+        for context in Context::ALL {
+            let mut seen: Vec<(Chord, Action)> = Vec::new();
+            for binding in bindings(context) {
+                for key in binding.keys {
+                    if let Some((_, other)) = seen.iter().find(|(chord, _)| chord == key) {
+                        panic!("{key} is {other:?} and {:?} in {context:?}", binding.action);
+                    }
+                    seen.push((*key, binding.action));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_can_be_pressed_somewhere_and_is_in_the_help() {
+        for binding in BINDINGS {
+            assert!(
+                Context::ALL
+                    .iter()
+                    .any(|context| context.sections().contains(&binding.section)),
+                "{binding:?} holds nowhere"
+            );
+            assert!(Section::ALL.contains(&binding.section));
+            assert!(
+                binding.help.ends_with('.') && !binding.keys.is_empty(),
+                "{binding:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_context_can_be_left_and_explains_itself() {
+        for context in Context::ALL {
+            let has = |wanted| bindings(context).any(|binding| binding.action == wanted);
+            assert!(has(Action::Quit), "{context:?}");
+            assert!(has(Action::Help) || has(Action::LeaveHelp), "{context:?}");
+            assert!(has(Action::Suspend), "{context:?}");
+        }
+    }
+
+    #[test]
+    fn no_key_of_the_editor_is_text() {
+        for binding in bindings(Context::Writing) {
+            for key in binding.keys {
+                assert_eq!(key.typed(), None, "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_chord_is_what_a_terminal_can_send() {
+        for binding in BINDINGS {
+            for key in binding.keys {
+                let event = KeyEvent::new(key.code, key.modifiers);
+                assert_eq!(Chord::of(event), Some(*key), "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_let_go_means_nothing() {
+        let event =
+            KeyEvent::new_with_kind(KeyCode::Enter, KeyModifiers::NONE, KeyEventKind::Release);
+        assert_eq!(Chord::of(event), None);
+    }
+}

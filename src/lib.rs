@@ -27,5 +27,6 @@ pub mod quote;
 pub mod runtime;
 pub mod session;
 pub mod terminal;
+pub mod text;
 pub mod tls;
 pub mod view;

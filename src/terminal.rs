@@ -1,1 +1,222 @@
-//! The terminal: taken over on enter, given back however the program ends.
+//! The terminal: taken over on [`Terminal::take`], given back however the program ends.
+
+use std::{
+    cell::RefCell,
+    io::{self, IsTerminal, Write},
+    panic,
+    rc::Rc,
+    sync::{
+        Once,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, ThreadId},
+};
+
+use crossterm::{
+    clipboard::CopyToClipboard,
+    cursor,
+    event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream},
+    execute, queue, style,
+    terminal::{
+        self, BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen,
+        LeaveAlternateScreen,
+    },
+};
+use futures_util::StreamExt;
+use ratatui::{Terminal as Screen, backend::CrosstermBackend, layout::Rect};
+
+use crate::{
+    app::{Model, Size},
+    runtime::Console,
+    view,
+};
+
+/// Whether the modes are set. They are taken back once, whoever comes first: the end, a signal, or a panic.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// A frame smaller than this is on the screen at once anyway; the bracket would cost more bytes than a key does.
+const WORTH_BRACKETING: usize = 512;
+
+/// The real terminal.
+pub struct Terminal {
+    screen: Screen<CrosstermBackend<Frames>>,
+    frames: Frames,
+    /// Dropped while a shell has the terminal: as long as it lives, it eats the shell's keys.
+    events: Option<EventStream>,
+}
+
+impl Terminal {
+    /// Takes the terminal over.
+    ///
+    /// # Errors
+    /// When standard input or output is no terminal, or refuses.
+    pub fn take() -> io::Result<Self> {
+        if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "the full screen needs a terminal",
+            ));
+        }
+        // What the person wants about colours is settled in the theme; crossterm's own way of leaving
+        // them out also takes bold and reverse away, and the QR code needs its black on white.
+        style::force_color_output(true);
+        give_back_on_panic(thread::current().id());
+        set_modes()?;
+        let frames = Frames::default();
+        let backend = CrosstermBackend::new(frames.clone());
+        Ok(Self {
+            screen: Screen::new(backend).inspect_err(|_| give_back())?,
+            frames,
+            events: Some(EventStream::new()),
+        })
+    }
+
+    /// Sets the size again, which makes the next frame draw every cell. (`clear` would ask the terminal where its
+    /// cursor is, and wait for an answer that the event stream eats.)
+    fn forget_screen(&mut self) -> io::Result<()> {
+        let Size { columns, rows } = self.size()?;
+        self.screen.resize(Rect::new(0, 0, columns, rows))
+    }
+}
+
+impl Console for Terminal {
+    fn size(&self) -> io::Result<Size> {
+        let (columns, rows) = terminal::size()?;
+        Ok(Size { columns, rows })
+    }
+
+    fn draw(&mut self, model: &Model) -> io::Result<()> {
+        // After a panic the terminal is back in other hands.
+        if !TAKEN.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        self.screen.draw(|frame| view::draw(model, frame))?;
+        self.frames.show()
+    }
+
+    async fn next(&mut self) -> io::Result<Event> {
+        let events = self.events.get_or_insert_with(EventStream::new);
+        match events.next().await {
+            Some(event) => event,
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    fn redraw(&mut self) -> io::Result<()> {
+        self.forget_screen()
+    }
+
+    fn resume(&mut self) -> io::Result<()> {
+        // Whoever had the terminal meanwhile may have left it in any mode.
+        give_back();
+        set_modes()?;
+        self.forget_screen()
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        self.events = None;
+        give_back();
+        stop_until_continued();
+        set_modes()?;
+        self.events = Some(EventStream::new());
+        self.forget_screen()
+    }
+
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.events = None;
+        give_back();
+    }
+}
+
+/// Collects a frame, so that it reaches the terminal in one piece: the backend flushes several times in each.
+#[derive(Clone, Default)]
+struct Frames(Rc<RefCell<Vec<u8>>>);
+
+impl Frames {
+    fn show(&self) -> io::Result<()> {
+        let frame = self.0.take();
+        let mut stdout = io::stdout().lock();
+        if frame.len() > WORTH_BRACKETING {
+            queue!(stdout, BeginSynchronizedUpdate)?;
+            stdout.write_all(&frame)?;
+            queue!(stdout, EndSynchronizedUpdate)?;
+        } else {
+            stdout.write_all(&frame)?;
+        }
+        stdout.flush()
+    }
+}
+
+impl Write for Frames {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn set_modes() -> io::Result<()> {
+    terminal::enable_raw_mode()?;
+    TAKEN.store(true, Ordering::SeqCst);
+    execute!(
+        io::stdout(),
+        EnterAlternateScreen,
+        EnableBracketedPaste,
+        cursor::Hide
+    )
+    .inspect_err(|_| give_back())
+}
+
+/// Takes every mode back, once. A step that fails keeps none of the others from being made: the terminal may be gone.
+fn give_back() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let mut stdout = io::stdout();
+    let _ = queue!(stdout, EndSynchronizedUpdate);
+    let _ = queue!(stdout, DisableBracketedPaste);
+    let _ = queue!(stdout, LeaveAlternateScreen);
+    let _ = queue!(stdout, cursor::Show);
+    let _ = stdout.flush();
+    let _ = terminal::disable_raw_mode();
+}
+
+/// Gives the terminal back before the message of a panic is printed, where the panic ends the program.
+///
+/// The loop and its tasks run on one thread. A panic on another one (a keyring call that was given up) doesn't end the
+/// program, so it must not touch the screen: its waiter hears of it.
+fn give_back_on_panic(main: ThreadId) {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let print = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if thread::current().id() == main {
+                give_back();
+                print(info);
+            } else if !TAKEN.load(Ordering::SeqCst) {
+                print(info);
+            }
+        }));
+    });
+}
+
+/// Stops the whole job, as the kernel does at Ctrl-Z in a terminal that is not raw. Returns when it goes on;
+/// at once where no shell is there to continue it, for the kernel stops no orphans.
+#[cfg(unix)]
+fn stop_until_continued() {
+    use rustix::process::{Signal, kill_current_process_group};
+
+    let _ = kill_current_process_group(Signal::TSTP);
+}
+
+#[cfg(not(unix))]
+fn stop_until_continued() {}

@@ -1,1 +1,138 @@
 //! The screen as a function of the model. Nothing here decides anything.
+//!
+//! ```text
+//!  Welcome, James Joyce!                         s Sign out    user_bar
+//! ──────────────────────────────────────────────────────────
+//!                Your quote is wonderful...                    quote, editor, conflict,
+//!        “Mistakes are the portals of discovery.”              sign_in, help
+//!                 saved 3 May 2026, 14:02
+//!
+//!  Saving…                                                     status
+//!  e edit  d delete  c copy  ? help      neondb · direct       status
+//! ```
+
+use ratatui::{Frame, buffer::Buffer, layout::Rect};
+
+use crate::{
+    app::{
+        Model, Pane, Screen,
+        geometry::{self, Layout},
+    },
+    text,
+};
+
+mod conflict;
+mod editor;
+mod help;
+mod qr;
+mod quote;
+mod sign_in;
+mod status;
+mod theme;
+mod user_bar;
+
+/// Draws the screen.
+pub fn draw(model: &Model, frame: &mut Frame<'_>) {
+    let layout = Layout::of(model);
+    let mut top = 0;
+    let mut rows = |height| {
+        let area = Rect::new(0, top, model.size.columns, height);
+        top += height;
+        area
+    };
+    let (bar, rule, body) = (rows(layout.bar), rows(layout.rule), rows(layout.body));
+    let (status, hints) = (rows(layout.status), rows(layout.hints));
+
+    let buffer = frame.buffer_mut();
+    if let Screen::SignedIn { user, .. } | Screen::SigningOut { user, .. } = &model.screen {
+        user_bar::draw(model, user, buffer, bar);
+        user_bar::rule(buffer, rule);
+    }
+    status::draw(model, buffer, status);
+    status::hints(model, buffer, hints);
+    if let Some(cursor) = draw_body(model, buffer, body) {
+        frame.set_cursor_position(cursor);
+    }
+}
+
+/// Draws the main part. Returns where the cursor is, where there is one.
+fn draw_body(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<(u16, u16)> {
+    if let Some(scroll) = model.help {
+        help::draw(model, scroll, buffer, area);
+        return None;
+    }
+    match &model.screen {
+        Screen::Restoring
+        | Screen::Unrestored
+        | Screen::SignedOut { .. }
+        | Screen::Requesting { .. } => sign_in::welcome(model, buffer, area),
+        Screen::Waiting { code, .. } => sign_in::code(model, code, buffer, area),
+        Screen::SignedIn { pane, .. } => return draw_pane(model, pane, buffer, area),
+        Screen::SigningOut { pane, .. } => {
+            draw_pane(model, pane, buffer, area);
+        }
+    }
+    None
+}
+
+fn draw_pane(model: &Model, pane: &Pane, buffer: &mut Buffer, area: Rect) -> Option<(u16, u16)> {
+    match pane {
+        Pane::Loading(_) => {}
+        Pane::Unread { failure, leftover } => {
+            quote::unread(model, failure, leftover.is_some(), buffer, area);
+        }
+        Pane::Reading(desk)
+        | Pane::Reloading(desk)
+        | Pane::Deleting(desk)
+        | Pane::Undeleting(desk) => quote::draw(model, desk, buffer, area),
+        Pane::Asking { under, .. } => return draw_pane(model, under, buffer, area),
+        Pane::Editing(page) => return editor::draw(model, page, buffer, area),
+        Pane::Saving(page) => {
+            editor::draw(model, page, buffer, area);
+        }
+        Pane::Conflicted(conflict) => conflict::draw(model, conflict, buffer, area),
+    }
+    None
+}
+
+/// Writes one row of text, harmless and cut to the area. Rows and columns are counted within it.
+fn put(
+    buffer: &mut Buffer,
+    area: Rect,
+    (column, row): (usize, usize),
+    text: &str,
+    style: ratatui::style::Style,
+) {
+    let area = area.intersection(buffer.area);
+    if column >= usize::from(area.width) || row >= usize::from(area.height) {
+        return;
+    }
+    let (Ok(x), Ok(y)) = (u16::try_from(column), u16::try_from(row)) else {
+        return;
+    };
+    let room = usize::from(area.width) - column;
+    buffer.set_stringn(area.x + x, area.y + y, text::harmless(text), room, style);
+}
+
+/// Returns the column at which a text stands in the middle.
+fn centred(area: Rect, width: usize) -> usize {
+    usize::from(area.width).saturating_sub(width) / 2
+}
+
+/// Returns the first row of a block that is a little above the middle.
+fn lifted(area: Rect, height: usize) -> usize {
+    usize::from(area.height).saturating_sub(height) * 2 / 5
+}
+
+/// Returns the part of an area between the margins.
+fn inner(model: &Model, area: Rect) -> Rect {
+    let margin = u16::try_from(geometry::margin(model)).unwrap_or(0);
+    Rect {
+        x: area.x + margin,
+        width: area.width.saturating_sub(2 * margin),
+        ..area
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,290 @@
+//! Outcomes: what an effect led to. An outcome counts only in the state that asked for it.
+
+use super::{
+    Activity, DeleteOutcome, Effect, Model, Msg, Restored, SaveOutcome, Screen, SignOutOutcome,
+    User,
+    model::{Conflict, Desk, Draft, Leftover, Page, Pane, Unsaved, same_text},
+};
+use crate::{
+    editor::Editor,
+    failure::{Failure, Kind},
+    quote::Saved,
+};
+
+/// Takes an outcome in.
+pub(super) fn settle(model: &mut Model, outcome: Msg) -> Vec<Effect> {
+    if let Msg::Progressed(activity) = outcome {
+        match activity {
+            Activity::SessionNotKept(failure) => model.fail(&failure),
+            activity => model.activity = Some(activity),
+        }
+        return Vec::new();
+    }
+    let screen = std::mem::replace(&mut model.screen, Screen::Restoring);
+    let (screen, effects) = match (outcome, screen) {
+        (Msg::Restored(Ok(Some(restored))), Screen::Restoring) => enter(model, restored, None),
+        (Msg::Restored(Ok(None)), Screen::Restoring) => {
+            (Screen::SignedOut { unsaved: None }, Vec::new())
+        }
+        (Msg::Restored(Err(failure)), Screen::Restoring) => {
+            model.fail(&failure);
+            (Screen::Unrestored, Vec::new())
+        }
+        (Msg::CodeIssued(Ok(code)), Screen::Requesting { unsaved }) => (
+            Screen::Waiting { code, unsaved },
+            vec![Effect::AwaitApproval],
+        ),
+        (Msg::CodeIssued(Err(failure)), Screen::Requesting { unsaved })
+        | (Msg::SignedIn(Err(failure)), Screen::Waiting { unsaved, .. }) => {
+            model.fail(&failure);
+            (Screen::SignedOut { unsaved }, Vec::new())
+        }
+        (Msg::SignedIn(Ok(restored)), Screen::Waiting { unsaved, .. }) => {
+            enter(model, restored, unsaved)
+        }
+        (Msg::BrowserOpened(result), screen @ Screen::Waiting { .. }) => {
+            match result {
+                Ok(()) => model.say("Your browser has the address."),
+                Err(failure) => model.fail(&failure),
+            }
+            (screen, Vec::new())
+        }
+        (Msg::SignedOut(outcome), Screen::SigningOut { user, pane }) => match outcome {
+            Ok(SignOutOutcome::Revoked) => {
+                model.say("You are signed out.");
+                (Screen::SignedOut { unsaved: None }, Vec::new())
+            }
+            Ok(SignOutOutcome::OnlyLocally(failure)) => {
+                model.warn(format!(
+                    "You are signed out on this machine, but Okta could not be told. {failure}"
+                ));
+                (Screen::SignedOut { unsaved: None }, Vec::new())
+            }
+            Err(failure) => {
+                model.fail(&failure);
+                (Screen::SignedIn { user, pane }, Vec::new())
+            }
+        },
+        (Msg::DraftFailed(failure), screen) => {
+            if !model.draft_failure_told {
+                model.draft_failure_told = true;
+                model.fail(&failure);
+            }
+            (screen, Vec::new())
+        }
+        (outcome, Screen::SignedIn { user, pane }) => settle_pane(model, outcome, user, pane),
+        (_, screen) => (screen, Vec::new()),
+    };
+    model.screen = screen;
+    effects
+}
+
+/// Lets somebody in: the quote is read, and what they had not saved waits for it.
+fn enter(model: &mut Model, restored: Restored, unsaved: Option<Unsaved>) -> (Screen, Vec<Effect>) {
+    if let Some(warning) = restored.warning {
+        model.warn(warning);
+    }
+    let leftover = match unsaved {
+        Some(unsaved) if unsaved.user_id == restored.user.id => {
+            Some(Leftover::Draft(unsaved.draft))
+        }
+        // Somebody else's text stays in its own draft file.
+        _ => restored.draft.map(Leftover::File),
+    };
+    let screen = Screen::SignedIn {
+        user: restored.user,
+        pane: Pane::Loading(leftover),
+    };
+    (screen, vec![Effect::Load])
+}
+
+fn settle_pane(model: &mut Model, outcome: Msg, user: User, pane: Pane) -> (Screen, Vec<Effect>) {
+    let (pane, effects) = match (outcome, pane) {
+        (Msg::Loaded(Err(failure)), pane @ (Pane::Loading(_) | Pane::Reloading(_)))
+        | (Msg::Saved(Err(failure)), pane @ (Pane::Saving(_) | Pane::Undeleting(_)))
+        | (Msg::Deleted(Err(failure)), pane @ Pane::Deleting(_)) => {
+            return fail(model, &failure, user, pane);
+        }
+        (Msg::Loaded(Ok(saved)), Pane::Loading(leftover)) => match leftover {
+            None => (Pane::Reading(Desk::with(saved)), Vec::new()),
+            Some(leftover) => resume(model, leftover, saved),
+        },
+        (Msg::Loaded(Ok(saved)), Pane::Reloading(desk)) => {
+            model.say(if saved == desk.saved {
+                "This is how it is saved."
+            } else {
+                "It was changed elsewhere; this is how it reads now."
+            });
+            (Pane::Reading(Desk { saved, ..desk }), Vec::new())
+        }
+        (Msg::Saved(Ok(SaveOutcome::Saved(saved))), Pane::Saving(_)) => {
+            model.say("Saved.");
+            (
+                Pane::Reading(Desk::with(Some(saved))),
+                vec![Effect::DropDraft],
+            )
+        }
+        (Msg::Saved(Ok(SaveOutcome::Conflict(theirs))), Pane::Saving(page)) => (
+            Pane::Conflicted(Conflict {
+                mine: page.draft,
+                theirs,
+                scroll: 0,
+                from_file: false,
+            }),
+            Vec::new(),
+        ),
+        (Msg::Saved(Ok(outcome)), Pane::Undeleting(desk)) => undeleted(model, outcome, desk),
+        (Msg::Deleted(Ok(DeleteOutcome::Deleted)), Pane::Deleting(desk)) => {
+            model.say("Your quote is deleted. Press u to bring it back.");
+            let draft = desk.draft.map(|draft| Draft {
+                based_on: None,
+                ..draft
+            });
+            let deleted = desk.saved.map(|saved| saved.text);
+            (
+                Pane::Reading(Desk {
+                    draft,
+                    deleted,
+                    ..Desk::default()
+                }),
+                Vec::new(),
+            )
+        }
+        (Msg::Deleted(Ok(DeleteOutcome::Conflict(saved))), Pane::Deleting(desk)) => {
+            model
+                .warn("It was changed elsewhere, so it was not deleted; this is how it reads now.");
+            (
+                Pane::Reading(Desk {
+                    saved: Some(saved),
+                    scroll: 0,
+                    ..desk
+                }),
+                Vec::new(),
+            )
+        }
+        (_, pane) => (pane, Vec::new()),
+    };
+    (Screen::SignedIn { user, pane }, effects)
+}
+
+/// Puts the person back to where they can act, and never loses what they wrote.
+fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen, Vec<Effect>) {
+    if failure.kind == Kind::NotSignedIn {
+        let unsaved = pane.into_draft().map(|draft| Unsaved {
+            user_id: user.id,
+            draft,
+        });
+        if unsaved.is_some() {
+            model.warn(format!(
+                "{failure} What you wrote is kept, and back when you are."
+            ));
+        } else {
+            model.fail(failure);
+        }
+        return (Screen::SignedOut { unsaved }, Vec::new());
+    }
+    let pane = match pane {
+        Pane::Loading(leftover) => {
+            return (
+                Screen::SignedIn {
+                    user,
+                    pane: Pane::Unread {
+                        failure: failure.clone(),
+                        leftover,
+                    },
+                },
+                Vec::new(),
+            );
+        }
+        Pane::Reloading(desk) | Pane::Deleting(desk) | Pane::Undeleting(desk) => {
+            Pane::Reading(desk)
+        }
+        Pane::Saving(page) => Pane::Editing(page),
+        pane => pane,
+    };
+    model.fail(failure);
+    (Screen::SignedIn { user, pane }, Vec::new())
+}
+
+fn undeleted(model: &mut Model, outcome: SaveOutcome, desk: Desk) -> (Pane, Vec<Effect>) {
+    match (outcome, desk) {
+        (SaveOutcome::Saved(saved), desk) => {
+            model.say("Your quote is back.");
+            let draft = desk.draft.map(|draft| Draft {
+                based_on: Some(saved.text.clone()),
+                ..draft
+            });
+            let desk = Desk {
+                draft,
+                ..Desk::with(Some(saved))
+            };
+            (Pane::Reading(desk), Vec::new())
+        }
+        (
+            SaveOutcome::Conflict(Some(theirs)),
+            Desk {
+                draft: None,
+                deleted: Some(text),
+                ..
+            },
+        ) => {
+            let mine = Draft {
+                editor: Editor::new(&text),
+                based_on: None,
+            };
+            let conflict = Conflict {
+                mine,
+                theirs: Some(theirs),
+                scroll: 0,
+                from_file: false,
+            };
+            (Pane::Conflicted(conflict), vec![Effect::KeepDraft(text)])
+        }
+        (SaveOutcome::Conflict(theirs), desk) => {
+            model.warn("Another quote was saved elsewhere, so yours was not brought back.");
+            (
+                Pane::Reading(Desk {
+                    saved: theirs,
+                    ..desk
+                }),
+                Vec::new(),
+            )
+        }
+    }
+}
+
+/// Goes on with what was not saved, now that it is known what is.
+pub(super) fn resume(
+    model: &mut Model,
+    leftover: Leftover,
+    saved: Option<Saved>,
+) -> (Pane, Vec<Effect>) {
+    let saved_text = saved.as_ref().map(|saved| saved.text.as_str());
+    let (draft, from_file, unchanged) = match leftover {
+        Leftover::Draft(draft) => {
+            let unchanged = draft.based_on.as_deref() == saved_text;
+            (draft, false, unchanged)
+        }
+        Leftover::File(text) => {
+            let draft = Draft {
+                editor: Editor::new(&text),
+                based_on: saved_text.map(str::to_owned),
+            };
+            (draft, true, saved.is_none())
+        }
+    };
+    if saved_text.is_some_and(|text| same_text(text, draft.editor.text())) {
+        return (Pane::Reading(Desk::with(saved)), vec![Effect::DropDraft]);
+    }
+    if unchanged {
+        model.say("Here is what you had not saved.");
+        return (Pane::Editing(Page { saved, draft }), Vec::new());
+    }
+    let conflict = Conflict {
+        mine: draft,
+        theirs: saved,
+        scroll: 0,
+        from_file,
+    };
+    (Pane::Conflicted(conflict), Vec::new())
+}

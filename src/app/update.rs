@@ -1,0 +1,429 @@
+//! Messages in, effects out: the only place where the model changes, with [`settle`](super::settle).
+
+use crossterm::event::Event;
+
+use super::{
+    About, Effect, Model, Msg, Notice, Pane, Question, Screen, Size, Tone, geometry,
+    model::{Conflict, Desk, Draft, Leftover, Page, same_text},
+    settle::{resume, settle},
+};
+use crate::{
+    editor::Editor,
+    failure::Failure,
+    keymap::{self, Action, Chord, Context},
+    quote::{self, Quote, QuoteError},
+};
+
+/// The longest text that the editor takes: far more than a quote may have, so that nothing is lost when it is too long.
+const MAX_DRAFT_BYTES: usize = 16 * quote::MAX_BYTES;
+
+/// Returns the first picture, and the first order.
+#[must_use]
+pub fn init(about: About, size: Size) -> (Model, Vec<Effect>) {
+    let model = Model {
+        about,
+        size,
+        screen: Screen::Restoring,
+        notice: None,
+        activity: None,
+        help: None,
+        draft_failure_told: false,
+    };
+    (model, vec![Effect::Restore])
+}
+
+/// Takes a message in, and returns what is to be done.
+pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    let effects = match msg {
+        Msg::Terminal(event) => take_event(model, event),
+        outcome => settle(model, outcome),
+    };
+    let waits_anew = |effect: &Effect| {
+        !matches!(
+            effect,
+            Effect::KeepDraft(_) | Effect::DropDraft | Effect::OpenBrowser(_)
+        )
+    };
+    if effects.iter().any(waits_anew) {
+        model.activity = None;
+    }
+    geometry::fit(model);
+    effects
+}
+
+fn take_event(model: &mut Model, event: Event) -> Vec<Effect> {
+    match event {
+        Event::Resize(columns, rows) => {
+            model.size = Size { columns, rows };
+            Vec::new()
+        }
+        Event::Paste(text) => paste(model, &text),
+        Event::Key(key) => {
+            let Some(chord) = Chord::of(key) else {
+                return Vec::new();
+            };
+            let context = model.context();
+            match keymap::action(context, chord) {
+                Some(action) if model.offers(action) => {
+                    model.notice = None;
+                    act(model, action)
+                }
+                Some(_) => Vec::new(),
+                None => match (context, chord.typed()) {
+                    (Context::Writing, Some(c)) => {
+                        model.notice = None;
+                        edit(model, |editor| editor.insert(c.encode_utf8(&mut [0; 4])))
+                    }
+                    _ => Vec::new(),
+                },
+            }
+        }
+        // They are never asked for.
+        Event::FocusGained | Event::FocusLost | Event::Mouse(_) => Vec::new(),
+    }
+}
+
+/// Carries an action of the key table out.
+fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Quit => return vec![Effect::Quit],
+        Action::Suspend => return vec![Effect::Suspend],
+        Action::Redraw => return vec![Effect::Redraw],
+        Action::Help => model.help = Some(0),
+        Action::LeaveHelp => model.help = None,
+        Action::Scroll(scroll) => geometry::scroll(model, scroll),
+        Action::BreakLine => return edit(model, |editor| editor.insert("\n")),
+        Action::Erase(motion) => return edit(model, |editor| editor.delete(motion)),
+        Action::Undo => return undo(model, Editor::undo, "There is nothing to take back."),
+        Action::Redo => return undo(model, Editor::redo, "There is nothing to make again."),
+        Action::Go(motion) => {
+            if let Some(page) = page(model) {
+                page.draft.editor.go(motion);
+            }
+        }
+        _ => {
+            let screen = std::mem::replace(&mut model.screen, Screen::Restoring);
+            let (screen, effects) = act_on_screen(model, action, screen);
+            model.screen = screen;
+            return effects;
+        }
+    }
+    Vec::new()
+}
+
+fn act_on_screen(model: &mut Model, action: Action, screen: Screen) -> (Screen, Vec<Effect>) {
+    match (action, screen) {
+        (Action::LogIn, Screen::Unrestored) => (
+            Screen::Requesting { unsaved: None },
+            vec![Effect::RequestCode],
+        ),
+        (Action::LogIn, Screen::SignedOut { unsaved })
+        | (Action::NewCode, Screen::Waiting { unsaved, .. }) => {
+            (Screen::Requesting { unsaved }, vec![Effect::RequestCode])
+        }
+        (Action::Reload, Screen::Unrestored) => (Screen::Restoring, vec![Effect::Restore]),
+        (Action::Cancel, Screen::Requesting { unsaved } | Screen::Waiting { unsaved, .. }) => {
+            (Screen::SignedOut { unsaved }, vec![Effect::AbandonSignIn])
+        }
+        (Action::OpenBrowser, screen @ Screen::Waiting { .. }) => {
+            let Screen::Waiting { code, .. } = &screen else {
+                return (screen, Vec::new());
+            };
+            let effects = vec![Effect::OpenBrowser(code.address().to_owned())];
+            (screen, effects)
+        }
+        (Action::CopyCode | Action::CopyAddress, Screen::Waiting { code, unsaved }) => {
+            let text = if action == Action::CopyCode {
+                model.say("Copied the code.");
+                code.user_code.clone()
+            } else {
+                model.say("Copied the address.");
+                code.address().to_owned()
+            };
+            (Screen::Waiting { code, unsaved }, vec![Effect::Copy(text)])
+        }
+        (Action::SignOut, Screen::SignedIn { user, pane }) if !pane.has_unsaved() => {
+            (Screen::SigningOut { user, pane }, vec![Effect::SignOut])
+        }
+        (
+            Action::Answer(true),
+            Screen::SignedIn {
+                user,
+                pane:
+                    Pane::Asking {
+                        question: Question::SignOut,
+                        under,
+                    },
+            },
+        ) => (
+            Screen::SigningOut { user, pane: *under },
+            vec![Effect::SignOut],
+        ),
+        (action, Screen::SignedIn { user, pane }) => {
+            let (pane, effects) = act_on_pane(model, action, pane);
+            (Screen::SignedIn { user, pane }, effects)
+        }
+        (_, screen) => (screen, Vec::new()),
+    }
+}
+
+fn act_on_pane(model: &mut Model, action: Action, pane: Pane) -> (Pane, Vec<Effect>) {
+    match (action, pane) {
+        (Action::Reload, Pane::Unread { leftover, .. }) => {
+            (Pane::Loading(leftover), vec![Effect::Load])
+        }
+        (Action::Reload, Pane::Reading(desk)) => (Pane::Reloading(desk), vec![Effect::Load]),
+        (Action::SignOut, pane) => (ask(Question::SignOut, pane), Vec::new()),
+        (Action::Delete, pane @ Pane::Reading(_)) => (ask(Question::Delete, pane), Vec::new()),
+        (Action::Discard, pane @ Pane::Reading(_)) => (ask(Question::Discard, pane), Vec::new()),
+        (Action::Answer(yes), Pane::Asking { question, under }) => match (yes, question, *under) {
+            (true, Question::Discard, Pane::Reading(desk)) => {
+                model.say("Your draft is gone.");
+                let desk = Desk {
+                    draft: None,
+                    ..desk
+                };
+                (Pane::Reading(desk), vec![Effect::DropDraft])
+            }
+            (true, Question::Delete, Pane::Reading(desk)) => match &desk.saved {
+                Some(saved) => {
+                    let based_on = saved.text.clone();
+                    (Pane::Deleting(desk), vec![Effect::Delete { based_on }])
+                }
+                None => (Pane::Reading(desk), Vec::new()),
+            },
+            (_, _, under) => (under, Vec::new()),
+        },
+        (Action::Undelete, Pane::Reading(desk)) => undelete(model, desk),
+        (Action::CopyQuote, Pane::Reading(desk)) => {
+            model.say("Copied the quote.");
+            let text = desk.saved.iter().map(|saved| saved.text.clone());
+            let effects = text.map(Effect::Copy).collect();
+            (Pane::Reading(desk), effects)
+        }
+        (Action::Edit, Pane::Reading(desk)) => match desk.draft {
+            Some(draft) => resume(model, Leftover::Draft(draft), desk.saved),
+            None => {
+                let draft = Draft::of(desk.saved.as_ref());
+                let saved = desk.saved;
+                (Pane::Editing(Page { saved, draft }), Vec::new())
+            }
+        },
+        (Action::LeaveEditor, Pane::Editing(page)) => leave_editor(model, page),
+        (Action::Save, Pane::Editing(page)) => save(model, page),
+        (Action::KeepMine, Pane::Conflicted(conflict)) => save(model, rebase(conflict)),
+        (Action::Edit, Pane::Conflicted(conflict)) => {
+            if conflict.theirs.is_some() {
+                model.say("Saving will replace the other text.");
+            }
+            (Pane::Editing(rebase(conflict)), Vec::new())
+        }
+        (Action::TakeTheirs, Pane::Conflicted(conflict)) => (
+            Pane::Reading(Desk::with(conflict.theirs)),
+            vec![Effect::DropDraft],
+        ),
+        (_, pane) => (pane, Vec::new()),
+    }
+}
+
+fn ask(question: Question, pane: Pane) -> Pane {
+    Pane::Asking {
+        question,
+        under: Box::new(pane),
+    }
+}
+
+/// The person has seen the other text: from now on, theirs is to replace that one.
+fn rebase(conflict: Conflict) -> Page {
+    let based_on = conflict.theirs.as_ref().map(|theirs| theirs.text.clone());
+    Page {
+        draft: Draft {
+            based_on,
+            ..conflict.mine
+        },
+        saved: conflict.theirs,
+    }
+}
+
+fn undelete(model: &mut Model, desk: Desk) -> (Pane, Vec<Effect>) {
+    let Some(text) = &desk.deleted else {
+        return (Pane::Reading(desk), Vec::new());
+    };
+    match Quote::new(text) {
+        Ok(quote) => {
+            let effect = Effect::Save {
+                quote,
+                based_on: None,
+            };
+            (Pane::Undeleting(desk), vec![effect])
+        }
+        Err(error) => {
+            model.warn(format!("It cannot be brought back: {error}."));
+            (Pane::Reading(desk), Vec::new())
+        }
+    }
+}
+
+fn leave_editor(model: &mut Model, page: Page) -> (Pane, Vec<Effect>) {
+    let Page { saved, draft } = page;
+    if !draft.is_worth_keeping() {
+        return (Pane::Reading(Desk::with(saved)), vec![Effect::DropDraft]);
+    }
+    model.say("What you wrote is kept, not saved. Press e to go on with it.");
+    let desk = Desk {
+        draft: Some(draft),
+        ..Desk::with(saved)
+    };
+    (Pane::Reading(desk), Vec::new())
+}
+
+fn save(model: &mut Model, page: Page) -> (Pane, Vec<Effect>) {
+    let text = page.draft.editor.text();
+    let unchanged = page
+        .saved
+        .as_ref()
+        .is_some_and(|saved| same_text(&saved.text, text));
+    if unchanged {
+        model.say("Nothing was changed.");
+        return (
+            Pane::Reading(Desk::with(page.saved)),
+            vec![Effect::DropDraft],
+        );
+    }
+    match Quote::new(text) {
+        Ok(quote) => {
+            let based_on = page.draft.based_on.clone();
+            (Pane::Saving(page), vec![Effect::Save { quote, based_on }])
+        }
+        Err(error) => {
+            model.warn(match error {
+                QuoteError::Empty if page.saved.is_some() => {
+                    "There is nothing to save. To delete your quote, press Esc and then d."
+                        .to_owned()
+                }
+                QuoteError::Empty => "There is nothing to save yet.".to_owned(),
+                error @ (QuoteError::TooLong { .. } | QuoteError::Control { .. }) => {
+                    format!("It was not saved: {error}.")
+                }
+            });
+            (Pane::Editing(page), Vec::new())
+        }
+    }
+}
+
+fn page(model: &mut Model) -> Option<&mut Page> {
+    match &mut model.screen {
+        Screen::SignedIn {
+            pane: Pane::Editing(page),
+            ..
+        } => Some(page),
+        _ => None,
+    }
+}
+
+/// Changes the text; the draft file follows.
+fn edit(model: &mut Model, change: impl FnOnce(&mut Editor)) -> Vec<Effect> {
+    let Some(page) = page(model) else {
+        return Vec::new();
+    };
+    change(&mut page.draft.editor);
+    vec![kept(&page.draft)]
+}
+
+/// Orders that the draft file holds what is worth keeping.
+fn kept(draft: &Draft) -> Effect {
+    if draft.is_worth_keeping() {
+        Effect::KeepDraft(draft.editor.text().to_owned())
+    } else {
+        Effect::DropDraft
+    }
+}
+
+fn undo(model: &mut Model, step: impl FnOnce(&mut Editor) -> bool, nothing: &str) -> Vec<Effect> {
+    let Some(page) = page(model) else {
+        return Vec::new();
+    };
+    if step(&mut page.draft.editor) {
+        return vec![kept(&page.draft)];
+    }
+    model.say(nothing);
+    Vec::new()
+}
+
+fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
+    match (model.context(), &mut model.screen) {
+        (
+            Context::Writing,
+            Screen::SignedIn {
+                pane: Pane::Editing(page),
+                ..
+            },
+        ) => {
+            if page.draft.editor.text().len() + text.len() > MAX_DRAFT_BYTES {
+                model.warn(format!(
+                    "The paste was left out: it is {} bytes long, and a quote has at most {}.",
+                    text.len(),
+                    quote::MAX_BYTES
+                ));
+                return Vec::new();
+            }
+            model.notice = None;
+            let effects = edit(model, |editor| editor.paste(text));
+            warn_of_length(model);
+            effects
+        }
+        // The place for a quote is there to be filled.
+        (Context::Quote, Screen::SignedIn { pane, .. }) => {
+            let Pane::Reading(Desk {
+                saved: None,
+                draft: None,
+                ..
+            }) = pane
+            else {
+                model.say("To paste, press e first.");
+                return Vec::new();
+            };
+            *pane = Pane::Editing(Page {
+                saved: None,
+                draft: Draft::of(None),
+            });
+            paste(model, text)
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn warn_of_length(model: &mut Model) {
+    let bytes = page(model).map_or(0, |page| page.draft.editor.text().len());
+    if bytes > quote::MAX_BYTES {
+        model.warn(format!(
+            "All of it is here, but it is too long to be saved: {bytes} bytes, and a quote has at most {}.",
+            quote::MAX_BYTES
+        ));
+    }
+}
+
+impl Model {
+    /// Says something, unless there is bad news that the person has not yet dismissed with a key.
+    pub(super) fn say(&mut self, text: impl Into<String>) {
+        if !matches!(&self.notice, Some(notice) if notice.tone == Tone::Failure) {
+            self.notice = Some(Notice {
+                tone: Tone::Info,
+                text: text.into(),
+            });
+        }
+    }
+
+    /// Says something that went wrong, in full sentences.
+    pub(super) fn warn(&mut self, text: impl Into<String>) {
+        self.notice = Some(Notice {
+            tone: Tone::Failure,
+            text: text.into(),
+        });
+    }
+
+    /// Says what went wrong, and what to do.
+    pub(super) fn fail(&mut self, failure: &Failure) {
+        self.warn(failure.to_string());
+    }
+}

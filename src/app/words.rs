@@ -1,0 +1,173 @@
+//! What the screens say about the model, in words.
+
+use chrono::{DateTime, FixedOffset};
+
+use super::{Activity, Model, Pane, Question, Screen, Tone};
+use crate::{
+    keymap::{self, Action, Binding, Chord, Section},
+    text,
+};
+
+/// Over a quote.
+pub const WONDERFUL: &str = "Your quote is wonderful...";
+/// Over the place for a quote.
+pub const INVITATION: &str = "Save an inspiring quote for yourself...";
+/// In the place for a quote.
+pub const PLACEHOLDER: &str = "Mistakes are the portals of discovery - James Joyce";
+
+/// Returns what is going on, for the status line: bad news or good, then what is being waited for, or the question.
+#[must_use]
+pub fn status(model: &Model) -> Vec<(Tone, String)> {
+    let notice = model
+        .notice
+        .iter()
+        .map(|notice| (notice.tone, notice.text.clone()));
+    let rest = question(model).or_else(|| waiting_for(model).map(str::to_owned));
+    notice.chain(rest.map(|text| (Tone::Info, text))).collect()
+}
+
+/// Returns the question that is asked, if one is.
+fn question(model: &Model) -> Option<String> {
+    let Screen::SignedIn {
+        pane: Pane::Asking { question, .. },
+        ..
+    } = &model.screen
+    else {
+        return None;
+    };
+    let words = match question {
+        Question::Delete => "Delete your quote?",
+        Question::Discard => "Throw away what you wrote and did not save?",
+        Question::SignOut => "What you wrote is not saved, and signing out removes it. Sign out?",
+    };
+    Some(words.to_owned())
+}
+
+/// Returns what is being waited for, if anything is.
+fn waiting_for(model: &Model) -> Option<&'static str> {
+    let by_screen = match &model.screen {
+        Screen::Restoring => "Looking for your session…",
+        Screen::Unrestored | Screen::SignedOut { .. } => return None,
+        Screen::Requesting { .. } => "Asking Okta for a code…",
+        Screen::Waiting { .. } => "Waiting until you have approved…",
+        Screen::SigningOut { .. } => "Signing out…",
+        Screen::SignedIn { pane, .. } => match pane {
+            Pane::Loading(_) | Pane::Reloading(_) => "Reading your quote…",
+            Pane::Saving(_) => "Saving…",
+            Pane::Deleting(_) => "Deleting…",
+            Pane::Undeleting(_) => "Bringing your quote back…",
+            Pane::Unread { .. }
+            | Pane::Reading(_)
+            | Pane::Asking { .. }
+            | Pane::Editing(_)
+            | Pane::Conflicted(_) => return None,
+        },
+    };
+    Some(match model.activity {
+        None | Some(Activity::WaitingForApproval | Activity::SessionNotKept(_)) => by_screen,
+        Some(Activity::AskingKeyring) => "Asking the keyring…",
+        Some(Activity::AskingOkta) if matches!(model.screen, Screen::Waiting { .. }) => by_screen,
+        Some(Activity::AskingOkta) => "Asking Okta…",
+        Some(Activity::RetryingOkta) => "Okta does not answer; trying again…",
+        Some(Activity::ConnectingDatabase) => "Connecting to the database…",
+        Some(Activity::WakingDatabase) => "Waking the database…",
+        Some(Activity::RetryingDatabase) => "The database does not answer; trying again…",
+    })
+}
+
+/// Returns the keys of the hint line with their words, as things are.
+pub fn hints(model: &Model) -> impl Iterator<Item = (Chord, &'static str)> {
+    keymap::bindings(model.context()).filter_map(|binding| {
+        let word = hint(model, binding);
+        let doubled = binding.action == Action::Help
+            && binding.section == Section::Everywhere
+            && !matches!(model.context(), keymap::Context::Writing);
+        (!word.is_empty() && !doubled && model.offers(binding.action))
+            .then(|| (binding.keys[0], word))
+    })
+}
+
+/// Returns the word of a key: that of the table, or one that fits better as things are.
+fn hint(model: &Model, binding: &Binding) -> &'static str {
+    match (binding.action, &model.screen) {
+        (
+            Action::Answer(true),
+            Screen::SignedIn {
+                pane: Pane::Asking { question, .. },
+                ..
+            },
+        ) => match question {
+            Question::Delete => "Delete Quote",
+            Question::Discard => "throw away",
+            Question::SignOut => "Sign out",
+        },
+        (
+            Action::Edit,
+            Screen::SignedIn {
+                pane: Pane::Reading(desk),
+                ..
+            },
+        ) => match (&desk.draft, &desk.saved) {
+            (Some(_), _) => "go on writing",
+            (None, Some(_)) => binding.hint,
+            (None, None) => "write",
+        },
+        _ => binding.hint,
+    }
+}
+
+/// Says when a quote was saved.
+#[must_use]
+pub fn saved_at(at: &DateTime<FixedOffset>) -> String {
+    format!("saved {}", at.format("%-d %B %Y, %H:%M"))
+}
+
+/// Says until when a code works.
+#[must_use]
+pub fn works_until(at: &DateTime<FixedOffset>) -> String {
+    format!("It works until {}.", at.format("%H:%M"))
+}
+
+/// A line of the help.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HelpLine {
+    /// Between two parts.
+    Blank,
+    /// The name of a part.
+    Title(&'static str),
+    /// Keys, and what they do; the text may go on without keys.
+    Keys(String, String),
+}
+
+/// How wide the column of the keys is in the help.
+pub const HELP_KEYS: usize = 22;
+
+/// Returns the help: the whole table of keys, with those first that hold on the screen under it.
+#[must_use]
+pub fn help(model: &Model, columns: usize) -> Vec<HelpLine> {
+    let here = model.context_under_help().sections();
+    let elsewhere = Section::ALL
+        .into_iter()
+        .filter(|section| !here.contains(section));
+    let mut lines = Vec::new();
+    for section in here.iter().copied().chain(elsewhere) {
+        if !lines.is_empty() {
+            lines.push(HelpLine::Blank);
+        }
+        lines.push(HelpLine::Title(section.title()));
+        for binding in section.bindings() {
+            let mut keys = binding
+                .keys
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ");
+            let room = columns.saturating_sub(HELP_KEYS + 1).max(columns / 2);
+            for row in text::wrap(binding.help, room) {
+                let words = binding.help[row].trim_end().to_owned();
+                lines.push(HelpLine::Keys(std::mem::take(&mut keys), words));
+            }
+        }
+    }
+    lines
+}

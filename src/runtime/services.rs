@@ -1,0 +1,55 @@
+//! The real world: effects carried out by the session, and the browser.
+
+use super::Services;
+use crate::{
+    app::{Effect, Msg},
+    failure::{Failure, Kind},
+    session::{Identity, Progress, Quotes, Session, Vault},
+};
+
+impl<I: Identity, V: Vault, Q: Quotes> Services for Session<I, V, Q> {
+    async fn perform(&self, effect: Effect, progress: Progress) -> Option<Msg> {
+        Some(match effect {
+            Effect::Restore => Msg::Restored(self.restore().await),
+            Effect::RequestCode => Msg::CodeIssued(self.request_code(&progress).await),
+            Effect::AwaitApproval => Msg::SignedIn(self.await_approval(&progress).await),
+            Effect::AbandonSignIn => {
+                self.abandon_sign_in().await;
+                return None;
+            }
+            Effect::SignOut => Msg::SignedOut(self.sign_out().await),
+            Effect::Load => Msg::Loaded(self.load(&progress).await),
+            Effect::Save { quote, based_on } => {
+                Msg::Saved(self.save(&quote, based_on.as_deref(), &progress).await)
+            }
+            Effect::Delete { based_on } => {
+                Msg::Deleted(self.delete(Some(&based_on), &progress).await)
+            }
+            Effect::KeepDraft(text) => Msg::DraftFailed(self.keep_draft(&text).await.err()?),
+            Effect::DropDraft => Msg::DraftFailed(self.drop_draft().await.err()?),
+            Effect::OpenBrowser(address) => Msg::BrowserOpened(open_browser(address).await),
+            // The loop's own work.
+            Effect::Copy(_) | Effect::Redraw | Effect::Suspend | Effect::Quit => return None,
+        })
+    }
+}
+
+/// Starts the browser, detached, so that nothing it says reaches the screen.
+async fn open_browser(address: String) -> Result<(), Failure> {
+    if !address.starts_with("https://") {
+        return Err(
+            Failure::new(Kind::Failed, "Only https addresses are opened.")
+                .cure("Open the address yourself if you trust it."),
+        );
+    }
+    // Finding the browser may take a while.
+    let opened = tokio::task::spawn_blocking(move || open::that_detached(address)).await;
+    match opened {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(Failure::new(
+            Kind::Failed,
+            "No browser could be started on this machine.",
+        )
+        .cure("Open the address yourself, on any device.")),
+    }
+}

@@ -1,0 +1,86 @@
+//! What the operating system says to the program.
+
+use std::io;
+
+/// A signal that the loop acts on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signal {
+    /// The program is to end; by the signal's number.
+    Terminated(i32),
+    /// The program was stopped, and goes on.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix stops programs"))]
+    Continued,
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::task::{Context, Poll};
+
+    use tokio::signal::unix::{self, SignalKind};
+
+    use super::{Signal, io};
+
+    /// The signals that are listened to.
+    pub(in super::super) struct Signals {
+        ends: Vec<(i32, unix::Signal)>,
+        continued: unix::Signal,
+    }
+
+    impl Signals {
+        /// Starts to listen.
+        pub(in super::super) fn listen() -> io::Result<Self> {
+            let ends = [
+                SignalKind::hangup(),
+                SignalKind::interrupt(),
+                SignalKind::quit(),
+                SignalKind::terminate(),
+            ];
+            Ok(Self {
+                ends: ends
+                    .into_iter()
+                    .map(|kind| Ok((kind.as_raw_value(), unix::signal(kind)?)))
+                    .collect::<io::Result<_>>()?,
+                continued: unix::signal(SignalKind::from_raw(
+                    rustix::process::Signal::CONT.as_raw(),
+                ))?,
+            })
+        }
+
+        /// Waits for the next one.
+        pub(in super::super) async fn next(&mut self) -> Signal {
+            std::future::poll_fn(|context| self.poll(context)).await
+        }
+
+        fn poll(&mut self, context: &mut Context<'_>) -> Poll<Signal> {
+            for (number, signal) in &mut self.ends {
+                if signal.poll_recv(context).is_ready() {
+                    return Poll::Ready(Signal::Terminated(*number));
+                }
+            }
+            self.continued.poll_recv(context).map(|_| Signal::Continued)
+        }
+    }
+}
+
+#[cfg(unix)]
+pub(super) use unix::Signals;
+
+/// The signals that are listened to.
+#[cfg(not(unix))]
+pub(super) struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    /// Starts to listen.
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    /// Waits for the next one. `2` is what an interrupt is everywhere.
+    pub(super) async fn next(&mut self) -> Signal {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => Signal::Terminated(2),
+            Err(_) => std::future::pending().await,
+        }
+    }
+}

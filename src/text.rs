@@ -1,0 +1,220 @@
+//! Text as a terminal shows it: made harmless, measured in cells, wrapped to a width. Pure.
+
+use std::{borrow::Cow, ops::Range};
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+/// A tab is shown as this.
+const TAB: &str = "    ";
+
+/// Stands for a character that must not reach a terminal and has no picture of its own.
+const REPLACEMENT: &str = "\u{FFFD}";
+
+/// Returns what stands for a grapheme on the screen, and how many cells it takes.
+///
+/// Control characters become their pictures; what turns the direction of the text around becomes U+FFFD,
+/// because it could make a text look like another one.
+#[must_use]
+pub fn shown(grapheme: &str) -> (Cow<'_, str>, usize) {
+    let mut chars = grapheme.chars();
+    let (Some(first), second) = (chars.next(), chars.next()) else {
+        return (Cow::Borrowed(""), 0);
+    };
+    match first {
+        '\t' => (Cow::Borrowed(TAB), TAB.len()),
+        '\n' => (Cow::Borrowed(""), 0),
+        '\r' if second == Some('\n') => (Cow::Borrowed(""), 0),
+        '\x7f' => (Cow::Borrowed("\u{2421}"), 1),
+        '\0'..='\x1f' => {
+            let picture = char::from_u32(0x2400 + u32::from(first)).unwrap_or('\u{FFFD}');
+            (Cow::Owned(picture.to_string()), 1)
+        }
+        '\u{80}'..='\u{9f}'
+        | '\u{2028}'
+        | '\u{2029}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}' => (Cow::Borrowed(REPLACEMENT), 1),
+        _ => (Cow::Borrowed(grapheme), width_of(grapheme)),
+    }
+}
+
+/// Measures one grapheme as the screen's buffer does: terminals give the halfwidth sound marks a cell of their own.
+fn width_of(grapheme: &str) -> usize {
+    if grapheme.len() == 1 {
+        return 1;
+    }
+    let sound_marks = grapheme
+        .chars()
+        .filter(|c| matches!(c, '\u{FF9E}' | '\u{FF9F}'))
+        .count();
+    grapheme.width() + sound_marks
+}
+
+/// Returns how many cells a text takes on one row.
+#[must_use]
+pub fn width(text: &str) -> usize {
+    if is_plain(text) {
+        return text.len();
+    }
+    text.graphemes(true).map(|g| shown(g).1).sum()
+}
+
+/// Returns a row of text as it may be sent to a terminal.
+#[must_use]
+pub fn harmless(row: &str) -> Cow<'_, str> {
+    if is_plain(row) {
+        return Cow::Borrowed(row);
+    }
+    Cow::Owned(row.graphemes(true).map(|g| shown(g).0).collect())
+}
+
+/// Returns a text on one row, harmless, and cut with an ellipsis where it is wider than `cells`.
+#[must_use]
+pub fn cut(text: &str, cells: usize) -> String {
+    let text = text.replace(['\r', '\n'], " ");
+    if width(&text) <= cells {
+        return harmless(&text).into_owned();
+    }
+    let mut room = cells.saturating_sub(1);
+    let mut kept: String = text
+        .graphemes(true)
+        .map(shown)
+        .take_while(|(_, width)| {
+            let fits = *width <= room;
+            room = room.saturating_sub(*width);
+            fits
+        })
+        .map(|(grapheme, _)| grapheme)
+        .collect();
+    if cells > 0 {
+        kept.push('…');
+    }
+    kept
+}
+
+/// Wraps a text to rows of at most `cells` cells, as byte ranges of the text.
+///
+/// A row ends after white space or a wide character where it can, else between two graphemes. White space at
+/// the end of a row may hang over. There is always at least one row.
+#[must_use]
+pub fn wrap(text: &str, cells: usize) -> Vec<Range<usize>> {
+    let mut rows = Vec::new();
+    let mut start = 0;
+    for line in text.split('\n') {
+        wrap_line(line, start, cells, &mut rows);
+        start += line.len() + 1;
+    }
+    rows
+}
+
+/// Wraps one line that starts at byte `offset` of its text, and appends its rows.
+pub fn wrap_line(line: &str, offset: usize, cells: usize, rows: &mut Vec<Range<usize>>) {
+    let cells = cells.max(1);
+    if line.len() <= cells && is_plain(line) {
+        rows.push(offset..offset + line.len());
+        return;
+    }
+    let mut start = 0;
+    let mut used = 0;
+    // The last place where the row may end, and how much of the row lies behind it.
+    let mut gap = None;
+    for (at, grapheme) in line.grapheme_indices(true) {
+        let (_, width) = shown(grapheme);
+        let blank = grapheme.chars().all(char::is_whitespace);
+        if used + width > cells && !blank && at > start {
+            let (end, behind) = match gap {
+                Some((end, before)) if end > start => (end, used - before),
+                _ => (at, 0),
+            };
+            rows.push(offset + start..offset + end);
+            start = end;
+            used = behind;
+            gap = None;
+        }
+        used += width;
+        if blank || width > 1 {
+            gap = Some((at + grapheme.len(), used));
+        }
+    }
+    rows.push(offset + start..offset + line.len());
+}
+
+/// Says whether every byte is one grapheme of one cell that may be shown as it is.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(text: &str, cells: usize) -> Vec<&str> {
+        wrap(text, cells)
+            .into_iter()
+            .map(|row| &text[row])
+            .collect()
+    }
+
+    #[test]
+    fn a_text_is_wrapped_between_words_where_it_can_be() {
+        assert_eq!(rows("one two three", 8), ["one two ", "three"]);
+        assert_eq!(rows("one two", 3), ["one ", "two"]);
+        assert_eq!(rows("unbreakable", 4), ["unbr", "eaka", "ble"]);
+        assert_eq!(rows("a\n\nb\n", 4), ["a", "", "b", ""]);
+        assert_eq!(rows("", 4), [""]);
+        assert_eq!(rows("ab", 0), ["a", "b"]);
+    }
+
+    #[test]
+    fn wide_characters_and_families_are_never_split() {
+        assert_eq!(rows("日本語", 4), ["日本", "語"]);
+        assert_eq!(rows("👨‍👩‍👧👨‍👩‍👧", 3), ["👨‍👩‍👧", "👨‍👩‍👧"]);
+        assert_eq!(rows("日", 1), ["日"]);
+        assert_eq!(rows("see 日本語", 7), ["see 日", "本語"]);
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_gets_through() {
+        assert_eq!(harmless("a\x1b[31mb"), "a␛[31mb");
+        assert_eq!(harmless("\u{9b}31m\u{7f}\0"), "\u{FFFD}31m␡␀");
+        assert_eq!(harmless("\u{202e}live\u{2066}"), "\u{FFFD}live\u{FFFD}");
+        assert_eq!(harmless("a\tb"), "a    b");
+        assert_eq!(cut("two\r\nlines", 20), "two  lines");
+    }
+
+    #[test]
+    fn what_is_too_wide_is_cut_with_an_ellipsis() {
+        assert_eq!(cut("James Joyce", 11), "James Joyce");
+        assert_eq!(cut("James Joyce", 6), "James…");
+        assert_eq!(cut("日本語", 4), "日…");
+        assert_eq!(cut("James", 0), "");
+    }
+
+    #[test]
+    fn widths_are_those_of_the_screen_buffer() {
+        use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+
+        for text in [
+            "plain",
+            "é",
+            "日本",
+            "👨‍👩‍👧",
+            "🇩🇪",
+            "❤️",
+            "ｶﾞ",
+            "👍🏽",
+            "e\u{301}",
+            "\u{200b}x",
+            "\t|",
+            "\u{ad}-",
+            "\u{1b}",
+            "क्षि",
+            "\u{2028}",
+        ] {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, 40, 1));
+            let (end, _) = buffer.set_stringn(0, 0, harmless(text), 40, Style::new());
+            assert_eq!(width(text), usize::from(end), "{text:?}");
+        }
+    }
+}
