@@ -1,6 +1,7 @@
 //! The tests that need real parts, one file per subject; `support` starts the parts.
 
 mod command_line;
+mod demo;
 mod openid_provider;
 mod postgres;
 mod project;

@@ -182,15 +182,18 @@ async fn a_code_is_denied_expires_and_belongs_to_one_server() {
 }
 
 #[tokio::test]
-async fn polling_too_fast_is_slowed_down() {
+async fn polling_too_fast_is_slowed_down_by_five_seconds() {
     let speaker = Speaker::new(Server::Org);
-    speaker.okta.configure(|settings| settings.slow_down = true);
+    speaker.okta.configure(|settings| {
+        settings.slow_down = true;
+        settings.interval = Some(1);
+    });
     let (device_code, _) = speaker.device().await;
-    is_error(
-        &speaker.poll(&device_code).await,
-        400,
-        "authorization_pending",
-    );
+    let pending = speaker.poll(&device_code).await;
+    is_error(&pending, 400, "authorization_pending");
+    is_error(&speaker.poll(&device_code).await, 400, "slow_down");
+    // What was enough at first no longer is.
+    tokio::time::sleep(Duration::from_millis(1200)).await;
     is_error(&speaker.poll(&device_code).await, 400, "slow_down");
 }
 
