@@ -44,7 +44,7 @@ pub(crate) async fn play(stage: &Stage<'_>) -> Outcome {
         .run("says who is signed in", &["whoami", "--json"], 0)
         .await?;
     story.hold(
-        "as the person who approved",
+        "it is the person who approved",
         json(&whoami)?["id"] == person.id(),
     )?;
 
