@@ -95,8 +95,8 @@ impl vt100::Callbacks for Asides {
 }
 
 impl Pty {
-    /// Starts a command, with its arguments, its changes of the environment and its directory, in a terminal of this size.
-    /// `TERM` is `xterm-256color` unless the command sets it.
+    /// Starts a command in a terminal of this size, with its arguments, its directory and no more of an environment than
+    /// the command sets, `PATH`, a UTF-8 locale and `TERM`: where the tests themselves run must not show.
     pub(crate) fn spawn(command: &Command, cols: u16, rows: u16) -> Self {
         let pair = native_pty_system()
             .openpty(size(cols, rows))
@@ -345,19 +345,10 @@ fn watch(mut output: Box<dyn Read + Send>, seen: &Mutex<Seen>) {
 fn builder(command: &Command) -> CommandBuilder {
     let mut builder = CommandBuilder::new(command.get_program());
     builder.args(command.get_args());
+    builder.env_clear();
     builder.env("TERM", "xterm-256color");
-    // What the terminal is that the tests themselves run in must not show.
-    for name in [
-        "NO_COLOR",
-        "COLORTERM",
-        "TERM_PROGRAM",
-        "TMUX",
-        "STY",
-        "COLUMNS",
-        "LINES",
-    ] {
-        builder.env_remove(name);
-    }
+    builder.env("LANG", "C.UTF-8");
+    builder.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => builder.env(name, value),
