@@ -283,11 +283,14 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         let drafts = self.drafts.clone();
         finish(async move {
             let signed_out = keeper.sign_out().await;
-            if let Some(user_id) = &signed_out.user_id {
-                drafts.drop(user_id).await?;
-            }
-            signed_out.emptied?;
-            Ok(keeper.revoke(signed_out.refresh_token).await)
+            let dropped = match &signed_out.user_id {
+                Some(user_id) => drafts.drop(user_id).await,
+                None => Ok(()),
+            };
+            // Also where a trace stays here: a revoked token opens nothing.
+            let outcome = keeper.revoke(signed_out.refresh_token).await;
+            signed_out.emptied.and(dropped)?;
+            Ok(outcome)
         })
         .await
     }

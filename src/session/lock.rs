@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A renewal takes a second or two; an outage at Okta half a minute.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 

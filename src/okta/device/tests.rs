@@ -1,1 +1,236 @@
+use secrecy::zeroize::Zeroizing;
 
+use super::*;
+
+fn answer(status: u16, body: &str) -> Result<Answer, http::Error> {
+    Ok(Answer {
+        status,
+        body: Zeroizing::new(body.as_bytes().to_vec()),
+        retry_after: None,
+        clock_ahead: None,
+    })
+}
+
+fn oauth(error: &str) -> Result<Answer, http::Error> {
+    answer(
+        400,
+        &format!(r#"{{"error":"{error}","error_description":"…"}}"#),
+    )
+}
+
+fn schedule() -> Schedule {
+    Schedule {
+        interval: DEFAULT_INTERVAL,
+        failures: 0,
+    }
+}
+
+/// The pause in seconds and what goes on meanwhile.
+fn asks_again(next: Next) -> (u64, Activity) {
+    match next {
+        Next::Ask(pause, activity) => (pause.as_secs(), activity),
+        Next::Approved(_) => panic!("approved"),
+        Next::Over(failure) => panic!("over: {failure}"),
+    }
+}
+
+fn pauses(schedule: &mut Schedule, outcomes: Vec<Result<Answer, http::Error>>) -> Vec<u64> {
+    outcomes
+        .into_iter()
+        .map(|outcome| asks_again(schedule.after(outcome, false)).0)
+        .collect()
+}
+
+#[test]
+fn slow_down_adds_five_seconds_for_good() {
+    let outcomes = [
+        "authorization_pending",
+        "slow_down",
+        "authorization_pending",
+        "slow_down",
+        "authorization_pending",
+    ];
+    assert_eq!(
+        pauses(&mut schedule(), outcomes.map(oauth).into()),
+        [5, 10, 10, 15, 15]
+    );
+}
+
+#[test]
+fn nothing_but_oktas_own_word_ends_a_sign_in() {
+    for outcome in [
+        answer(
+            429,
+            r#"{"errorCode":"E0000047","errorSummary":"API call exceeded rate limit due to too many requests."}"#,
+        ),
+        answer(
+            403,
+            r#"{"errorCode":"E0000047","errorSummary":"API call exceeded rate limit"}"#,
+        ),
+        answer(500, ""),
+        answer(502, "<html>Bad gateway</html>"),
+        answer(503, r#"{"error":"temporarily_unavailable"}"#),
+        answer(200, "<html>Sign in to the hotel's network</html>"),
+        answer(200, ""),
+        answer(400, ""),
+        answer(400, "{}"),
+        answer(302, ""),
+        answer(407, "<html>"),
+        Err(http::Error::TimedOut),
+        Err(http::Error::Connection),
+        Err(http::Error::UnknownHost),
+        Err(http::Error::Untrusted),
+        Err(http::Error::TooLarge),
+    ] {
+        let (pause, activity) = asks_again(schedule().after(outcome, false));
+        assert_eq!((pause, activity), (5, Activity::RetryingOkta));
+    }
+}
+
+#[test]
+fn oktas_own_word_ends_it_with_what_to_do_next() {
+    for (error, kind) in [
+        ("access_denied", Kind::Denied),
+        ("expired_token", Kind::Denied),
+        ("invalid_grant", Kind::Denied),
+        ("invalid_client", Kind::Okta),
+        ("unauthorized_client", Kind::Okta),
+        ("use_dpop_nonce", Kind::Okta),
+        ("something_new", Kind::Okta),
+    ] {
+        match schedule().after(oauth(error), false) {
+            Next::Over(failure) => {
+                assert_eq!(failure.kind, kind, "{error}");
+                assert!(failure.cure.is_some(), "{error}");
+            }
+            _ => panic!("{error} does not end it"),
+        }
+    }
+    assert!(matches!(
+        schedule().after(answer(200, r#"{"id_token":"x"}"#), false),
+        Next::Approved(_)
+    ));
+}
+
+#[test]
+fn what_does_not_reach_okta_is_tried_ever_more_slowly_and_the_rhythm_comes_back() {
+    let lost = || Err(http::Error::Connection);
+    let mut schedule = schedule();
+    assert_eq!(
+        pauses(
+            &mut schedule,
+            vec![lost(), lost(), lost(), lost(), lost(), lost(), lost()]
+        ),
+        [5, 10, 20, 20, 20, 20, 20]
+    );
+    assert_eq!(
+        pauses(&mut schedule, vec![oauth("authorization_pending"), lost()]),
+        [5, 5]
+    );
+}
+
+#[test]
+fn a_backoff_is_never_shorter_than_a_slowed_down_rhythm() {
+    let mut schedule = schedule();
+    for _ in 0..5 {
+        schedule.after(oauth("slow_down"), false);
+    }
+    assert_eq!(
+        pauses(
+            &mut schedule,
+            vec![Err(http::Error::Connection), answer(500, "")]
+        ),
+        [30, 30]
+    );
+}
+
+#[test]
+fn a_server_that_names_a_time_to_wait_gets_it() {
+    let busy = |seconds| {
+        answer(429, "").map(|answer| Answer {
+            retry_after: Some(Duration::from_secs(seconds)),
+            ..answer
+        })
+    };
+    assert_eq!(pauses(&mut schedule(), vec![busy(42), busy(0)]), [42, 5]);
+}
+
+fn issued(changes: &serde_json::Value) -> Result<(DeviceCode, Pending), Failure> {
+    let mut body = serde_json::json!({"device_code": "secret-device-code", "user_code": "BCDFGHJK",
+        "verification_uri": "https://org.okta.com/activate",
+        "verification_uri_complete": "https://org.okta.com/activate?user_code=BCDFGHJK",
+        "expires_in": 600, "interval": 5});
+    let object = body.as_object_mut().expect("an object");
+    for (name, value) in changes.as_object().expect("an object") {
+        object.insert(name.clone(), value.clone());
+    }
+    serde_json::from_value::<Issued>(body)
+        .expect("the fields are there")
+        .accept()
+}
+
+#[test]
+fn a_code_as_okta_issues_it_is_taken_apart() {
+    let (code, pending) = issued(&serde_json::json!({})).expect("accepted");
+    assert_eq!(code.user_code, "BCDFGHJK");
+    assert_eq!(code.verification_uri, "https://org.okta.com/activate");
+    assert_eq!(
+        code.verification_uri_complete.as_deref(),
+        Some("https://org.okta.com/activate?user_code=BCDFGHJK")
+    );
+    assert_eq!(pending.interval, Duration::from_secs(5));
+    let left = pending.left();
+    assert!(
+        left > Duration::from_secs(590) && left <= Duration::from_mins(10),
+        "{left:?}"
+    );
+    let shown = (code.expires_at.to_utc() - Utc::now()).num_seconds();
+    assert!((590..=600).contains(&shown), "{shown}");
+}
+
+#[test]
+fn what_is_left_out_has_the_value_of_the_standard() {
+    let bare = serde_json::json!({"interval": null, "verification_uri_complete": null, "expires_in": null});
+    let (code, pending) = issued(&bare).expect("accepted");
+    assert_eq!(pending.interval, DEFAULT_INTERVAL);
+    assert_eq!(code.verification_uri_complete, None);
+    let (_, pending) =
+        issued(&serde_json::json!({"interval": 0, "expires_in": 0})).expect("accepted");
+    assert_eq!(pending.interval, Duration::from_secs(1));
+    assert_eq!(pending.left(), Duration::ZERO);
+}
+
+#[test]
+fn an_address_that_may_not_be_shown_is_refused_or_left_out() {
+    for uri in [
+        "http://org.okta.com/activate",
+        "javascript:alert(1)",
+        "",
+        "org.okta.com/activate",
+        "https://x@org.okta.com/",
+    ] {
+        let failure = issued(&serde_json::json!({"verification_uri": uri}))
+            .err()
+            .expect(uri);
+        assert_eq!(failure.kind, Kind::Okta);
+        let (code, _) =
+            issued(&serde_json::json!({"verification_uri_complete": uri})).expect("accepted");
+        assert_eq!(code.verification_uri_complete, None);
+    }
+    let (code, _) = issued(
+        &serde_json::json!({"verification_uri": "https://org.okta.com/\u{1b}[2Jactivate\u{202e}"}),
+    )
+    .expect("accepted");
+    assert!(code.verification_uri.is_ascii() && !code.verification_uri.contains('\u{1b}'));
+}
+
+#[test]
+fn a_code_that_a_terminal_would_obey_is_refused() {
+    for code in ["", "AB\u{1b}[2J", "AB\u{202e}CD", "A\nB", &"A".repeat(65)] {
+        assert!(
+            issued(&serde_json::json!({"user_code": code})).is_err(),
+            "{code:?}"
+        );
+    }
+    assert!(issued(&serde_json::json!({"device_code": ""})).is_err());
+}

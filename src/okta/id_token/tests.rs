@@ -1,1 +1,212 @@
+//! Tokens are made by hand here, so that every way of being wrong can be had.
 
+use std::sync::LazyLock;
+
+use openssl::{hash::MessageDigest, pkey::PKey, pkey::Private, rsa::Rsa, sign::Signer};
+use serde_json::{Value, json};
+
+use super::*;
+
+const ISSUER: &str = "https://org.okta.com/oauth2/default";
+const CLIENT: &str = "0oa1";
+const NOW: i64 = 1_800_000_000;
+
+static KEY: LazyLock<PKey<Private>> =
+    LazyLock::new(|| PKey::from_rsa(Rsa::generate(2048).expect("a key")).expect("a key of RSA"));
+
+fn base64url(bytes: &[u8]) -> String {
+    openssl::base64::encode_block(bytes)
+        .replace('+', "-")
+        .replace('/', "_")
+        .trim_end_matches('=')
+        .to_owned()
+}
+
+fn keys(kid: &str) -> Keys {
+    let rsa = KEY.rsa().expect("an RSA key");
+    let key = json!({"kty": "RSA", "alg": "RS256", "use": "sig", "kid": kid,
+        "n": base64url(&rsa.n().to_vec()), "e": base64url(&rsa.e().to_vec())});
+    // What cannot be understood beside it is skipped.
+    serde_json::from_value(json!({"keys": [{"kty": "new", "kid": "x"}, key]})).expect("a key set")
+}
+
+fn token(header: &Value, claims: &Value) -> SecretString {
+    let signed = format!(
+        "{}.{}",
+        base64url(header.to_string().as_bytes()),
+        base64url(claims.to_string().as_bytes())
+    );
+    let mut signer = Signer::new(MessageDigest::sha256(), &KEY).expect("a signer");
+    signer.update(signed.as_bytes()).expect("hashed");
+    let signature = signer.sign_to_vec().expect("signed");
+    format!("{signed}.{}", base64url(&signature)).into()
+}
+
+fn header() -> Value {
+    json!({"alg": "RS256", "kid": "k1"})
+}
+
+fn claims() -> Value {
+    json!({"sub": "00u1", "name": "James Joyce", "preferred_username": "jj@example.com", "ver": 1,
+        "iss": ISSUER, "aud": CLIENT, "iat": NOW, "exp": NOW + 3600, "jti": "ID.1",
+        "amr": ["pwd"], "idp": "00o1", "auth_time": NOW - 5, "at_hash": "x"})
+}
+
+fn with(changes: &Value) -> Value {
+    let mut claims = claims();
+    let object = claims.as_object_mut().expect("an object");
+    for (name, value) in changes.as_object().expect("an object") {
+        object.insert(name.clone(), value.clone());
+    }
+    claims
+}
+
+fn checked_when(
+    token: &SecretString,
+    now: i64,
+    clock_ahead: Option<i64>,
+) -> Result<IdToken, Rejected> {
+    let expected = Expected {
+        issuer: ISSUER,
+        client_id: CLIENT,
+        now: DateTime::from_timestamp(now, 0).expect("a time"),
+        clock_ahead,
+    };
+    check(token, &keys("k1"), &expected)
+}
+
+fn checked(token: &SecretString) -> Result<IdToken, Rejected> {
+    checked_when(token, NOW, None)
+}
+
+fn refusal(outcome: Result<IdToken, Rejected>) -> Failure {
+    match outcome {
+        Err(Rejected::For(failure)) => failure,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn a_token_as_okta_issues_it_is_accepted_and_names_the_person() {
+    let token = token(&header(), &claims());
+    let accepted = checked(&token).expect("accepted");
+    assert_eq!(accepted.user.id, "00u1");
+    assert_eq!(accepted.user.name, "James Joyce");
+    assert_eq!(accepted.expires_at, NOW + 3600);
+    assert_eq!(accepted.token.expose_secret(), token.expose_secret());
+    assert!(!format!("{accepted:?}").contains(token.expose_secret()));
+}
+
+#[test]
+fn clocks_may_be_five_minutes_apart() {
+    let token = token(&header(), &claims());
+    for (now, accepted) in [
+        (NOW - 299, true),
+        (NOW - 301, false),
+        (NOW + 3600 + 299, true),
+        (NOW + 3600 + 301, false),
+    ] {
+        assert_eq!(checked_when(&token, now, None).is_ok(), accepted, "{now}");
+    }
+}
+
+#[test]
+fn a_wrong_clock_is_named_instead_of_an_expired_token() {
+    let token = token(&header(), &claims());
+    let failure = refusal(checked_when(&token, NOW - 3600, Some(3600)));
+    assert!(failure.what.contains("60 minutes slow"), "{failure}");
+    let failure = refusal(checked_when(&token, NOW + 7200, Some(-7200)));
+    assert!(failure.what.contains("2 hours fast"), "{failure}");
+    let failure = refusal(checked_when(&token, NOW + 7200, Some(0)));
+    assert!(failure.what.contains("not valid at this time"), "{failure}");
+}
+
+#[test]
+fn how_far_a_clock_is_off_is_said_in_a_unit_that_fits() {
+    let words = |ahead| clock(Some(ahead)).map(|failure| failure.what);
+    assert_eq!(words(0), None);
+    assert_eq!(words(-300), None);
+    for (ahead, part) in [
+        (301, "5 minutes slow"),
+        (-3600, "60 minutes fast"),
+        (-7000, "2 hours fast"),
+        (86_400, "24 hours slow"),
+        (-10 * 86_400, "10 days fast"),
+    ] {
+        assert!(
+            words(ahead).is_some_and(|what| what.contains(part)),
+            "{ahead}"
+        );
+    }
+    assert!(clock(None).is_none());
+}
+
+#[test]
+fn a_token_for_somebody_else_is_refused() {
+    for (changes, words) in [
+        (json!({"iss": "https://org.okta.com"}), "another issuer"),
+        (json!({"iss": format!("{ISSUER}/")}), "another issuer"),
+        (json!({"aud": "0oa2"}), "another app"),
+        (json!({"aud": []}), "another app"),
+        (json!({"aud": [CLIENT, "api"]}), "another app"),
+        (json!({"aud": [CLIENT, "api"], "azp": "api"}), "another app"),
+        (json!({"azp": "0oa2"}), "another app"),
+        (json!({"nonce": "n"}), "another request"),
+        (json!({"sub": ""}), "names no person"),
+        (json!({"sub": " "}), "names no person"),
+        (json!({"sub": "00u\u{0}1"}), "names no person"),
+        (json!({"sub": "x".repeat(256)}), "names no person"),
+    ] {
+        let failure = refusal(checked(&token(&header(), &with(&changes))));
+        assert!(failure.what.contains(words), "{changes}: {failure}");
+        assert_eq!(failure.kind, Kind::Okta);
+    }
+    let shared = with(&json!({"aud": [CLIENT, "api"], "azp": CLIENT}));
+    assert!(checked(&token(&header(), &shared)).is_ok());
+}
+
+#[test]
+fn a_token_that_okta_did_not_sign_is_refused() {
+    let good = token(&header(), &claims());
+    let parts: Vec<_> = good.expose_secret().split('.').collect();
+    let other = base64url(with(&json!({"sub": "00u2"})).to_string().as_bytes());
+    let tampered = format!("{}.{other}.{}", parts[0], parts[2]).into();
+    let failure = refusal(checked(&tampered));
+    assert!(failure.what.contains("signature"), "{failure}");
+    for alg in ["HS256", "none", "RS384"] {
+        let other = token(&json!({"alg": alg, "kid": "k1"}), &claims());
+        assert!(checked(&other).is_err(), "{alg}");
+    }
+    for text in ["", "a.b", "a.b.c", "a.b.c.d.e", &good.expose_secret()[1..]] {
+        let failure = refusal(checked(&text.into()));
+        assert!(failure.what.contains("cannot be read"), "{failure}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_told_apart_so_that_newer_ones_can_be_fetched() {
+    let token = token(&json!({"alg": "RS256", "kid": "k2"}), &claims());
+    assert!(matches!(checked(&token), Err(Rejected::UnknownKey)));
+}
+
+#[test]
+fn a_person_is_called_by_the_best_name_there_is() {
+    for (changes, name) in [
+        (
+            json!({"name": " James \u{202e}\n Joyce Jr. "}),
+            "James Joyce Jr.",
+        ),
+        (json!({"name": ""}), "jj@example.com"),
+        (
+            json!({"name": null, "preferred_username": null, "email": "e@example.com"}),
+            "e@example.com",
+        ),
+        (json!({"name": "\u{7}", "preferred_username": "\t"}), "00u1"),
+    ] {
+        let accepted = checked(&token(&header(), &with(&changes))).expect("accepted");
+        assert_eq!(accepted.user.name, name);
+    }
+    let long = with(&json!({"name": "é".repeat(1000)}));
+    let accepted = checked(&token(&header(), &long)).expect("accepted");
+    assert_eq!(accepted.user.name.chars().count(), LONGEST_NAME);
+}
