@@ -210,6 +210,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn every_refusal_has_its_kind_its_words_and_its_cure() {
         use Asked::{Approval, Code, Refresh, Revocation};
         for (asked, error, text, kind, what, cure) in [

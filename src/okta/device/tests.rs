@@ -2,6 +2,10 @@ use secrecy::zeroize::Zeroizing;
 
 use super::*;
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it stands for the outcome of a request"
+)]
 fn answer(status: u16, body: &str) -> Result<Answer, http::Error> {
     Ok(Answer {
         status,

@@ -31,15 +31,15 @@ fn keys(kid: &str) -> Keys {
 }
 
 fn token(header: &Value, claims: &Value) -> SecretString {
-    let signed = format!(
+    let content = format!(
         "{}.{}",
         base64url(header.to_string().as_bytes()),
         base64url(claims.to_string().as_bytes())
     );
     let mut signer = Signer::new(MessageDigest::sha256(), &KEY).expect("a signer");
-    signer.update(signed.as_bytes()).expect("hashed");
+    signer.update(content.as_bytes()).expect("hashed");
     let signature = signer.sign_to_vec().expect("signed");
-    format!("{signed}.{}", base64url(&signature)).into()
+    format!("{content}.{}", base64url(&signature)).into()
 }
 
 fn header() -> Value {
