@@ -12,11 +12,13 @@ use secrecy::SecretString;
 
 use crate::{
     admin,
+    app::About,
     config::{self, Config, Places, Sources, Store},
     failure::{Failure, Kind},
     keyring::Keyring,
     okta::Okta,
     postgres::{Postgres, Target},
+    runtime::{self, ExitReason},
     session::{Quotes, Session},
 };
 use output::{JsonFailure, JsonShape, Outcome, Stop};
@@ -296,9 +298,36 @@ fn screens(config: &Config) -> Outcome {
             .cure("Use a command instead: epigraph login, show, set, delete (see epigraph --help).")
             .into());
     }
-    config.okta()?;
-    Target::parse(config.database_url()?)?;
-    Err(Failure::new(Kind::Failed, "The full screen is not in this build.").into())
+    let about = About {
+        database: Target::parse(config.database_url()?)?.summary(),
+        can_open_browser: can_open_browser(),
+        no_color: is_set("NO_COLOR"),
+    };
+    let session = session(config, database(config)?)?;
+    let draft_kept = match runtime::run(about, session) {
+        Ok(ExitReason::Quit { draft_kept }) => draft_kept,
+        Ok(ExitReason::Signal { number, .. }) => return Err(Stop::Signal(number)),
+        Err(error) => {
+            return Err(Failure::new(Kind::Failed, format!("It stopped: {error}.")).into());
+        }
+    };
+    if draft_kept {
+        output::say("what you wrote and did not save is kept: it is there when you start again");
+    }
+    Ok(())
+}
+
+/// Says whether a browser that is started here shows up where the person is.
+fn can_open_browser() -> bool {
+    let here = !is_set("SSH_CONNECTION") && !is_set("SSH_TTY");
+    let desktop = !cfg!(all(unix, not(target_os = "macos")))
+        || is_set("DISPLAY")
+        || is_set("WAYLAND_DISPLAY");
+    here && desktop
+}
+
+fn is_set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
 async fn migrate(config: &Config, given: Option<SecretString>) -> Outcome {

@@ -82,7 +82,7 @@ pub enum ExitReason {
     /// A signal asked for it, by its number.
     Signal {
         /// The signal's number.
-        number: i32,
+        number: u8,
         /// Whether the draft file holds something that was not saved.
         draft_kept: bool,
     },
@@ -161,7 +161,7 @@ async fn turn<C: Console, S: Services>(
     model: &mut Model,
     tasks: &mut Tasks<S>,
     first: Vec<Effect>,
-) -> io::Result<Option<i32>> {
+) -> io::Result<Option<u8>> {
     // Something is to be seen before the network or the keyring is asked.
     console.draw(model)?;
     let mut effects = first;

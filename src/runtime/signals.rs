@@ -6,7 +6,7 @@ use std::io;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signal {
     /// The program is to end; by the signal's number.
-    Terminated(i32),
+    Terminated(u8),
     /// The program was stopped, and goes on.
     #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix stops programs"))]
     Continued,
@@ -22,7 +22,7 @@ mod unix {
 
     /// The signals that are listened to.
     pub(in super::super) struct Signals {
-        ends: Vec<(i32, unix::Signal)>,
+        ends: Vec<(u8, unix::Signal)>,
         continued: unix::Signal,
     }
 
@@ -38,7 +38,10 @@ mod unix {
             Ok(Self {
                 ends: ends
                     .into_iter()
-                    .map(|kind| Ok((kind.as_raw_value(), unix::signal(kind)?)))
+                    .map(|kind| {
+                        let number = u8::try_from(kind.as_raw_value()).unwrap_or(u8::MAX);
+                        Ok((number, unix::signal(kind)?))
+                    })
                     .collect::<io::Result<_>>()?,
                 continued: unix::signal(SignalKind::from_raw(
                     rustix::process::Signal::CONT.as_raw(),
