@@ -259,7 +259,13 @@ fn finish(command: impl Future<Output = Outcome>) -> Outcome {
         .map_err(|error| {
             Failure::new(Kind::Failed, format!("The program cannot start: {error}."))
         })?;
-    let outcome = runtime.block_on(signals::unless_stopped(command));
+    let outcome = runtime.block_on(async {
+        let outcome = signals::unless_stopped(command).await;
+        if matches!(outcome, Err(Stop::Signal(_))) {
+            signals::let_tasks_finish().await;
+        }
+        outcome
+    });
     // A hung keyring or name look-up must not hold the process.
     runtime.shutdown_background();
     outcome

@@ -37,15 +37,12 @@ enum Event<'a> {
 /// Signs in with a device code.
 pub(super) async fn login(config: &Config, json: bool, open: bool) -> Outcome {
     let session = super::session(config, NoDatabase)?;
-    match session.standing().await {
-        Ok(Some(standing)) => output::say(&format!(
+    // A session that cannot be read is no obstacle to a new one; whether a new one can be kept is looked at next.
+    if let Ok(Some(standing)) = session.standing().await {
+        output::say(&format!(
             "{} is signed in; signing in again replaces that session",
             standing.user.name
-        )),
-        Ok(None) => {}
-        // Nobody should approve a sign-in that cannot be kept.
-        Err(failure) if failure.kind == Kind::Vault => return Err(failure.into()),
-        Err(failure) => output::warn(&failure.what),
+        ));
     }
     let code = session.request_code(&quiet()).await?;
     if json {

@@ -4,6 +4,7 @@ use std::{
     future::Future,
     io,
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
 use super::output::{Outcome, Stop};
@@ -37,6 +38,18 @@ pub(super) async fn unless_stopped(command: impl Future<Output = Outcome>) -> Ou
         outcome = command => outcome,
         number = stopped => Err(Stop::Signal(number)),
     }
+}
+
+/// Gives what must not stop half way (writing down a renewed session) a moment to end.
+pub(super) async fn let_tasks_finish() {
+    const LONGEST: Duration = Duration::from_secs(2);
+    let metrics = tokio::runtime::Handle::current().metrics();
+    let finished = async {
+        while metrics.num_alive_tasks() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let _ = tokio::time::timeout(LONGEST, finished).await;
 }
 
 #[cfg(unix)]

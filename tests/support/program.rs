@@ -11,6 +11,12 @@ use std::{
 
 use super::{ca, guardian::Scratch};
 
+/// The binary that is being tested. The demo, which shares these parts, has none and makes no `Home`.
+const PROGRAM: &str = match option_env!("CARGO_BIN_EXE_epigraph") {
+    Some(path) => path,
+    None => "epigraph",
+};
+
 /// Somebody who runs the program. What it keeps goes when this is dropped.
 pub(crate) struct Home {
     scratch: Scratch,
@@ -84,7 +90,7 @@ impl Home {
 
     /// The program with these arguments, ready to be run.
     pub(crate) fn command<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_epigraph"));
+        let mut command = Command::new(PROGRAM);
         command
             .args(arguments)
             .env_clear()
