@@ -4,7 +4,7 @@
 
 use std::{error::Error as _, io};
 
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::DbError;
 
 use super::target::Target;
 use crate::failure::{Failure, Kind};
@@ -169,7 +169,7 @@ impl Error {
             Self::Dial(error) => error.kind() != io::ErrorKind::TimedOut && is_transient_io(error),
             Self::StartTimedOut | Self::StatementTimedOut => true,
             Self::Start(error) | Self::Statement(error) => match error.as_db_error() {
-                Some(error) => is_transient_refusal(error),
+                Some(error) => is_transient_refusal(error.code().code(), error.message()),
                 None => {
                     !is_tls(error) && !is_authentication(error) && was_cut(error)
                         || tls_was_cut(error)
@@ -222,7 +222,7 @@ impl Error {
 /// Puts the driver's error into words.
 pub(crate) fn explain(error: &tokio_postgres::Error, target: &Target) -> Failure {
     match error.as_db_error() {
-        Some(error) => refusal(error, target),
+        Some(error) => refusal(error.code().code(), error.message(), target),
         None => broken(error, target),
     }
 }
@@ -295,90 +295,65 @@ fn is_shutdown(error: &DbError) -> bool {
     code.starts_with("57P0") || code.starts_with("08")
 }
 
-fn meaning(error: &DbError) -> Option<&'static Meaning> {
-    let message = error.message().to_lowercase();
+fn meaning(message: &str) -> Option<&'static Meaning> {
+    let message = message.to_lowercase();
     MEANINGS
         .iter()
         .find(|meaning| message.contains(meaning.message))
 }
 
-fn is_transient_refusal(error: &DbError) -> bool {
-    match error.code().code() {
+fn is_transient_refusal(code: &str, message: &str) -> bool {
+    match code {
         "57P01" | "57P02" | "57P03" | "53300" | "40001" | "40P01" | "55P03" | "08006" | "08003"
         | "08001" | "08004" => true,
-        "XX000" | "08P01" | "08000" => meaning(error).is_some_and(|meaning| meaning.transient),
+        "XX000" | "08P01" | "08000" => meaning(message).is_some_and(|meaning| meaning.transient),
         _ => false,
     }
 }
 
-fn refusal(error: &DbError, target: &Target) -> Failure {
+fn refusal(code: &str, message: &str, target: &Target) -> Failure {
     let Target { database, user, .. } = target;
-    let code = error.code();
-    let message = error.message().to_lowercase();
-    let owner = "Ask the owner of the database to run `epigraph admin migrate`.";
-    if *code == SqlState::INVALID_PASSWORD {
-        return refused(format!(
-            "The database does not accept the user {user} with this password."
-        ))
-        .cure(COPY_AGAIN);
-    }
-    if *code == SqlState::INVALID_CATALOG_NAME
-        || message.starts_with("database ") && message.contains("does not exist")
-    {
-        return refused(format!("There is no database {database} on this server."))
-            .cure("Check the last part of the connection string's address; Neon's first database is neondb.");
-    }
-    if message.starts_with("role ") && message.contains("does not exist") {
-        return refused(format!("The database knows no user {user}.")).cure(COPY_AGAIN);
-    }
-    if *code == SqlState::UNDEFINED_TABLE || *code == SqlState::INVALID_SCHEMA_NAME {
-        return refused(format!(
-            "The database {database} has no table public.user_messages."
-        ))
-        .cure(owner);
-    }
-    if *code == SqlState::UNDEFINED_COLUMN
-        || *code == SqlState::DATATYPE_MISMATCH
-        || *code == SqlState::UNDEFINED_FUNCTION
-    {
-        return refused(format!(
+    let lower = message.to_lowercase();
+    let is_unknown = |what| lower.starts_with(what) && lower.contains("does not exist");
+    let migrate = "Ask the owner of the database to run `epigraph admin migrate`.";
+    match code {
+        "28P01" => refused(format!("The database does not accept the user {user} with this password."))
+            .cure(COPY_AGAIN),
+        "42P01" | "3F000" => refused(format!("The database {database} has no table public.user_messages."))
+            .cure(migrate),
+        "42703" | "42804" | "42883" => refused(format!(
             "The table public.user_messages of the database {database} has another shape than this program needs."
         ))
-        .cure(owner);
+        .cure(migrate),
+        "42501" => refused(format!("The user {user} may not do this with the table public.user_messages."))
+            .cure(format!("Ask the owner of the database to grant select, insert, update and delete on it to {user}.")),
+        "25006" => refused("The database is read-only; nothing was changed.")
+            .cure("Use the connection string of the primary, not that of a read replica."),
+        "57014" => unreachable("The database gave up because it took too long; nothing was changed.")
+            .cure("Try again in a moment."),
+        "53100" | "53200" => refused("The database has no room left; nothing was changed.")
+            .cure("Its owner has to make room or raise its limit."),
+        "53300" => unreachable(BUSY).cure("Try again in a moment."),
+        "22P05" | "22021" => refused("The database's encoding has no place for a character of this text; nothing was changed.")
+            .cure("Its owner can make a database with the encoding UTF8, as Neon's are."),
+        _ if code == "3D000" || is_unknown("database ") => {
+            refused(format!("There is no database {database} on this server."))
+                .cure("Check the last part of the connection string's address; Neon's first database is neondb.")
+        }
+        _ if is_unknown("role ") => {
+            refused(format!("The database knows no user {user}.")).cure(COPY_AGAIN)
+        }
+        _ => match meaning(message) {
+            Some(meaning) => Failure::new(meaning.kind, meaning.what).cure(meaning.cure),
+            None if is_transient_refusal(code, message) => {
+                unreachable(RESTARTING).cure("Try again in a moment.")
+            }
+            None => refused(format!(
+                "The database refused: {} (SQLSTATE {code}).",
+                harmless(message)
+            )),
+        },
     }
-    if *code == SqlState::INSUFFICIENT_PRIVILEGE {
-        return refused(format!("The user {user} may not do this with the table public.user_messages."))
-            .cure(format!("Ask the owner of the database to grant select, insert, update and delete on it to {user}."));
-    }
-    if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
-        return refused("The database is read-only: nothing was changed.")
-            .cure("Use the connection string of the primary, not that of a read replica.");
-    }
-    if *code == SqlState::QUERY_CANCELED {
-        return Failure::new(
-            Kind::Unreachable,
-            "The database gave up on the statement because it took too long; nothing was changed.",
-        )
-        .cure("Try again in a moment.");
-    }
-    if *code == SqlState::DISK_FULL || *code == SqlState::OUT_OF_MEMORY {
-        return refused("The database has no room left; nothing was changed.")
-            .cure("Its owner has to make room or raise its limit.");
-    }
-    if *code == SqlState::TOO_MANY_CONNECTIONS {
-        return unreachable(BUSY).cure("Try again in a moment.");
-    }
-    if let Some(meaning) = meaning(error) {
-        return Failure::new(meaning.kind, meaning.what).cure(meaning.cure);
-    }
-    if is_transient_refusal(error) {
-        return unreachable(RESTARTING).cure("Try again in a moment.");
-    }
-    refused(format!(
-        "The database refused: {} (SQLSTATE {}).",
-        harmless(error.message()),
-        code.code()
-    ))
 }
 
 /// Text of a server, made fit for a terminal and for one line.
@@ -493,3 +468,6 @@ fn tls(chain: &str, host: &str, direct: bool) -> Failure {
             .cure("Check that the connection string leads to PostgreSQL, and that nothing on the way tampers with TLS.")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -206,7 +206,7 @@ impl Draft {
             }
             "hostaddr" => {
                 let address = value.parse().map_err(|_| {
-                    malformed("hostaddr in the connection string is not an IP address.")
+                    malformed("hostaddr in the connection string is not an IP address.").cure("Leave it out: the host's name is enough.")
                 })?;
                 self.address = Some(address);
             }
@@ -231,7 +231,7 @@ impl Draft {
             "sslrootcert" => self.extra_roots = Some(value.into()),
             "connect_timeout" => {
                 let seconds: i64 = value.parse().map_err(|_| {
-                    malformed("connect_timeout in the connection string is not a number of seconds.")
+                    malformed("connect_timeout in the connection string is not a number of seconds.").cure("Leave it out, or write for example connect_timeout=30.")
                 })?;
                 // As libpq has it: 0 and less mean none, and one second is taken as two.
                 self.connect_timeout = u64::try_from(seconds)
@@ -461,3 +461,6 @@ fn is_pooled(host: &str) -> bool {
         .next()
         .is_some_and(|label| label.ends_with("-pooler"))
 }
+
+#[cfg(test)]
+mod tests;

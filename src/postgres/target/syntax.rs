@@ -176,16 +176,14 @@ fn place(text: &str, complete: bool) -> Option<Place<'_>> {
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || "-._,[]:%".contains(c))
         && port.chars().all(|c| c.is_ascii_digit() || c == ',')
-        && !database.contains(['@', '/', '#', ':'])
-        && query
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-            .all(|pair| {
-                pair.split_once('=')
-                    .is_some_and(|(key, _)| is_key(key) && (!complete || is_known(key)))
-            });
+        && !database.contains(['@', '/', '#', ':']);
+    // A known parameter is the sign that what was taken for the end of the password is it.
+    let query_is_known = query
+        .split('&')
+        .all(|pair| pair.is_empty() || pair.split_once('=').is_some_and(|(key, _)| is_known(key)));
     let complete = !complete
-        || (!host.is_empty() || query.contains("host="))
+        || query_is_known
+            && (!host.is_empty() || query.contains("host="))
             && (!database.is_empty() || query.contains("dbname="));
     (sound && complete).then_some(Place {
         host,
@@ -226,6 +224,7 @@ fn decode(key: &str, value: &str) -> Result<String, Failure> {
             malformed(format!(
                 "The {what} in the connection string is not UTF-8 text."
             ))
+            .cure(WHERE)
         })
 }
 

@@ -1,0 +1,406 @@
+use super::*;
+
+fn target() -> Target {
+    Target::parse(
+        &"postgresql://alex:pw@ep-x.eu.aws.neon.tech/neondb"
+            .to_owned()
+            .into(),
+    )
+    .expect("a good connection string")
+}
+
+/// Code and message as the server sends them; whether to try again; the kind; words of the failure.
+const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
+    // PostgreSQL.
+    (
+        "28P01",
+        "password authentication failed for user \"alex\"",
+        false,
+        Kind::Database,
+        "does not accept the user alex",
+    ),
+    (
+        "28000",
+        "role \"alex\" does not exist",
+        false,
+        Kind::Database,
+        "knows no user alex",
+    ),
+    (
+        "28000",
+        "no pg_hba.conf entry for host \"1.2.3.4\", user \"alex\", database \"neondb\", SSL encryption",
+        false,
+        Kind::Database,
+        "pg_hba.conf",
+    ),
+    (
+        "3D000",
+        "database \"neondb\" does not exist",
+        false,
+        Kind::Database,
+        "no database neondb",
+    ),
+    (
+        "42P01",
+        "relation \"public.user_messages\" does not exist",
+        false,
+        Kind::Database,
+        "epigraph admin migrate",
+    ),
+    (
+        "3F000",
+        "schema \"public\" does not exist",
+        false,
+        Kind::Database,
+        "epigraph admin migrate",
+    ),
+    (
+        "42703",
+        "column \"message\" does not exist",
+        false,
+        Kind::Database,
+        "another shape",
+    ),
+    (
+        "42804",
+        "column \"message\" is of type integer but expression is of type text",
+        false,
+        Kind::Database,
+        "another shape",
+    ),
+    (
+        "42883",
+        "operator does not exist: integer = text",
+        false,
+        Kind::Database,
+        "another shape",
+    ),
+    (
+        "42501",
+        "permission denied for table user_messages",
+        false,
+        Kind::Database,
+        "grant select, insert, update and delete on it to alex",
+    ),
+    (
+        "25006",
+        "cannot execute INSERT in a read-only transaction",
+        false,
+        Kind::Database,
+        "read replica",
+    ),
+    (
+        "53300",
+        "sorry, too many clients already",
+        true,
+        Kind::Unreachable,
+        "no connection left",
+    ),
+    (
+        "53100",
+        "could not extend file: No space left on device",
+        false,
+        Kind::Database,
+        "no room left",
+    ),
+    (
+        "57014",
+        "canceling statement due to statement timeout",
+        false,
+        Kind::Unreachable,
+        "took too long",
+    ),
+    (
+        "57P01",
+        "terminating connection due to administrator command",
+        true,
+        Kind::Unreachable,
+        "being restarted",
+    ),
+    (
+        "57P03",
+        "the database system is starting up",
+        true,
+        Kind::Unreachable,
+        "being restarted",
+    ),
+    (
+        "40001",
+        "could not serialize access due to concurrent update",
+        true,
+        Kind::Unreachable,
+        "Try again",
+    ),
+    (
+        "40P01",
+        "deadlock detected",
+        true,
+        Kind::Unreachable,
+        "Try again",
+    ),
+    (
+        "22P05",
+        "character with byte sequence 0xe2 0x80 0x9c has no equivalent in encoding \"LATIN2\"",
+        false,
+        Kind::Database,
+        "UTF8",
+    ),
+    (
+        "23514",
+        "new row for relation \"user_messages\" violates check constraint \"short\"",
+        false,
+        Kind::Database,
+        "check constraint \"short\" (SQLSTATE 23514)",
+    ),
+    // Neon's proxy: all of them XX000.
+    (
+        "XX000",
+        "password authentication failed for user 'alex'",
+        false,
+        Kind::Database,
+        "this password",
+    ),
+    (
+        "XX000",
+        "Endpoint ID is not specified. Either please upgrade the postgres client library (libpq) for SNI support",
+        false,
+        Kind::Database,
+        "which database is meant",
+    ),
+    (
+        "XX000",
+        "The requested endpoint could not be found, or you don't have access to it.",
+        false,
+        Kind::Database,
+        "no endpoint of this name",
+    ),
+    (
+        "XX000",
+        "The endpoint cannot be found",
+        false,
+        Kind::Database,
+        "no endpoint of this name",
+    ),
+    (
+        "XX000",
+        "endpoint is disabled",
+        false,
+        Kind::Database,
+        "disabled in Neon",
+    ),
+    (
+        "XX000",
+        "endpoint is temporarily unavailable. Check your quotas and/or contact our support",
+        false,
+        Kind::Database,
+        "quota",
+    ),
+    (
+        "XX000",
+        "This IP address 1.2.3.4 is not allowed to connect to this endpoint.",
+        false,
+        Kind::Database,
+        "IP Allow",
+    ),
+    (
+        "XX000",
+        "Inconsistent project name inferred from SNI ('a') and project option ('b').",
+        false,
+        Kind::Database,
+        "two different endpoints",
+    ),
+    (
+        "XX000",
+        "connection is insecure (try using `sslmode=require`)",
+        false,
+        Kind::Database,
+        "sslmode=require",
+    ),
+    (
+        "XX000",
+        "database \"neondb\" does not exist",
+        false,
+        Kind::Database,
+        "no database neondb",
+    ),
+    (
+        "XX000",
+        "Couldn't connect to compute node",
+        true,
+        Kind::Unreachable,
+        "being restarted",
+    ),
+    (
+        "XX000",
+        "Control plane request failed",
+        true,
+        Kind::Unreachable,
+        "outage",
+    ),
+    (
+        "XX000",
+        "Too many connections attempts",
+        true,
+        Kind::Unreachable,
+        "no connection left",
+    ),
+    (
+        "XX000",
+        "Failed to acquire permit to connect to the database. Too many database connection attempts are currently ongoing.",
+        true,
+        Kind::Unreachable,
+        "no connection left",
+    ),
+    (
+        "XX000",
+        "Too many connections to this endpoint. Please try again later.",
+        true,
+        Kind::Unreachable,
+        "no connection left",
+    ),
+    (
+        "XX000",
+        "Authentication timed out",
+        true,
+        Kind::Unreachable,
+        "took too long",
+    ),
+    (
+        "XX000",
+        "early eof",
+        true,
+        Kind::Unreachable,
+        "being restarted",
+    ),
+    (
+        "XX000",
+        "something new",
+        false,
+        Kind::Database,
+        "something new (SQLSTATE XX000)",
+    ),
+    // PgBouncer.
+    (
+        "08P01",
+        "unsupported startup parameter in options: search_path",
+        false,
+        Kind::Database,
+        "Leave options",
+    ),
+    (
+        "08P01",
+        "no such user: alex",
+        false,
+        Kind::Database,
+        "no user of this name",
+    ),
+    (
+        "08P01",
+        "no such database: neondb",
+        false,
+        Kind::Database,
+        "no database of this name",
+    ),
+    (
+        "08P01",
+        "query_wait_timeout",
+        true,
+        Kind::Unreachable,
+        "no connection left",
+    ),
+    (
+        "08P01",
+        "no more connections allowed (max_client_conn)",
+        true,
+        Kind::Unreachable,
+        "no connection left",
+    ),
+    (
+        "08P01",
+        "server conn crashed?",
+        true,
+        Kind::Unreachable,
+        "being restarted",
+    ),
+    (
+        "08P01",
+        "something new",
+        false,
+        Kind::Database,
+        "something new (SQLSTATE 08P01)",
+    ),
+];
+
+#[test]
+fn every_refusal_says_what_it_means_and_whether_to_try_again() {
+    let target = target();
+    for (code, message, transient, kind, words) in REFUSALS {
+        let failure = refusal(code, message, &target);
+        let said = failure.to_string();
+        assert_eq!(failure.kind, *kind, "{message}: {said}");
+        assert!(said.contains(words), "{message}: {said}");
+        assert_eq!(is_transient_refusal(code, message), *transient, "{message}");
+    }
+}
+
+#[test]
+fn a_failure_of_tls_says_which_one() {
+    for (chain, words) in [
+        (
+            "error performing tls handshake: the certificate was not trusted.",
+            "not trusted",
+        ),
+        (
+            "certificate verify failed (self-signed certificate in certificate chain)",
+            "not trusted",
+        ),
+        (
+            "certificate verify failed (unable to get local issuer certificate)",
+            "not trusted",
+        ),
+        (
+            "a certificate chain processed, but terminated in a root certificate which is not trusted by the trust provider.",
+            "not trusted",
+        ),
+        (
+            "certificate verify failed (certificate has expired)",
+            "has expired",
+        ),
+        (
+            "a required certificate is not within its validity period",
+            "has expired",
+        ),
+        (
+            "certificate verify failed (certificate is not yet valid)",
+            "clock",
+        ),
+        (
+            "certificate verify failed (hostname mismatch)",
+            "another name than db.example",
+        ),
+        (
+            "certificate verify failed (ip address mismatch)",
+            "another name than db.example",
+        ),
+        (
+            "the target principal name is incorrect.",
+            "another name than db.example",
+        ),
+        ("wrong version number", "No TLS connection"),
+    ] {
+        let failure = tls(chain, "db.example", false);
+        assert_eq!(failure.kind, Kind::Unreachable);
+        assert!(failure.to_string().contains(words), "{chain}: {failure}");
+    }
+    assert!(
+        tls("unexpected eof", "db.example", true)
+            .to_string()
+            .contains("sslnegotiation=direct")
+    );
+}
+
+#[test]
+fn a_servers_text_cannot_reach_the_terminal_raw() {
+    assert_eq!(harmless("a\x1b[31mb\nc.\u{9b}"), "a [31mb c");
+    assert_eq!(harmless(&"x".repeat(1000)).len(), 300);
+}
