@@ -5,6 +5,7 @@ mod demo;
 mod openid_provider;
 mod postgres;
 mod project;
+mod round_trips;
 #[cfg(target_os = "linux")]
 mod secret_service;
 mod stand_in;

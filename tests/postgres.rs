@@ -1,70 +1,16 @@
 //! The database, against a real PostgreSQL.
 
 use epigraph::{
-    app::{DeleteOutcome, SaveOutcome},
+    app::DeleteOutcome,
     failure::{Check, Verdict},
-    postgres::{Postgres, Target, check},
-    quote::{Quote, Saved},
-    session::{Progress, Quotes},
+    postgres::{Target, check},
+    quote::Saved,
 };
-use secrecy::SecretString;
 
-use crate::support::postgres::{Database, shared};
-
-/// A connection of a person's, with one person's name filled in.
-struct Person {
-    database: Postgres,
-    id: &'static str,
-    token: SecretString,
-}
-
-impl Person {
-    fn new(id: &'static str, url: &str) -> Self {
-        let target = Target::parse(&url.to_owned().into()).expect("a good connection string");
-        Self {
-            database: Postgres::new(target).expect("no network is needed"),
-            id,
-            token: "header.payload.signature".into(),
-        }
-    }
-
-    async fn load(&self) -> Option<String> {
-        self.database
-            .load(&self.token, self.id, &Progress::silent())
-            .await
-            .expect("the quote can be read")
-            .map(|saved| saved.text)
-    }
-
-    async fn save(&self, text: &str, based_on: Option<&str>) -> SaveOutcome {
-        let quote = Quote::new(text).expect("a quote");
-        self.database
-            .save(&self.token, self.id, &quote, based_on, &Progress::silent())
-            .await
-            .expect("the quote can be saved")
-    }
-
-    async fn delete(&self, based_on: Option<&str>) -> DeleteOutcome {
-        self.database
-            .delete(&self.token, self.id, based_on, &Progress::silent())
-            .await
-            .expect("the quote can be deleted")
-    }
-}
-
-fn saved(outcome: SaveOutcome) -> Saved {
-    match outcome {
-        SaveOutcome::Saved(saved) => saved,
-        SaveOutcome::Conflict(current) => panic!("not saved, because the row is {current:?}"),
-    }
-}
-
-fn conflict(outcome: SaveOutcome) -> Option<String> {
-    match outcome {
-        SaveOutcome::Saved(saved) => panic!("saved {saved:?}"),
-        SaveOutcome::Conflict(current) => current.map(|current| current.text),
-    }
-}
+use crate::support::{
+    person::{Person, conflict, saved},
+    postgres::{Database, shared},
+};
 
 #[test]
 fn the_cluster_is_as_neon_has_it() {

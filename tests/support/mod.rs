@@ -8,13 +8,17 @@ pub(crate) mod guardian;
 #[cfg(test)]
 pub(crate) mod oidc_provider;
 pub(crate) mod okta;
+pub(crate) mod person;
+pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod privilege;
+pub(crate) mod proxy;
 #[cfg(test)]
 pub(crate) mod program;
 pub(crate) mod pty;
 #[cfg(all(test, target_os = "linux"))]
 pub(crate) mod secret_service;
+pub(crate) mod tls_front;
 
 use std::{
     net::{Ipv4Addr, TcpListener},

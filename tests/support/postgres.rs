@@ -16,7 +16,9 @@ use super::{
     ca::{self, Ca, Leaf},
     free_port,
     guardian::{Scratch, Started},
-    privilege, wait_until,
+    privilege,
+    proxy::Proxy,
+    wait_until,
 };
 
 const SUPERUSER: &str = "postgres";
@@ -130,12 +132,23 @@ impl Cluster {
     /// Runs SQL as the superuser through `psql`, which knows nothing of our code, and returns what it prints.
     #[track_caller]
     pub(crate) fn query(&self, database: &str, sql: &str) -> String {
+        self.query_at(self.port, database, sql)
+    }
+
+    /// The same through a proxy.
+    #[track_caller]
+    pub(crate) fn query_through(&self, proxy: &Proxy, database: &str, sql: &str) -> String {
+        self.query_at(proxy.port(), database, sql)
+    }
+
+    #[track_caller]
+    fn query_at(&self, port: u16, database: &str, sql: &str) -> String {
         let mut command = Command::new(program("psql"));
         command
             .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h"])
             .args(["localhost", "-U", SUPERUSER, "-d", database, "-c", sql])
             .arg("-p")
-            .arg(self.port.to_string())
+            .arg(port.to_string())
             .env_clear()
             .env("PATH", env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.scratch.path())
@@ -174,6 +187,18 @@ impl Cluster {
             "postgres",
             &format!("revoke temporary on database {name} from public"),
         );
+        database
+    }
+
+    /// Makes a database with every migration applied and the rights that a person's role needs.
+    pub(crate) async fn migrated(&self) -> Database<'_> {
+        let database = self.database();
+        let target = epigraph::postgres::Target::parse(&database.owner_url().into())
+            .expect("our own connection string is well formed");
+        epigraph::admin::migrate(&target)
+            .await
+            .expect("the migrations apply");
+        database.grant();
         database
     }
 
@@ -217,14 +242,7 @@ impl Database<'static> {
 
     /// Makes a database in the shared cluster with every migration applied and the rights that a person's role needs.
     pub(crate) async fn migrated() -> Self {
-        let database = Self::new();
-        let target = epigraph::postgres::Target::parse(&database.owner_url().into())
-            .expect("our own connection string is well formed");
-        epigraph::admin::migrate(&target)
-            .await
-            .expect("the migrations apply");
-        database.grant();
-        database
+        shared().migrated().await
     }
 }
 
@@ -242,6 +260,11 @@ impl Database<'_> {
     /// The password of that role.
     pub(crate) fn user_password(&self) -> &str {
         &self.user.password
+    }
+
+    /// Its roles and their passwords, for a pooler.
+    pub(crate) fn roles(&self) -> [(&str, &str); 2] {
+        [&self.owner, &self.user].map(|role| (role.name.as_str(), role.password.as_str()))
     }
 
     /// Gives the person's role the rights it needs on the table, and no other.

@@ -1,0 +1,96 @@
+//! How often the network is crossed: the one cost of a program without a server that its user feels.
+
+use std::time::Duration;
+
+use crate::support::{
+    person::{Person, conflict, saved},
+    postgres::{Cluster, Database, Settings, shared},
+    proxy::Proxy,
+    tls_front::TlsFront,
+};
+
+/// Long beside what this machine does in between, so that what is sent at once counts as one.
+const DELAY: Duration = Duration::from_millis(20);
+
+/// `PostgreSQL` up to 17 makes OpenSSL's clients begin the TLS handshake twice: its only group is not the one that they guess.
+fn extra(cluster: &Cluster) -> usize {
+    usize::from(cluster.version() < 180_000)
+}
+
+#[tokio::test]
+async fn an_operation_on_an_open_connection_is_one_round_trip() {
+    let database = Database::migrated().await;
+    let proxy = Proxy::to(shared().port());
+    proxy.delay(DELAY);
+    let joyce = Person::new("00u-joyce", &database.user().port(proxy.port()).to_string());
+    let count = || {
+        let counts = proxy.counts();
+        proxy.forget();
+        (counts.connections, counts.round_trips)
+    };
+    joyce.connect().await;
+    count();
+    assert_eq!(joyce.load().await, None);
+    assert_eq!(count(), (0, 1), "load");
+    saved(joyce.save("one", None).await);
+    assert_eq!(count(), (0, 1), "first save");
+    saved(joyce.save(&"long ".repeat(12_000), Some("one")).await);
+    assert_eq!(count(), (0, 1), "save of 60 kB");
+    conflict(joyce.save("three", Some("one")).await);
+    assert_eq!(count(), (0, 1), "conflict");
+    joyce.delete(None).await;
+    assert_eq!(count(), (0, 1), "delete");
+}
+
+#[tokio::test]
+async fn a_start_costs_no_more_than_it_must() {
+    let database = Database::migrated().await;
+    let proxy = Proxy::to(shared().port());
+    proxy.delay(DELAY);
+    let joyce = Person::new("00u-joyce", &database.user().port(proxy.port()).to_string());
+    joyce.connect().await;
+    joyce.load().await;
+    let ours = proxy.counts();
+    // TCP, the question for TLS, TLS, the start, two of SCRAM, and the operation.
+    assert_eq!(
+        (ours.connections, ours.round_trips),
+        (1, 7 + extra(shared()))
+    );
+
+    // A program that everybody knows, through the same proxy.
+    proxy.forget();
+    shared().query_through(
+        &proxy,
+        database.name(),
+        "select message from public.user_messages",
+    );
+    assert!(ours.round_trips <= proxy.counts().round_trips);
+}
+
+#[tokio::test]
+async fn direct_tls_saves_one() {
+    let cluster = Cluster::start(Settings {
+        plaintext: true,
+        ..Settings::default()
+    });
+    let database = cluster.migrated().await;
+    let front = TlsFront::before(cluster.port());
+    let proxy = Proxy::to(front.port());
+    proxy.delay(DELAY);
+    let url = database
+        .user()
+        .port(proxy.port())
+        .set("sslmode", "require")
+        .set(
+            "sslrootcert",
+            crate::support::ca::trusted()
+                .pem_path()
+                .display()
+                .to_string(),
+        )
+        .set("sslnegotiation", "direct");
+    let joyce = Person::new("00u-joyce", &url.to_string());
+    joyce.load().await;
+    let counts = proxy.counts();
+    assert_eq!((counts.connections, counts.round_trips), (1, 6));
+}

@@ -1,0 +1,104 @@
+//! A person at the database, as the program is one: the library itself, with a token that only has to travel.
+
+use std::sync::{Arc, Mutex};
+
+use epigraph::{
+    app::{Activity, DeleteOutcome, SaveOutcome},
+    failure::Failure,
+    postgres::{Postgres, Target},
+    quote::{Quote, Saved},
+    session::{Progress, Quotes},
+};
+use secrecy::SecretString;
+
+/// One person on one machine.
+pub(crate) struct Person {
+    pub(crate) database: Postgres,
+    id: &'static str,
+    token: SecretString,
+    activities: Arc<Mutex<Vec<Activity>>>,
+    progress: Progress,
+}
+
+impl Person {
+    /// A person with this user id, who has this connection string.
+    pub(crate) fn new(id: &'static str, url: &str) -> Self {
+        let target = Target::parse(&url.to_owned().into()).expect("a good connection string");
+        let activities = Arc::new(Mutex::new(Vec::new()));
+        let reported = Arc::clone(&activities);
+        Self {
+            database: Postgres::new(target).expect("no network is needed"),
+            id,
+            token: "header.payload.signature".into(),
+            activities,
+            progress: Progress::new(move |activity| {
+                reported.lock().expect("no panic under lock").push(activity);
+            }),
+        }
+    }
+
+    /// What was reported since the start.
+    pub(crate) fn activities(&self) -> Vec<Activity> {
+        self.activities.lock().expect("no panic under lock").clone()
+    }
+
+    /// Opens a connection ahead of time.
+    pub(crate) async fn connect(&self) {
+        self.database.connect(&self.progress).await;
+    }
+
+    pub(crate) async fn try_load(&self) -> Result<Option<Saved>, Failure> {
+        self.database
+            .load(&self.token, self.id, &self.progress)
+            .await
+    }
+
+    pub(crate) async fn try_save(
+        &self,
+        text: &str,
+        based_on: Option<&str>,
+    ) -> Result<SaveOutcome, Failure> {
+        let quote = Quote::new(text).expect("a quote");
+        self.database
+            .save(&self.token, self.id, &quote, based_on, &self.progress)
+            .await
+    }
+
+    pub(crate) async fn load(&self) -> Option<String> {
+        self.try_load()
+            .await
+            .expect("the quote can be read")
+            .map(|saved| saved.text)
+    }
+
+    pub(crate) async fn save(&self, text: &str, based_on: Option<&str>) -> SaveOutcome {
+        self.try_save(text, based_on)
+            .await
+            .expect("the quote can be saved")
+    }
+
+    pub(crate) async fn delete(&self, based_on: Option<&str>) -> DeleteOutcome {
+        self.database
+            .delete(&self.token, self.id, based_on, &self.progress)
+            .await
+            .expect("the quote can be deleted")
+    }
+}
+
+/// The row of a save that worked.
+#[track_caller]
+pub(crate) fn saved(outcome: SaveOutcome) -> Saved {
+    match outcome {
+        SaveOutcome::Saved(saved) => saved,
+        SaveOutcome::Conflict(current) => panic!("not saved, because the row is {current:?}"),
+    }
+}
+
+/// The text that stood in the way of a save.
+#[track_caller]
+pub(crate) fn conflict(outcome: SaveOutcome) -> Option<String> {
+    match outcome {
+        SaveOutcome::Saved(saved) => panic!("saved {saved:?}"),
+        SaveOutcome::Conflict(current) => current.map(|current| current.text),
+    }
+}

@@ -1,0 +1,259 @@
+//! A network of our own: a TCP proxy on the loopback interface that counts connections, bytes and round trips, and that
+//! can be slow, silent, or cut.
+
+use std::{
+    io::{Read, Write},
+    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// What has passed through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Connections that were made.
+    pub(crate) connections: usize,
+    /// How often a client had to wait for the other side: once for the connection itself, and once for everything that it
+    /// sends before the next answer reaches it.
+    pub(crate) round_trips: usize,
+    /// Bytes from clients.
+    pub(crate) requested: usize,
+    /// Bytes to clients.
+    pub(crate) answered: usize,
+}
+
+/// The proxy. It ends when it is dropped.
+pub(crate) struct Proxy {
+    network: Arc<Network>,
+    port: u16,
+}
+
+#[derive(Default)]
+struct Network {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    server: u16,
+    delay: Duration,
+    requests_held: bool,
+    answers_held: bool,
+    refuses: bool,
+    closed: bool,
+    counts: Counts,
+    open: Vec<Arc<Line>>,
+}
+
+/// One connection through the proxy.
+struct Line {
+    client: TcpStream,
+    server: TcpStream,
+    cut: AtomicBool,
+    silent: AtomicBool,
+    /// Whether an answer has reached the client since it last sent something.
+    answered: AtomicBool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Request,
+    Answer,
+}
+
+impl Proxy {
+    /// Leads to a port of the loopback interface.
+    pub(crate) fn to(server: u16) -> Self {
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port on loopback");
+        let port = listener.local_addr().expect("it is bound").port();
+        let network = Arc::new(Network::default());
+        network.state().server = server;
+        let shared = Arc::clone(&network);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                if shared.state().closed {
+                    break;
+                }
+                if let Ok(client) = client {
+                    shared.accept(client);
+                }
+            }
+        });
+        Self { network, port }
+    }
+
+    /// The port on which it listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What has passed through since the start, or since [`Proxy::forget`].
+    pub(crate) fn counts(&self) -> Counts {
+        self.network.state().counts
+    }
+
+    /// Counts from zero.
+    pub(crate) fn forget(&self) {
+        self.network.state().counts = Counts::default();
+    }
+
+    /// Makes every byte take this long in either direction.
+    pub(crate) fn delay(&self, delay: Duration) {
+        self.network.state().delay = delay;
+    }
+
+    /// Leads new connections to another port.
+    pub(crate) fn lead_to(&self, server: u16) {
+        self.network.state().server = server;
+    }
+
+    /// Holds back what clients send, or lets it go.
+    pub(crate) fn hold_requests(&self, hold: bool) {
+        self.network.state().requests_held = hold;
+        self.network.changed.notify_all();
+    }
+
+    /// Holds back what the server sends, or lets it go.
+    pub(crate) fn hold_answers(&self, hold: bool) {
+        self.network.state().answers_held = hold;
+        self.network.changed.notify_all();
+    }
+
+    /// Closes new connections at once, or lets them be made.
+    pub(crate) fn refuse(&self, refuse: bool) {
+        self.network.state().refuses = refuse;
+    }
+
+    /// Lets nothing through any more on the connections that are open, without closing them: nobody is told.
+    pub(crate) fn silence(&self) {
+        for line in &self.network.state().open {
+            line.silent.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Cuts every connection; what is held back on it is lost.
+    pub(crate) fn cut(&self) {
+        let open = std::mem::take(&mut self.network.state().open);
+        for line in open {
+            line.cut();
+        }
+        self.network.changed.notify_all();
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.network.state().closed = true;
+        self.cut();
+        // Wakes the thread that accepts.
+        TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok();
+    }
+}
+
+impl Network {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic under lock")
+    }
+
+    fn accept(self: &Arc<Self>, client: TcpStream) {
+        let mut state = self.state();
+        if state.refuses {
+            return;
+        }
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, state.server));
+        let Ok(server) = TcpStream::connect(address) else {
+            return;
+        };
+        client.set_nodelay(true).expect("a socket option");
+        server.set_nodelay(true).expect("a socket option");
+        state.counts.connections += 1;
+        state.counts.round_trips += 1;
+        let line = Arc::new(Line {
+            client,
+            server,
+            cut: AtomicBool::new(false),
+            silent: AtomicBool::new(false),
+            answered: AtomicBool::new(true),
+        });
+        state.open.push(Arc::clone(&line));
+        drop(state);
+        for way in [Way::Request, Way::Answer] {
+            let (sender, receiver) = mpsc::channel();
+            let (network, along) = (Arc::clone(self), Arc::clone(&line));
+            thread::spawn(move || network.read(&along, way, &sender));
+            let (network, along) = (Arc::clone(self), Arc::clone(&line));
+            thread::spawn(move || network.write(&along, way, &receiver));
+        }
+    }
+
+    fn read(&self, line: &Line, way: Way, sender: &mpsc::Sender<(Instant, Vec<u8>)>) {
+        let mut source = match way {
+            Way::Request => &line.client,
+            Way::Answer => &line.server,
+        };
+        let mut buffer = [0; 16 * 1024];
+        while let Ok(count @ 1..) = source.read(&mut buffer) {
+            let mut state = self.state();
+            if way == Way::Request {
+                state.counts.requested += count;
+                if line.answered.swap(false, Ordering::SeqCst) {
+                    state.counts.round_trips += 1;
+                }
+            }
+            let due = Instant::now() + state.delay;
+            drop(state);
+            if sender.send((due, buffer[..count].to_vec())).is_err() {
+                break;
+            }
+        }
+    }
+
+    fn write(&self, line: &Line, way: Way, receiver: &mpsc::Receiver<(Instant, Vec<u8>)>) {
+        let mut sink = match way {
+            Way::Request => &line.server,
+            Way::Answer => &line.client,
+        };
+        for (due, bytes) in receiver {
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            let state = self
+                .changed
+                .wait_while(self.state(), |state| {
+                    let held = match way {
+                        Way::Request => state.requests_held,
+                        Way::Answer => state.answers_held,
+                    };
+                    (held || line.silent.load(Ordering::SeqCst)) && !line.cut.load(Ordering::SeqCst)
+                })
+                .expect("no panic under lock");
+            drop(state);
+            if line.cut.load(Ordering::SeqCst) {
+                break;
+            }
+            if way == Way::Answer {
+                // Before the bytes leave: the client may answer them at once.
+                line.answered.store(true, Ordering::SeqCst);
+                self.state().counts.answered += bytes.len();
+            }
+            if sink.write_all(&bytes).is_err() {
+                break;
+            }
+        }
+        // One side has ended, and so has the other.
+        sink.shutdown(Shutdown::Write).ok();
+    }
+}
+
+impl Line {
+    fn cut(&self) {
+        self.cut.store(true, Ordering::SeqCst);
+        self.client.shutdown(Shutdown::Both).ok();
+        self.server.shutdown(Shutdown::Both).ok();
+    }
+}

@@ -1,0 +1,82 @@
+//! What takes TLS at once, without a question before it, as Neon's proxy does; behind it a server without TLS.
+
+use std::{
+    io::{self, Read, Write},
+    net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
+    thread,
+    time::Duration,
+};
+
+use openssl::{
+    pkey::PKey,
+    ssl::{self, SslAcceptor, SslMethod, SslStream},
+    x509::X509,
+};
+
+use super::ca;
+
+/// The front; it serves until the process ends.
+pub(crate) struct TlsFront {
+    port: u16,
+}
+
+impl TlsFront {
+    /// Stands before a server on the loopback interface that knows no TLS.
+    pub(crate) fn before(server: u16) -> Self {
+        let leaf = ca::localhost();
+        let mut builder = SslAcceptor::mozilla_modern_v5(SslMethod::tls_server())
+            .expect("OpenSSL has its settings");
+        let certificate = X509::from_pem(&leaf.certificate_pem).expect("a certificate");
+        let key = PKey::private_key_from_pem(&leaf.key_pem).expect("a key");
+        builder.set_certificate(&certificate).expect("it fits");
+        builder.set_private_key(&key).expect("it fits");
+        builder.set_alpn_select_callback(|_, offered| {
+            ssl::select_next_proto(b"\x0apostgresql", offered).ok_or(ssl::AlpnError::ALERT_FATAL)
+        });
+        let acceptor = builder.build();
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port on loopback");
+        let port = listener.local_addr().expect("it is bound").port();
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let acceptor = acceptor.clone();
+                thread::spawn(move || {
+                    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server));
+                    if let (Ok(client), Ok(server)) = (acceptor.accept(client), server) {
+                        relay(client, server).ok();
+                    }
+                });
+            }
+        });
+        Self { port }
+    }
+
+    /// The port on which it listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+/// Reads from either side in turn, because a TLS stream cannot be shared between two threads.
+fn relay(mut client: SslStream<TcpStream>, mut server: TcpStream) -> io::Result<()> {
+    let turn = Some(Duration::from_millis(1));
+    client.get_ref().set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    client.get_ref().set_read_timeout(turn)?;
+    server.set_read_timeout(turn)?;
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        match client.read(&mut buffer) {
+            Ok(0) => return server.shutdown(Shutdown::Both),
+            Ok(count) => server.write_all(&buffer[..count])?,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        match server.read(&mut buffer) {
+            Ok(0) => return client.get_ref().shutdown(Shutdown::Both),
+            Ok(count) => client.write_all(&buffer[..count])?,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
