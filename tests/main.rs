@@ -8,6 +8,8 @@ mod project;
 mod round_trips;
 #[cfg(target_os = "linux")]
 mod secret_service;
+mod session;
+mod sign_in;
 mod stand_in;
 mod support;
 mod support_itself;
