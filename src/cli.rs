@@ -179,8 +179,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             .and_then(|page| output::data(&page)),
         command => configured(&arguments.everywhere, command),
     };
-    let Err(stop) = outcome else { return 0 };
-    if let Stop::Failed(failure) = &stop {
+    let Err(mut stop) = outcome else { return 0 };
+    if let Stop::Failed(failure) = &mut stop {
+        if failure.kind == Kind::NotSignedIn {
+            failure.cure = Some("Run: epigraph login".into());
+        }
         tracing::error!(exit_code = failure.kind.exit_code(), "{}", failure.what);
         if let Some(shape) = json {
             let _ = output::json(&JsonFailure::new(failure, shape));

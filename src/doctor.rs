@@ -7,7 +7,7 @@ use crate::{
     failure::{Check, Failure, Kind, Verdict},
     keyring::Keyring,
     okta::Okta,
-    postgres::Target,
+    postgres::{self, Target},
 };
 
 /// A part of the whole, and what was looked at in it.
@@ -122,8 +122,9 @@ async fn okta(config: &Config) -> Vec<Check> {
     }
 }
 
-#[expect(clippy::unused_async)]
 async fn database(target: Option<&Target>) -> Vec<Check> {
-    let _ = target;
-    Vec::new()
+    match target {
+        Some(target) => postgres::check(target).await,
+        None => Vec::new(),
+    }
 }

@@ -1,7 +1,9 @@
 //! The tests that need real parts, one file per subject; `support` starts the parts.
 
 mod command_line;
+mod config;
 mod demo;
+mod headless;
 mod openid_provider;
 mod postgres;
 mod project;

@@ -1,6 +1,9 @@
 //! `login`, `logout` and `whoami`.
 
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, IsTerminal},
+    sync::{Mutex, PoisonError},
+};
 
 use chrono::{DateTime, Local, SecondsFormat};
 use qrcode::{Color, QrCode};
@@ -12,9 +15,10 @@ use super::{
 };
 use crate::{
     app::{Activity, DeviceCode, SignOutOutcome},
+    browser,
     config::Config,
     failure::{Failure, Kind},
-    session::{Progress, Vault},
+    session::Progress,
 };
 
 /// What `login --json` prints, one per line. A failure is the event that `output::JsonFailure` describes.
@@ -58,9 +62,9 @@ pub(super) async fn login(config: &Config, json: bool, open: bool) -> Outcome {
     if open {
         let address = code
             .verification_uri_complete
-            .as_deref()
-            .unwrap_or(&code.verification_uri);
-        if let Err(failure) = crate::browser::open(address) {
+            .unwrap_or(code.verification_uri);
+        let opening = tokio::task::spawn_blocking(move || browser::open(&address));
+        if let Ok(Err(failure)) = opening.await {
             output::warn(&failure.what);
         }
     }
@@ -141,20 +145,33 @@ fn draw(code: &QrCode) -> String {
 
 /// Reports nothing but what the person must hear.
 pub(super) fn quiet() -> Progress {
-    Progress::new(|activity| {
-        tracing::debug!(?activity, "waiting");
-        tell(&activity);
-    })
+    reporter(|_| false)
 }
 
 /// Reports each poll to a script, and a lost connection to a person.
 fn waiting(json: bool) -> Progress {
+    reporter(move |activity| {
+        let poll = json && *activity == Activity::WaitingForApproval;
+        if poll {
+            // A reader that has gone is noticed at the end; until then the approval may still come.
+            let _ = output::json(&Event::Pending);
+        }
+        poll
+    })
+}
+
+/// Tells the person what `handled` leaves, each thing once until there is progress.
+fn reporter(handled: impl Fn(&Activity) -> bool + Send + Sync + 'static) -> Progress {
+    let told = Mutex::new(Vec::new());
     Progress::new(move |activity| {
         tracing::debug!(?activity, "waiting");
-        match &activity {
-            // A reader that has gone is noticed at the end; until then the approval may still come.
-            Activity::WaitingForApproval if json => drop(output::json(&Event::Pending)),
-            activity => tell(activity),
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        if activity == Activity::WaitingForApproval {
+            told.clear();
+        }
+        if !handled(&activity) && !told.contains(&activity) {
+            tell(&activity);
+            told.push(activity);
         }
     })
 }
@@ -200,9 +217,9 @@ struct WhoAmI<'a> {
 
 /// Says who is signed in, without asking Okta.
 pub(super) async fn whoami(config: &Config, json: bool) -> Outcome {
-    let okta = config.okta()?;
-    let place = super::vault(config, okta).place();
+    let issuer = &config.okta()?.issuer;
     let session = super::session(config, NoDatabase)?;
+    let place = session.place();
     let standing = session.standing().await?.ok_or_else(not_signed_in)?;
     let expires_at = standing
         .id_token_expires_at
@@ -213,7 +230,7 @@ pub(super) async fn whoami(config: &Config, json: bool) -> Outcome {
             name: &standing.user.name,
             id: &standing.user.id,
             id_token_expires_at: expires_at.map(|t| t.to_rfc3339_opts(SecondsFormat::Secs, false)),
-            issuer: &okta.issuer,
+            issuer,
             store: config.store.name(),
             place,
         });
@@ -225,13 +242,13 @@ pub(super) async fn whoami(config: &Config, json: bool) -> Outcome {
         _ => "expired; renewed at the next use".to_owned(),
     };
     output::line(&format!(
-        "{} ({})\nissuer: {}\nID token: {until}\nkept in: {place}",
-        standing.user.name, standing.user.id, okta.issuer
+        "{} ({})\nissuer: {issuer}\nID token: {until}\nkept in: {place}",
+        standing.user.name, standing.user.id
     ))
 }
 
-pub(super) fn not_signed_in() -> Failure {
-    Failure::new(Kind::NotSignedIn, "Nobody is signed in.").cure("Run: epigraph login")
+fn not_signed_in() -> Failure {
+    Failure::new(Kind::NotSignedIn, "Nobody is signed in.")
 }
 
 #[cfg(test)]

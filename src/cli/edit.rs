@@ -12,6 +12,7 @@ use super::{quote, signals::HoldInterrupts};
 use crate::{
     config::{Config, SECRET_VARIABLES},
     failure::{Failure, Kind},
+    private_file,
 };
 
 /// The file in which the editor works. It stays until it is removed: whatever ends the program, the text is there.
@@ -19,7 +20,7 @@ pub(super) struct Draft(PathBuf);
 
 impl Draft {
     /// Makes a file of the person's own, with the quote that is there.
-    fn new(state_dir: &Path, current: Option<&str>) -> Result<Self, io::Error> {
+    fn new(state_dir: &Path, current: Option<&str>) -> Result<Self, private_file::Error> {
         let name = format!(
             "quote-{}-{}.txt",
             Local::now().format("%Y%m%d-%H%M%S"),
@@ -27,8 +28,7 @@ impl Draft {
         );
         let path = state_dir.join(name);
         let text = current.map_or(String::new(), |current| format!("{current}\n"));
-        fs::create_dir_all(state_dir)?;
-        fs::write(&path, text.as_bytes())?;
+        private_file::write(&path, text.as_bytes())?;
         Ok(Self(path))
     }
 
@@ -117,7 +117,11 @@ async fn run(editor: &str, path: &Path) -> io::Result<ExitStatus> {
     #[cfg(unix)]
     let mut command = {
         let mut command = tokio::process::Command::new("/bin/sh");
-        command.arg("-c").arg(format!("{editor} \"$1\"")).arg("sh");
+        // The shell itself must outlive a Ctrl-C that the editor handles; what it starts does not inherit the trap.
+        command
+            .arg("-c")
+            .arg(format!("trap : INT; {editor} \"$1\""))
+            .arg("sh");
         command
     };
     #[cfg(not(unix))]

@@ -3,6 +3,7 @@
 use super::Services;
 use crate::{
     app::{Effect, Msg},
+    browser,
     failure::{Failure, Kind},
     session::{Identity, Progress, Quotes, Session, Vault},
 };
@@ -34,22 +35,9 @@ impl<I: Identity, V: Vault, Q: Quotes> Services for Session<I, V, Q> {
     }
 }
 
-/// Starts the browser, detached, so that nothing it says reaches the screen.
+/// Starts the browser on another thread: finding it may take a while.
 async fn open_browser(address: String) -> Result<(), Failure> {
-    if !address.starts_with("https://") {
-        return Err(
-            Failure::new(Kind::Failed, "Only https addresses are opened.")
-                .cure("Open the address yourself if you trust it."),
-        );
-    }
-    // Finding the browser may take a while.
-    let opened = tokio::task::spawn_blocking(move || open::that_detached(address)).await;
-    match opened {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(Failure::new(
-            Kind::Failed,
-            "No browser could be started on this machine.",
-        )
-        .cure("Open the address yourself, on any device.")),
-    }
+    tokio::task::spawn_blocking(move || browser::open(&address))
+        .await
+        .unwrap_or_else(|_| Err(Failure::new(Kind::Failed, "The browser was not started.")))
 }
