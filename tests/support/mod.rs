@@ -12,9 +12,9 @@ pub(crate) mod person;
 pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod privilege;
-pub(crate) mod proxy;
 #[cfg(test)]
 pub(crate) mod program;
+pub(crate) mod proxy;
 pub(crate) mod pty;
 #[cfg(all(test, target_os = "linux"))]
 pub(crate) mod secret_service;

@@ -27,11 +27,12 @@ impl PgBouncer {
         privilege::private_dir(&home);
         let (certificate, key) = ca::localhost().write(&home, "server");
         let users = home.join("users.txt");
-        let lines: String = databases
+        let lines = databases
             .iter()
             .flat_map(|database| database.roles())
-            .map(|(name, password)| format!("\"{name}\" \"{password}\"\n"))
-            .collect();
+            .fold(String::new(), |lines, (name, password)| {
+                lines + &format!("\"{name}\" \"{password}\"\n")
+            });
         write_private(&users, &lines);
         (0..5)
             .find_map(|_| {

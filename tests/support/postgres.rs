@@ -202,6 +202,14 @@ impl Cluster {
         database
     }
 
+    /// The same without our own program, for a cluster whose certificate it refuses.
+    pub(crate) fn migrated_without_checks(&self) -> Database<'_> {
+        let database = self.database();
+        database.query(include_str!("../../migrations/V1__user_messages.sql"));
+        database.grant();
+        database
+    }
+
     fn create(&self, role: &Role) {
         let Role { name, password } = role;
         self.query(
@@ -280,6 +288,11 @@ impl Database<'_> {
         self.url(&self.owner).to_string()
     }
 
+    /// The same in parts.
+    pub(crate) fn owner(&self) -> Url {
+        self.url(&self.owner)
+    }
+
     /// The connection string of the role without rights.
     pub(crate) fn user_url(&self) -> String {
         self.user().to_string()
@@ -288,6 +301,27 @@ impl Database<'_> {
     /// The same in parts, for a test that changes one.
     pub(crate) fn user(&self) -> Url {
         self.url(&self.user)
+    }
+
+    /// Opens a session of the owner's, for a test that needs a transaction of its own to stay open.
+    pub(crate) async fn owner_session(&self) -> tokio_postgres::Client {
+        let root = fs::read(ca::trusted().pem_path()).expect("the authority's certificate");
+        let tls = native_tls::TlsConnector::builder()
+            .add_root_certificate(native_tls::Certificate::from_pem(&root).expect("it is one"))
+            .build()
+            .expect("good settings");
+        let (client, connection) = tokio_postgres::Config::new()
+            .host("localhost")
+            .port(self.cluster.port)
+            .user(&self.owner.name)
+            .password(&self.owner.password)
+            .dbname(&self.name)
+            .ssl_mode(tokio_postgres::config::SslMode::Require)
+            .connect(postgres_native_tls::MakeTlsConnector::new(tls))
+            .await
+            .expect("the owner may log in");
+        tokio::spawn(connection);
+        client
     }
 
     /// Runs SQL in it as the superuser; see [`Cluster::query`].

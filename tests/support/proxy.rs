@@ -40,6 +40,10 @@ struct Network {
 }
 
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "every trouble comes alone or with any other"
+)]
 struct State {
     server: u16,
     delay: Duration,

@@ -1,0 +1,169 @@
+//! The owner's migrations, onto everything that a database may already hold.
+
+use epigraph::{admin::migrate, failure::Kind, postgres::Target};
+
+use crate::support::{
+    person::{Person, saved},
+    postgres::Database,
+};
+
+/// What the guide's web app (drizzle) makes.
+const GUIDE: &str = r#"
+create schema drizzle;
+create table drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint);
+insert into drizzle.__drizzle_migrations (hash, created_at) values ('d34d', 1712000000000);
+create table if not exists "user_messages" (
+    "user_id" text primary key not null,
+    "create_ts" timestamp default now() not null,
+    "message" text not null
+);
+insert into user_messages values ('00u-woolf', '2026-05-03 12:02:03.456789', 'No need to hurry.');"#;
+
+fn owner(database: &Database) -> Target {
+    Target::parse(&database.owner_url().into()).expect("a good connection string")
+}
+
+/// Everything that is in the database's own schemas.
+fn relations(database: &Database) -> String {
+    database.query(
+        "select string_agg(n.nspname || '.' || c.relname, ' ' order by 1)
+         from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'",
+    )
+}
+
+async fn run_as_owner(database: &Database<'_>, sql: &str) {
+    let owner = database.owner_session().await;
+    owner.batch_execute(sql).await.expect("the owner may");
+}
+
+#[tokio::test]
+async fn an_empty_database_gets_the_guides_table_and_a_second_run_changes_nothing() {
+    let database = Database::new();
+    let applied = migrate(&owner(&database)).await.expect("it applies");
+    assert_eq!(applied, ["V1__user_messages"]);
+    assert_eq!(
+        database.query(
+            "select string_agg(concat_ws(' ', column_name, data_type, column_default, is_nullable), ', ' order by ordinal_position)
+             from information_schema.columns where table_name = 'user_messages'"
+        ),
+        "user_id text NO, create_ts timestamp without time zone now() NO, message text NO"
+    );
+    let before = database.query("select xmin, * from public.epigraph_schema_history");
+    assert_eq!(
+        migrate(&owner(&database)).await.expect("it applies"),
+        [""; 0]
+    );
+    assert_eq!(
+        database.query("select xmin, * from public.epigraph_schema_history"),
+        before
+    );
+}
+
+#[tokio::test]
+async fn the_web_apps_table_is_taken_over_with_its_rows() {
+    let database = Database::new();
+    run_as_owner(&database, GUIDE).await;
+    migrate(&owner(&database)).await.expect("it applies");
+    database.grant();
+    let woolf = Person::new("00u-woolf", &database.user_url());
+    let row = woolf
+        .try_load()
+        .await
+        .expect("it can be read")
+        .expect("it is there");
+    assert_eq!(row.text, "No need to hurry.");
+    assert_eq!(
+        row.saved_at.to_utc().to_rfc3339(),
+        "2026-05-03T12:02:03.456789+00:00"
+    );
+    saved(
+        woolf
+            .save("No need to sparkle.", Some("No need to hurry."))
+            .await,
+    );
+    assert_eq!(
+        database.query("select hash, created_at from drizzle.__drizzle_migrations"),
+        "d34d|1712000000000"
+    );
+}
+
+#[tokio::test]
+async fn a_table_of_another_shape_is_refused_with_the_column_and_nothing_is_left() {
+    for (table, says) in [
+        (
+            "(user_id text primary key, message text not null)",
+            "no column create_ts",
+        ),
+        (
+            "(user_id uuid primary key, create_ts timestamp not null, message text not null)",
+            "The column user_id of public.user_messages is of the type uuid and not text",
+        ),
+        (
+            "(user_id text primary key, create_ts timestamptz not null, message text not null)",
+            "timestamp with time zone and not timestamp without time zone",
+        ),
+        (
+            "(user_id text primary key, create_ts timestamp not null, message text)",
+            "The column message of public.user_messages may be null",
+        ),
+        (
+            "(user_id text not null, create_ts timestamp not null, message text not null)",
+            "The column user_id of public.user_messages is not unique",
+        ),
+        (
+            "(user_id text not null, create_ts timestamp not null, message text not null, primary key (user_id, create_ts))",
+            "not unique",
+        ),
+        (
+            "(user_id text primary key, create_ts timestamp not null, message text not null, mood int not null)",
+            "The column mood of public.user_messages must be filled",
+        ),
+    ] {
+        let database = Database::new();
+        run_as_owner(
+            &database,
+            &format!("create table public.user_messages {table}"),
+        )
+        .await;
+        let before = relations(&database);
+        let failure = migrate(&owner(&database))
+            .await
+            .expect_err("it does not fit");
+        assert_eq!(failure.kind, Kind::Database);
+        assert!(failure.what.contains(says), "{table}: {failure}");
+        assert!(failure.what.contains("Nothing was changed."), "{failure}");
+        assert!(failure.cure.is_some(), "{failure}");
+        assert_eq!(relations(&database), before);
+    }
+}
+
+#[tokio::test]
+async fn two_at_once_do_it_once() {
+    let database = Database::new();
+    let target = owner(&database);
+    let runs = futures_util::future::join_all((0..4).map(|_| migrate(&target))).await;
+    let applied: Vec<_> = runs
+        .into_iter()
+        .flat_map(|run| run.expect("each ends well"))
+        .collect();
+    assert_eq!(applied, ["V1__user_messages"]);
+}
+
+#[tokio::test]
+async fn who_may_not_is_told_whose_connection_string_it_takes() {
+    let database = Database::new();
+    let target = Target::parse(&database.user_url().into()).expect("a good connection string");
+    let failure = migrate(&target).await.expect_err("this role may not");
+    assert!(failure.what.contains(database.user_name()), "{failure}");
+    assert!(failure.cure.is_some_and(|cure| cure.contains("owner")));
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_program_is_left_alone() {
+    let database = Database::new();
+    migrate(&owner(&database)).await.expect("it applies");
+    database.query("insert into public.epigraph_schema_history values (1000, 'future', '2030-01-01T00:00:00Z', '1')");
+    let failure = migrate(&owner(&database)).await.expect_err("it is newer");
+    assert!(failure.what.contains("another version"), "{failure}");
+}

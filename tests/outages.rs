@@ -1,0 +1,356 @@
+//! What goes wrong between the program and its database, and how it ends.
+
+use std::time::Duration;
+
+use epigraph::{
+    app::{Activity, DeleteOutcome},
+    failure::Kind,
+};
+
+use crate::support::{
+    person::{Person, conflict, saved},
+    postgres::{Database, shared},
+    proxy::Proxy,
+};
+
+const ID: &str = "00u-joyce";
+
+/// A database, a proxy before it, and a person behind the proxy.
+async fn set_up() -> (Database<'static>, Proxy, Person) {
+    let database = Database::migrated().await;
+    let proxy = Proxy::to(shared().port());
+    let person = Person::new(ID, &database.user().port(proxy.port()).to_string());
+    (database, proxy, person)
+}
+
+/// Waits for something to be so without standing in the way of what makes it so.
+async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let wait = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(crate::support::PATIENCE, wait)
+        .await
+        .unwrap_or_else(|_| panic!("waited in vain: {what}"));
+}
+
+fn sessions(database: &Database, condition: &str) -> String {
+    database.query(&format!(
+        "select count(*) from pg_stat_activity where usename = '{}' and {condition}",
+        database.user_name()
+    ))
+}
+
+fn kill(database: &Database) {
+    database.query(&format!(
+        "select pg_terminate_backend(pid, 10000) from pg_stat_activity where usename = '{}'",
+        database.user_name()
+    ));
+}
+
+#[tokio::test]
+async fn a_session_that_was_ended_while_idle_is_replaced_without_a_word() {
+    let (database, proxy, joyce) = set_up().await;
+    saved(joyce.save("one", None).await);
+    kill(&database);
+    assert_eq!(joyce.load().await.as_deref(), Some("one"));
+    assert_eq!(proxy.counts().connections, 2);
+    assert!(!joyce.activities().contains(&Activity::RetryingDatabase));
+}
+
+#[tokio::test]
+async fn a_session_that_is_ended_during_a_save_does_not_lose_it() {
+    let (database, _proxy, joyce) = set_up().await;
+    saved(joyce.save("one", None).await);
+    let owner = database.owner_session().await;
+    owner
+        .batch_execute("begin; lock table public.user_messages in access exclusive mode")
+        .await
+        .expect("the owner may");
+    let save = joyce.save("two", Some("one"));
+    let meanwhile = async {
+        until("the save waits", || {
+            sessions(&database, "wait_event_type = 'Lock'") == "1"
+        })
+        .await;
+        kill(&database);
+        owner.batch_execute("commit").await.expect("it is open");
+    };
+    let (outcome, ()) = tokio::join!(save, meanwhile);
+    assert_eq!(saved(outcome).text, "two");
+}
+
+#[tokio::test]
+async fn a_save_whose_answer_is_lost_is_settled_by_looking() {
+    let (database, proxy, joyce) = set_up().await;
+    saved(joyce.save("one", None).await);
+    proxy.hold_answers(true);
+    let save = joyce.save("two", Some("one"));
+    let meanwhile = async {
+        until("the save is committed", || {
+            database.query("select message from public.user_messages") == "two"
+        })
+        .await;
+        let written = database.query("select create_ts from public.user_messages");
+        proxy.cut();
+        proxy.hold_answers(false);
+        written
+    };
+    let (outcome, written) = tokio::join!(save, meanwhile);
+    assert_eq!(saved(outcome).text, "two");
+    // It was looked at and not written again.
+    assert_eq!(
+        database.query("select create_ts from public.user_messages"),
+        written
+    );
+    assert_eq!(proxy.counts().connections, 2);
+}
+
+#[tokio::test]
+async fn a_first_save_and_a_delete_whose_answer_is_lost_are_settled_too() {
+    let (database, proxy, joyce) = set_up().await;
+    joyce.connect().await;
+    for (deletes, count) in [(false, "1"), (true, "0")] {
+        proxy.hold_answers(true);
+        let change = async {
+            if deletes {
+                assert_eq!(joyce.delete(Some("one")).await, DeleteOutcome::Deleted);
+            } else {
+                saved(joyce.save("one", None).await);
+            }
+        };
+        let meanwhile = async {
+            until("the change is committed", || {
+                database.query("select count(*) from public.user_messages") == count
+            })
+            .await;
+            proxy.cut();
+            proxy.hold_answers(false);
+        };
+        tokio::join!(change, meanwhile);
+    }
+}
+
+#[tokio::test]
+async fn a_save_that_never_arrives_is_sent_again() {
+    let (database, proxy, joyce) = set_up().await;
+    saved(joyce.save("one", None).await);
+    proxy.forget();
+    proxy.hold_requests(true);
+    let save = joyce.save("two", Some("one"));
+    let meanwhile = async {
+        until("the save is sent", || proxy.counts().requested > 0).await;
+        proxy.cut();
+        proxy.hold_requests(false);
+    };
+    let (outcome, ()) = tokio::join!(save, meanwhile);
+    assert_eq!(saved(outcome).text, "two");
+    assert_eq!(
+        database.query("select message from public.user_messages"),
+        "two"
+    );
+}
+
+#[tokio::test]
+async fn somebody_elses_change_in_between_is_not_overwritten_by_the_second_try() {
+    let (database, proxy, joyce) = set_up().await;
+    saved(joyce.save("one", None).await);
+    proxy.forget();
+    proxy.hold_requests(true);
+    let save = joyce.save("two", Some("one"));
+    let meanwhile = async {
+        until("the save is sent", || proxy.counts().requested > 0).await;
+        database.query("update public.user_messages set message = 'three'");
+        proxy.cut();
+        proxy.hold_requests(false);
+    };
+    let (outcome, ()) = tokio::join!(save, meanwhile);
+    assert_eq!(conflict(outcome).as_deref(), Some("three"));
+}
+
+#[tokio::test]
+async fn a_connection_that_died_in_silence_is_given_up() {
+    let (_database, proxy, joyce) = set_up().await;
+    saved(joyce.save("one", None).await);
+    proxy.silence();
+    assert_eq!(joyce.load().await.as_deref(), Some("one"));
+    assert_eq!(proxy.counts().connections, 2);
+}
+
+#[tokio::test]
+async fn a_database_that_restarts_is_waited_for() {
+    let (_database, proxy, joyce) = set_up().await;
+    proxy.refuse(true);
+    let meanwhile = async {
+        until("a second try is announced", || {
+            joyce.activities().contains(&Activity::RetryingDatabase)
+        })
+        .await;
+        proxy.refuse(false);
+    };
+    let (quote, ()) = tokio::join!(joyce.load(), meanwhile);
+    assert_eq!(quote, None);
+}
+
+#[tokio::test]
+async fn a_cold_start_is_shown_and_waited_for() {
+    let (_database, proxy, joyce) = set_up().await;
+    proxy.hold_answers(true);
+    let meanwhile = async {
+        until("the database is said to be waking", || {
+            joyce.activities().contains(&Activity::WakingDatabase)
+        })
+        .await;
+        proxy.hold_answers(false);
+    };
+    let (quote, ()) = tokio::join!(joyce.load(), meanwhile);
+    assert_eq!(quote, None);
+    assert_eq!(
+        joyce.activities(),
+        [Activity::ConnectingDatabase, Activity::WakingDatabase]
+    );
+}
+
+#[tokio::test]
+async fn a_database_that_is_gone_is_reported_in_time() {
+    let database = Database::new();
+    let url = database.user().port(crate::support::free_port());
+    let joyce = Person::new(ID, &url.to_string());
+    let failure = joyce.try_load().await.expect_err("nobody is there");
+    assert_eq!(failure.kind, Kind::Unreachable);
+    assert!(failure.what.contains("localhost, port"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_tried_once() {
+    let (database, proxy, _) = set_up().await;
+    let mut url = database.user().port(proxy.port());
+    url.password = "not-the-password".into();
+    let joyce = Person::new(ID, &url.to_string());
+    joyce.connect().await;
+    let failure = joyce.try_load().await.expect_err("the password is wrong");
+    assert_eq!(failure.kind, Kind::Database);
+    assert!(failure.what.contains("with this password"), "{failure}");
+    assert!(!failure.to_string().contains("not-the-password"));
+    assert_eq!(proxy.counts().connections, 1);
+    assert_eq!(
+        shared()
+            .log()
+            .matches(&format!(
+                "password authentication failed for user \"{}\"",
+                database.user_name()
+            ))
+            .count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn an_abandoned_operation_leaves_nothing_behind() {
+    let (database, proxy, joyce) = set_up().await;
+    saved(joyce.save("one", None).await);
+    let owner = database.owner_session().await;
+    owner
+        .batch_execute("begin; lock table public.user_messages in access exclusive mode")
+        .await
+        .expect("the owner may");
+    tokio::select! {
+        outcome = joyce.save("two", Some("one")) => panic!("{outcome:?}"),
+        () = until("the save waits", || sessions(&database, "wait_event_type = 'Lock'") == "1") => {}
+    }
+    owner.batch_execute("commit").await.expect("it is open");
+    // Whether the abandoned save went through or not: the next one sees what is there, on a connection of its own.
+    let now = joyce.load().await.expect("there is a quote");
+    assert_eq!(proxy.counts().connections, 2);
+    saved(joyce.save("three", Some(&now)).await);
+    until("the old session ends", || {
+        sessions(&database, "true") == "1"
+    })
+    .await;
+}
+
+/// A writer that has not committed yet makes the statement wait, and what it then sees is not what it returns.
+#[tokio::test]
+async fn a_change_in_the_very_moment_is_a_conflict_like_any_other() {
+    let (database, _proxy, joyce) = set_up().await;
+    let owner = database.owner_session().await;
+    let insert = "insert into public.user_messages values ('00u-joyce', now(), 'theirs')";
+    for (before, theirs, based_on, after) in [
+        (None, insert, None, Some("theirs")),
+        (
+            Some("one"),
+            "update public.user_messages set message = 'theirs'",
+            Some("one"),
+            Some("theirs"),
+        ),
+        (
+            Some("one"),
+            "delete from public.user_messages",
+            Some("one"),
+            None,
+        ),
+    ] {
+        joyce.delete(None).await;
+        if let Some(text) = before {
+            saved(joyce.save(text, None).await);
+        }
+        let race = async |sql: &str| {
+            owner.batch_execute("begin").await.expect("it is open");
+            owner.batch_execute(sql).await.expect("the owner may");
+        };
+        let meanwhile = async {
+            until("the save waits", || {
+                sessions(&database, "wait_event_type = 'Lock'") == "1"
+            })
+            .await;
+            owner.batch_execute("commit").await.expect("it is open");
+        };
+        race(theirs).await;
+        let (outcome, ()) = tokio::join!(joyce.save("ours", based_on), meanwhile);
+        assert_eq!(conflict(outcome).as_deref(), after, "{theirs}");
+    }
+
+    saved(joyce.save("one", None).await);
+    owner
+        .batch_execute("begin; update public.user_messages set message = 'theirs'")
+        .await
+        .expect("the owner may");
+    let meanwhile = async {
+        until("the delete waits", || {
+            sessions(&database, "wait_event_type = 'Lock'") == "1"
+        })
+        .await;
+        owner.batch_execute("commit").await.expect("it is open");
+    };
+    let (outcome, ()) = tokio::join!(joyce.delete(Some("one")), meanwhile);
+    assert!(matches!(outcome, DeleteOutcome::Conflict(current) if current.text == "theirs"));
+}
+
+#[tokio::test]
+async fn of_writers_at_once_exactly_one_wins() {
+    let database = Database::migrated().await;
+    let people: Vec<_> = (0..4)
+        .map(|_| Person::new(ID, &database.user_url()))
+        .collect();
+    let mut before: Option<String> = None;
+    for round in 0..10 {
+        let texts: Vec<_> = (0..people.len())
+            .map(|number| format!("{round}.{number}"))
+            .collect();
+        let saves = people
+            .iter()
+            .zip(&texts)
+            .map(|(person, text)| person.save(text, before.as_deref()));
+        let outcomes = futures_util::future::join_all(saves).await;
+        let row = people[0].load().await.expect("one of them won");
+        for (text, outcome) in texts.iter().zip(outcomes) {
+            if *text == row {
+                saved(outcome);
+            } else {
+                assert_eq!(conflict(outcome).as_deref(), Some(row.as_str()));
+            }
+        }
+        before = Some(row);
+    }
+}

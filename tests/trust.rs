@@ -1,0 +1,289 @@
+//! Whom the program believes to be its database, and what it says when it does not.
+
+use epigraph::{
+    failure::{Failure, Kind},
+    postgres::{Postgres, Target},
+    session::{Progress, Quotes},
+};
+
+use crate::support::{
+    ca::{self, Validity},
+    person::{Person, saved},
+    postgres::{Cluster, Database, Settings, Url, shared},
+    proxy::Proxy,
+};
+
+const NEON_HOST: &str = "ep-test-123.eu-central-1.aws.neon.tech";
+
+#[track_caller]
+fn check(failure: &Failure, kind: Kind, words: &str) {
+    assert_eq!(failure.kind, kind, "{failure}");
+    assert!(failure.what.contains(words), "{failure}");
+    assert!(failure.cure.is_some(), "{failure}");
+}
+
+async fn refused(url: &Url) -> Failure {
+    let failure = Person::new("00u-joyce", &url.to_string())
+        .try_load()
+        .await
+        .expect_err("this must not work");
+    assert!(!failure.to_string().contains(&url.password), "{failure}");
+    failure
+}
+
+#[tokio::test]
+async fn an_authority_that_is_not_known_is_not_trusted_whatever_sslmode_says() {
+    let database = Database::migrated().await;
+    for sslmode in ["verify-full", "verify-ca", "require", "prefer", "allow"] {
+        let url = database
+            .user()
+            .without("sslrootcert")
+            .set("sslmode", sslmode);
+        check(
+            &refused(&url).await,
+            Kind::Unreachable,
+            "not trusted by this machine",
+        );
+    }
+    let url = database.user().without("sslrootcert").without("sslmode");
+    check(
+        &refused(&url).await,
+        Kind::Unreachable,
+        "not trusted by this machine",
+    );
+    let stranger = ca::stranger().pem_path().display().to_string();
+    let url = database.user().set("sslrootcert", stranger);
+    check(
+        &refused(&url).await,
+        Kind::Unreachable,
+        "not trusted by this machine",
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_refused() {
+    let database = Database::migrated().await;
+    let mut url = database
+        .user()
+        .set("hostaddr", "127.0.0.1")
+        .set("sslmode", "require");
+    url.host = "db.example".into();
+    check(
+        &refused(&url).await,
+        Kind::Unreachable,
+        "another name than db.example",
+    );
+    // Also where TLS begins at once, and without another try in the hope for a better answer.
+    let cluster = Cluster::start(Settings {
+        leaf: Some(&ca::trusted().leaf(&["other.example"], Validity::Current)),
+        ..Settings::default()
+    });
+    let database = cluster.migrated_without_checks();
+    let mut url = database.user().set("hostaddr", "127.0.0.1");
+    url.host = NEON_HOST.into();
+    check(
+        &refused(&url).await,
+        Kind::Unreachable,
+        "another name than ep-test-123",
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_that_has_expired_is_refused() {
+    let cluster = Cluster::start(Settings {
+        leaf: Some(&ca::trusted().leaf(&["localhost"], Validity::Expired)),
+        ..Settings::default()
+    });
+    let url = cluster.migrated_without_checks().user();
+    check(&refused(&url).await, Kind::Unreachable, "has expired");
+}
+
+#[tokio::test]
+async fn a_file_of_certificates_that_is_none_is_named() {
+    let database = Database::new();
+    let url = database.user().set("sslrootcert", "/nonexistent/ca.pem");
+    check(&refused(&url).await, Kind::Config, "/nonexistent/ca.pem");
+    let url = database.user().set("sslrootcert", "/etc/passwd");
+    check(&refused(&url).await, Kind::Config, "holds no certificate");
+}
+
+#[tokio::test]
+async fn nothing_is_sent_to_a_server_without_tls_unless_it_is_this_machine_and_asked_for() {
+    let cluster = Cluster::start(Settings {
+        plaintext: true,
+        ..Settings::default()
+    });
+    let database = cluster.migrated().await;
+    let proxy = Proxy::to(cluster.port());
+    let url = database.user().port(proxy.port()).set("sslmode", "prefer");
+    check(
+        &refused(&url).await,
+        Kind::Unreachable,
+        "does not offer TLS",
+    );
+    // The question whether it speaks TLS, and nothing after it.
+    assert_eq!(proxy.counts().requested, 8);
+
+    let joyce = Person::new(
+        "00u-joyce",
+        &database.user().set("sslmode", "disable").to_string(),
+    );
+    saved(joyce.save("one", None).await);
+}
+
+#[tokio::test]
+async fn a_host_of_neons_is_tried_with_direct_tls_and_the_answer_is_remembered() {
+    let cluster = Cluster::start(Settings {
+        leaf: Some(&ca::trusted().leaf(&[NEON_HOST], Validity::Current)),
+        ..Settings::default()
+    });
+    let database = cluster.migrated_without_checks();
+    let proxy = Proxy::to(cluster.port());
+    let mut url = database
+        .user()
+        .port(proxy.port())
+        .set("hostaddr", "127.0.0.1");
+    url.host = NEON_HOST.into();
+    let joyce = Person::new("00u-joyce", &url.to_string());
+    joyce.load().await;
+    let direct_is_taken = cluster.version() >= 170_000;
+    assert_eq!(
+        proxy.counts().connections,
+        if direct_is_taken { 1 } else { 2 }
+    );
+    proxy.forget();
+    proxy.cut();
+    joyce.load().await;
+    assert_eq!(proxy.counts().connections, 1);
+
+    let url = url.set("sslnegotiation", "direct");
+    if direct_is_taken {
+        Person::new("00u-joyce", &url.to_string()).load().await;
+    } else {
+        let failure = refused(&url).await;
+        check(&failure, Kind::Unreachable, "No TLS connection came about");
+        assert!(
+            failure
+                .cure
+                .is_some_and(|cure| cure.contains("sslnegotiation=direct"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn refusals_of_the_server_say_what_to_do() {
+    let database = Database::new();
+    check(
+        &refused(&database.user()).await,
+        Kind::Database,
+        "no table public.user_messages",
+    );
+    let mut url = database.user();
+    url.database = "nowhere".into();
+    check(&refused(&url).await, Kind::Database, "no database nowhere");
+    let mut url = database.user();
+    url.user = "nobody_at_all".into();
+    check(
+        &refused(&url).await,
+        Kind::Database,
+        "does not accept the user nobody_at_all",
+    );
+
+    database.query("create table public.user_messages (user_id text primary key, create_ts timestamp, message text)");
+    let failure = refused(&database.user()).await;
+    check(&failure, Kind::Database, "may not do this");
+    database.grant();
+    database.query("alter table public.user_messages rename message to body");
+    check(
+        &refused(&database.user()).await,
+        Kind::Database,
+        "another shape",
+    );
+    database.query("alter table public.user_messages rename body to message");
+
+    database.query(&format!(
+        "alter role {} set default_transaction_read_only = on",
+        database.user_name()
+    ));
+    let joyce = Person::new("00u-joyce", &database.user_url());
+    assert_eq!(joyce.load().await, None);
+    let failure = joyce
+        .try_save("one", None)
+        .await
+        .expect_err("it is read-only");
+    check(&failure, Kind::Database, "read-only");
+}
+
+#[tokio::test]
+async fn a_statement_that_takes_too_long_is_ended_by_the_server() {
+    let database = Database::migrated().await;
+    let joyce = Person::new(
+        "00u-joyce",
+        &database
+            .user()
+            .set("statement_timeout", "100ms")
+            .to_string(),
+    );
+    saved(joyce.save("one", None).await);
+    let owner = database.owner_session().await;
+    owner
+        .batch_execute("begin; lock table public.user_messages in access exclusive mode")
+        .await
+        .expect("the owner may");
+    let failure = joyce
+        .try_save("two", Some("one"))
+        .await
+        .expect_err("it waits too long");
+    check(
+        &failure,
+        Kind::Unreachable,
+        "took too long; nothing was changed",
+    );
+    owner.batch_execute("commit").await.expect("it is open");
+    // The connection is good for more.
+    saved(joyce.save("three", Some("one")).await);
+}
+
+/// Whoever shares the role sees what its sessions run: the text of the statements, so nothing of a person may be in it.
+#[tokio::test]
+async fn the_text_of_a_statement_holds_neither_token_nor_quote() {
+    let database = Database::migrated().await;
+    database.query(&format!(
+        "alter role {} set log_statement = 'all'",
+        database.user_name()
+    ));
+    let target = Target::parse(&database.user_url().into()).expect("a good connection string");
+    let postgres = Postgres::new(target).expect("no network is needed");
+    let token = format!("token-of-{}", database.user_name());
+    let owner = database.owner_session().await;
+    owner
+        .batch_execute("begin; lock table public.user_messages in access exclusive mode")
+        .await
+        .expect("the owner may");
+    let quote = epigraph::quote::Quote::new("a-quote-nobody-may-see").expect("a quote");
+    let (token_secret, progress) = (token.clone().into(), Progress::silent());
+    let save = postgres.save(&token_secret, "00u-joyce", &quote, None, &progress);
+    let meanwhile = async {
+        let seen = loop {
+            let seen = database.query(&format!(
+                "select query from pg_stat_activity where usename = '{}' and wait_event_type = 'Lock'",
+                database.user_name()
+            ));
+            if !seen.is_empty() {
+                break seen;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        };
+        owner.batch_execute("commit").await.expect("it is open");
+        seen
+    };
+    let (outcome, seen) = tokio::join!(save, meanwhile);
+    outcome.expect("it is saved");
+    assert!(seen.contains("insert into public.user_messages"), "{seen}");
+    assert!(
+        !seen.contains(&token) && !seen.contains("a-quote-nobody-may-see"),
+        "{seen}"
+    );
+    // The token did travel: the server logs bound parameters beside the text when it is told to log everything.
+    assert!(shared().log().contains(&token));
+}
