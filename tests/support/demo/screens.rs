@@ -70,20 +70,20 @@ fn explain(stage: &Stage<'_>, approve: bool) {
         println!();
         return;
     }
-    println!("epigraph will show a code and an address. To approve the sign-in:");
-    println!();
-    println!("  - open {page} in a browser on this machine.");
-    println!(
-        "    It warns, because the demo made its own certificate a moment ago: choose \"Advanced\" and go on."
+    let text = format!(
+        "\
+epigraph will show a code and an address. Approve the sign-in
+
+  - in a browser on this machine: {page}
+    It warns, because the demo made its own certificate a moment ago: choose
+    \"Advanced\" and go on. Type the code, choose who you are, press Approve.
+  - or in another terminal, with the code in place of CODE:
+    curl -kd decision=approve -d user_code=CODE {}
+  - or let the demo approve, as James Joyce: type a.
+",
+        page.trim_end_matches("/activate")
     );
-    println!("    Type the code, choose who you are, and press Approve;");
-    println!("  - or, in another terminal, with the code in place of CODE:");
-    println!(
-        "    curl --noproxy '*' --cacert '{}' -d decision=approve -d user_code=CODE {page}",
-        stage.authority.display()
-    );
-    println!("  - or type a now, and the demo approves by itself, as James Joyce.");
-    println!();
+    println!("{text}");
 }
 
 /// Asks, and reads one line. The terminal is read only here, so that epigraph gets every other key.
