@@ -9,9 +9,14 @@ use std::{
     sync::OnceLock,
 };
 
+use reqwest::Certificate;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{guardian::Scratch, wait_until};
+use crate::support::{
+    guardian::Scratch,
+    pty::{Key, Pty},
+    wait_until,
+};
 
 const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -214,4 +219,130 @@ fn until_first_step(mut command: Command) -> (Child, impl Read) {
         assert!(length > 0, "the demo ended before its first step was done");
     }
     (demo, output)
+}
+
+/// Starts a demo in a terminal, and waits until it asks whether to open epigraph.
+fn in_a_terminal(place: &Place) -> Pty {
+    let mut terminal = Pty::spawn(&place.demo(&[]), 100, 30);
+    terminal.sees("q ends the demo");
+    terminal
+}
+
+/// Fills in the page on which a code is approved, as a browser does.
+fn approve_in_a_browser(place: &Place, page: &str, code: &str, person: &str) {
+    let authority = place
+        .files()
+        .iter()
+        .map(|directory| directory.join("epigraph-demo-authority.pem"))
+        .find_map(|file| fs::read(file).ok())
+        .expect("the demo's certificate authority is a file");
+    let browser = reqwest::Client::builder()
+        .add_root_certificate(Certificate::from_pem(&authority).expect("PEM"))
+        .no_proxy()
+        .build()
+        .expect("a client");
+    let sent = browser
+        .post(page)
+        .body(format!("user_code={code}&person={person}&decision=approve"))
+        .send();
+    let answer = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+        .block_on(sent)
+        .expect("the page answers");
+    assert!(answer.status().is_success(), "{}", answer.status());
+}
+
+#[test]
+fn a_person_signs_in_keeps_a_quote_and_finds_it_again() {
+    let place = Place::new();
+    let mut terminal = in_a_terminal(&place);
+    let shown = terminal.screen();
+    let page = shown
+        .split_whitespace()
+        .find(|word| word.ends_with("/activate"))
+        .expect("the address of the page");
+
+    terminal.key(Key::Enter);
+    terminal.sees("Log in");
+    terminal.key(Key::Enter);
+    terminal.sees("approve this code");
+    let shown = terminal.screen();
+    let code = shown
+        .split_whitespace()
+        .find(|word| word.len() == 8 && word.bytes().all(|byte| byte.is_ascii_uppercase()))
+        .expect("a code of eight capitals");
+    assert!(shown.contains(page));
+    approve_in_a_browser(&place, page, code, "nora");
+
+    terminal.sees("Welcome, Nora Barnacle!");
+    terminal.sees("e write");
+    terminal.key(Key::Char('e'));
+    terminal.sees("Esc");
+    terminal.type_("I thought he was a Swedish sailor.");
+    terminal.key(Key::Enter);
+    terminal.sees("Your quote is wonderful");
+    terminal.key(Key::Char('q'));
+    terminal.sees("Enter opens epigraph again");
+    assert!(!terminal.alternate_screen());
+    terminal.key(Key::Enter);
+    terminal.sees("Welcome, Nora Barnacle!");
+    terminal.sees("I thought he was a Swedish sailor.");
+    terminal.key(Key::Char('q'));
+    terminal.sees_no_more("Welcome");
+    terminal.type_("q\r");
+    assert!(terminal.exit_status().success());
+    assert!(place.files().is_empty(), "left behind: {:?}", place.files());
+    place.is_clean();
+}
+
+#[test]
+fn the_demo_approves_by_itself_where_there_is_no_browser() {
+    let place = Place::new();
+    let mut terminal = in_a_terminal(&place);
+    terminal.type_("a\r");
+    terminal.sees("Log in");
+    terminal.key(Key::Enter);
+    terminal.sees("approve this code");
+    terminal.sees("Welcome, James Joyce!");
+}
+
+#[test]
+fn a_killed_demo_takes_epigraph_with_it_and_gives_the_terminal_back() {
+    for signal in [Signal::KILL, Signal::TERM] {
+        let place = Place::new();
+        let mut terminal = in_a_terminal(&place);
+        terminal.key(Key::Enter);
+        terminal.sees("Log in");
+        assert!(terminal.alternate_screen());
+        let demo = Pid::from_raw(terminal.id().cast_signed()).expect("a process id");
+        kill_process(demo, signal).expect("the demo is there");
+        // Its end is seen when epigraph has let go of the terminal as well.
+        terminal.exit_status();
+        assert!(!terminal.alternate_screen(), "{signal:?}");
+        place.is_clean();
+    }
+}
+
+#[test]
+fn a_closed_terminal_ends_the_demo_and_all_of_it() {
+    let place = Place::new();
+    let mut terminal = in_a_terminal(&place);
+    terminal.key(Key::Enter);
+    terminal.sees("Log in");
+    // What the system sends to whatever has the terminal when it closes.
+    terminal.signal(Signal::HUP);
+    terminal.exit_status();
+    place.is_clean();
+}
+
+#[test]
+fn ctrl_c_at_the_question_ends_the_demo() {
+    let place = Place::new();
+    let mut terminal = in_a_terminal(&place);
+    terminal.key(Key::Ctrl('c'));
+    assert_eq!(terminal.exit_status().exit_code(), 130);
+    assert!(place.files().is_empty(), "left behind: {:?}", place.files());
+    place.is_clean();
 }
