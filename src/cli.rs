@@ -97,7 +97,7 @@ enum Command {
     Logout,
     /// Say who is signed in, until when, and where the session is kept
     Whoami {
-        /// Print one JSON object: name, id, id_token_expires_at, issuer, store, place
+        /// Print one JSON object: name, id, id_token_expires_at, renews, issuer, store, place
         #[arg(long)]
         json: bool,
     },

@@ -440,6 +440,23 @@ async fn an_expired_id_token_is_renewed_and_the_rotated_one_kept() {
 }
 
 #[tokio::test]
+async fn an_app_that_may_not_refresh_is_told_of_at_the_first_refresh_and_the_session_stays() {
+    let stage = Stage::new().await;
+    stage.okta.configure(|settings| {
+        settings.refresh_grant = false;
+        settings.token_lifetime = 30;
+    });
+    let login = stage.login(&["login"]);
+    stage.approve();
+    assert_eq!(login.end().code, Some(0));
+    stage.run(&["show"]).fails(10, &["Refresh Token"]);
+    stage
+        .okta
+        .configure(|settings| settings.refresh_grant = true);
+    stage.run(&["show"]).fails(5, &[]);
+}
+
+#[tokio::test]
 async fn no_secret_is_in_any_output_or_in_the_log_at_its_most_verbose() {
     let mut stage = Stage::new().await;
     stage.okta.configure(|settings| {

@@ -98,8 +98,8 @@ fn show(code: &DeviceCode) {
         }
     }
     output::say(&format!(
-        "The code works until {}. Approve it only if you started this sign-in yourself, and give it to nobody.\n\
-         Waiting for your approval (Ctrl-C cancels)",
+        "The code works until {}. Approve it only if you started this sign-in yourself,\n\
+         and give it to nobody. Waiting for your approval (Ctrl-C cancels)",
         code.expires_at.format("%H:%M")
     ));
 }
@@ -210,6 +210,7 @@ struct WhoAmI<'a> {
     name: &'a str,
     id: &'a str,
     id_token_expires_at: Option<String>,
+    renews: bool,
     issuer: &'a str,
     store: &'static str,
     place: String,
@@ -225,19 +226,29 @@ pub(super) async fn whoami(config: &Config, json: bool) -> Outcome {
         .id_token_expires_at
         .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
         .map(|time| time.with_timezone(&Local));
+    let valid = expires_at.is_some_and(|time| time > Local::now());
+    if !valid && !standing.renews {
+        return Err(Failure::new(Kind::NotSignedIn, "The session has ended.").into());
+    }
     if json {
         return output::json(&WhoAmI {
             name: &standing.user.name,
             id: &standing.user.id,
             id_token_expires_at: expires_at.map(|t| t.to_rfc3339_opts(SecondsFormat::Secs, false)),
+            renews: standing.renews,
             issuer,
             store: config.store.name(),
             place,
         });
     }
     let until = match expires_at {
-        Some(time) if time > Local::now() => {
-            format!("valid until {}", time.format("%-d %b %Y, %H:%M"))
+        Some(time) if valid => {
+            let then = if standing.renews {
+                "then renewed"
+            } else {
+                "then the session ends"
+            };
+            format!("valid until {}, {then}", time.format("%-d %b %Y, %H:%M"))
         }
         _ => "expired; renewed at the next use".to_owned(),
     };
