@@ -9,7 +9,7 @@ use crate::{
 };
 
 pub use model::{
-    About, Conflict, Desk, Draft, Leftover, Model, Notice, Page, Pane, Question, Screen, Size,
+    About, Conflict, Desk, Draft, Leftover, Model, Notice, Pane, Question, Screen, Sheet, Size,
     Tone, Unsaved,
 };
 pub use update::{init, update};
@@ -20,6 +20,8 @@ mod settle;
 mod update;
 pub mod words;
 
+#[cfg(test)]
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 

@@ -294,6 +294,12 @@ impl Chord {
         Some(Self { code, modifiers })
     }
 
+    /// Returns the event of the key.
+    #[cfg(test)]
+    pub(crate) fn event(self) -> KeyEvent {
+        KeyEvent::new(self.code, self.modifiers)
+    }
+
     /// Returns the character that it types, where it types one.
     #[must_use]
     pub fn typed(self) -> Option<char> {
@@ -408,8 +414,7 @@ mod tests {
     fn every_chord_is_what_a_terminal_can_send() {
         for binding in BINDINGS {
             for key in binding.keys {
-                let event = KeyEvent::new(key.code, key.modifiers);
-                assert_eq!(Chord::of(event), Some(*key), "{key}");
+                assert_eq!(Chord::of(key.event()), Some(*key), "{key}");
             }
         }
     }

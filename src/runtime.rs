@@ -50,24 +50,42 @@ pub trait Services: Send + Sync + 'static {
 /// The terminal, as the loop sees it.
 pub trait Console {
     /// Returns the size now.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
     fn size(&self) -> io::Result<Size>;
 
     /// Shows the model.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
     fn draw(&mut self, model: &Model) -> io::Result<()>;
 
     /// Waits for a key, a paste, or a new size. An error means that the terminal is gone.
     fn next(&mut self) -> impl Future<Output = io::Result<Event>>;
 
     /// Forgets what is on the screen, so that the next frame draws every cell.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
     fn redraw(&mut self) -> io::Result<()>;
 
     /// Sets every mode again, after somebody else had the terminal.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
     fn resume(&mut self) -> io::Result<()>;
 
     /// Gives the terminal to the shell, and takes it back when the program is continued.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
     fn suspend(&mut self) -> io::Result<()>;
 
     /// Hands a text to the clipboard of the terminal.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
     fn copy(&mut self, text: &str) -> io::Result<()>;
 }
 
@@ -162,24 +180,31 @@ async fn turn<C: Console, S: Services>(
     tasks: &mut Tasks<S>,
     first: Vec<Effect>,
 ) -> io::Result<Option<u8>> {
-    // Something is to be seen before the network or the keyring is asked.
-    console.draw(model)?;
     let mut effects = first;
     loop {
+        // Before the effects: something is to be seen before the network or the keyring is asked.
+        console.draw(model)?;
+        let mut stale = false;
         for effect in effects.drain(..) {
             match effect {
                 Effect::Quit => return Ok(None),
                 Effect::Copy(text) => console.copy(&text)?,
-                Effect::Redraw => console.redraw()?,
+                Effect::Redraw => {
+                    console.redraw()?;
+                    stale = true;
+                }
                 Effect::Suspend => {
                     tasks.flush_draft().await;
                     console.suspend()?;
                     follow_size(console, model)?;
+                    stale = true;
                 }
                 effect => tasks.start(effect),
             }
         }
-        console.draw(model)?;
+        if stale {
+            console.draw(model)?;
+        }
         let msg = select! {
             biased;
             signal = signals.next() => match signal {

@@ -11,7 +11,9 @@
 //!  e edit  d delete  c copy  ? help      neondb · direct       status
 //! ```
 
-use ratatui::{Frame, buffer::Buffer, layout::Rect};
+use std::borrow::Cow;
+
+use ratatui::{Frame, buffer::Buffer, layout::Rect, style::Style};
 
 use crate::{
     app::{
@@ -86,9 +88,9 @@ fn draw_pane(model: &Model, pane: &Pane, buffer: &mut Buffer, area: Rect) -> Opt
         | Pane::Deleting(desk)
         | Pane::Undeleting(desk) => quote::draw(model, desk, buffer, area),
         Pane::Asking { under, .. } => return draw_pane(model, under, buffer, area),
-        Pane::Editing(page) => return editor::draw(model, page, buffer, area),
-        Pane::Saving(page) => {
-            editor::draw(model, page, buffer, area);
+        Pane::Editing(sheet) => return editor::draw(model, sheet, buffer, area),
+        Pane::Saving(sheet) => {
+            editor::draw(model, sheet, buffer, area);
         }
         Pane::Conflicted(conflict) => conflict::draw(model, conflict, buffer, area),
     }
@@ -96,13 +98,7 @@ fn draw_pane(model: &Model, pane: &Pane, buffer: &mut Buffer, area: Rect) -> Opt
 }
 
 /// Writes one row of text, harmless and cut to the area. Rows and columns are counted within it.
-fn put(
-    buffer: &mut Buffer,
-    area: Rect,
-    (column, row): (usize, usize),
-    text: &str,
-    style: ratatui::style::Style,
-) {
+fn put(buffer: &mut Buffer, area: Rect, (column, row): (usize, usize), text: &str, style: Style) {
     let area = area.intersection(buffer.area);
     if column >= usize::from(area.width) || row >= usize::from(area.height) {
         return;
@@ -112,6 +108,48 @@ fn put(
     };
     let room = usize::from(area.width) - column;
     buffer.set_stringn(area.x + x, area.y + y, text::harmless(text), room, style);
+}
+
+/// A row of a page that adapts to the room there is: those of the highest rank go first, those of rank 0 stay.
+struct Row<'a> {
+    text: Cow<'a, str>,
+    style: Style,
+    rank: u8,
+}
+
+/// Wraps a paragraph into rows.
+fn paragraph(text: &str, columns: usize, style: Style, rank: u8) -> impl Iterator<Item = Row<'_>> {
+    text::wrap(text, columns).into_iter().map(move |row| Row {
+        text: Cow::Borrowed(text[row].trim_end()),
+        style,
+        rank,
+    })
+}
+
+/// Drops rows until the others fit, the last ones of a rank first.
+fn fit(rows: &mut Vec<Row<'_>>, height: usize) {
+    while rows.len() > height {
+        let rank = rows.iter().map(|row| row.rank).max().unwrap_or(0);
+        match rows.iter().rposition(|row| row.rank == rank) {
+            Some(at) if rank > 0 => rows.remove(at),
+            _ => break,
+        };
+    }
+}
+
+/// Sets rows in the middle, each by itself.
+fn centre(buffer: &mut Buffer, area: Rect, mut rows: Vec<Row<'_>>) {
+    fit(&mut rows, area.height.into());
+    let top = lifted(area, rows.len());
+    for (at, row) in rows.iter().enumerate() {
+        let column = centred(area, text::width(&row.text));
+        put(buffer, area, (column, top + at), &row.text, row.style);
+    }
+}
+
+/// Returns the columns of a paragraph that is set in the middle.
+fn measure(area: Rect) -> usize {
+    usize::from(area.width).min(60)
 }
 
 /// Returns the column at which a text stands in the middle.

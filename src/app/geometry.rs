@@ -1,11 +1,13 @@
 //! How much room everything has. Decided here once, for scrolling as well as for drawing.
 
+use std::ops::Range;
+
 use super::{
     Model, Screen, Tone,
     model::{Conflict, Pane},
     words,
 };
-use crate::{keymap::Scroll, text};
+use crate::{keymap::Scroll, quote::Saved, text};
 
 /// The widest that running text gets: longer rows are hard to read.
 const WIDEST: usize = 72;
@@ -30,20 +32,25 @@ impl Layout {
     #[must_use]
     pub fn of(model: &Model) -> Self {
         let rows = model.size.rows;
+        let wanted = u16::try_from(status_rows(model).len()).unwrap_or(u16::MAX);
         let signed_in = matches!(
             model.screen,
             Screen::SignedIn { .. } | Screen::SigningOut { .. }
         );
+        // On a very small screen, what must be told or asked comes before who is signed in.
+        let small = rows < 8;
         let hints = u16::from(rows >= 3);
-        let bar = u16::from(signed_in && rows >= 4);
+        let crowded = small && (wanted > 1 || is_conflict(model));
+        let bar = u16::from(signed_in && rows >= 4 && !crowded);
         let rule = u16::from(signed_in && rows >= 10);
-        let wanted = status_rows(model).len();
-        let least_body = if rows >= 5 { 2 } else { 1 };
+        let least_body = match &model.screen {
+            // Without code and address, nothing else is of use.
+            Screen::Waiting { .. } if model.notice.is_none() => 6,
+            _ if small => 1,
+            _ => 2,
+        };
         let room = rows.saturating_sub(hints + bar + rule + least_body);
-        let status = u16::try_from(wanted)
-            .unwrap_or(u16::MAX)
-            .max(u16::from(rows >= 8))
-            .min(room);
+        let status = wanted.max(u16::from(!small)).min(room);
         Self {
             bar,
             rule,
@@ -52,6 +59,16 @@ impl Layout {
             hints,
         }
     }
+}
+
+fn is_conflict(model: &Model) -> bool {
+    matches!(
+        &model.screen,
+        Screen::SignedIn {
+            pane: Pane::Conflicted(_),
+            ..
+        }
+    )
 }
 
 /// Returns the blank columns at either side of the chrome.
@@ -111,6 +128,12 @@ pub fn quote_room(model: &Model) -> Room {
         rows: body - above - below,
         below,
     }
+}
+
+/// Wraps a quote that is read. Blank rows at its end are left out.
+#[must_use]
+pub fn quote_rows(model: &Model, saved: &Saved) -> Vec<Range<usize>> {
+    text::wrap(saved.text.trim_end(), quote_room(model).columns)
 }
 
 /// Returns the room for a text that is written.
@@ -188,7 +211,7 @@ fn reach(model: &Model) -> (usize, usize) {
             let rows = desk
                 .saved
                 .as_ref()
-                .map_or(0, |saved| text::wrap(&saved.text, room.columns).len());
+                .map_or(0, |saved| quote_rows(model, saved).len());
             (rows.saturating_sub(room.rows), room.rows)
         }
         Pane::Conflicted(conflict) => {
@@ -239,11 +262,11 @@ pub(super) fn scroll(model: &mut Model, by: Scroll) {
 pub(super) fn fit(model: &mut Model) {
     let room = editor_room(model);
     if let Screen::SignedIn {
-        pane: Pane::Editing(page) | Pane::Saving(page),
+        pane: Pane::Editing(sheet) | Pane::Saving(sheet),
         ..
     } = &mut model.screen
     {
-        page.draft.editor.fit(room.columns, room.rows);
+        sheet.draft.editor.fit(room.columns, room.rows);
     }
     if offset(model).is_some_and(|offset| *offset > 0) {
         let (most, _) = reach(model);

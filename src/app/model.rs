@@ -142,9 +142,9 @@ pub enum Pane {
         under: Box<Pane>,
     },
     /// The text is being written.
-    Editing(Page),
+    Editing(Sheet),
     /// The text is being saved; it stays on the screen, so that a failure loses nothing.
-    Saving(Page),
+    Saving(Sheet),
     /// There are two texts, and the person chooses.
     Conflicted(Conflict),
 }
@@ -175,7 +175,7 @@ pub struct Desk {
 
 /// What lies before a person who writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
+pub struct Sheet {
     /// The quote as the database has it, as far as is known.
     pub saved: Option<Saved>,
     /// What is being written.
@@ -294,7 +294,7 @@ impl Pane {
             | Self::Deleting(desk)
             | Self::Undeleting(desk) => desk.draft.is_some(),
             Self::Asking { under, .. } => under.has_unsaved(),
-            Self::Editing(page) | Self::Saving(page) => page.draft.is_worth_keeping(),
+            Self::Editing(sheet) | Self::Saving(sheet) => sheet.draft.is_worth_keeping(),
             Self::Conflicted(_) => true,
         }
     }
@@ -312,7 +312,7 @@ impl Pane {
             | Self::Deleting(desk)
             | Self::Undeleting(desk) => desk.draft,
             Self::Asking { under, .. } => under.into_draft(),
-            Self::Editing(page) | Self::Saving(page) => Some(page.draft),
+            Self::Editing(sheet) | Self::Saving(sheet) => Some(sheet.draft),
             Self::Conflicted(conflict) => Some(conflict.mine),
         }
     }

@@ -3,7 +3,7 @@
 use super::{
     Activity, DeleteOutcome, Effect, Model, Msg, Restored, SaveOutcome, Screen, SignOutOutcome,
     User,
-    model::{Conflict, Desk, Draft, Leftover, Page, Pane, Unsaved, same_text},
+    model::{Conflict, Desk, Draft, Leftover, Pane, Sheet, Unsaved, same_text},
 };
 use crate::{
     editor::Editor,
@@ -124,9 +124,9 @@ fn settle_pane(model: &mut Model, outcome: Msg, user: User, pane: Pane) -> (Scre
                 vec![Effect::DropDraft],
             )
         }
-        (Msg::Saved(Ok(SaveOutcome::Conflict(theirs))), Pane::Saving(page)) => (
+        (Msg::Saved(Ok(SaveOutcome::Conflict(theirs))), Pane::Saving(sheet)) => (
             Pane::Conflicted(Conflict {
-                mine: page.draft,
+                mine: sheet.draft,
                 theirs,
                 scroll: 0,
                 from_file: false,
@@ -199,7 +199,7 @@ fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen
         Pane::Reloading(desk) | Pane::Deleting(desk) | Pane::Undeleting(desk) => {
             Pane::Reading(desk)
         }
-        Pane::Saving(page) => Pane::Editing(page),
+        Pane::Saving(sheet) => Pane::Editing(sheet),
         pane => pane,
     };
     model.fail(failure);
@@ -278,7 +278,7 @@ pub(super) fn resume(
     }
     if unchanged {
         model.say("Here is what you had not saved.");
-        return (Pane::Editing(Page { saved, draft }), Vec::new());
+        return (Pane::Editing(Sheet { saved, draft }), Vec::new());
     }
     let conflict = Conflict {
         mine: draft,

@@ -1,1 +1,395 @@
+use super::{
+    samples::{
+        code, conflicted, joyce, pane, press, reading, restored, saved, session_over, started,
+        unreachable, waiting, write,
+    },
+    *,
+};
+use crate::{failure::Kind, keymap};
+use crossterm::event::{KeyCode, KeyEvent};
 
+mod random;
+
+fn text_in_editor(model: &Model) -> &str {
+    match pane(model) {
+        Pane::Editing(sheet) | Pane::Saving(sheet) => sheet.draft.editor.text(),
+        other => panic!("nothing is being written: {other:?}"),
+    }
+}
+
+fn told(model: &Model) -> &str {
+    model.notice.as_ref().map_or("", |notice| &notice.text)
+}
+
+#[test]
+fn a_start_asks_the_vault_and_reads_the_quote_of_whom_it_finds() {
+    let (mut model, effects) = init(
+        About::default(),
+        Size {
+            columns: 80,
+            rows: 24,
+        },
+    );
+    assert_eq!(effects, [Effect::Restore]);
+    let effects = update(&mut model, Msg::Restored(Ok(Some(restored(None)))));
+    assert_eq!(effects, [Effect::Load]);
+    update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
+    assert!(matches!(pane(&model), Pane::Reading(desk) if desk.saved == Some(saved("Yes."))));
+}
+
+#[test]
+fn a_sign_in_goes_through_the_code_and_can_be_cancelled_or_begun_anew() {
+    let mut model = started(80, 24);
+    update(&mut model, Msg::Restored(Ok(None)));
+    assert_eq!(press(&mut model, "Enter"), [Effect::RequestCode]);
+    assert_eq!(
+        update(&mut model, Msg::CodeIssued(Ok(code()))),
+        [Effect::AwaitApproval]
+    );
+    assert_eq!(press(&mut model, "c"), [Effect::Copy("WDJBMJHT".into())]);
+    let address = code().address().to_owned();
+    assert_eq!(press(&mut model, "o"), [Effect::OpenBrowser(address)]);
+    assert_eq!(press(&mut model, "n"), [Effect::RequestCode]);
+    update(&mut model, Msg::CodeIssued(Ok(code())));
+    assert_eq!(press(&mut model, "Esc"), [Effect::AbandonSignIn]);
+    // The approval comes too late.
+    assert_eq!(update(&mut model, Msg::SignedIn(Ok(restored(None)))), []);
+    assert_eq!(model.screen, Screen::SignedOut { unsaved: None });
+}
+
+#[test]
+fn a_sign_in_that_fails_says_why_and_can_be_tried_again() {
+    let mut model = waiting(80, 24);
+    let denied = Failure::new(Kind::Denied, "The code has expired.").cure("Log in again.");
+    update(&mut model, Msg::SignedIn(Err(denied)));
+    assert_eq!(told(&model), "The code has expired. Log in again.");
+    assert_eq!(press(&mut model, "Enter"), [Effect::RequestCode]);
+}
+
+#[test]
+fn a_vault_that_fails_can_be_asked_again() {
+    let mut model = started(80, 24);
+    let locked = Failure::new(Kind::Vault, "The keyring is waiting to be unlocked.");
+    update(&mut model, Msg::Restored(Err(locked)));
+    assert_eq!(told(&model), "The keyring is waiting to be unlocked.");
+    assert_eq!(press(&mut model, "r"), [Effect::Restore]);
+    update(&mut model, Msg::Restored(Ok(None)));
+    assert_eq!(press(&mut model, "r"), [], "there is nothing to try again");
+}
+
+#[test]
+fn an_address_that_is_not_https_is_not_opened() {
+    let mut model = waiting(80, 24);
+    let Screen::Waiting { code, .. } = &mut model.screen else {
+        panic!("not waiting")
+    };
+    code.verification_uri_complete = Some("file:///etc/passwd".into());
+    assert_eq!(press(&mut model, "o"), []);
+}
+
+#[test]
+fn a_quote_is_written_saved_and_edited_with_what_it_was_based_on() {
+    let mut model = reading(80, 24, None);
+    press(&mut model, "e");
+    assert_eq!(write(&mut model, "Yes"), [Effect::KeepDraft("Yes".into())]);
+    let effects = press(&mut model, "Enter");
+    let quote = Quote::new("Yes").expect("a quote");
+    assert_eq!(
+        effects,
+        [Effect::Save {
+            quote,
+            based_on: None
+        }]
+    );
+    let outcome = SaveOutcome::Saved(saved("Yes"));
+    assert_eq!(
+        update(&mut model, Msg::Saved(Ok(outcome))),
+        [Effect::DropDraft]
+    );
+
+    press(&mut model, "e");
+    write(&mut model, "!");
+    let effects = press(&mut model, "Enter");
+    let quote = Quote::new("Yes!").expect("a quote");
+    assert_eq!(
+        effects,
+        [Effect::Save {
+            quote,
+            based_on: Some("Yes".into())
+        }]
+    );
+}
+
+#[test]
+fn what_cannot_be_saved_stays_in_the_editor_with_the_reason() {
+    let mut model = reading(80, 24, None);
+    press(&mut model, "e");
+    assert_eq!(press(&mut model, "Enter"), []);
+    assert_eq!(told(&model), "There is nothing to save yet.");
+
+    let long = "x".repeat(crate::quote::MAX_BYTES + 1);
+    update(&mut model, Msg::Terminal(Event::Paste(long.clone())));
+    assert!(told(&model).contains("65537 bytes"), "{}", told(&model));
+    assert_eq!(press(&mut model, "Enter"), []);
+    assert!(
+        told(&model).starts_with("It was not saved: "),
+        "{}",
+        told(&model)
+    );
+    assert_eq!(text_in_editor(&model), long);
+
+    let enormous = "x".repeat(crate::quote::MAX_BYTES * 16);
+    update(&mut model, Msg::Terminal(Event::Paste(enormous)));
+    assert!(
+        told(&model).starts_with("The paste was left out"),
+        "{}",
+        told(&model)
+    );
+    assert_eq!(text_in_editor(&model), long);
+}
+
+#[test]
+fn a_failed_save_leads_back_to_the_text_and_says_why() {
+    let mut model = reading(80, 24, None);
+    press(&mut model, "e");
+    write(&mut model, "Yes");
+    press(&mut model, "Enter");
+    update(&mut model, Msg::Saved(Err(unreachable())));
+    assert_eq!(text_in_editor(&model), "Yes");
+    assert_eq!(
+        told(&model),
+        "The database does not answer. Check your network, and try again."
+    );
+}
+
+#[test]
+fn leaving_the_editor_keeps_the_draft_and_going_on_finds_it() {
+    let mut model = reading(80, 24, Some("Yes."));
+    press(&mut model, "e");
+    write(&mut model, " No.");
+    assert_eq!(press(&mut model, "Esc"), [], "the draft file stays");
+    assert!(model.has_unsaved());
+    press(&mut model, "e");
+    assert_eq!(text_in_editor(&model), "Yes. No.");
+}
+
+#[test]
+fn a_draft_can_be_thrown_away_after_one_question() {
+    let mut model = reading(80, 24, Some("Yes."));
+    press(&mut model, "e");
+    write(&mut model, "x");
+    press(&mut model, "Esc x n");
+    assert!(model.has_unsaved());
+    assert_eq!(press(&mut model, "x y"), [Effect::DropDraft]);
+    assert!(!model.has_unsaved());
+}
+
+#[test]
+fn deleting_asks_once_and_can_be_undone() {
+    let mut model = reading(80, 24, Some("Yes."));
+    assert_eq!(press(&mut model, "d"), []);
+    press(&mut model, "n");
+    assert!(matches!(pane(&model), Pane::Reading(_)));
+    let based_on = "Yes.".to_owned();
+    assert_eq!(press(&mut model, "d y"), [Effect::Delete { based_on }]);
+    update(&mut model, Msg::Deleted(Ok(DeleteOutcome::Deleted)));
+    let quote = Quote::new("Yes.").expect("a quote");
+    assert_eq!(
+        press(&mut model, "u"),
+        [Effect::Save {
+            quote,
+            based_on: None
+        }]
+    );
+    update(
+        &mut model,
+        Msg::Saved(Ok(SaveOutcome::Saved(saved("Yes.")))),
+    );
+    assert!(matches!(pane(&model), Pane::Reading(desk) if desk.saved.is_some()));
+}
+
+#[test]
+fn undoing_a_delete_overwrites_nothing() {
+    let mut model = reading(80, 24, Some("Yes."));
+    press(&mut model, "d y");
+    update(&mut model, Msg::Deleted(Ok(DeleteOutcome::Deleted)));
+    press(&mut model, "u");
+    let theirs = SaveOutcome::Conflict(Some(saved("No.")));
+    update(&mut model, Msg::Saved(Ok(theirs)));
+    assert!(matches!(pane(&model), Pane::Conflicted(conflict)
+        if conflict.mine.editor.text() == "Yes." && conflict.theirs == Some(saved("No."))));
+}
+
+#[test]
+fn a_conflict_shows_both_and_each_choice_does_what_it_says() {
+    let mut model = conflicted(80, 24, "Mine.", Some("Theirs."));
+    let quote = Quote::new("Mine.").expect("a quote");
+    let based_on = Some("Theirs.".to_owned());
+    assert_eq!(press(&mut model, "k"), [Effect::Save { quote, based_on }]);
+
+    let mut model = conflicted(80, 24, "Mine.", Some("Theirs."));
+    assert_eq!(press(&mut model, "t"), [Effect::DropDraft]);
+    assert!(matches!(pane(&model), Pane::Reading(desk) if desk.saved == Some(saved("Theirs."))));
+
+    let mut model = conflicted(80, 24, "Mine.", Some("Theirs."));
+    press(&mut model, "e");
+    write(&mut model, "!");
+    let quote = Quote::new("Mine.!").expect("a quote");
+    let based_on = Some("Theirs.".to_owned());
+    assert_eq!(
+        press(&mut model, "Enter"),
+        [Effect::Save { quote, based_on }]
+    );
+
+    let mut model = conflicted(80, 24, "Mine.", None);
+    let quote = Quote::new("Mine.").expect("a quote");
+    assert_eq!(
+        press(&mut model, "k"),
+        [Effect::Save {
+            quote,
+            based_on: None
+        }]
+    );
+}
+
+#[test]
+fn the_end_of_the_session_keeps_the_draft_for_the_same_person_only() {
+    for (id, expected) in [(joyce().id, Some("Yes. No.")), ("00u2other".into(), None)] {
+        let mut model = reading(80, 24, Some("Yes."));
+        press(&mut model, "e");
+        write(&mut model, " No.");
+        press(&mut model, "Enter");
+        update(&mut model, Msg::Saved(Err(session_over())));
+        assert!(matches!(
+            &model.screen,
+            Screen::SignedOut { unsaved: Some(_) }
+        ));
+        press(&mut model, "Enter");
+        update(&mut model, Msg::CodeIssued(Ok(code())));
+        let mut back = restored(None);
+        back.user.id = id;
+        assert_eq!(update(&mut model, Msg::SignedIn(Ok(back))), [Effect::Load]);
+        update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
+        match expected {
+            Some(text) => assert_eq!(text_in_editor(&model), text),
+            None => assert!(matches!(pane(&model), Pane::Reading(desk) if desk.draft.is_none())),
+        }
+    }
+}
+
+#[test]
+fn a_draft_of_an_earlier_run_comes_back() {
+    for (draft, quote, context) in [
+        ("Draft", None, keymap::Context::Writing),
+        ("Draft", Some("Quote"), keymap::Context::Conflict),
+        ("Quote", Some("Quote"), keymap::Context::Quote),
+    ] {
+        let mut model = started(80, 24);
+        update(&mut model, Msg::Restored(Ok(Some(restored(Some(draft))))));
+        update(&mut model, Msg::Loaded(Ok(quote.map(saved))));
+        assert_eq!(model.context(), context, "{draft} {quote:?}");
+    }
+}
+
+#[test]
+fn signing_out_asks_only_where_something_would_be_lost() {
+    let mut model = reading(80, 24, Some("Yes."));
+    assert_eq!(press(&mut model, "s"), [Effect::SignOut]);
+    update(
+        &mut model,
+        Msg::SignedOut(Ok(SignOutOutcome::OnlyLocally(unreachable()))),
+    );
+    assert!(
+        told(&model).contains("Okta could not be told"),
+        "{}",
+        told(&model)
+    );
+
+    let mut model = reading(80, 24, Some("Yes."));
+    press(&mut model, "e");
+    write(&mut model, "x");
+    assert_eq!(press(&mut model, "Esc s"), []);
+    assert_eq!(press(&mut model, "y"), [Effect::SignOut]);
+    let refused = Failure::new(Kind::Vault, "The keyring refuses.");
+    update(&mut model, Msg::SignedOut(Err(refused)));
+    assert!(model.has_unsaved(), "it was not ended, so nothing went");
+}
+
+#[test]
+fn a_quote_that_cannot_be_read_can_be_asked_for_again() {
+    let mut model = started(80, 24);
+    update(&mut model, Msg::Restored(Ok(Some(restored(Some("Draft"))))));
+    update(&mut model, Msg::Loaded(Err(unreachable())));
+    assert_eq!(press(&mut model, "r"), [Effect::Load]);
+    update(&mut model, Msg::Loaded(Ok(None)));
+    assert_eq!(text_in_editor(&model), "Draft");
+}
+
+#[test]
+fn reloading_keeps_the_quote_and_the_draft_whatever_comes() {
+    let mut model = reading(80, 24, Some("Yes."));
+    press(&mut model, "e");
+    write(&mut model, "x");
+    assert_eq!(press(&mut model, "Esc r"), [Effect::Load]);
+    update(&mut model, Msg::Loaded(Err(unreachable())));
+    assert!(matches!(pane(&model), Pane::Reading(desk)
+        if desk.saved.is_some() && desk.draft.is_some()));
+    press(&mut model, "r");
+    update(&mut model, Msg::Loaded(Ok(Some(saved("No.")))));
+    press(&mut model, "e");
+    assert_eq!(model.context(), keymap::Context::Conflict);
+}
+
+#[test]
+fn quitting_always_works_and_letters_are_text_while_writing() {
+    let mut model = reading(80, 24, None);
+    assert_eq!(press(&mut model, "q"), [Effect::Quit]);
+    press(&mut model, "e");
+    press(&mut model, "q ? s");
+    assert_eq!(text_in_editor(&model), "q?s");
+    assert_eq!(press(&mut model, "Ctrl-C"), [Effect::Quit]);
+    press(&mut model, "Enter");
+    assert_eq!(press(&mut model, "q"), [Effect::Quit]);
+}
+
+#[test]
+fn good_news_does_not_push_bad_news_away_but_a_key_does() {
+    let mut model = started(80, 24);
+    let mut restored = restored(None);
+    restored.warning = Some("The session will end in an hour.".into());
+    update(&mut model, Msg::Restored(Ok(Some(restored))));
+    update(&mut model, Msg::Loaded(Ok(None)));
+    assert_eq!(told(&model), "The session will end in an hour.");
+    press(&mut model, "e");
+    assert_eq!(told(&model), "");
+}
+
+#[test]
+fn that_drafts_cannot_be_kept_is_said_once() {
+    let mut model = reading(80, 24, None);
+    let full = Failure::new(Kind::Failed, "The disk is full.");
+    update(&mut model, Msg::DraftFailed(full.clone()));
+    assert_eq!(told(&model), "The disk is full.");
+    press(&mut model, "e");
+    update(&mut model, Msg::DraftFailed(full));
+    assert_eq!(told(&model), "");
+}
+
+#[test]
+fn a_paste_into_the_place_for_a_quote_starts_one() {
+    let mut model = reading(80, 24, None);
+    let effects = update(&mut model, Msg::Terminal(Event::Paste("a\r\nb".into())));
+    assert_eq!(effects, [Effect::KeepDraft("a\nb".into())]);
+    assert_eq!(text_in_editor(&model), "a\nb");
+}
+
+#[test]
+fn a_key_that_is_let_go_is_not_pressed_twice() {
+    let mut model = reading(80, 24, None);
+    press(&mut model, "e");
+    let mut key = KeyEvent::from(KeyCode::Char('x'));
+    update(&mut model, Msg::Terminal(Event::Key(key)));
+    key.kind = crossterm::event::KeyEventKind::Release;
+    update(&mut model, Msg::Terminal(Event::Key(key)));
+    assert_eq!(text_in_editor(&model), "x");
+}

@@ -4,7 +4,7 @@ use crossterm::event::Event;
 
 use super::{
     About, Effect, Model, Msg, Notice, Pane, Question, Screen, Size, Tone, geometry,
-    model::{Conflict, Desk, Draft, Leftover, Page, same_text},
+    model::{Conflict, Desk, Draft, Leftover, Sheet, same_text},
     settle::{resume, settle},
 };
 use crate::{
@@ -97,8 +97,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Undo => return undo(model, Editor::undo, "There is nothing to take back."),
         Action::Redo => return undo(model, Editor::redo, "There is nothing to make again."),
         Action::Go(motion) => {
-            if let Some(page) = page(model) {
-                page.draft.editor.go(motion);
+            if let Some(sheet) = sheet(model) {
+                sheet.draft.editor.go(motion);
             }
         }
         _ => {
@@ -201,16 +201,15 @@ fn act_on_pane(model: &mut Model, action: Action, pane: Pane) -> (Pane, Vec<Effe
             let effects = text.map(Effect::Copy).collect();
             (Pane::Reading(desk), effects)
         }
-        (Action::Edit, Pane::Reading(desk)) => match desk.draft {
-            Some(draft) => resume(model, Leftover::Draft(draft), desk.saved),
-            None => {
-                let draft = Draft::of(desk.saved.as_ref());
-                let saved = desk.saved;
-                (Pane::Editing(Page { saved, draft }), Vec::new())
+        (Action::Edit, Pane::Reading(Desk { draft, saved, .. })) => match (draft, saved) {
+            (Some(draft), saved) => resume(model, Leftover::Draft(draft), saved),
+            (None, saved) => {
+                let draft = Draft::of(saved.as_ref());
+                (Pane::Editing(Sheet { saved, draft }), Vec::new())
             }
         },
-        (Action::LeaveEditor, Pane::Editing(page)) => leave_editor(model, page),
-        (Action::Save, Pane::Editing(page)) => save(model, page),
+        (Action::LeaveEditor, Pane::Editing(sheet)) => leave_editor(model, sheet),
+        (Action::Save, Pane::Editing(sheet)) => save(model, sheet),
         (Action::KeepMine, Pane::Conflicted(conflict)) => save(model, rebase(conflict)),
         (Action::Edit, Pane::Conflicted(conflict)) => {
             if conflict.theirs.is_some() {
@@ -234,9 +233,9 @@ fn ask(question: Question, pane: Pane) -> Pane {
 }
 
 /// The person has seen the other text: from now on, theirs is to replace that one.
-fn rebase(conflict: Conflict) -> Page {
+fn rebase(conflict: Conflict) -> Sheet {
     let based_on = conflict.theirs.as_ref().map(|theirs| theirs.text.clone());
-    Page {
+    Sheet {
         draft: Draft {
             based_on,
             ..conflict.mine
@@ -264,8 +263,8 @@ fn undelete(model: &mut Model, desk: Desk) -> (Pane, Vec<Effect>) {
     }
 }
 
-fn leave_editor(model: &mut Model, page: Page) -> (Pane, Vec<Effect>) {
-    let Page { saved, draft } = page;
+fn leave_editor(model: &mut Model, sheet: Sheet) -> (Pane, Vec<Effect>) {
+    let Sheet { saved, draft } = sheet;
     if !draft.is_worth_keeping() {
         return (Pane::Reading(Desk::with(saved)), vec![Effect::DropDraft]);
     }
@@ -277,27 +276,27 @@ fn leave_editor(model: &mut Model, page: Page) -> (Pane, Vec<Effect>) {
     (Pane::Reading(desk), Vec::new())
 }
 
-fn save(model: &mut Model, page: Page) -> (Pane, Vec<Effect>) {
-    let text = page.draft.editor.text();
-    let unchanged = page
+fn save(model: &mut Model, sheet: Sheet) -> (Pane, Vec<Effect>) {
+    let text = sheet.draft.editor.text();
+    let unchanged = sheet
         .saved
         .as_ref()
         .is_some_and(|saved| same_text(&saved.text, text));
     if unchanged {
         model.say("Nothing was changed.");
         return (
-            Pane::Reading(Desk::with(page.saved)),
+            Pane::Reading(Desk::with(sheet.saved)),
             vec![Effect::DropDraft],
         );
     }
     match Quote::new(text) {
         Ok(quote) => {
-            let based_on = page.draft.based_on.clone();
-            (Pane::Saving(page), vec![Effect::Save { quote, based_on }])
+            let based_on = sheet.draft.based_on.clone();
+            (Pane::Saving(sheet), vec![Effect::Save { quote, based_on }])
         }
         Err(error) => {
             model.warn(match error {
-                QuoteError::Empty if page.saved.is_some() => {
+                QuoteError::Empty if sheet.saved.is_some() => {
                     "There is nothing to save. To delete your quote, press Esc and then d."
                         .to_owned()
                 }
@@ -306,28 +305,28 @@ fn save(model: &mut Model, page: Page) -> (Pane, Vec<Effect>) {
                     format!("It was not saved: {error}.")
                 }
             });
-            (Pane::Editing(page), Vec::new())
+            (Pane::Editing(sheet), Vec::new())
         }
     }
 }
 
-fn page(model: &mut Model) -> Option<&mut Page> {
+fn sheet(model: &mut Model) -> Option<&mut Sheet> {
     match &mut model.screen {
         Screen::SignedIn {
-            pane: Pane::Editing(page),
+            pane: Pane::Editing(sheet),
             ..
-        } => Some(page),
+        } => Some(sheet),
         _ => None,
     }
 }
 
 /// Changes the text; the draft file follows.
 fn edit(model: &mut Model, change: impl FnOnce(&mut Editor)) -> Vec<Effect> {
-    let Some(page) = page(model) else {
+    let Some(sheet) = sheet(model) else {
         return Vec::new();
     };
-    change(&mut page.draft.editor);
-    vec![kept(&page.draft)]
+    change(&mut sheet.draft.editor);
+    vec![kept(&sheet.draft)]
 }
 
 /// Orders that the draft file holds what is worth keeping.
@@ -340,11 +339,11 @@ fn kept(draft: &Draft) -> Effect {
 }
 
 fn undo(model: &mut Model, step: impl FnOnce(&mut Editor) -> bool, nothing: &str) -> Vec<Effect> {
-    let Some(page) = page(model) else {
+    let Some(sheet) = sheet(model) else {
         return Vec::new();
     };
-    if step(&mut page.draft.editor) {
-        return vec![kept(&page.draft)];
+    if step(&mut sheet.draft.editor) {
+        return vec![kept(&sheet.draft)];
     }
     model.say(nothing);
     Vec::new()
@@ -355,11 +354,11 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
         (
             Context::Writing,
             Screen::SignedIn {
-                pane: Pane::Editing(page),
+                pane: Pane::Editing(sheet),
                 ..
             },
         ) => {
-            if page.draft.editor.text().len() + text.len() > MAX_DRAFT_BYTES {
+            if sheet.draft.editor.text().len() + text.len() > MAX_DRAFT_BYTES {
                 model.warn(format!(
                     "The paste was left out: it is {} bytes long, and a quote has at most {}.",
                     text.len(),
@@ -383,7 +382,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
                 model.say("To paste, press e first.");
                 return Vec::new();
             };
-            *pane = Pane::Editing(Page {
+            *pane = Pane::Editing(Sheet {
                 saved: None,
                 draft: Draft::of(None),
             });
@@ -394,7 +393,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
 }
 
 fn warn_of_length(model: &mut Model) {
-    let bytes = page(model).map_or(0, |page| page.draft.editor.text().len());
+    let bytes = sheet(model).map_or(0, |sheet| sheet.draft.editor.text().len());
     if bytes > quote::MAX_BYTES {
         model.warn(format!(
             "All of it is here, but it is too long to be saved: {bytes} bytes, and a quote has at most {}.",

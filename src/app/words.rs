@@ -37,8 +37,8 @@ fn question(model: &Model) -> Option<String> {
     };
     let words = match question {
         Question::Delete => "Delete your quote?",
-        Question::Discard => "Throw away what you wrote and did not save?",
-        Question::SignOut => "What you wrote is not saved, and signing out removes it. Sign out?",
+        Question::Discard => "Throw the unsaved text away?",
+        Question::SignOut => "Sign out, and lose the unsaved text?",
     };
     Some(words.to_owned())
 }
@@ -112,6 +112,13 @@ fn hint(model: &Model, binding: &Binding) -> &'static str {
             (None, Some(_)) => binding.hint,
             (None, None) => "write",
         },
+        (
+            Action::Reload,
+            Screen::SignedIn {
+                pane: Pane::Unread { .. },
+                ..
+            },
+        ) => "try again",
         _ => binding.hint,
     }
 }
@@ -120,6 +127,12 @@ fn hint(model: &Model, binding: &Binding) -> &'static str {
 #[must_use]
 pub fn saved_at(at: &DateTime<FixedOffset>) -> String {
     format!("saved {}", at.format("%-d %B %Y, %H:%M"))
+}
+
+/// Says on which day a quote was saved, where there is little room.
+#[must_use]
+pub fn saved_on(at: &DateTime<FixedOffset>) -> String {
+    format!("saved {}", at.format("%-d %B %Y"))
 }
 
 /// Says until when a code works.

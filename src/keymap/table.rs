@@ -6,7 +6,11 @@ use crossterm::event::KeyCode::{
 };
 
 use super::{
-    Action::{self, *},
+    Action::{
+        self, Answer, BreakLine, Cancel, CopyAddress, CopyCode, CopyQuote, Discard, Edit, Erase,
+        Go, Help, KeepMine, LeaveEditor, LeaveHelp, LogIn, NewCode, OpenBrowser, Quit, Redo,
+        Redraw, Reload, Save, SignOut, Suspend, TakeTheirs, Undelete, Undo,
+    },
     Binding, Chord, Scroll, Section,
 };
 use crate::editor::Motion;

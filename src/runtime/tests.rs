@@ -1,1 +1,417 @@
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, mpsc},
+    thread,
+    time::Instant,
+};
 
+use ratatui::{Terminal as Screen, backend::TestBackend};
+use tokio::sync::{mpsc as channel, oneshot};
+
+use super::*;
+use crate::{
+    app::{
+        Activity, SaveOutcome,
+        samples::{about, key_event, restored, saved, unreachable},
+    },
+    view,
+};
+
+/// What the world is to answer to an effect.
+enum Answer {
+    Msg(Msg),
+    /// Answers when the test says so.
+    Later(oneshot::Receiver<Msg>),
+    Never,
+    Panic,
+}
+
+/// A world that follows a script: what comes next, for which effect.
+#[derive(Clone, Default)]
+struct Script {
+    answers: Arc<Mutex<VecDeque<(&'static str, Answer)>>>,
+    /// Every order, as it came in.
+    log: Arc<Mutex<Vec<Effect>>>,
+    /// How many frames there were before the first order.
+    frames_before: Arc<Mutex<Option<usize>>>,
+    frames: Arc<Mutex<usize>>,
+}
+
+impl Script {
+    fn on(self, effect: &'static str, answer: Answer) -> Self {
+        self.answers
+            .lock()
+            .expect("a lock")
+            .push_back((effect, answer));
+        self
+    }
+
+    fn orders(&self) -> Vec<Effect> {
+        self.log.lock().expect("a lock").clone()
+    }
+}
+
+impl Services for Script {
+    async fn perform(&self, effect: Effect, progress: Progress) -> Option<Msg> {
+        self.frames_before
+            .lock()
+            .expect("a lock")
+            .get_or_insert(*self.frames.lock().expect("a lock"));
+        self.log.lock().expect("a lock").push(effect.clone());
+        progress.report(Activity::WakingDatabase);
+        let name = format!("{effect:?}");
+        let answer = {
+            let mut answers = self.answers.lock().expect("a lock");
+            let at = answers
+                .iter()
+                .position(|(effect, _)| name.starts_with(effect))?;
+            answers.remove(at)?.1
+        };
+        match answer {
+            Answer::Msg(msg) => Some(msg),
+            Answer::Later(msg) => msg.await.ok(),
+            Answer::Never => std::future::pending().await,
+            Answer::Panic => panic!("a bug in a task"),
+        }
+    }
+}
+
+/// A terminal that a test types at and looks at.
+struct FakeConsole {
+    keys: channel::UnboundedReceiver<io::Result<Event>>,
+    frames: mpsc::Sender<String>,
+    count: Arc<Mutex<usize>>,
+    calls: Arc<Mutex<Vec<String>>>,
+}
+
+impl Console for FakeConsole {
+    fn size(&self) -> io::Result<Size> {
+        Ok(Size {
+            columns: 80,
+            rows: 24,
+        })
+    }
+
+    fn draw(&mut self, model: &Model) -> io::Result<()> {
+        let mut screen = Screen::new(TestBackend::new(80, 24)).expect("a screen");
+        screen
+            .draw(|frame| view::draw(model, frame))
+            .expect("a frame");
+        *self.count.lock().expect("a lock") += 1;
+        // The test may have seen enough.
+        let _ = self.frames.send(screen.backend().to_string());
+        Ok(())
+    }
+
+    async fn next(&mut self) -> io::Result<Event> {
+        match self.keys.recv().await {
+            Some(event) => event,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn redraw(&mut self) -> io::Result<()> {
+        self.called("redraw")
+    }
+
+    fn resume(&mut self) -> io::Result<()> {
+        self.called("resume")
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        self.called("suspend")
+    }
+
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        self.called(&format!("copy {text}"))
+    }
+}
+
+impl FakeConsole {
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "it stands for calls that can fail"
+    )]
+    fn called(&self, name: &str) -> io::Result<()> {
+        self.calls.lock().expect("a lock").push(name.to_owned());
+        Ok(())
+    }
+}
+
+/// The loop, running on a thread, and the ends that a test holds.
+struct Running {
+    keys: channel::UnboundedSender<io::Result<Event>>,
+    frames: mpsc::Receiver<String>,
+    calls: Arc<Mutex<Vec<String>>>,
+    ended: thread::JoinHandle<Result<ExitReason, Error>>,
+    script: Script,
+}
+
+impl Running {
+    fn start(script: Script) -> Self {
+        let (keys, receiver) = channel::unbounded_channel();
+        let (sender, frames) = mpsc::channel();
+        let calls = Arc::<Mutex<Vec<String>>>::default();
+        let mut console = FakeConsole {
+            keys: receiver,
+            frames: sender,
+            count: Arc::clone(&script.frames),
+            calls: Arc::clone(&calls),
+        };
+        let services = script.clone();
+        let ended = thread::spawn(move || {
+            let runtime = runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                let mut signals = Signals::listen().expect("signals");
+                run_on(&mut console, &mut signals, about(), services).await
+            })
+        });
+        Self {
+            keys,
+            frames,
+            calls,
+            ended,
+            script,
+        }
+    }
+
+    /// Waits until a text is on the screen.
+    fn sees(&self, text: &str) -> String {
+        let mut last = String::new();
+        while let Ok(frame) = self.frames.recv_timeout(Duration::from_secs(20)) {
+            if frame.contains(text) {
+                return frame;
+            }
+            last = frame;
+        }
+        panic!("{text:?} is not on the screen:\n{last}");
+    }
+
+    fn press(&self, keys: &str) {
+        for key in keys.split_whitespace() {
+            self.keys
+                .send(Ok(Event::Key(key_event(key))))
+                .expect("a loop");
+        }
+    }
+
+    fn end(self) -> Result<ExitReason, Error> {
+        self.ended.join().expect("no panic")
+    }
+
+    fn orders_until(&self, last: &Effect) -> Vec<Effect> {
+        let patience = Instant::now() + Duration::from_secs(20);
+        loop {
+            let orders = self.script.orders();
+            if orders.contains(last) {
+                return orders;
+            }
+            assert!(Instant::now() < patience, "no {last:?} in {orders:?}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+fn signed_in() -> Script {
+    Script::default()
+        .on(
+            "Restore",
+            Answer::Msg(Msg::Restored(Ok(Some(restored(None))))),
+        )
+        .on("Load", Answer::Msg(Msg::Loaded(Ok(Some(saved("Yes."))))))
+}
+
+#[test]
+fn a_frame_is_on_the_screen_before_anybody_is_asked() {
+    let running = Running::start(signed_in());
+    running.sees("“Yes.”");
+    assert_eq!(
+        *running.script.frames_before.lock().expect("a lock"),
+        Some(1)
+    );
+    running.press("q");
+    assert_eq!(
+        running.end().expect("an end"),
+        ExitReason::Quit { draft_kept: false }
+    );
+}
+
+#[test]
+fn what_is_waited_for_is_on_the_screen() {
+    let (answer, later) = oneshot::channel();
+    let script = Script::default()
+        .on(
+            "Restore",
+            Answer::Msg(Msg::Restored(Ok(Some(restored(None))))),
+        )
+        .on("Load", Answer::Later(later));
+    let running = Running::start(script);
+    running.sees("Waking the database…");
+    answer
+        .send(Msg::Loaded(Ok(None)))
+        .expect("a loop that waits");
+    let frame = running.sees("Save an inspiring quote for yourself...");
+    assert!(!frame.contains("Waking"), "{frame}");
+    running.press("q");
+    running.end().expect("an end");
+}
+
+#[test]
+fn a_newer_sign_in_silences_the_older() {
+    let code = |user_code: &str| {
+        let mut code = crate::app::samples::code();
+        code.user_code = user_code.into();
+        Msg::CodeIssued(Ok(code))
+    };
+    let (late, later) = oneshot::channel();
+    let script = Script::default()
+        .on("Restore", Answer::Msg(Msg::Restored(Ok(None))))
+        .on("RequestCode", Answer::Later(later))
+        .on("RequestCode", Answer::Msg(code("SECONDXX")))
+        .on("AwaitApproval", Answer::Never);
+    let running = Running::start(script);
+    running.sees("Log in");
+    running.press("Enter");
+    running.sees("Waking");
+    running.press("Esc Enter");
+    running.sees("SECONDXX");
+    assert!(late.is_closed(), "the older one was given up");
+    running.press("q");
+    running.end().expect("an end");
+}
+
+#[test]
+fn drafts_are_written_seldom_and_the_last_one_always() {
+    let running = Running::start(signed_in());
+    running.sees("“Yes.”");
+    running.press("e a b c");
+    let orders = running.orders_until(&Effect::KeepDraft("Yes.abc".into()));
+    let kept = orders
+        .iter()
+        .filter(|effect| matches!(effect, Effect::KeepDraft(_)));
+    assert!(kept.count() <= 2, "{orders:?}");
+    // This one has no time to rest.
+    running.press("d Ctrl-C");
+    let script = running.script.clone();
+    assert_eq!(
+        running.end().expect("an end"),
+        ExitReason::Quit { draft_kept: true }
+    );
+    assert_eq!(
+        script.orders().last(),
+        Some(&Effect::KeepDraft("Yes.abcd".into()))
+    );
+}
+
+#[test]
+fn a_draft_file_that_fails_is_not_promised() {
+    let script = signed_in().on("KeepDraft", Answer::Msg(Msg::DraftFailed(unreachable())));
+    let running = Running::start(script);
+    running.sees("“Yes.”");
+    running.press("e a");
+    running.sees("The database does not answer.");
+    running.press("Ctrl-C");
+    assert_eq!(
+        running.end().expect("an end"),
+        ExitReason::Quit { draft_kept: false }
+    );
+}
+
+#[test]
+fn a_save_under_way_may_finish_and_takes_its_draft_away() {
+    let (answer, later) = oneshot::channel();
+    let running = Running::start(signed_in().on("Save", Answer::Later(later)));
+    running.sees("“Yes.”");
+    running.press("e a Enter");
+    running.sees("Waking");
+    running.press("q");
+    answer
+        .send(Msg::Saved(Ok(SaveOutcome::Saved(saved("Yes.a")))))
+        .expect("a task that waits");
+    let script = running.script.clone();
+    assert_eq!(
+        running.end().expect("an end"),
+        ExitReason::Quit { draft_kept: false }
+    );
+    assert_eq!(script.orders().last(), Some(&Effect::DropDraft));
+}
+
+#[test]
+fn whatever_hangs_quitting_takes_less_than_a_second() {
+    let script = signed_in()
+        .on("Save", Answer::Never)
+        .on("KeepDraft", Answer::Never);
+    let running = Running::start(script);
+    running.sees("“Yes.”");
+    running.press("e a Enter");
+    running.sees("Waking");
+    let start = Instant::now();
+    running.press("q");
+    running.end().expect("an end");
+    assert!(
+        start.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[test]
+fn a_bug_in_a_task_ends_the_program_and_the_draft_is_kept() {
+    let running = Running::start(signed_in().on("Save", Answer::Panic));
+    running.sees("“Yes.”");
+    running.press("e a Enter");
+    let script = running.script.clone();
+    assert!(running.ended.join().is_err(), "the panic goes on");
+    assert!(script.orders().contains(&Effect::KeepDraft("Yes.a".into())));
+}
+
+#[test]
+fn a_terminal_that_goes_away_ends_the_program() {
+    let running = Running::start(signed_in());
+    running.sees("“Yes.”");
+    let gone = io::ErrorKind::UnexpectedEof.into();
+    running.keys.send(Err(gone)).expect("a loop");
+    assert!(matches!(running.end(), Err(Error::Lost(_))));
+}
+
+#[test]
+fn suspending_keeps_the_draft_and_copying_and_redrawing_reach_the_console() {
+    let running = Running::start(signed_in());
+    running.sees("“Yes.”");
+    running.press("c");
+    running.sees("Copied the quote.");
+    running.press("Ctrl-L e a Ctrl-Z");
+    running.orders_until(&Effect::KeepDraft("Yes.a".into()));
+    running.press("Ctrl-C");
+    let calls = Arc::clone(&running.calls);
+    running.end().expect("an end");
+    assert_eq!(
+        *calls.lock().expect("a lock"),
+        ["copy Yes.", "redraw", "suspend"]
+    );
+}
+
+#[test]
+fn a_session_is_ended_behind_the_draft_that_is_being_written() {
+    let (written, later) = oneshot::channel();
+    let script = signed_in().on("KeepDraft", Answer::Later(later)).on(
+        "SignOut",
+        Answer::Msg(Msg::SignedOut(Ok(app::SignOutOutcome::Revoked))),
+    );
+    let running = Running::start(script);
+    running.sees("“Yes.”");
+    running.press("e a");
+    running.orders_until(&Effect::KeepDraft("Yes.a".into()));
+    running.press("b Esc s y");
+    running.sees("Signing out…");
+    assert!(!running.script.orders().contains(&Effect::SignOut));
+    drop(written);
+    running.sees("You are signed out.");
+    running.press("q");
+    let script = running.script.clone();
+    running.end().expect("an end");
+    assert_eq!(script.orders().last(), Some(&Effect::SignOut));
+}

@@ -2,7 +2,7 @@
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
-use super::{centred, inner, lifted, put, theme};
+use super::{centre, centred, inner, lifted, measure, paragraph, put, theme};
 use crate::{
     app::{Desk, Model, geometry, words},
     failure::Failure,
@@ -20,7 +20,7 @@ pub(super) fn draw(model: &Model, desk: &Desk, buffer: &mut Buffer, area: Rect) 
 
 fn draw_saved(model: &Model, desk: &Desk, saved: &Saved, buffer: &mut Buffer, area: Rect) {
     let room = geometry::quote_room(model);
-    let rows: Vec<&str> = text::wrap(&saved.text, room.columns)
+    let rows: Vec<&str> = geometry::quote_rows(model, saved)
         .into_iter()
         .map(|row| saved.text[row].trim_end())
         .collect();
@@ -61,6 +61,9 @@ fn draw_saved(model: &Model, desk: &Desk, saved: &Saved, buffer: &mut Buffer, ar
         if desk.draft.is_some() {
             about.push_str(" · a draft is waiting");
         }
+        if text::width(&about) > area.width.into() {
+            about = words::saved_on(&saved.saved_at);
+        }
         let about = text::cut(&about, area.width.into());
         let row = top + seen.len() + room.below - 1;
         put(
@@ -74,15 +77,16 @@ fn draw_saved(model: &Model, desk: &Desk, saved: &Saved, buffer: &mut Buffer, ar
 }
 
 fn draw_place(desk: &Desk, buffer: &mut Buffer, area: Rect) {
-    let mut lines = vec![
-        (words::INVITATION, theme::STRONG),
-        ("", Style::new()),
-        (words::PLACEHOLDER, theme::QUIET),
-    ];
+    let columns = measure(area);
+    let mut rows = Vec::new();
+    rows.extend(paragraph(words::INVITATION, columns, theme::STRONG, 0));
+    rows.extend(paragraph("", columns, Style::new(), 3));
+    rows.extend(paragraph(words::PLACEHOLDER, columns, theme::QUIET, 2));
     if desk.draft.is_some() {
-        lines.extend([("", Style::new()), ("A draft is waiting.", Style::new())]);
+        rows.extend(paragraph("", columns, Style::new(), 3));
+        rows.extend(paragraph("A draft is waiting.", columns, Style::new(), 1));
     }
-    paragraphs(buffer, area, &lines);
+    centre(buffer, area, rows);
 }
 
 /// Says why there is no quote on the screen.
@@ -93,45 +97,28 @@ pub(super) fn unread(
     buffer: &mut Buffer,
     area: Rect,
 ) {
-    let mut lines = vec![
-        ("Your quote could not be read.", theme::STRONG),
-        ("", Style::new()),
-        (failure.what.as_str(), Style::new()),
-    ];
+    let area = inner(model, area);
+    let columns = measure(area);
+    let mut rows = Vec::new();
+    rows.extend(paragraph(
+        "Your quote could not be read.",
+        columns,
+        theme::STRONG,
+        2,
+    ));
+    rows.extend(paragraph("", columns, Style::new(), 4));
+    rows.extend(paragraph(&failure.what, columns, Style::new(), 0));
     if let Some(cure) = &failure.cure {
-        lines.push((cure, Style::new()));
+        rows.extend(paragraph(cure, columns, Style::new(), 1));
     }
     if draft {
-        lines.extend([
-            ("", Style::new()),
-            ("What you had not saved is kept.", Style::new()),
-        ]);
+        rows.extend(paragraph("", columns, Style::new(), 4));
+        rows.extend(paragraph(
+            "What you had not saved is kept.",
+            columns,
+            Style::new(),
+            3,
+        ));
     }
-    paragraphs(buffer, inner(model, area), &lines);
-}
-
-/// Sets paragraphs in the middle, wrapped. Blank ones go first where there is little room.
-pub(super) fn paragraphs(buffer: &mut Buffer, area: Rect, paragraphs: &[(&str, Style)]) {
-    let columns = usize::from(area.width).min(60);
-    let mut rows: Vec<(&str, Style)> = paragraphs
-        .iter()
-        .flat_map(|(paragraph, style)| {
-            text::wrap(paragraph, columns)
-                .into_iter()
-                .map(|row| (paragraph[row].trim_end(), *style))
-        })
-        .collect();
-    if rows.len() > area.height.into() {
-        rows.retain(|(row, _)| !row.is_empty());
-    }
-    let top = lifted(area, rows.len());
-    for (at, (row, style)) in rows.into_iter().enumerate() {
-        put(
-            buffer,
-            area,
-            (centred(area, text::width(row)), top + at),
-            row,
-            style,
-        );
-    }
+    centre(buffer, area, rows);
 }

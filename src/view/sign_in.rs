@@ -1,8 +1,10 @@
 //! The way in: the log-in screen, and the code.
 
+use std::borrow::Cow;
+
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
-use super::{centred, inner, lifted, put, qr::Qr, quote::paragraphs, theme};
+use super::{Row, centre, centred, fit, inner, lifted, measure, paragraph, put, qr::Qr, theme};
 use crate::{
     app::{DeviceCode, Model, Screen, words},
     text,
@@ -13,42 +15,29 @@ const WORDS: usize = 34;
 
 /// Draws the screen on which nobody is signed in.
 pub(super) fn welcome(model: &Model, buffer: &mut Buffer, area: Rect) {
-    let blank = ("", Style::new());
-    let mut lines = vec![
-        ("epigraph", theme::STRONG),
-        blank,
-        ("Your favourite quote, kept for you.", theme::QUIET),
-    ];
-    match &model.screen {
-        Screen::SignedOut { .. } | Screen::Unrestored => {
-            lines.extend([blank, ("  Log in  ", theme::BLOCK)]);
-        }
-        _ => lines.extend([blank, blank]),
-    }
-    // The blanks of the button are part of it.
-    let button = lines.pop();
-    paragraphs(buffer, inner(model, area), &lines);
-    if let Some((label, style)) = button.filter(|(label, _)| !label.is_empty()) {
-        let rows = lines.len() + 1;
-        let area = inner(model, area);
-        let row = (lifted(area, rows) + rows)
-            .min(area.height.into())
-            .saturating_sub(1);
-        put(
-            buffer,
-            area,
-            (centred(area, label.len()), row),
-            label,
-            style,
-        );
-    }
-}
-
-/// A row beside the QR code; those of the highest rank go first where there is little room.
-struct Row {
-    text: String,
-    style: Style,
-    rank: u8,
+    let area = inner(model, area);
+    let columns = measure(area);
+    let mut rows = Vec::new();
+    rows.extend(paragraph("epigraph", columns, theme::STRONG, 1));
+    rows.extend(paragraph("", columns, Style::new(), 3));
+    rows.extend(paragraph(
+        "Your favourite quote, kept for you.",
+        columns,
+        theme::QUIET,
+        2,
+    ));
+    rows.extend(paragraph("", columns, Style::new(), 3));
+    let (button, style) = match &model.screen {
+        Screen::SignedOut { .. } | Screen::Unrestored => ("  Log in  ", theme::BLOCK),
+        _ => ("", Style::new()),
+    };
+    // Its blanks are part of it.
+    rows.push(Row {
+        text: Cow::Borrowed(button),
+        style,
+        rank: 0,
+    });
+    centre(buffer, area, rows);
 }
 
 /// Draws the code, the address, and the QR code where it fits.
@@ -74,13 +63,7 @@ pub(super) fn code(model: &Model, code: &DeviceCode, buffer: &mut Buffer, area: 
     let left = centred(area, words + if qr.is_some() { gap + beside } else { 0 });
 
     let mut rows = rows(code, words);
-    while rows.len() > height {
-        let rank = rows.iter().map(|row| row.rank).max().unwrap_or(0);
-        match rows.iter().rposition(|row| row.rank == rank) {
-            Some(at) if rank > 0 => rows.remove(at),
-            _ => break,
-        };
-    }
+    fit(&mut rows, height);
     let top = lifted(area, rows.len());
     for (at, row) in rows.iter().enumerate() {
         put(buffer, area, (left, top + at), &row.text, row.style);
@@ -95,41 +78,59 @@ pub(super) fn code(model: &Model, code: &DeviceCode, buffer: &mut Buffer, area: 
     }
 }
 
-fn rows(code: &DeviceCode, columns: usize) -> Vec<Row> {
-    let mut rows = Vec::new();
-    let mut add = |text: &str, style: Style, rank: u8| {
-        for row in text::wrap(text, columns) {
-            rows.push(Row {
-                text: text[row].to_owned(),
-                style,
-                rank,
-            });
-        }
-    };
-    let blank = |add: &mut dyn FnMut(&str, Style, u8)| add("", Style::new(), 6);
-    let code_text = format!(
+fn rows(code: &DeviceCode, columns: usize) -> Vec<Row<'_>> {
+    let label = format!(
         "   {}   ",
         text::cut(&code.user_code, columns.saturating_sub(6))
     );
-    let padding = " ".repeat(text::width(&code_text));
+    let padding = " ".repeat(text::width(&label));
+    let block = |text: String, rank| Row {
+        text: Cow::Owned(text),
+        style: theme::BLOCK,
+        rank,
+    };
+    let until = words::works_until(&code.expires_at);
+    let until = Row {
+        text: Cow::Owned(until),
+        style: Style::new(),
+        rank: 1,
+    };
+    let blank = || paragraph("", columns, Style::new(), 6);
 
-    add("Log in", theme::STRONG, 5);
-    blank(&mut add);
-    add("Open this address on any device:", Style::new(), 3);
-    add(&code.verification_uri, theme::ADDRESS, 0);
-    blank(&mut add);
-    add("and approve this code:", Style::new(), 3);
-    blank(&mut add);
-    add(&padding, theme::BLOCK, 4);
-    add(&code_text, theme::BLOCK, 0);
-    add(&padding, theme::BLOCK, 4);
-    blank(&mut add);
-    add(&words::works_until(&code.expires_at), Style::new(), 1);
-    blank(&mut add);
-    add(
+    let mut rows = Vec::new();
+    rows.extend(paragraph("Log in", columns, theme::STRONG, 5));
+    rows.extend(blank());
+    rows.extend(paragraph(
+        "Open this address on any device:",
+        columns,
+        Style::new(),
+        3,
+    ));
+    rows.extend(paragraph(
+        &code.verification_uri,
+        columns,
+        theme::ADDRESS,
+        0,
+    ));
+    rows.extend(blank());
+    rows.extend(paragraph(
+        "and approve this code:",
+        columns,
+        Style::new(),
+        3,
+    ));
+    rows.extend(blank());
+    rows.push(block(padding.clone(), 4));
+    rows.push(block(label, 0));
+    rows.push(block(padding, 4));
+    rows.extend(blank());
+    rows.push(until);
+    rows.extend(blank());
+    rows.extend(paragraph(
         "Approve only a code from your own screen. Never enter one that somebody sent you.",
+        columns,
         theme::QUIET,
         2,
-    );
+    ));
     rows
 }

@@ -21,16 +21,24 @@ pub(super) fn draw(model: &Model, buffer: &mut Buffer, area: Rect) {
 pub(super) fn hints(model: &Model, buffer: &mut Buffer, area: Rect) {
     let area = inner(model, area);
     let columns = usize::from(area.width);
-    let mut hints: Vec<(String, &str)> = words::hints(model)
+    let hints: Vec<(String, &str)> = words::hints(model)
         .map(|(key, word)| (key.to_string(), word))
         .collect();
-    // Where there is little room, the first one and the way to the others stay.
-    while width_of(&hints) > columns && hints.len() > 1 {
-        let last = (1..hints.len()).rev().find(|&at| hints[at].1 != "help");
-        hints.remove(last.unwrap_or(hints.len() - 1));
+    // Where there is little room, the first one and the way to the others come first.
+    let help = hints.iter().position(|(_, word)| *word == "help");
+    let mut room = columns + GAP;
+    let mut kept = vec![false; hints.len()];
+    for at in (0..1).chain(help).chain(1..hints.len()) {
+        let width = hints
+            .get(at)
+            .map_or(0, |(key, word)| text::width(key) + 1 + word.len() + GAP);
+        if width > 0 && width <= room && !kept[at] {
+            room -= width;
+            kept[at] = true;
+        }
     }
     let mut column = 0;
-    for (key, word) in &hints {
+    for ((key, word), _) in hints.iter().zip(kept).filter(|(_, kept)| *kept) {
         put(buffer, area, (column, 0), key, theme::STRONG);
         put(
             buffer,
@@ -46,12 +54,4 @@ pub(super) fn hints(model: &Model, buffer: &mut Buffer, area: Rect) {
     if column + 2 * GAP + width <= columns {
         put(buffer, area, (columns - width, 0), database, theme::QUIET);
     }
-}
-
-fn width_of(hints: &[(String, &str)]) -> usize {
-    let words: usize = hints
-        .iter()
-        .map(|(key, word)| text::width(key) + 1 + word.len())
-        .sum();
-    words + GAP * hints.len().saturating_sub(1)
 }

@@ -1,1 +1,323 @@
+use crossterm::event::Event;
+use ratatui::{
+    Terminal,
+    backend::TestBackend,
+    style::{Color, Modifier},
+};
 
+use super::draw;
+use crate::app::{
+    Activity, DeleteOutcome, Model, Msg, Screen, Size,
+    samples::{
+        conflicted, press, reading, restored, saved, session_over, started, unreachable, waiting,
+        write,
+    },
+    update,
+};
+
+/// The sizes of every picture: what a terminal has at first, a large one, and the smallest that works.
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (20, 5)];
+
+const LONG: &str = "It is a truth universally acknowledged, that a single man in possession of a good fortune, must be in want of a wife.\n\nHowever little known the feelings or views of such a man may be on his first entering a neighbourhood, this truth is so well fixed in the minds of the surrounding families, that he is considered the rightful property of some one or other of their daughters.\n";
+
+fn drawn(model: &Model) -> Terminal<TestBackend> {
+    let Size { columns, rows } = model.size;
+    let mut terminal = Terminal::new(TestBackend::new(columns, rows)).expect("a screen");
+    terminal.draw(|frame| draw(model, frame)).expect("a frame");
+    terminal
+}
+
+/// Takes a picture at every size.
+fn pictures(name: &str, model: impl Fn(u16, u16) -> Model) {
+    for (columns, rows) in SIZES {
+        let terminal = drawn(&model(columns, rows));
+        insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), terminal.backend());
+    }
+}
+
+#[test]
+fn every_screen_looks_as_it_should() {
+    pictures("restoring", started);
+    pictures("signed_out", |columns, rows| {
+        let mut model = started(columns, rows);
+        update(&mut model, Msg::Restored(Ok(None)));
+        model
+    });
+    pictures("requesting", |columns, rows| {
+        let mut model = started(columns, rows);
+        update(&mut model, Msg::Restored(Ok(None)));
+        press(&mut model, "Enter");
+        model
+    });
+    pictures("waiting", waiting);
+    pictures("loading", |columns, rows| {
+        let mut model = started(columns, rows);
+        update(&mut model, Msg::Restored(Ok(Some(restored(None)))));
+        update(&mut model, Msg::Progressed(Activity::WakingDatabase));
+        model
+    });
+    pictures("unread", |columns, rows| {
+        let mut model = started(columns, rows);
+        update(&mut model, Msg::Restored(Ok(Some(restored(None)))));
+        update(&mut model, Msg::Loaded(Err(unreachable())));
+        model
+    });
+    pictures("no_quote", |columns, rows| reading(columns, rows, None));
+    pictures("quote", |columns, rows| {
+        reading(
+            columns,
+            rows,
+            Some("Mistakes are the portals of discovery."),
+        )
+    });
+    pictures("long_quote", |columns, rows| {
+        let mut model = reading(columns, rows, Some(&LONG.repeat(6)));
+        press(&mut model, "PgDn");
+        model
+    });
+}
+
+#[test]
+fn every_step_of_writing_looks_as_it_should() {
+    pictures("writing_nothing_yet", |columns, rows| {
+        let mut model = reading(columns, rows, None);
+        press(&mut model, "e");
+        model
+    });
+    pictures("writing", |columns, rows| {
+        let mut model = reading(columns, rows, Some("One."));
+        press(&mut model, "e");
+        update(&mut model, Msg::Terminal(Event::Paste(LONG.into())));
+        write(&mut model, "日本語 👨‍👩‍👧 e\u{301}");
+        model
+    });
+    pictures("saving", |columns, rows| {
+        let mut model = reading(columns, rows, None);
+        press(&mut model, "e");
+        write(&mut model, "Yes.");
+        press(&mut model, "Enter");
+        model
+    });
+    pictures("save_failed", |columns, rows| {
+        let mut model = reading(columns, rows, None);
+        press(&mut model, "e");
+        write(&mut model, "Yes.");
+        press(&mut model, "Enter");
+        update(&mut model, Msg::Saved(Err(unreachable())));
+        model
+    });
+    pictures("session_over", |columns, rows| {
+        let mut model = reading(columns, rows, None);
+        press(&mut model, "e");
+        write(&mut model, "Yes.");
+        press(&mut model, "Enter");
+        update(&mut model, Msg::Saved(Err(session_over())));
+        model
+    });
+    pictures("draft_waiting", |columns, rows| {
+        let mut model = reading(columns, rows, Some("One."));
+        press(&mut model, "e");
+        write(&mut model, " Two.");
+        press(&mut model, "Esc");
+        model
+    });
+    pictures("conflict", |columns, rows| {
+        conflicted(columns, rows, "This is mine.", Some("This is theirs."))
+    });
+    pictures("conflict_of_long_texts", |columns, rows| {
+        conflicted(columns, rows, &LONG.repeat(3), Some(&LONG.repeat(3)))
+    });
+    pictures("conflict_with_nothing", |columns, rows| {
+        conflicted(columns, rows, "This is mine.", None)
+    });
+}
+
+#[test]
+fn every_question_and_its_answer_look_as_they_should() {
+    pictures("asking_to_delete", |columns, rows| {
+        let mut model = reading(columns, rows, Some("One."));
+        press(&mut model, "d");
+        model
+    });
+    pictures("deleted", |columns, rows| {
+        let mut model = reading(columns, rows, Some("One."));
+        press(&mut model, "d y");
+        update(&mut model, Msg::Deleted(Ok(DeleteOutcome::Deleted)));
+        model
+    });
+    pictures("asking_to_sign_out", |columns, rows| {
+        let mut model = reading(columns, rows, Some("One."));
+        press(&mut model, "e");
+        write(&mut model, " Two.");
+        press(&mut model, "Esc s");
+        model
+    });
+    pictures("signing_out", |columns, rows| {
+        let mut model = reading(columns, rows, Some("One."));
+        press(&mut model, "s");
+        model
+    });
+    pictures("help", |columns, rows| {
+        let mut model = reading(columns, rows, Some("One."));
+        press(&mut model, "?");
+        model
+    });
+}
+
+#[test]
+fn nothing_breaks_at_any_size() {
+    let models = [
+        waiting(80, 24),
+        reading(80, 24, None),
+        reading(80, 24, Some(LONG)),
+        conflicted(80, 24, LONG, Some(LONG)),
+        {
+            let mut model = reading(80, 24, Some(LONG));
+            press(&mut model, "e");
+            model
+        },
+        {
+            let mut model = reading(80, 24, None);
+            press(&mut model, "?");
+            model
+        },
+    ];
+    for model in models {
+        for columns in (0..4).chain([9, 20, 41, 80, 300]) {
+            for rows in (0..6).chain([9, 24, 100]) {
+                let mut model = model.clone();
+                update(&mut model, Msg::Terminal(Event::Resize(columns, rows)));
+                drawn(&model);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_frame_of_another_size_than_the_model_knows_breaks_nothing() {
+    let model = waiting(80, 24);
+    let mut terminal = Terminal::new(TestBackend::new(30, 6)).expect("a screen");
+    terminal.draw(|frame| draw(&model, frame)).expect("a frame");
+}
+
+/// Reads the screen as plain text.
+fn text(terminal: &Terminal<TestBackend>) -> String {
+    terminal.backend().to_string()
+}
+
+#[test]
+fn a_stranger_cannot_draw_on_the_screen() {
+    let mut model = started(80, 24);
+    let mut restored = restored(None);
+    restored.user.name = "Eve\x1b[2J\u{202e}\nWelcome".into();
+    update(&mut model, Msg::Restored(Ok(Some(restored))));
+    let quote = saved("red \x1b[31m\u{9b}0m\u{2066}x\ttab\r\nnext");
+    update(&mut model, Msg::Loaded(Ok(Some(quote))));
+    let screen = text(&drawn(&model));
+    assert!(
+        screen.contains("Welcome, Eve␛[2J\u{fffd} Welcome!"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("red ␛[31m\u{fffd}0m\u{fffd}x    tab"),
+        "{screen}"
+    );
+    assert!(!screen.contains(['\x1b', '\u{9b}', '\u{202e}', '\u{2066}', '\r']));
+}
+
+#[test]
+fn the_address_is_on_one_line_of_its_own_and_the_qr_code_never_takes_its_place() {
+    for columns in [80, 81, 120] {
+        for rows in [22, 24, 40] {
+            let model = waiting(columns, rows);
+            let screen = text(&drawn(&model));
+            let address = "https://dev-12345678.okta.com/activate";
+            let line = screen
+                .lines()
+                .find(|line| line.contains(address))
+                .unwrap_or_else(|| panic!("no address at {columns}x{rows}\n{screen}"));
+            let rest: String = line.replace(address, "");
+            assert!(!rest.contains(char::is_alphanumeric), "{line}");
+            assert!(screen.contains("WDJBMJHT"), "{screen}");
+        }
+    }
+}
+
+#[test]
+fn the_qr_code_is_whole_black_on_white_and_has_its_quiet_zone_or_is_not_there() {
+    for (columns, rows, expected) in [
+        (80, 24, true),
+        (79, 24, false),
+        (80, 22, false),
+        (200, 60, true),
+    ] {
+        let terminal = drawn(&waiting(columns, rows));
+        let buffer = terminal.backend().buffer();
+        let light = |cell: &ratatui::buffer::Cell| cell.bg == Color::Indexed(231);
+        let lit: Vec<(u16, u16)> = (0..rows)
+            .flat_map(|y| (0..columns).map(move |x| (x, y)))
+            .filter(|&position| light(&buffer[position]))
+            .collect();
+        assert_eq!(!lit.is_empty(), expected, "at {columns}x{rows}");
+        let Some((left, top)) = lit.first().copied() else {
+            continue;
+        };
+        // 33 modules and four blank ones at either side, two to a row.
+        assert_eq!(lit.len(), 41 * 21, "at {columns}x{rows}");
+        for (x, y) in lit {
+            let cell = &buffer[(x, y)];
+            assert_eq!(cell.fg, Color::Indexed(16));
+            if x < left + 4 || x >= left + 37 || y < top + 2 {
+                assert_eq!(cell.symbol(), " ", "the quiet zone at {x}, {y}");
+            }
+        }
+    }
+}
+
+#[test]
+fn failures_are_bold_and_red_or_only_bold_where_no_colours_are_wanted() {
+    for (no_color, red) in [(false, true), (true, false)] {
+        let mut model = reading(80, 24, None);
+        model.about.no_color = no_color;
+        press(&mut model, "r");
+        update(&mut model, Msg::Loaded(Err(unreachable())));
+        let terminal = drawn(&model);
+        let cell = &terminal.backend().buffer()[(1, 22)];
+        assert_eq!(cell.symbol(), "T");
+        assert!(cell.modifier.contains(Modifier::BOLD));
+        assert_eq!(cell.fg == Color::Red, red);
+    }
+}
+
+#[test]
+fn without_colours_only_the_qr_code_has_any() {
+    let mut model = waiting(80, 24);
+    model.about.no_color = true;
+    let Screen::Waiting { code, .. } = &mut model.screen else {
+        panic!("not waiting")
+    };
+    code.verification_uri_complete = None;
+    let terminal = drawn(&model);
+    let coloured =
+        |cell: &&ratatui::buffer::Cell| cell.fg != Color::Reset || cell.bg != Color::Reset;
+    assert_eq!(
+        terminal.backend().buffer().content().iter().find(coloured),
+        None
+    );
+}
+
+#[test]
+fn the_cursor_is_where_the_text_goes_on() {
+    let mut model = reading(80, 24, None);
+    press(&mut model, "e");
+    write(&mut model, "日本👨‍👩‍👧");
+    let mut terminal = drawn(&model);
+    let start = 3;
+    terminal
+        .backend_mut()
+        .assert_cursor_position((start + 6, 5));
+    press(&mut model, "Left Left");
+    drawn(&model)
+        .backend_mut()
+        .assert_cursor_position((start + 2, 5));
+}

@@ -1,0 +1,150 @@
+//! Models, people and keys for tests.
+
+use chrono::{DateTime, FixedOffset};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+
+use super::{
+    About, DeviceCode, Effect, Model, Msg, Pane, Restored, SaveOutcome, Screen, Size, User, init,
+    update,
+};
+use crate::{
+    failure::{Failure, Kind},
+    quote::Saved,
+};
+
+pub(crate) fn about() -> About {
+    About {
+        database: "neondb · direct".into(),
+        can_open_browser: true,
+        no_color: false,
+    }
+}
+
+pub(crate) fn at(text: &str) -> DateTime<FixedOffset> {
+    DateTime::parse_from_rfc3339(text).expect("a time")
+}
+
+pub(crate) fn joyce() -> User {
+    User {
+        id: "00u1joyce".into(),
+        name: "James Joyce".into(),
+    }
+}
+
+pub(crate) fn saved(text: &str) -> Saved {
+    Saved {
+        text: text.into(),
+        saved_at: at("2026-05-03T14:02:00+02:00"),
+    }
+}
+
+pub(crate) fn code() -> DeviceCode {
+    DeviceCode {
+        user_code: "WDJBMJHT".into(),
+        verification_uri: "https://dev-12345678.okta.com/activate".into(),
+        verification_uri_complete: Some(
+            "https://dev-12345678.okta.com/activate?user_code=WDJBMJHT".into(),
+        ),
+        expires_at: at("2026-05-03T14:32:00+02:00"),
+    }
+}
+
+pub(crate) fn restored(draft: Option<&str>) -> Restored {
+    Restored {
+        user: joyce(),
+        draft: draft.map(str::to_owned),
+        warning: None,
+    }
+}
+
+pub(crate) fn unreachable() -> Failure {
+    Failure::new(Kind::Unreachable, "The database does not answer.")
+        .cure("Check your network, and try again.")
+}
+
+pub(crate) fn session_over() -> Failure {
+    Failure::new(Kind::NotSignedIn, "Your session has ended.").cure("Log in again.")
+}
+
+/// Makes the model of a fresh start.
+pub(crate) fn started(columns: u16, rows: u16) -> Model {
+    init(about(), Size { columns, rows }).0
+}
+
+/// Makes the model of somebody who reads: a quote, or the place for one.
+pub(crate) fn reading(columns: u16, rows: u16, quote: Option<&str>) -> Model {
+    let mut model = started(columns, rows);
+    update(&mut model, Msg::Restored(Ok(Some(restored(None)))));
+    update(&mut model, Msg::Loaded(Ok(quote.map(saved))));
+    model
+}
+
+/// Makes the model of somebody to whom a code is shown.
+pub(crate) fn waiting(columns: u16, rows: u16) -> Model {
+    let mut model = started(columns, rows);
+    update(&mut model, Msg::Restored(Ok(None)));
+    press(&mut model, "Enter");
+    update(&mut model, Msg::CodeIssued(Ok(code())));
+    model
+}
+
+/// Makes the model of somebody whose save met another text.
+pub(crate) fn conflicted(columns: u16, rows: u16, mine: &str, theirs: Option<&str>) -> Model {
+    let mut model = reading(columns, rows, Some("As it was."));
+    press(&mut model, "e Ctrl-U");
+    update(&mut model, Msg::Terminal(Event::Paste(mine.into())));
+    press(&mut model, "Enter");
+    update(
+        &mut model,
+        Msg::Saved(Ok(SaveOutcome::Conflict(theirs.map(saved)))),
+    );
+    model
+}
+
+/// Presses keys, written as the help writes them, with blanks between. Returns the effects of the last one.
+pub(crate) fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for key in keys.split_whitespace() {
+        effects = update(model, Msg::Terminal(Event::Key(key_event(key))));
+    }
+    effects
+}
+
+/// Types a text, a key per character.
+pub(crate) fn write(model: &mut Model, text: &str) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for c in text.chars() {
+        let key = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
+        effects = update(model, Msg::Terminal(Event::Key(key)));
+    }
+    effects
+}
+
+pub(crate) fn key_event(name: &str) -> KeyEvent {
+    let (modifiers, name) = match name.split_once('-') {
+        Some(("Ctrl", name)) => (KeyModifiers::CONTROL, name.to_lowercase()),
+        Some(("Alt", name)) => (KeyModifiers::ALT, name.to_lowercase()),
+        _ => (KeyModifiers::NONE, name.to_owned()),
+    };
+    let code = match name.to_lowercase().as_str() {
+        "enter" => KeyCode::Enter,
+        "esc" => KeyCode::Esc,
+        "space" => KeyCode::Char(' '),
+        "backspace" => KeyCode::Backspace,
+        "left" => KeyCode::Left,
+        "pgdn" => KeyCode::PageDown,
+        "down" => KeyCode::Down,
+        "end" => KeyCode::End,
+        "f1" => KeyCode::F(1),
+        _ => KeyCode::Char(name.chars().next().expect("a key")),
+    };
+    KeyEvent::new(code, modifiers)
+}
+
+/// Returns the pane of a model on which somebody is signed in.
+pub(crate) fn pane(model: &Model) -> &Pane {
+    match &model.screen {
+        Screen::SignedIn { pane, .. } => pane,
+        other => panic!("nobody is signed in: {other:?}"),
+    }
+}

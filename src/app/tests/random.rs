@@ -1,0 +1,246 @@
+//! Any message, in any order.
+
+use proptest::prelude::*;
+use ratatui::{Terminal, backend::TestBackend};
+
+use super::*;
+use crate::{
+    app::samples::{about, key_event},
+    keymap::Section,
+};
+
+fn outcome() -> impl Strategy<Value = Msg> {
+    let text = prop::sample::select(vec![
+        "Yes.",
+        "No.",
+        "mine",
+        "long enough to be wrapped ".repeat(9).leak(),
+    ]);
+    let quote = prop::option::of(text.clone()).prop_map(|text| text.map(saved));
+    let failure = prop::sample::select(vec![unreachable(), session_over()]);
+    let somebody = (any::<bool>(), prop::option::of(text.clone())).prop_map(|(other, draft)| {
+        let mut restored = restored(draft);
+        if other {
+            restored.user.id = "00u2other".into();
+        }
+        restored
+    });
+    let activity = prop::sample::select(vec![
+        Activity::AskingKeyring,
+        Activity::AskingOkta,
+        Activity::WaitingForApproval,
+        Activity::RetryingOkta,
+        Activity::ConnectingDatabase,
+        Activity::WakingDatabase,
+        Activity::RetryingDatabase,
+        Activity::SessionNotKept(unreachable()),
+    ]);
+    prop_oneof![
+        activity.prop_map(Msg::Progressed),
+        prop::option::of(somebody.clone()).prop_map(|who| Msg::Restored(Ok(who))),
+        failure
+            .clone()
+            .prop_map(|failure| Msg::Restored(Err(failure))),
+        Just(Msg::CodeIssued(Ok(code()))),
+        failure
+            .clone()
+            .prop_map(|failure| Msg::CodeIssued(Err(failure))),
+        somebody.prop_map(|who| Msg::SignedIn(Ok(who))),
+        failure
+            .clone()
+            .prop_map(|failure| Msg::SignedIn(Err(failure))),
+        Just(Msg::SignedOut(Ok(SignOutOutcome::Revoked))),
+        failure
+            .clone()
+            .prop_map(|failure| Msg::SignedOut(Err(failure))),
+        quote.clone().prop_map(|quote| Msg::Loaded(Ok(quote))),
+        failure
+            .clone()
+            .prop_map(|failure| Msg::Loaded(Err(failure))),
+        text.prop_map(|text| Msg::Saved(Ok(SaveOutcome::Saved(saved(text))))),
+        quote
+            .clone()
+            .prop_map(|quote| Msg::Saved(Ok(SaveOutcome::Conflict(quote)))),
+        failure.clone().prop_map(|failure| Msg::Saved(Err(failure))),
+        Just(Msg::Deleted(Ok(DeleteOutcome::Deleted))),
+        Just(Msg::Deleted(Ok(DeleteOutcome::Conflict(saved("No."))))),
+        failure
+            .clone()
+            .prop_map(|failure| Msg::Deleted(Err(failure))),
+        failure.prop_map(Msg::DraftFailed),
+        Just(Msg::BrowserOpened(Ok(()))),
+    ]
+}
+
+fn input() -> impl Strategy<Value = Msg> {
+    let bound: Vec<Event> = Section::ALL
+        .into_iter()
+        .flat_map(Section::bindings)
+        .flat_map(|binding| binding.keys)
+        .map(|chord| Event::Key(chord.event()))
+        .collect();
+    prop_oneof![
+        6 => prop::sample::select(bound),
+        3 => any::<char>().prop_map(|c| Event::Key(KeyEvent::from(KeyCode::Char(c)))),
+        1 => ".{0,40}".prop_map(Event::Paste),
+        1 => (0_u16..140, 0_u16..45).prop_map(|(columns, rows)| Event::Resize(columns, rows)),
+    ]
+    .prop_map(Msg::Terminal)
+}
+
+/// What comes next: anything, or one of the outcomes that are waited for, so that deep states are reached.
+#[derive(Clone, Debug)]
+enum Turn {
+    Any(Msg),
+    Awaited(prop::sample::Index),
+}
+
+impl Turn {
+    fn msg(self, model: &Model) -> Msg {
+        match self {
+            Self::Any(msg) => msg,
+            Self::Awaited(index) => index.get(&awaited(model)).clone(),
+        }
+    }
+}
+
+fn awaited(model: &Model) -> Vec<Msg> {
+    let text = |text: &str| Msg::Terminal(Event::Paste(text.into()));
+    let key = |key: &str| Msg::Terminal(Event::Key(key_event(key)));
+    match &model.screen {
+        Screen::Restoring => vec![
+            Msg::Restored(Ok(Some(restored(None)))),
+            Msg::Restored(Ok(Some(restored(Some("mine"))))),
+        ],
+        Screen::Unrestored | Screen::SignedOut { .. } => vec![key("Enter")],
+        Screen::Requesting { .. } => vec![Msg::CodeIssued(Ok(code()))],
+        Screen::Waiting { .. } => vec![Msg::SignedIn(Ok(restored(None)))],
+        Screen::SigningOut { .. } => vec![
+            Msg::SignedOut(Ok(SignOutOutcome::Revoked)),
+            Msg::SignedOut(Err(unreachable())),
+        ],
+        Screen::SignedIn { pane, .. } => match pane {
+            Pane::Loading(_) | Pane::Reloading(_) => vec![
+                Msg::Loaded(Ok(Some(saved("Yes.")))),
+                Msg::Loaded(Ok(None)),
+                Msg::Loaded(Err(unreachable())),
+                Msg::Loaded(Err(session_over())),
+            ],
+            Pane::Saving(_) | Pane::Undeleting(_) => vec![
+                Msg::Saved(Ok(SaveOutcome::Saved(saved("Yes.")))),
+                Msg::Saved(Ok(SaveOutcome::Conflict(Some(saved("No."))))),
+                Msg::Saved(Err(unreachable())),
+                Msg::Saved(Err(session_over())),
+            ],
+            Pane::Deleting(_) => vec![
+                Msg::Deleted(Ok(DeleteOutcome::Deleted)),
+                Msg::Deleted(Err(unreachable())),
+                Msg::Deleted(Err(session_over())),
+            ],
+            Pane::Unread { .. } => vec![key("r")],
+            Pane::Reading(_) => vec![key("e"), key("d"), key("u"), key("r"), key("s")],
+            Pane::Asking { .. } => vec![key("y"), key("n")],
+            Pane::Editing(_) => vec![text("mine"), key("Enter"), key("Esc")],
+            Pane::Conflicted(_) => vec![key("k"), key("e"), key("t")],
+        },
+    }
+}
+
+fn turn() -> impl Strategy<Value = Turn> {
+    prop_oneof![
+        2 => outcome().prop_map(Turn::Any),
+        2 => input().prop_map(Turn::Any),
+        3 => any::<prop::sample::Index>().prop_map(Turn::Awaited),
+    ]
+}
+
+/// Returns what was written and not saved, and whose it is.
+fn unsaved(model: &Model) -> Option<String> {
+    if !model.has_unsaved() {
+        return None;
+    }
+    match model.screen.clone() {
+        Screen::Restoring | Screen::Unrestored => None,
+        Screen::SignedOut { unsaved }
+        | Screen::Requesting { unsaved }
+        | Screen::Waiting { unsaved, .. } => unsaved.map(|unsaved| unsaved.draft),
+        Screen::SignedIn { pane, .. } | Screen::SigningOut { pane, .. } => pane.into_draft(),
+    }
+    .map(|draft| draft.editor.text().to_owned())
+}
+
+/// Says whether an outcome may take a draft away: it was saved, or it goes with the session, or it is somebody else's
+/// (then it still is in the draft file), or the database has that text already.
+fn may_take(msg: &Msg, before: &Model, draft: &str) -> bool {
+    match (msg, &before.screen) {
+        (
+            Msg::Saved(Ok(SaveOutcome::Saved(_))),
+            Screen::SignedIn {
+                pane: Pane::Saving(_),
+                ..
+            },
+        )
+        | (Msg::SignedOut(Ok(_)), Screen::SigningOut { .. }) => true,
+        (
+            Msg::SignedIn(Ok(restored)),
+            Screen::Waiting {
+                unsaved: Some(unsaved),
+                ..
+            },
+        ) => restored.user.id != unsaved.user_id,
+        (Msg::Loaded(Ok(Some(saved))), _) => saved.text == draft,
+        _ => false,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_nothing_breaks_and_nothing_written_is_lost(
+        turns in prop::collection::vec(turn(), 1..80),
+    ) {
+        let (mut model, _) = init(about(), Size { columns: 80, rows: 24 });
+        for (number, turn) in turns.into_iter().enumerate() {
+            let msg = turn.msg(&model);
+            let before = model.clone();
+            let effects = update(&mut model, msg.clone());
+
+            let by_key = matches!(msg, Msg::Terminal(_));
+            if let Some(draft) = unsaved(&before)
+                && !by_key
+                && !may_take(&msg, &before, &draft)
+            {
+                prop_assert_eq!(unsaved(&model), Some(draft), "lost by {:?} in {:?}", msg, before.screen);
+            }
+            if let (Screen::Waiting { .. }, false) =
+                (&model.screen, matches!(before.screen, Screen::Waiting { .. }))
+            {
+                prop_assert!(matches!(msg, Msg::CodeIssued(Ok(_))));
+            }
+            for effect in &effects {
+                let orders_a_write = matches!(
+                    effect,
+                    Effect::Save { .. } | Effect::Delete { .. } | Effect::SignOut | Effect::OpenBrowser(_)
+                        | Effect::Copy(_) | Effect::Quit | Effect::Suspend
+                );
+                prop_assert!(!orders_a_write || by_key, "{:?} ordered {:?}", msg, effect);
+            }
+            // The draft file follows the editor.
+            if let Screen::SignedIn { pane: Pane::Editing(now), .. } = &model.screen
+                && let Screen::SignedIn { pane: Pane::Editing(then), .. } = &before.screen
+                && now.draft.editor.text() != then.draft.editor.text()
+            {
+                let kept = Effect::KeepDraft(now.draft.editor.text().to_owned());
+                prop_assert!(effects == [kept] || effects == [Effect::DropDraft] && !now.draft.is_worth_keeping());
+            }
+            // Drawing is what takes the time.
+            if number % 16 != 0 {
+                continue;
+            }
+            let Size { columns, rows } = model.size;
+            let mut terminal = Terminal::new(TestBackend::new(columns, rows)).expect("a screen");
+            terminal.draw(|frame| crate::view::draw(&model, frame)).expect("a frame");
+        }
+    }
+}
