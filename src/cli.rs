@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     admin,
@@ -31,6 +31,7 @@ mod no_database;
 mod output;
 mod quote;
 mod reference;
+mod secret;
 mod signals;
 
 /// Sign in with Okta and keep your favourite quote in Neon Postgres, with no server in between.
@@ -149,7 +150,7 @@ enum AdminCommand {
         ///
         /// Other accounts of this computer can see what stands on a command line. Safer: -, or the variable
         /// EPIGRAPH_ADMIN_DATABASE_URL. Without either, the string of the configuration is used.
-        #[arg(long, value_name = "URL", value_parser = secret)]
+        #[arg(long, value_name = "URL", value_parser = secret_text)]
         database_url: Option<SecretString>,
     },
 }
@@ -158,7 +159,7 @@ enum AdminCommand {
     clippy::unnecessary_wraps,
     reason = "clap wants a parser that can fail"
 )]
-fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+fn secret_text(text: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(SecretString::from(text))
 }
 
@@ -359,14 +360,11 @@ async fn migrate(config: &Config, given: Option<SecretString>) -> Outcome {
     Ok(())
 }
 
-async fn read_if_dash(url: SecretString) -> Result<SecretString, Failure> {
-    use secrecy::ExposeSecret;
-
+async fn read_if_dash(url: SecretString) -> Result<SecretString, Stop> {
     if url.expose_secret() != "-" {
         return Ok(url);
     }
-    let text = quote::standard_input().await?;
-    Ok(SecretString::from(text))
+    secret::read("the owner's connection string (it is not shown): ").await
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
-use crate::failure::{Failure, Kind};
+use crate::{
+    failure::{Failure, Kind},
+    text,
+};
 
 /// Why a command stops before its end.
 #[derive(Debug)]
@@ -170,21 +173,12 @@ fn as_clause(sentence: &str) -> String {
         .collect()
 }
 
-/// Makes a text safe to show on a terminal: control characters become pictures of themselves, and those that
-/// reorder text (bidirectional overrides and isolates) are marked. Line breaks and tabs stay.
+/// Makes a text safe to show on a terminal, line by line; line breaks and tabs stay.
 pub(super) fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\n' | '\t' => c,
-            '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
-            '\x7f' => '\u{2421}',
-            '\u{80}'..='\u{9f}'
-            | '\u{61c}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-            _ => c,
+    text.split_inclusive(['\n', '\t'])
+        .flat_map(|piece| {
+            let row = piece.trim_end_matches(['\n', '\t']);
+            [text::harmless(row), piece[row.len()..].into()]
         })
         .collect()
 }

@@ -214,7 +214,7 @@ pub(super) fn without_last_line_break(text: &str) -> &str {
 }
 
 /// Waits for something that blocks, on a thread that may be left behind when a signal ends the program.
-async fn on_a_thread<T: Send + 'static>(
+pub(super) async fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     let (send, receive) = tokio::sync::oneshot::channel();

@@ -115,3 +115,31 @@ fn completions_know_every_command() {
         }
     }
 }
+
+#[test]
+fn the_readme_has_every_exit_code_command_and_setting() {
+    let readme = include_str!("../../README.md");
+    for (code, meaning) in reference::exit_codes() {
+        assert!(
+            readme.contains(&format!("\n| {code} | {meaning} |\n")),
+            "{code}"
+        );
+    }
+    let codes = readme
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.as_bytes()[2].is_ascii_digit());
+    assert_eq!(codes.count(), reference::exit_codes().len());
+    for command in Arguments::command().get_subcommands() {
+        let name = command.get_name();
+        assert!(
+            readme.contains(&format!("epigraph {name}"))
+                || name == "man" && readme.contains("`man`"),
+            "{name}"
+        );
+    }
+    for line in include_str!("../../config.example.toml").lines() {
+        if let Some((key, _)) = line.trim_start_matches("# ").split_once(" = ") {
+            assert!(readme.contains(&format!("| `{key}` |")), "{key}");
+        }
+    }
+}

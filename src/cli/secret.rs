@@ -1,0 +1,77 @@
+//! A secret from standard input: from a pipe, or typed and pasted at a terminal without being shown.
+
+use std::io::{self, IsTerminal};
+
+use crossterm::{
+    event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers},
+    terminal::{disable_raw_mode, enable_raw_mode},
+};
+use secrecy::SecretString;
+
+use super::{
+    output::{self, Stop},
+    quote,
+};
+use crate::failure::{Failure, Kind};
+
+/// Reads a secret.
+pub(super) async fn read(prompt: &str) -> Result<SecretString, Stop> {
+    if !io::stdin().is_terminal() {
+        return Ok(SecretString::from(quote::standard_input().await?));
+    }
+    let unreadable = |error| {
+        Failure::new(
+            Kind::Failed,
+            format!("The terminal cannot be read: {error}."),
+        )
+    };
+    // Dropped with this future, so that a signal leaves the terminal as it was.
+    let hidden = Hidden::new().map_err(unreadable)?;
+    output::ask(prompt);
+    let typed = quote::on_a_thread(typed).await.map_err(unreadable)?;
+    drop(hidden);
+    output::say("");
+    typed.map(SecretString::from).ok_or(Stop::Signal(2))
+}
+
+/// The terminal shows nothing of what is typed for as long as this lives.
+struct Hidden;
+
+impl Hidden {
+    fn new() -> io::Result<Self> {
+        enable_raw_mode().map(|()| Self)
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        let _ = disable_raw_mode();
+    }
+}
+
+/// Reads a line as keys; `None` where it was broken off.
+fn typed() -> io::Result<Option<String>> {
+    let mut line = String::new();
+    loop {
+        let Event::Key(KeyEvent {
+            code,
+            modifiers,
+            kind,
+            ..
+        }) = event::read()?
+        else {
+            continue;
+        };
+        let control = modifiers.contains(KeyModifiers::CONTROL);
+        match code {
+            _ if kind == KeyEventKind::Release => {}
+            KeyCode::Char('c') if control => return Ok(None),
+            KeyCode::Char('d' | 'j') if control => return Ok(Some(line)),
+            KeyCode::Enter => return Ok(Some(line)),
+            KeyCode::Char('u') if control => line.clear(),
+            KeyCode::Backspace => drop(line.pop()),
+            KeyCode::Char(c) if !control => line.push(c),
+            _ => {}
+        }
+    }
+}
