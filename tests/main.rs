@@ -11,6 +11,7 @@ mod pooler;
 mod postgres;
 mod project;
 mod round_trips;
+mod screens;
 #[cfg(target_os = "linux")]
 mod secret_service;
 mod session;
