@@ -274,8 +274,8 @@ async fn a_killed_program_has_kept_the_draft() {
     screen.type_("not yet saved");
     screen.sees("not yet saved");
     wait_until("the draft is in a file", || {
-        let state = stage.home.path().join(".local/state/epigraph");
-        fs::read_dir(state).ok()?.flatten().find(|file| {
+        let kept = stage.home.path().join(".local/state/epigraph");
+        fs::read_dir(kept).ok()?.flatten().find(|file| {
             fs::read_to_string(file.path()).is_ok_and(|text| text.contains("not yet saved"))
         })
     });
