@@ -40,7 +40,7 @@ use crate::{
 /// The most that an operation may take, with every retry.
 const OPERATION_LIMIT: Duration = Duration::from_mins(1);
 /// The same as [`ANSWER_LIMIT`] on a connection that was open before: it may be dead without anybody having said so (a laptop slept, a router forgot).
-const ANSWER_LIMIT_WHEN_REUSED: Duration = Duration::from_secs(8);
+const ANSWER_LIMIT_WHEN_REUSED: Duration = Duration::from_secs(5);
 /// How often something transient is tried again, after growing pauses.
 const RETRIES: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -397,5 +397,22 @@ impl Quotes for Postgres {
             }
         }
         Err(restless())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_are_bounded() {
+        for retries in 0..RETRIES {
+            let middle = FIRST_PAUSE * 2_u32.pow(retries);
+            for _ in 0..100 {
+                let pause = pause(retries);
+                assert!(pause >= middle / 2 && pause <= middle * 3 / 2, "{pause:?}");
+            }
+        }
+        assert!((0..RETRIES).map(pause).sum::<Duration>() < OPERATION_LIMIT / 4);
     }
 }

@@ -223,6 +223,31 @@ async fn a_database_that_is_gone_is_reported_in_time() {
 }
 
 #[tokio::test]
+async fn a_save_that_stays_in_question_says_so() {
+    let (database, proxy, joyce) = set_up().await;
+    saved(joyce.save("one", None).await);
+    proxy.hold_answers(true);
+    let save = joyce.try_save("two", Some("one"));
+    let meanwhile = async {
+        until("the save is committed", || {
+            database.query("select message from public.user_messages") == "two"
+        })
+        .await;
+        proxy.refuse(true);
+        proxy.cut();
+    };
+    let (outcome, ()) = tokio::join!(save, meanwhile);
+    let failure = outcome.expect_err("the database never came back");
+    assert_eq!(failure.kind, Kind::Unreachable);
+    assert!(
+        failure
+            .what
+            .ends_with("It is not known whether the quote was saved."),
+        "{failure}"
+    );
+}
+
+#[tokio::test]
 async fn a_wrong_password_is_tried_once() {
     let (database, proxy, _) = set_up().await;
     let mut url = database.user().port(proxy.port());

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{
+    ca,
     person::{Person, conflict, saved},
     postgres::{Cluster, Database, Settings, shared},
     proxy::Proxy,
@@ -74,7 +75,7 @@ async fn direct_tls_saves_one() {
         ..Settings::default()
     });
     let database = cluster.migrated().await;
-    let front = TlsFront::before(cluster.port());
+    let front = TlsFront::before(cluster.port(), ca::localhost());
     let proxy = Proxy::to(front.port());
     proxy.delay(DELAY);
     let url = database
@@ -83,10 +84,7 @@ async fn direct_tls_saves_one() {
         .set("sslmode", "require")
         .set(
             "sslrootcert",
-            crate::support::ca::trusted()
-                .pem_path()
-                .display()
-                .to_string(),
+            ca::trusted().pem_path().display().to_string(),
         )
         .set("sslnegotiation", "direct");
     let joyce = Person::new("00u-joyce", &url.to_string());

@@ -11,6 +11,7 @@ use crate::support::{
     person::{Person, saved},
     postgres::{Cluster, Database, Settings, Url, shared},
     proxy::Proxy,
+    tls_front::TlsFront,
 };
 
 const NEON_HOST: &str = "ep-test-123.eu-central-1.aws.neon.tech";
@@ -73,19 +74,42 @@ async fn a_certificate_for_another_name_is_refused() {
         Kind::Unreachable,
         "another name than db.example",
     );
-    // Also where TLS begins at once, and without another try in the hope for a better answer.
-    let cluster = Cluster::start(Settings {
-        leaf: Some(&ca::trusted().leaf(&["other.example"], Validity::Current)),
-        ..Settings::default()
-    });
-    let database = cluster.migrated_without_checks();
-    let mut url = database.user().set("hostaddr", "127.0.0.1");
+    // Also where TLS begins at once, and without another try in the hope of a better answer.
+    let front = TlsFront::before(shared().port(), ca::localhost());
+    let proxy = Proxy::to(front.port());
+    let mut url = url.port(proxy.port());
     url.host = NEON_HOST.into();
     check(
         &refused(&url).await,
         Kind::Unreachable,
         "another name than ep-test-123",
     );
+    assert_eq!(proxy.counts().connections, 1);
+}
+
+#[tokio::test]
+async fn neon_is_told_the_name_of_the_database_it_has_to_find() {
+    let cluster = Cluster::start(Settings {
+        plaintext: true,
+        ..Settings::default()
+    });
+    let database = cluster.migrated().await;
+    let front = TlsFront::before(
+        cluster.port(),
+        &ca::trusted().leaf(&[NEON_HOST], Validity::Current),
+    );
+    let root = ca::trusted().pem_path().display().to_string();
+    let mut url = database
+        .user()
+        .port(front.port())
+        .set("hostaddr", "127.0.0.1")
+        .set("sslmode", "require")
+        .set("sslrootcert", root);
+    url.host = NEON_HOST.into();
+    let joyce = Person::new("00u-joyce", &url.to_string());
+    saved(joyce.save("one", None).await);
+    // Nobody asked for direct TLS: it is known of Neon.
+    assert_eq!(front.asked_for(), [NEON_HOST]);
 }
 
 #[tokio::test]

@@ -3,27 +3,28 @@
 use std::{
     io::{self, Read, Write},
     net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
+    sync::{Arc, Mutex},
     thread,
     time::Duration,
 };
 
 use openssl::{
     pkey::PKey,
-    ssl::{self, SslAcceptor, SslMethod, SslStream},
+    ssl::{self, NameType, SslAcceptor, SslMethod, SslStream},
     x509::X509,
 };
 
-use super::ca;
+use super::ca::Leaf;
 
 /// The front; it serves until the process ends.
 pub(crate) struct TlsFront {
     port: u16,
+    asked_for: Arc<Mutex<Vec<String>>>,
 }
 
 impl TlsFront {
     /// Stands before a server on the loopback interface that knows no TLS.
-    pub(crate) fn before(server: u16) -> Self {
-        let leaf = ca::localhost();
+    pub(crate) fn before(server: u16, leaf: &Leaf) -> Self {
         let mut builder = SslAcceptor::mozilla_modern_v5(SslMethod::tls_server())
             .expect("OpenSSL has its settings");
         let certificate = X509::from_pem(&leaf.certificate_pem).expect("a certificate");
@@ -37,18 +38,28 @@ impl TlsFront {
         let listener =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port on loopback");
         let port = listener.local_addr().expect("it is bound").port();
+        let asked_for = Arc::new(Mutex::new(Vec::new()));
+        let names = Arc::clone(&asked_for);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let acceptor = acceptor.clone();
+                let (acceptor, names) = (acceptor.clone(), Arc::clone(&names));
                 thread::spawn(move || {
                     let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server));
                     if let (Ok(client), Ok(server)) = (acceptor.accept(client), server) {
+                        let name = client.ssl().servername(NameType::HOST_NAME);
+                        let name = name.unwrap_or_default().to_owned();
+                        names.lock().expect("no panic under lock").push(name);
                         relay(client, server).ok();
                     }
                 });
             }
         });
-        Self { port }
+        Self { port, asked_for }
+    }
+
+    /// The host names that clients have asked for (SNI): Neon finds the database by them.
+    pub(crate) fn asked_for(&self) -> Vec<String> {
+        self.asked_for.lock().expect("no panic under lock").clone()
     }
 
     /// The port on which it listens.
