@@ -1,28 +1,165 @@
-//! The keyring of a Linux desktop, in good and in bad health.
+//! The session in the keyring of a Linux desktop, in good and in bad health.
 
-use std::process::Command;
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 
-use crate::support::secret_service::{Health, SecretService};
+use crate::support::{
+    okta::{Okta, Person, Server},
+    postgres::Database,
+    program::Home,
+    secret_service::{Health, SecretService},
+    sign_in::SignIn,
+};
 
-fn store(service: &SecretService, value: &str) -> bool {
-    let mut command = Command::new("sh");
-    command.args([
-        "-c",
-        "printf %s \"$0\" | timeout 2 secret-tool store --label=test service epigraph-itself",
-        value,
-    ]);
-    service.offer(&mut command);
-    command.status().expect("sh starts").success()
+/// Somebody with a desktop, before they sign in.
+fn at_home(okta: &Okta, keyring: &SecretService) -> Home {
+    okta.configure(|settings| settings.interval = Some(1));
+    let mut home = Home::new();
+    home.set("AUTH_OKTA_ISSUER", okta.issuer(Server::Default));
+    home.set("AUTH_OKTA_ID", okta.client_id());
+    home.set("DBUS_SESSION_BUS_ADDRESS", keyring.address());
+    home
 }
 
-/// What the tests of the client rely on: otherwise they could pass for the wrong reason.
+fn sign_in(okta: &Okta, home: &Home) {
+    let (sign_in, code) = SignIn::start(home);
+    let code = code["user_code"].as_str().expect("a code");
+    okta.approve(code, Person::James).expect("the code is good");
+    sign_in.end().data();
+}
+
+/// The files below a directory that hold one of the secrets.
+fn files_with(directory: &Path, secrets: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files_with(&path, secrets));
+        } else {
+            let bytes = fs::read(&path).expect("a file");
+            let text = String::from_utf8_lossy(&bytes);
+            if secrets.iter().any(|secret| text.contains(secret)) {
+                found.push(path.display().to_string());
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn the_session_is_in_the_keyring_and_nowhere_else() {
+    let okta = Okta::start();
+    let keyring = SecretService::start(Health::Unlocked);
+    let database = Database::migrated().await;
+    let mut home = at_home(&okta, &keyring);
+    home.set("DATABASE_URL", database.user_url());
+    let log = home.path().join("log").display().to_string();
+    home.set("EPIGRAPH_LOG", "trace");
+
+    sign_in(&okta, &home);
+    let kept = keyring.secrets("service", "epigraph");
+    assert_eq!(kept.len(), 1, "one entry");
+    let secrets = okta.issued_secrets();
+    assert!(secrets.iter().any(|secret| kept[0].contains(secret)));
+    assert_eq!(files_with(home.path(), &secrets), [""; 0]);
+
+    // New processes find it there, and ask Okta nothing.
+    let asked = okta.client_requests();
+    assert!(home.run(&["whoami"]).data().contains("James Joyce"));
+    home.run(&[
+        "--log",
+        &log,
+        "set",
+        "Mistakes are the portals of discovery.",
+    ])
+    .data();
+    let shown = home.run(&["show"]).data();
+    assert!(shown.contains("portals of discovery"));
+    assert_eq!(okta.client_requests(), asked);
+    assert_eq!(files_with(home.path(), &secrets), [""; 0]);
+
+    home.run(&["logout"]).data();
+    assert_eq!(keyring.secrets("service", "epigraph"), [""; 0]);
+    assert_eq!(okta.live_refresh_tokens(Person::James), 0);
+    home.run(&["whoami"]).fails(3, &["epigraph login"]);
+}
+
+#[test]
+fn a_second_sign_in_replaces_the_entry() {
+    let okta = Okta::start();
+    let keyring = SecretService::start(Health::Unlocked);
+    let home = at_home(&okta, &keyring);
+    sign_in(&okta, &home);
+    let first = keyring.secrets("service", "epigraph");
+    sign_in(&okta, &home);
+    let second = keyring.secrets("service", "epigraph");
+    assert_eq!((first.len(), second.len()), (1, 1));
+    assert_ne!(first, second);
+}
+
+/// Longer than the three seconds that a keyring may take, on a busy machine; much shorter than the minutes that these take.
+const NOT_FOR_EVER: Duration = Duration::from_secs(30);
+
+#[track_caller]
+fn is_refused(health: Health, says: &[&str]) {
+    let okta = Okta::start();
+    let keyring = SecretService::start(health);
+    let home = at_home(&okta, &keyring);
+    for command in [&["login"][..], &["whoami"]] {
+        let start = Instant::now();
+        home.run(command).fails(9, says);
+        assert!(start.elapsed() < NOT_FOR_EVER, "{command:?} hangs");
+    }
+    assert_eq!(
+        okta.count(crate::support::okta::Endpoint::DeviceAuthorize),
+        0,
+        "nobody is asked to approve what cannot be kept"
+    );
+}
+
+#[test]
+fn a_locked_keyring_asks_to_be_unlocked() {
+    is_refused(Health::Locked, &["waiting to be unlocked", "Unlock it"]);
+}
+
+#[test]
+fn a_keyring_whose_password_nobody_types_is_given_up() {
+    is_refused(Health::WaitingForPassword, &["waiting to be unlocked"]);
+}
+
+#[test]
+fn no_keyring_names_the_file_as_the_choice() {
+    is_refused(Health::Absent, &["no keyring here", "store = \"file\""]);
+}
+
+#[test]
+fn a_hung_keyring_is_given_up() {
+    is_refused(Health::Hung, &["does not answer", "store = \"file\""]);
+}
+
+#[test]
+fn a_keyring_that_never_starts_is_given_up() {
+    is_refused(Health::NeverStarts, &["does not answer"]);
+}
+
+/// What the tests above rely on: otherwise they could pass for the wrong reason.
 #[test]
 fn the_keyring_is_as_ordered() {
+    let store = |service: &SecretService, value: &str| {
+        let mut command = Command::new("sh");
+        let script = "printf %s \"$0\" | timeout 2 secret-tool store --label=test service other";
+        command.args(["-c", script, value]);
+        service.offer(&mut command);
+        command.output().expect("sh starts").status.success()
+    };
     let open = SecretService::start(Health::Unlocked);
     assert!(store(&open, "first"));
-    assert_eq!(open.secrets("service", "epigraph-itself"), ["first"]);
+    assert_eq!(open.secrets("service", "other"), ["first"]);
     assert!(open.secrets("service", "another").is_empty());
-    assert!(open.files().join("login.keyring").exists());
     for health in [
         Health::Locked,
         Health::WaitingForPassword,

@@ -18,6 +18,8 @@ pub(crate) mod proxy;
 pub(crate) mod pty;
 #[cfg(all(test, target_os = "linux"))]
 pub(crate) mod secret_service;
+#[cfg(test)]
+pub(crate) mod sign_in;
 pub(crate) mod tls_front;
 
 use std::{

@@ -3,7 +3,6 @@
 use std::{
     fs,
     io::Write,
-    path::PathBuf,
     process::{Command, Stdio},
 };
 
@@ -70,6 +69,11 @@ impl SecretService {
         service
     }
 
+    /// The address of the bus.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Has a program use this bus.
     pub(crate) fn offer(&self, command: &mut Command) {
         command
@@ -88,11 +92,6 @@ impl SecretService {
             .filter_map(|line| line.strip_prefix("secret = "))
             .map(Into::into)
             .collect()
-    }
-
-    /// The files in which the keyring keeps what it is given.
-    pub(crate) fn files(&self) -> PathBuf {
-        self.scratch.path().join("home/.local/share/keyrings")
     }
 
     fn start_keyring(&self) -> Started {
