@@ -1,8 +1,118 @@
 //! Signing in with a provider that is not ours and not Okta: what the standards ask for is enough.
 
+use std::{fs, path::PathBuf};
+
 use serde_json::Value;
 
-use crate::support::oidc_provider::{Decision, OidcProvider, http_client};
+use crate::support::{
+    oidc_provider::{Decision, OidcProvider, Settings, http_client},
+    postgres::Database,
+    program::{Home, Ran},
+    sign_in::SignIn,
+};
+
+/// Somebody whose company has this provider, before they sign in.
+fn at_home(provider: &OidcProvider) -> Home {
+    let mut home = Home::new();
+    home.configure("store = \"file\"\n");
+    home.set("AUTH_OKTA_ISSUER", provider.issuer());
+    home.set("AUTH_OKTA_ID", OidcProvider::CLIENT_ID);
+    if let Some(secret) = provider.client_secret() {
+        home.set("AUTH_OKTA_SECRET", secret);
+    }
+    home
+}
+
+async fn sign_in(provider: &OidcProvider, home: &Home, decision: Decision) -> Ran {
+    let (sign_in, code) = SignIn::start(home);
+    provider
+        .decide(text(&code, "verification_uri_complete"), decision)
+        .await;
+    sign_in.end()
+}
+
+/// The refresh token that the person's own file holds.
+fn kept_refresh_token(home: &Home) -> String {
+    let mut left = vec![home.path().to_owned()];
+    let mut found: Vec<PathBuf> = Vec::new();
+    while let Some(directory) = left.pop() {
+        for entry in fs::read_dir(directory).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if path.is_dir() {
+                left.push(path);
+            } else if name.starts_with("session-") && name.ends_with(".json") {
+                found.push(path);
+            }
+        }
+    }
+    assert_eq!(found.len(), 1, "one session");
+    let session = fs::read(&found[0]).expect("a file");
+    let session: Value = serde_json::from_slice(&session).expect("JSON");
+    text(&session, "refresh_token").to_owned()
+}
+
+#[tokio::test]
+async fn signing_in_renewing_and_signing_out_follow_the_standards() {
+    // So short that every command has to renew it.
+    let provider = OidcProvider::start_with(Settings {
+        id_token_seconds: 30,
+        ..Settings::default()
+    });
+    let database = Database::migrated().await;
+    let mut home = at_home(&provider);
+    home.set("DATABASE_URL", database.user_url());
+    let (id, name, _) = OidcProvider::PERSON;
+
+    let signed_in = sign_in(&provider, &home, Decision::Approve).await.data();
+    assert!(
+        signed_in.contains(id) && signed_in.contains(name),
+        "{signed_in}"
+    );
+    let first = kept_refresh_token(&home);
+
+    home.run(&["set", "Mistakes are the portals of discovery."])
+        .data();
+    let second = kept_refresh_token(&home);
+    assert_ne!(first, second, "the rotated token is kept");
+    let shown = home.run(&["show"]).data();
+    assert!(shown.contains("portals of discovery"));
+    let third = kept_refresh_token(&home);
+    assert_ne!(second, third);
+    assert!(home.run(&["whoami"]).data().contains(name));
+    let rows = database.query("select user_id from public.user_messages");
+    assert_eq!(rows.trim(), id, "the row is keyed by the person's id");
+
+    home.run(&["logout"]).data();
+    assert!(provider.requests().contains(&"POST /v1/revoke".to_owned()));
+    let form = [("grant_type", "refresh_token"), ("refresh_token", &third)];
+    let (status, refused) = post(&provider, "token", &form).await;
+    assert_eq!((status, text(&refused, "error")), (400, "invalid_grant"));
+    home.run(&["whoami"]).fails(3, &["epigraph login"]);
+}
+
+#[tokio::test]
+async fn a_refusal_ends_the_sign_in() {
+    let provider = OidcProvider::start();
+    let home = at_home(&provider);
+    let ran = sign_in(&provider, &home, Decision::Deny).await;
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    home.run(&["whoami"]).fails(3, &[]);
+}
+
+#[tokio::test]
+async fn a_client_secret_goes_where_the_provider_wants_it() {
+    for authentication in ["client_secret_basic", "client_secret_post"] {
+        let provider = OidcProvider::start_with(Settings {
+            client_secret: Some(("s3cret:with/odd+signs%".into(), authentication)),
+            ..Settings::default()
+        });
+        let home = at_home(&provider);
+        let ran = sign_in(&provider, &home, Decision::Approve).await;
+        assert_eq!(ran.code, Some(0), "{authentication}: {ran:?}");
+        home.run(&["logout"]).data();
+    }
+}
 
 /// Sends a form to one of the provider's endpoints, as any client would.
 async fn post(provider: &OidcProvider, endpoint: &str, form: &[(&str, &str)]) -> (u16, Value) {
