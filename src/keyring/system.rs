@@ -1,8 +1,9 @@
 //! The keyring of the operating system, on a thread of its own: a call may wait for a person, or for ever.
 
 use std::{
-    sync::{OnceLock, mpsc},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc},
     thread,
+    time::{Duration, Instant},
 };
 
 use ::keyring::{Entry, Error};
@@ -24,25 +25,42 @@ const SERVICE: &str = "epigraph";
 const CHOOSE_FILE: &str = "set `store = \"file\"` in the configuration (or pass `--store file`) to keep the session in a file that only you can read";
 
 type Work = Box<dyn FnOnce(&Entry) -> Result<Option<SecretString>, Error> + Send>;
-type Answer = oneshot::Sender<Result<Option<SecretString>, Failure>>;
+
+struct Call {
+    work: Work,
+    late: Late,
+    answer: oneshot::Sender<Result<Option<SecretString>, Failure>>,
+}
 
 pub(super) struct System {
     /// One worker, so that calls take effect in the order in which they were made, also those that nobody waits for any more.
     /// It is never joined: the process ends without it.
-    queue: OnceLock<mpsc::Sender<(Work, Answer)>>,
+    queue: OnceLock<mpsc::Sender<Call>>,
+    /// Since when the worker has been at its present call.
+    busy_since: Arc<Mutex<Option<Instant>>>,
     user: String,
+}
+
+/// What may become of a call that nobody waits for any more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Late {
+    /// Its answer is of no use.
+    Skip,
+    /// It still has to take effect, after those before it.
+    Do,
 }
 
 impl System {
     pub(super) fn new(user: &str) -> Self {
         Self {
             queue: OnceLock::new(),
+            busy_since: Arc::default(),
             user: user.to_owned(),
         }
     }
 
     pub(super) async fn read(&self) -> Result<Option<SecretString>, Failure> {
-        self.call(|entry| {
+        self.call(Late::Skip, |entry| {
             let mut bytes = entry.get_secret()?;
             let secret = SecretString::from(String::from_utf8_lossy(&bytes).into_owned());
             bytes.zeroize();
@@ -52,7 +70,7 @@ impl System {
     }
 
     pub(super) async fn write(&self, secret: SecretString) -> Result<(), Failure> {
-        self.call(move |entry| {
+        self.call(Late::Do, move |entry| {
             entry.set_secret(secret.expose_secret().as_bytes())?;
             Ok(None)
         })
@@ -61,7 +79,7 @@ impl System {
     }
 
     pub(super) async fn clear(&self) -> Result<(), Failure> {
-        self.call(|entry| {
+        self.call(Late::Do, |entry| {
             entry.delete_credential()?;
             Ok(None)
         })
@@ -71,13 +89,27 @@ impl System {
 
     async fn call(
         &self,
+        late: Late,
         work: impl FnOnce(&Entry) -> Result<Option<SecretString>, Error> + Send + 'static,
     ) -> Result<Option<SecretString>, Failure> {
+        // Who waited in vain a moment ago does not wait in vain again, and hears at once that nothing has changed.
+        let stuck = lock(&self.busy_since).is_some_and(|since| since.elapsed() >= LIMIT);
+        if stuck && late == Late::Skip {
+            return Err(waiting());
+        }
         let (answer, answered) = oneshot::channel();
+        let call = Call {
+            work: Box::new(work),
+            late,
+            answer,
+        };
+        let queue = self
+            .queue
+            .get_or_init(|| start(self.user.clone(), Arc::clone(&self.busy_since)));
         // A worker that is gone drops the answer, which is told apart below.
-        let queue = self.queue.get_or_init(|| start(self.user.clone()));
-        let _ = queue.send((Box::new(work), answer));
-        match tokio::time::timeout(LIMIT, answered).await {
+        let _ = queue.send(call);
+        let limit = if stuck { Duration::ZERO } else { LIMIT };
+        match tokio::time::timeout(limit, answered).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(Failure::new(
                 Kind::Vault,
@@ -88,12 +120,17 @@ impl System {
     }
 }
 
-fn start(user: String) -> mpsc::Sender<(Work, Answer)> {
-    let (queue, calls) = mpsc::channel::<(Work, Answer)>();
+fn start(user: String, busy_since: Arc<Mutex<Option<Instant>>>) -> mpsc::Sender<Call> {
+    let (queue, calls) = mpsc::channel::<Call>();
     let worker = move || {
-        for (work, answer) in calls {
-            let result = Entry::new(SERVICE, &user).and_then(|entry| work(&entry));
-            let _ = answer.send(match result {
+        for call in calls {
+            if call.late == Late::Skip && call.answer.is_closed() {
+                continue;
+            }
+            *lock(&busy_since) = Some(Instant::now());
+            let result = Entry::new(SERVICE, &user).and_then(|entry| (call.work)(&entry));
+            *lock(&busy_since) = None;
+            let _ = call.answer.send(match result {
                 Err(Error::NoEntry) => Ok(None),
                 other => other.map_err(|error| failure(&error)),
             });
@@ -107,6 +144,10 @@ fn start(user: String) -> mpsc::Sender<(Work, Answer)> {
         tracing::error!(target: "epigraph", "the keyring's thread could not be started");
     }
     queue
+}
+
+fn lock(busy_since: &Mutex<Option<Instant>>) -> MutexGuard<'_, Option<Instant>> {
+    busy_since.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn waiting() -> Failure {
@@ -267,16 +308,37 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_call_that_never_returns_is_given_up_and_says_that_the_keyring_waits() {
-        let (queue, _held) = mpsc::channel();
+    /// A keyring whose worker has been at one call for so long, and the calls that wait for it.
+    fn hung_for(seconds: u64) -> (System, mpsc::Receiver<Call>) {
+        let (queue, calls) = mpsc::channel();
+        let since = Instant::now().checked_sub(Duration::from_secs(seconds));
         let system = System {
             queue: OnceLock::from(queue),
+            busy_since: Arc::new(Mutex::new(since)),
             user: String::new(),
         };
+        (system, calls)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_never_returns_is_given_up_and_says_that_the_keyring_waits() {
+        let (system, _calls) = hung_for(0);
         let start = tokio::time::Instant::now();
         let failure = system.read().await.expect_err("nobody answers");
         assert_eq!(start.elapsed(), LIMIT);
         assert!(failure.what.contains("waiting to be unlocked"), "{failure}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_a_keyring_hangs_nobody_waits_again_and_only_changes_are_queued() {
+        let (system, calls) = hung_for(4);
+        let start = tokio::time::Instant::now();
+        assert!(system.read().await.is_err());
+        assert!(system.write("secret".into()).await.is_err());
+        assert!(system.clear().await.is_err());
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        let queued: Vec<_> = calls.try_iter().collect();
+        assert_eq!(queued.len(), 2);
+        assert!(queued.iter().all(|call| call.late == Late::Do));
     }
 }
