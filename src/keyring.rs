@@ -104,6 +104,13 @@ impl Vault for Keyring {
         }
     }
 
+    async fn would_keep(&self) -> Result<(), Failure> {
+        match &self.place {
+            Place::System(system) => system.probe().await,
+            Place::File(file) => file.read().await.map(drop),
+        }
+    }
+
     fn place(&self) -> String {
         match &self.place {
             Place::System(_) => system::NAME.to_owned(),

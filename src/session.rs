@@ -122,6 +122,11 @@ pub trait Vault: Send + Sync + 'static {
     /// Removes the secret (no error where there is none).
     fn clear(&self) -> impl Future<Output = Result<(), Failure>> + Send;
 
+    /// Fails where a secret could not be kept now: a locked keyring may well say that it holds none.
+    fn would_keep(&self) -> impl Future<Output = Result<(), Failure>> + Send {
+        async { self.read().await.map(drop) }
+    }
+
     /// Says in a few words where the secret is kept, for `whoami` and `doctor`.
     fn place(&self) -> String;
 

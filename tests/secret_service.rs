@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::support::{
-    okta::{Okta, Person, Server},
+    okta::{Endpoint, Okta, Person, Server},
     postgres::Database,
     program::Home,
     secret_service::{Health, SecretService},
@@ -80,6 +80,7 @@ async fn the_session_is_in_the_keyring_and_nowhere_else() {
     let shown = home.run(&["show"]).data();
     assert!(shown.contains("portals of discovery"));
     assert_eq!(okta.client_requests(), asked);
+    assert!(fs::metadata(&log).is_ok_and(|log| log.len() > 0));
     assert_eq!(files_with(home.path(), &secrets), [""; 0]);
 
     home.run(&["logout"]).data();
@@ -104,46 +105,64 @@ fn a_second_sign_in_replaces_the_entry() {
 /// Longer than the three seconds that a keyring may take, on a busy machine; much shorter than the minutes that these take.
 const NOT_FOR_EVER: Duration = Duration::from_secs(30);
 
+/// Runs a command that ends for want of a keyring.
 #[track_caller]
-fn is_refused(health: Health, says: &[&str]) {
+fn is_refused(home: &Home, command: &str, says: &[&str]) {
+    let start = Instant::now();
+    home.run(&[command]).fails(9, says);
+    assert!(start.elapsed() < NOT_FOR_EVER, "{command} hangs");
+}
+
+#[track_caller]
+fn nobody_signs_in(health: Health, says: &[&str]) {
     let okta = Okta::start();
     let keyring = SecretService::start(health);
     let home = at_home(&okta, &keyring);
-    for command in [&["login"][..], &["whoami"]] {
-        let start = Instant::now();
-        home.run(command).fails(9, says);
-        assert!(start.elapsed() < NOT_FOR_EVER, "{command:?} hangs");
-    }
+    is_refused(&home, "login", says);
     assert_eq!(
-        okta.count(crate::support::okta::Endpoint::DeviceAuthorize),
+        okta.count(Endpoint::DeviceAuthorize),
         0,
         "nobody is asked to approve what cannot be kept"
     );
 }
 
+/// An empty keyring answers that it holds no session, locked or not; only a write tells.
 #[test]
 fn a_locked_keyring_asks_to_be_unlocked() {
-    is_refused(Health::Locked, &["waiting to be unlocked", "Unlock it"]);
+    nobody_signs_in(Health::Locked, &["waiting to be unlocked", "unlock it"]);
 }
 
 #[test]
 fn a_keyring_whose_password_nobody_types_is_given_up() {
-    is_refused(Health::WaitingForPassword, &["waiting to be unlocked"]);
+    nobody_signs_in(Health::WaitingForPassword, &["waiting to be unlocked"]);
+}
+
+#[test]
+fn a_session_in_a_keyring_that_locks_is_not_lost() {
+    let okta = Okta::start();
+    let keyring = SecretService::start(Health::Unlocked);
+    let home = at_home(&okta, &keyring);
+    sign_in(&okta, &home);
+    keyring.lock();
+    for command in ["whoami", "login"] {
+        is_refused(&home, command, &["waiting to be unlocked"]);
+    }
+    assert_eq!(okta.live_refresh_tokens(Person::James), 1);
 }
 
 #[test]
 fn no_keyring_names_the_file_as_the_choice() {
-    is_refused(Health::Absent, &["no keyring here", "store = \"file\""]);
+    nobody_signs_in(Health::Absent, &["no keyring here", "--store file"]);
 }
 
 #[test]
 fn a_hung_keyring_is_given_up() {
-    is_refused(Health::Hung, &["does not answer", "store = \"file\""]);
+    nobody_signs_in(Health::Hung, &["does not answer", "store = \"file\""]);
 }
 
 #[test]
 fn a_keyring_that_never_starts_is_given_up() {
-    is_refused(Health::NeverStarts, &["does not answer"]);
+    nobody_signs_in(Health::NeverStarts, &["does not answer"]);
 }
 
 /// What the tests above rely on: otherwise they could pass for the wrong reason.

@@ -87,6 +87,18 @@ impl System {
         .map(drop)
     }
 
+    /// Writes an entry that means nothing, and removes it: only a write shows that the keyring is locked, and has it unlocked.
+    pub(super) async fn probe(&self) -> Result<(), Failure> {
+        self.call(Late::Skip, |_| {
+            let entry = Entry::new(SERVICE, "probe")?;
+            entry.set_secret(b"probe")?;
+            entry.delete_credential()?;
+            Ok(None)
+        })
+        .await
+        .map(drop)
+    }
+
     async fn call(
         &self,
         late: Late,

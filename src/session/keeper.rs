@@ -116,7 +116,7 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
     /// Fails where the vault could not keep a session, so that nobody signs in for nothing. What it holds does not matter.
     pub(super) async fn vault_answers(&self, progress: &Progress) -> Result<(), Failure> {
         progress.report(Activity::AskingKeyring);
-        self.vault.read().await.map(drop)
+        self.vault.would_keep().await
     }
 
     /// The session from memory, else from the vault.

@@ -132,7 +132,8 @@ impl SecretService {
         }
     }
 
-    fn lock(&self) {
+    /// Locks the default collection, as a screen saver may.
+    pub(crate) fn lock(&self) {
         self.call(&[
             "/org/freedesktop/secrets",
             "org.freedesktop.Secret.Service.Lock",
