@@ -295,18 +295,27 @@ fn the_demo_approves_by_itself_where_there_is_no_browser() {
 
 #[test]
 fn a_killed_demo_takes_epigraph_with_it_and_gives_the_terminal_back() {
+    // As in real life, a shell has the terminal: if the demo had it, its end would be that of the terminal as well.
+    const SHELL: &str = r#"sh -c 'echo $$ >"$1"; exec "$0"' "$0" "$1"; read -r line"#;
     for signal in [Signal::KILL, Signal::TERM] {
         let place = Place::new();
-        let mut terminal = in_a_terminal(&place);
+        let elsewhere = Scratch::new("demo-test-shell");
+        let file = elsewhere.path().join("id");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", SHELL]).arg(program()).arg(&file);
+        let mut terminal = Pty::spawn(shell.env("TMPDIR", place.path()), 100, 30);
+        terminal.sees("q ends the demo");
         terminal.key(Key::Enter);
         terminal.sees("Log in");
         assert!(terminal.alternate_screen());
-        let demo = Pid::from_raw(terminal.id().cast_signed()).expect("a process id");
-        kill_process(demo, signal).expect("the demo is there");
-        // Its end is seen when epigraph has let go of the terminal as well.
-        terminal.exit_status();
-        assert!(!terminal.alternate_screen(), "{signal:?}");
+        let id = fs::read_to_string(file).expect("the shell wrote it");
+        let demo = id.trim().parse().ok().and_then(Pid::from_raw);
+        kill_process(demo.expect("a process id"), signal).expect("the demo is there");
+        terminal.sees_that("gives the terminal back", |screen| {
+            !screen.alternate_screen()
+        });
         place.is_clean();
+        assert!(terminal.line_mode(), "{signal:?}");
     }
 }
 
