@@ -10,6 +10,7 @@ mod outages;
 mod pooler;
 mod postgres;
 mod project;
+mod proxy;
 mod round_trips;
 mod screens;
 #[cfg(target_os = "linux")]
