@@ -64,7 +64,8 @@ fn names(line: &str, word: &str) -> bool {
     let inside = |char: char| char.is_alphanumeric() || char == '_';
     line.match_indices(word).any(|(start, _)| {
         let (before, after) = (&line[..start], &line[start + word.len()..]);
-        !before.ends_with(inside) && !(word.ends_with(inside) && after.starts_with(inside))
+        let longer = word.ends_with(inside) && after.starts_with(inside);
+        !before.ends_with(inside) && !longer
     })
 }
 
