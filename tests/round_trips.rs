@@ -11,7 +11,7 @@ use crate::support::{
 };
 
 /// Long beside what this machine does in between, so that what is sent at once counts as one.
-const DELAY: Duration = Duration::from_millis(20);
+const DELAY: Duration = Duration::from_millis(50);
 
 /// `PostgreSQL` up to 17 makes OpenSSL's clients begin the TLS handshake twice: its only group is not the one that they guess.
 fn extra(cluster: &Cluster) -> usize {
