@@ -107,7 +107,7 @@ impl Vault for Keyring {
     async fn would_keep(&self) -> Result<(), Failure> {
         match &self.place {
             Place::System(system) => system.probe().await,
-            Place::File(file) => file.read().await.map(drop),
+            Place::File(file) => file.would_keep().await,
         }
     }
 
@@ -224,12 +224,14 @@ mod tests {
             .path();
         std::fs::remove_file(&path).expect("removed");
         std::fs::create_dir(&path).expect("made");
-        let failure = vault.read().await.expect_err("refused");
-        assert_eq!(failure.kind, Kind::Vault);
-        assert!(
-            failure.what.contains(&path.display().to_string()),
-            "{failure}"
-        );
+        for outcome in [vault.read().await.map(drop), vault.would_keep().await] {
+            let failure = outcome.expect_err("refused");
+            assert_eq!(failure.kind, Kind::Vault);
+            assert!(
+                failure.what.contains(&path.display().to_string()),
+                "{failure}"
+            );
+        }
     }
 
     #[test]

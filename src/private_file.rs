@@ -68,6 +68,24 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Contents>, Error> {
 /// # Errors
 /// When its place is taken by something else, or the operating system refuses. The old file is then unharmed.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut new = begin(path)?;
+    new.write_all(bytes)?;
+    new.as_file().sync_all()?;
+    new.persist(path).map_err(|error| error.error)?;
+    sync_directory(split(path)?.0);
+    Ok(())
+}
+
+/// Finds out whether a private file could be written now. Leaves what is there as it is, but makes the directory.
+///
+/// # Errors
+/// Where [`write`] would fail.
+pub fn could_write(path: &Path) -> Result<(), Error> {
+    begin(path).map(drop)
+}
+
+/// Begins a file that is to replace the one at `path`.
+fn begin(path: &Path) -> Result<tempfile::NamedTempFile, Error> {
     let (directory, name) = split(path)?;
     make_directory(directory)?;
     match fs::symlink_metadata(path) {
@@ -77,14 +95,9 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error.into()),
     }
-    let mut new = tempfile::Builder::new()
+    Ok(tempfile::Builder::new()
         .prefix(&unfinished(name))
-        .tempfile_in(directory)?;
-    new.write_all(bytes)?;
-    new.as_file().sync_all()?;
-    new.persist(path).map_err(|error| error.error)?;
-    sync_directory(directory);
-    Ok(())
+        .tempfile_in(directory)?)
 }
 
 /// Removes a private file, and what a killed process may have left unfinished of it. No error where there is none.
@@ -282,6 +295,7 @@ mod tests {
         symlink(&target, &link).expect("linked");
         assert!(matches!(read(&link, 100), Err(Error::SymbolicLink)));
         assert!(matches!(write(&link, b"x"), Err(Error::SymbolicLink)));
+        assert!(matches!(could_write(&link), Err(Error::SymbolicLink)));
         assert!(matches!(open_lock(&link), Err(Error::SymbolicLink)));
         let dangling = scratch.path().join("dangling");
         symlink(scratch.path().join("nowhere"), &dangling).expect("linked");
@@ -352,6 +366,19 @@ mod tests {
             Path::new("/etc/passwd").to_owned()
         };
         assert!(matches!(read(&foreign, 1 << 20), Err(Error::Foreign)));
+    }
+
+    #[test]
+    fn asking_whether_a_file_could_be_written_leaves_it_as_it_is() {
+        let scratch = scratch();
+        let path = scratch.path().join("d/file");
+        could_write(&path).expect("it could");
+        assert!(read(&path, 10).expect("no error").is_none());
+        write(&path, b"x").expect("written");
+        could_write(&path).expect("it could");
+        let left = fs::read_dir(scratch.path().join("d")).expect("listed");
+        assert_eq!(left.count(), 1);
+        assert!(could_write(&path.join("below")).is_err());
     }
 
     #[test]

@@ -61,6 +61,10 @@ impl File {
             .await
     }
 
+    pub(super) async fn would_keep(&self) -> Result<(), Failure> {
+        self.at_work(private_file::could_write).await
+    }
+
     pub(super) async fn clear(&self) -> Result<(), Failure> {
         self.at_work(private_file::remove).await
     }
