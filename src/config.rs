@@ -56,6 +56,8 @@ pub struct Config {
     pub warnings: Vec<String>,
     /// Where the session's secret is kept.
     pub store: Store,
+    /// Whether the command line chose that place against the configuration, for this run alone.
+    pub store_for_now: bool,
     /// Where state is kept: the lock, the draft, the file that replaces the keyring.
     pub state_dir: PathBuf,
     okta: Result<Okta, Failure>,
@@ -220,10 +222,8 @@ impl Config {
         let client_id = find(CLIENT_ID)?;
         let client_secret = find(CLIENT_SECRET)?;
         let database_url = find(DATABASE_URL)?;
-        let store = match sources.store {
-            Some(store) => store,
-            None => find(STORE)?.map_or(Ok(Store::Keyring), |value| store_named(&value))?,
-        };
+        let lasting = find(STORE)?.map_or(Ok(Store::Keyring), |value| store_named(&value))?;
+        let store = sources.store.unwrap_or(lasting);
 
         let missing: Vec<Setting> = [
             (ISSUER, issuer.is_none()),
@@ -242,6 +242,7 @@ impl Config {
             file: kept.as_ref().map(|_| path.to_path_buf()),
             warnings,
             store,
+            store_for_now: store != lasting,
             state_dir: places.state_dir,
             okta,
             database_url: database_url.map(|value| value.text).ok_or_else(lacks),

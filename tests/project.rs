@@ -123,7 +123,7 @@ fn what_decides_and_what_shows_knows_no_database_network_or_runtime() {
 
 #[test]
 fn the_command_line_alone_prints_and_the_terminal_alone_draws() {
-    let printing = ["println", "print", "eprintln", "eprint"];
+    let printing = ["println!", "print!", "eprintln!", "eprint!"];
     assert_eq!(uses(&library_without(&["cli"]), &printing), [""; 0]);
     assert_eq!(
         uses(

@@ -79,6 +79,12 @@ pub(super) async fn login(config: &Config, json: bool, open: bool) -> Outcome {
         })
     } else {
         output::say(&format!("signed in as {}", restored.user.name));
+        if config.store_for_now {
+            let store = config.store.name();
+            output::say(&format!(
+                "hint: other commands find this session with --store {store}, or with store = \"{store}\" in the configuration"
+            ));
+        }
         Ok(())
     }
 }

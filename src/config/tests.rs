@@ -125,8 +125,11 @@ fn a_file_of_variables_is_never_picked_up_unasked() {
 fn the_store_is_the_keyring_unless_chosen() {
     let mut scene = Scene::new("store = \"file\"\n");
     assert_eq!(scene.config().store, Store::File);
+    scene.store = Some(Store::File);
+    assert!(!scene.config().store_for_now);
     scene.store = Some(Store::Keyring);
     assert_eq!(scene.config().store, Store::Keyring);
+    assert!(scene.config().store_for_now);
     let failure = Scene::new("store = \"disk\"\n").refusal();
     assert!(
         failure.what.contains("neither \"keyring\" nor \"file\""),
