@@ -508,6 +508,9 @@ async fn no_secret_is_in_any_output_or_in_the_log_at_its_most_verbose() {
         log.len() > 1000 && told.contains("James Joyce"),
         "there is something to look through"
     );
+    for line in log.lines() {
+        assert!(line.contains(" epigraph"), "not this program's own: {line}");
+    }
     let mut secrets = stage.okta.issued_secrets();
     assert!(secrets.len() > 6, "tokens were issued");
     secrets.push(stage.database.user_password().to_owned());
