@@ -1,10 +1,8 @@
 //! The terminal: taken over on [`Terminal::take`], given back however the program ends.
 
 use std::{
-    cell::RefCell,
     io::{self, IsTerminal, Write},
     panic,
-    rc::Rc,
     sync::{
         Once,
         atomic::{AtomicBool, Ordering},
@@ -23,13 +21,17 @@ use crossterm::{
     },
 };
 use futures_util::StreamExt;
-use ratatui::{Terminal as Screen, backend::CrosstermBackend, layout::Rect};
+use ratatui::{Terminal as Screen, layout::Rect};
 
 use crate::{
     app::{Model, Size},
     runtime::Console,
     view,
 };
+
+use backend::Frames;
+
+mod backend;
 
 /// Whether the modes are set. They are taken back once, whoever comes first: the end, a signal, or a panic.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -39,8 +41,7 @@ const WORTH_BRACKETING: usize = 512;
 
 /// The real terminal.
 pub struct Terminal {
-    screen: Screen<CrosstermBackend<Frames>>,
-    frames: Frames,
+    screen: Screen<Frames>,
     /// Dropped while a shell has the terminal: as long as it lives, it eats the shell's keys.
     events: Option<EventStream>,
 }
@@ -62,11 +63,8 @@ impl Terminal {
         style::force_color_output(true);
         give_back_on_panic(thread::current().id());
         set_modes()?;
-        let frames = Frames::default();
-        let backend = CrosstermBackend::new(frames.clone());
         Ok(Self {
-            screen: Screen::new(backend).inspect_err(|_| give_back())?,
-            frames,
+            screen: Screen::new(Frames::default()).inspect_err(|_| give_back())?,
             events: Some(EventStream::new()),
         })
     }
@@ -74,6 +72,7 @@ impl Terminal {
     /// Sets the size again, which makes the next frame draw every cell. (`clear` would ask the terminal where its
     /// cursor is, and wait for an answer that the event stream eats.)
     fn forget_screen(&mut self) -> io::Result<()> {
+        self.screen.backend_mut().forget();
         let Size { columns, rows } = self.size()?;
         self.screen.resize(Rect::new(0, 0, columns, rows))
     }
@@ -91,7 +90,16 @@ impl Console for Terminal {
             return Ok(());
         }
         self.screen.draw(|frame| view::draw(model, frame))?;
-        self.frames.show()
+        let frame = self.screen.backend_mut().take();
+        let mut stdout = io::stdout().lock();
+        if frame.len() > WORTH_BRACKETING {
+            queue!(stdout, BeginSynchronizedUpdate)?;
+            stdout.write_all(&frame)?;
+            queue!(stdout, EndSynchronizedUpdate)?;
+        } else {
+            stdout.write_all(&frame)?;
+        }
+        stdout.flush()
     }
 
     async fn next(&mut self) -> io::Result<Event> {
@@ -134,36 +142,6 @@ impl Drop for Terminal {
     }
 }
 
-/// Collects a frame, so that it reaches the terminal in one piece: the backend flushes several times in each.
-#[derive(Clone, Default)]
-struct Frames(Rc<RefCell<Vec<u8>>>);
-
-impl Frames {
-    fn show(&self) -> io::Result<()> {
-        let frame = self.0.take();
-        let mut stdout = io::stdout().lock();
-        if frame.len() > WORTH_BRACKETING {
-            queue!(stdout, BeginSynchronizedUpdate)?;
-            stdout.write_all(&frame)?;
-            queue!(stdout, EndSynchronizedUpdate)?;
-        } else {
-            stdout.write_all(&frame)?;
-        }
-        stdout.flush()
-    }
-}
-
-impl Write for Frames {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 fn set_modes() -> io::Result<()> {
     terminal::enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
@@ -183,6 +161,7 @@ fn give_back() {
     }
     let mut stdout = io::stdout();
     let _ = queue!(stdout, EndSynchronizedUpdate);
+    let _ = queue!(stdout, style::SetAttribute(style::Attribute::Reset));
     let _ = queue!(stdout, DisableBracketedPaste);
     let _ = queue!(stdout, LeaveAlternateScreen);
     let _ = queue!(stdout, cursor::Show);

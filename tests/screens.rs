@@ -1,6 +1,12 @@
 //! The screens, whole: the real binary in a pseudo-terminal, between a stand-in for Okta and a real PostgreSQL.
 
-use std::{fs, process::Command, thread, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::Duration,
+};
 
 use epigraph::{
     app::{About, Effect, Msg},
@@ -85,6 +91,20 @@ impl Stage {
         self.database
             .query("select message from public.user_messages")
     }
+}
+
+fn files_under(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .flat_map(|entry| {
+            let path = entry.path();
+            if path.is_dir() {
+                files_under(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }
 
 /// Expects that a program has ended like this, and left the terminal as it was.
@@ -273,10 +293,13 @@ async fn a_killed_program_has_kept_the_draft() {
     screen.sees("Enter Save Quote");
     screen.type_("not yet saved");
     screen.sees("not yet saved");
-    wait_until("the draft is in a file", || {
-        let kept = stage.home.path().join(".local/state/epigraph");
-        fs::read_dir(kept).ok()?.flatten().find(|file| {
-            fs::read_to_string(file.path()).is_ok_and(|text| text.contains("not yet saved"))
+    wait_until("the draft is in its file", || {
+        files_under(stage.home.path()).into_iter().find(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            // The file gets its name when it is whole.
+            name.starts_with("draft-")
+                && name.ends_with(".txt")
+                && fs::read_to_string(path).is_ok_and(|text| text == "not yet saved")
         })
     });
     let process = Pid::from_raw(screen.id().cast_signed()).expect("a process");
@@ -480,4 +503,21 @@ fn buggy() {
     if std::env::var_os("EPIGRAPH_TEST_BUGGY").is_some() {
         let _ = runtime::run(About::default(), Buggy);
     }
+}
+
+#[tokio::test]
+async fn a_letter_costs_no_more_than_it_does_in_an_editor() {
+    let stage = Stage::new().await;
+    let mut screen = stage.signed_in();
+    screen.key(Key::Char('e'));
+    screen.sees("Enter Save Quote");
+    screen.type_("ab");
+    screen.sees("  ab");
+    let before = screen.bytes_written();
+    for (typed, letter) in [("  abc", "c"), ("  abcd", "d"), ("  abcde", "e")] {
+        screen.type_(letter);
+        screen.sees(typed);
+    }
+    let written = screen.raw().split_off(before);
+    assert_eq!(String::from_utf8_lossy(&written), "cde");
 }
