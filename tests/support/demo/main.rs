@@ -13,7 +13,7 @@ mod story;
 mod support;
 
 use std::{
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     process::ExitCode,
 };
 
@@ -56,33 +56,36 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .expect("a runtime");
-    runtime.block_on(async {
-        // A signal drops the story, and with it everything that it started; only then does the demo end.
+    // Until here a signal ends the demo at once, and the guardians of the parts do the rest.
+    let parts = Parts::start();
+    let code = runtime.block_on(async {
+        // Later it drops the story, and with it the epigraph that runs; only then do the parts go.
         tokio::select! {
-            outcome = play(script, approve) => match outcome {
+            biased;
+            number = any_signal() => ExitCode::from(128 + number),
+            outcome = play(&parts, script, approve) => match outcome {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(what) => {
                     eprintln!("error: {what}");
                     ExitCode::FAILURE
                 }
             },
-            number = any_signal() => ExitCode::from(128 + number),
         }
-    })
+    });
+    drop(parts);
+    // A closed terminal takes no words, and that is no reason to fail.
+    let words = "\nPostgreSQL, the stand-in for Okta and every file of the demo are gone.";
+    writeln!(io::stdout(), "{words}").ok();
+    code
 }
 
-async fn play(script: bool, approve: bool) -> Outcome {
-    let parts = Parts::start();
-    let stage = Stage::on(&parts)?;
-    let outcome = if script {
+async fn play(parts: &Parts, script: bool, approve: bool) -> Outcome {
+    let stage = Stage::on(parts)?;
+    if script {
         story::play(&stage).await
     } else {
         screens::play(&stage, approve).await
-    };
-    drop(stage);
-    drop(parts);
-    println!("PostgreSQL, the stand-in for Okta and every file of the demo are gone.");
-    outcome
+    }
 }
 
 /// Waits for a signal that asks programs to end, and gives its number.
