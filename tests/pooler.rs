@@ -99,6 +99,7 @@ async fn what_it_refuses_is_explained() {
         .await
         .expect_err("the password is wrong");
     assert_eq!(failure.kind, Kind::Database, "{failure}");
+    assert!(failure.what.contains("with this password"), "{failure}");
 
     let mut unknown = url;
     unknown.user = "nobody_at_all".into();

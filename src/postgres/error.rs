@@ -76,6 +76,11 @@ const MEANINGS: &[Meaning] = &[
         COPY_AGAIN,
     ),
     lasting(
+        "sasl authentication failed",
+        "The database does not accept this user name with this password.",
+        COPY_AGAIN,
+    ),
+    lasting(
         "endpoint id is not specified",
         "Neon cannot tell from the connection string which database is meant.",
         COPY_AGAIN,

@@ -282,6 +282,13 @@ const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
     // PgBouncer.
     (
         "08P01",
+        "SASL authentication failed",
+        false,
+        Kind::Database,
+        "this password",
+    ),
+    (
+        "08P01",
         "unsupported startup parameter in options: search_path",
         false,
         Kind::Database,
