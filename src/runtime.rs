@@ -16,7 +16,7 @@ use tokio::{runtime, select, time};
 
 use crate::{
     app::{self, About, Effect, Model, Msg, Size},
-    session::Progress,
+    session::{self, Progress},
     terminal::Terminal,
 };
 
@@ -162,7 +162,12 @@ async fn run_on<C: Console, S: Services>(
     let work = turn(console, signals, &mut model, &mut tasks, effects);
     let ended = AssertUnwindSafe(work).catch_unwind().await;
     // Also after a panic: what was typed last must still reach the draft file.
-    let _ = time::timeout(FINISH, tasks.finish(&mut model)).await;
+    let _ = time::timeout(FINISH, async {
+        tasks.finish(&mut model).await;
+        // A session that was being renewed for an abandoned read is still written down.
+        session::settle().await;
+    })
+    .await;
     let draft_kept = model.has_unsaved() && tasks.keeps_drafts();
     match ended {
         Ok(Ok(None)) => Ok(ExitReason::Quit { draft_kept }),

@@ -9,6 +9,7 @@ use std::{
     future::Future,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use secrecy::SecretString;
@@ -408,6 +409,14 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
 
 const NO_REFRESH_TOKEN: &str = "Okta issued no refresh token, so you will have to sign in again when this session's token expires (after an hour, as a rule). \
     An administrator can change that: Applications › the app › General › Grant type › Refresh Token.";
+
+/// Waits until what must not stop half way has come to its end. For a program that is about to end its runtime; it sets the limit.
+pub async fn settle() {
+    let metrics = tokio::runtime::Handle::current().metrics();
+    while metrics.num_alive_tasks() > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
 
 /// Runs to its end what must not stop half way, also when the caller stops waiting for it: a rotated refresh token is written down,
 /// a sign-out is carried through.

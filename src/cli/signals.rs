@@ -43,13 +43,7 @@ pub(super) async fn unless_stopped(command: impl Future<Output = Outcome>) -> Ou
 /// Gives what must not stop half way (writing down a renewed session) a moment to end.
 pub(super) async fn let_tasks_finish() {
     const LONGEST: Duration = Duration::from_secs(2);
-    let metrics = tokio::runtime::Handle::current().metrics();
-    let finished = async {
-        while metrics.num_alive_tasks() > 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let _ = tokio::time::timeout(LONGEST, finished).await;
+    let _ = tokio::time::timeout(LONGEST, crate::session::settle()).await;
 }
 
 #[cfg(unix)]

@@ -211,6 +211,25 @@ async fn a_refresh_that_nobody_waits_for_any_more_is_kept_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_program_that_ends_waits_for_a_renewed_session_to_be_written_down() {
+    let world = World::new();
+    world.signed_in(0);
+    let session = world.session();
+    let gate = Arc::new(Notify::new());
+    *world.okta.0.gate.lock().expect("free") = Some(Arc::clone(&gate));
+    {
+        let silent = Progress::silent();
+        let abandoned = session.load(&silent);
+        tokio::select! {
+            _ = abandoned => panic!("the gate is shut"),
+            () = world.okta.0.began.notified() => {}
+        }
+    }
+    let ((), ()) = tokio::join!(settle(), async { gate.notify_one() });
+    assert!(world.vault.text().contains("refresh-2"));
+}
+
+#[tokio::test]
 async fn a_vault_that_refuses_a_renewed_session_is_told_once_and_the_session_goes_on() {
     let world = World::new();
     world.signed_in(0);
