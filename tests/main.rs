@@ -11,6 +11,7 @@ mod pooler;
 mod postgres;
 mod project;
 mod proxy;
+mod renewal;
 mod round_trips;
 mod screens;
 #[cfg(target_os = "linux")]

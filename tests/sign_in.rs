@@ -1,4 +1,4 @@
-//! Signing in, staying signed in and signing out, against the stand-in for Okta.
+//! Signing in, and what keeps a person from it, against the stand-in for Okta.
 
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,11 @@ use epigraph::{
 use futures_util::future::join_all;
 use native_tls::Certificate;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{
     ca::{self, Validity},
-    okta::{self, Answer, Endpoint, Person, Rotation, Server},
+    okta::{self, Answer, Endpoint, Person, Server},
 };
 
 pub(crate) fn client_with(issuer: &str, client_id: &str, secret: Option<&str>) -> Okta {
@@ -55,7 +55,7 @@ async fn sign_in(okta: &okta::Okta, client: &Okta, person: Person) -> Result<Tok
     client.await_approval(&pending, &Progress::silent()).await
 }
 
-async fn signed_in(okta: &okta::Okta, client: &Okta) -> (Tokens, SecretString) {
+pub(crate) async fn signed_in(okta: &okta::Okta, client: &Okta) -> (Tokens, SecretString) {
     let tokens = sign_in(okta, client, Person::James)
         .await
         .expect("signed in");
@@ -63,7 +63,7 @@ async fn signed_in(okta: &okta::Okta, client: &Okta) -> (Tokens, SecretString) {
     (tokens, refresh_token)
 }
 
-async fn refresh(
+pub(crate) async fn refresh(
     client: &Okta,
     token: &SecretString,
 ) -> Result<epigraph::session::Refreshed, Failure> {
@@ -73,7 +73,7 @@ async fn refresh(
 }
 
 #[track_caller]
-fn failure<T>(outcome: Result<T, Failure>) -> Failure {
+pub(crate) fn failure<T>(outcome: Result<T, Failure>) -> Failure {
     match outcome {
         Err(failure) => failure,
         Ok(_) => panic!("it did not fail"),
@@ -82,7 +82,7 @@ fn failure<T>(outcome: Result<T, Failure>) -> Failure {
 
 /// A failure of that kind, whose sentences hold these words and none of the secrets that were issued.
 #[track_caller]
-fn tells(okta: &okta::Okta, failure: &Failure, kind: Kind, what: &str, cure: &str) {
+pub(crate) fn tells(okta: &okta::Okta, failure: &Failure, kind: Kind, what: &str, cure: &str) {
     assert_eq!(failure.kind, kind, "{failure}");
     assert!(failure.what.contains(what), "{what}: {failure}");
     assert!(
@@ -504,132 +504,6 @@ async fn a_server_that_cannot_be_trusted_is_named_for_what_it_is() {
     let unknown = client_with("https://nothing.invalid", "0oa1", None);
     let refused = failure(unknown.request_code(&Progress::silent()).await);
     assert!(refused.what.contains("cannot be resolved"), "{refused}");
-}
-
-#[tokio::test]
-async fn an_outage_does_not_look_like_the_end_of_a_session() {
-    let okta = quick();
-    let client = client(&okta, Server::Default);
-    let (_, refresh_token) = signed_in(&okta, &client).await;
-    // Busy for a moment: nobody notices.
-    okta.script(Endpoint::Token, Answer::http(503, "text/html", "<html>"));
-    let refreshed = refresh(&client, &refresh_token)
-        .await
-        .expect("at the second try");
-    let mut newest = refreshed.refresh_token.expect("it rotates");
-    // The answer is lost after the token was rotated: the grace period saves it.
-    okta.script(Endpoint::Token, Answer::lost());
-    let refreshed = refresh(&client, &newest)
-        .await
-        .expect("within the grace period");
-    newest = refreshed.refresh_token.expect("it rotates");
-    for answer in [
-        Answer::rate_limited(600),
-        Answer::proxy_page(200),
-        Answer::proxy_page(403),
-        Answer::http(400, "application/json", ""),
-        Answer::redirect("https://portal.example/"),
-        Answer::http(200, "application/json", vec![b' '; 2 * 1024 * 1024]),
-    ] {
-        okta.script(Endpoint::Token, answer);
-        let outage = failure(refresh(&client, &newest).await);
-        assert_eq!(outage.kind, Kind::Unreachable, "{outage}");
-        assert!(outage.cure.is_some(), "{outage}");
-    }
-    refresh(&client, &newest).await.expect("nothing was lost");
-}
-
-#[tokio::test]
-async fn a_session_that_an_administrator_ended_is_over() {
-    let okta = quick();
-    let client = client(&okta, Server::Default);
-    let (_, refresh_token) = signed_in(&okta, &client).await;
-    okta.revoke_all(Person::James);
-    let ended = failure(refresh(&client, &refresh_token).await);
-    tells(
-        &okta,
-        &ended,
-        Kind::NotSignedIn,
-        "session has ended",
-        "Sign in again",
-    );
-    // Signing out of it all the same is no error (RFC 7009 section 2.2).
-    client
-        .revoke(&refresh_token)
-        .await
-        .expect("nothing to revoke");
-}
-
-#[tokio::test]
-async fn a_refresh_token_that_stays_the_same_goes_on_working() {
-    for rotation in [Rotation::Static, Rotation::Silent] {
-        let okta = quick();
-        okta.configure(|settings| settings.rotation = rotation);
-        let client = client(&okta, Server::Default);
-        let (_, refresh_token) = signed_in(&okta, &client).await;
-        for _ in 0..2 {
-            let refreshed = refresh(&client, &refresh_token).await.expect("renewed");
-            assert!(refreshed.id_token.is_ok());
-            assert_eq!(
-                refreshed.refresh_token.is_some(),
-                rotation == Rotation::Static
-            );
-        }
-    }
-}
-
-#[tokio::test]
-async fn new_signing_keys_are_fetched_when_they_are_needed_and_not_before() {
-    let okta = quick();
-    let client = client(&okta, Server::Default);
-    let (_, mut refresh_token) = signed_in(&okta, &client).await;
-    for (change, fetches) in [
-        (okta::Okta::rotate_keys as fn(&okta::Okta), 1),
-        (okta::Okta::replace_keys, 2),
-    ] {
-        change(&okta);
-        let refreshed = refresh(&client, &refresh_token).await.expect("renewed");
-        refreshed.id_token.expect("accepted");
-        refresh_token = refreshed.refresh_token.expect("it rotates");
-        assert_eq!(okta.count(Endpoint::Keys), fetches);
-    }
-    okta.configure(|settings| settings.unpublished_key = true);
-    let refreshed = refresh(&client, &refresh_token).await.expect("answered");
-    let refused = failure(refreshed.id_token);
-    tells(&okta, &refused, Kind::Okta, "does not publish", "Try again");
-    assert!(
-        refreshed.refresh_token.is_some(),
-        "it was rotated all the same"
-    );
-    assert_eq!(okta.count(Endpoint::Keys), 3);
-}
-
-#[tokio::test]
-async fn a_token_that_names_somebody_else_is_refused_and_the_rotated_one_comes_back() {
-    type Forgery = fn(&mut Value, &mut Value);
-    let forgeries: [(Forgery, &str); 4] = [
-        (
-            |_, claims| claims["sub"] = json!("00u2somebodyelse"),
-            "another person",
-        ),
-        (|_, claims| claims["aud"] = json!("0oaOther"), "another app"),
-        (
-            |_, claims| claims["iss"] = json!("https://evil.example"),
-            "another issuer",
-        ),
-        (|header, _| header["alg"] = json!("none"), "not accepted"),
-    ];
-    let okta = quick();
-    let client = client(&okta, Server::Default);
-    let (_, mut refresh_token) = signed_in(&okta, &client).await;
-    for (forgery, what) in forgeries {
-        okta.configure(|settings| settings.forge = Some(std::sync::Arc::new(forgery)));
-        let refreshed = refresh(&client, &refresh_token).await.expect("answered");
-        let refused = failure(refreshed.id_token);
-        assert_eq!(refused.kind, Kind::Okta);
-        assert!(refused.what.contains(what), "{refused}");
-        refresh_token = refreshed.refresh_token.expect("it rotates");
-    }
 }
 
 #[tokio::test]

@@ -1,0 +1,135 @@
+//! Staying signed in: outages, rotation, new signing keys and forged tokens, against the stand-in for Okta.
+
+use epigraph::{failure::Kind, session::Identity};
+use serde_json::{Value, json};
+
+use crate::{
+    sign_in::{client, failure, quick, refresh, signed_in, tells},
+    support::okta::{self, Answer, Endpoint, Person, Rotation, Server},
+};
+
+#[tokio::test]
+async fn an_outage_does_not_look_like_the_end_of_a_session() {
+    let okta = quick();
+    let client = client(&okta, Server::Default);
+    let (_, refresh_token) = signed_in(&okta, &client).await;
+    // Busy for a moment: nobody notices.
+    okta.script(Endpoint::Token, Answer::http(503, "text/html", "<html>"));
+    let refreshed = refresh(&client, &refresh_token)
+        .await
+        .expect("at the second try");
+    let mut newest = refreshed.refresh_token.expect("it rotates");
+    // The answer is lost after the token was rotated: the grace period saves it.
+    okta.script(Endpoint::Token, Answer::lost());
+    let refreshed = refresh(&client, &newest)
+        .await
+        .expect("within the grace period");
+    newest = refreshed.refresh_token.expect("it rotates");
+    for answer in [
+        Answer::rate_limited(600),
+        Answer::proxy_page(200),
+        Answer::proxy_page(403),
+        Answer::http(400, "application/json", ""),
+        Answer::redirect("https://portal.example/"),
+        Answer::http(200, "application/json", vec![b' '; 2 * 1024 * 1024]),
+    ] {
+        okta.script(Endpoint::Token, answer);
+        let outage = failure(refresh(&client, &newest).await);
+        assert_eq!(outage.kind, Kind::Unreachable, "{outage}");
+        assert!(outage.cure.is_some(), "{outage}");
+    }
+    refresh(&client, &newest).await.expect("nothing was lost");
+}
+
+#[tokio::test]
+async fn a_session_that_an_administrator_ended_is_over() {
+    let okta = quick();
+    let client = client(&okta, Server::Default);
+    let (_, refresh_token) = signed_in(&okta, &client).await;
+    okta.revoke_all(Person::James);
+    let ended = failure(refresh(&client, &refresh_token).await);
+    tells(
+        &okta,
+        &ended,
+        Kind::NotSignedIn,
+        "session has ended",
+        "Sign in again",
+    );
+    // Signing out of it all the same is no error (RFC 7009 section 2.2).
+    client
+        .revoke(&refresh_token)
+        .await
+        .expect("nothing to revoke");
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_stays_the_same_goes_on_working() {
+    for rotation in [Rotation::Static, Rotation::Silent] {
+        let okta = quick();
+        okta.configure(|settings| settings.rotation = rotation);
+        let client = client(&okta, Server::Default);
+        let (_, refresh_token) = signed_in(&okta, &client).await;
+        for _ in 0..2 {
+            let refreshed = refresh(&client, &refresh_token).await.expect("renewed");
+            assert!(refreshed.id_token.is_ok());
+            assert_eq!(
+                refreshed.refresh_token.is_some(),
+                rotation == Rotation::Static
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn new_signing_keys_are_fetched_when_they_are_needed_and_not_before() {
+    let okta = quick();
+    let client = client(&okta, Server::Default);
+    let (_, mut refresh_token) = signed_in(&okta, &client).await;
+    for (change, fetches) in [
+        (okta::Okta::rotate_keys as fn(&okta::Okta), 1),
+        (okta::Okta::replace_keys, 2),
+    ] {
+        change(&okta);
+        let refreshed = refresh(&client, &refresh_token).await.expect("renewed");
+        refreshed.id_token.expect("accepted");
+        refresh_token = refreshed.refresh_token.expect("it rotates");
+        assert_eq!(okta.count(Endpoint::Keys), fetches);
+    }
+    okta.configure(|settings| settings.unpublished_key = true);
+    let refreshed = refresh(&client, &refresh_token).await.expect("answered");
+    let refused = failure(refreshed.id_token);
+    tells(&okta, &refused, Kind::Okta, "does not publish", "Try again");
+    assert!(
+        refreshed.refresh_token.is_some(),
+        "it was rotated all the same"
+    );
+    assert_eq!(okta.count(Endpoint::Keys), 3);
+}
+
+#[tokio::test]
+async fn a_token_that_names_somebody_else_is_refused_and_the_rotated_one_comes_back() {
+    type Forgery = fn(&mut Value, &mut Value);
+    let forgeries: [(Forgery, &str); 4] = [
+        (
+            |_, claims| claims["sub"] = json!("00u2somebodyelse"),
+            "another person",
+        ),
+        (|_, claims| claims["aud"] = json!("0oaOther"), "another app"),
+        (
+            |_, claims| claims["iss"] = json!("https://evil.example"),
+            "another issuer",
+        ),
+        (|header, _| header["alg"] = json!("none"), "not accepted"),
+    ];
+    let okta = quick();
+    let client = client(&okta, Server::Default);
+    let (_, mut refresh_token) = signed_in(&okta, &client).await;
+    for (forgery, what) in forgeries {
+        okta.configure(|settings| settings.forge = Some(std::sync::Arc::new(forgery)));
+        let refreshed = refresh(&client, &refresh_token).await.expect("answered");
+        let refused = failure(refreshed.id_token);
+        assert_eq!(refused.kind, Kind::Okta);
+        assert!(refused.what.contains(what), "{refused}");
+        refresh_token = refreshed.refresh_token.expect("it rotates");
+    }
+}
