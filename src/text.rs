@@ -111,33 +111,60 @@ pub fn wrap(text: &str, cells: usize) -> Vec<Range<usize>> {
 /// Wraps one line that starts at byte `offset` of its text, and appends its rows.
 pub fn wrap_line(line: &str, offset: usize, cells: usize, rows: &mut Vec<Range<usize>>) {
     let cells = cells.max(1);
-    if line.len() <= cells && is_plain(line) {
-        rows.push(offset..offset + line.len());
-        return;
+    if is_plain(line) {
+        // Most texts: nothing has to be looked up in tables.
+        let pieces = line.bytes().enumerate().map(|(at, byte)| Piece {
+            range: at..at + 1,
+            width: 1,
+            blank: byte == b' ',
+        });
+        wrap_pieces(pieces, offset, cells, rows);
+    } else {
+        let pieces = line.grapheme_indices(true).map(|(at, grapheme)| Piece {
+            range: at..at + grapheme.len(),
+            width: shown(grapheme).1,
+            blank: grapheme.chars().all(char::is_whitespace),
+        });
+        wrap_pieces(pieces, offset, cells, rows);
     }
-    let mut start = 0;
+}
+
+/// A grapheme, as far as wrapping is concerned.
+struct Piece {
+    range: Range<usize>,
+    width: usize,
+    blank: bool,
+}
+
+fn wrap_pieces(
+    pieces: impl Iterator<Item = Piece>,
+    offset: usize,
+    cells: usize,
+    rows: &mut Vec<Range<usize>>,
+) {
+    let (mut start, mut end) = (0, 0);
     let mut used = 0;
-    // The last place where the row may end, and how much of the row lies behind it.
+    // The last place where the row may end, and how much of the row lies before it.
     let mut gap = None;
-    for (at, grapheme) in line.grapheme_indices(true) {
-        let (_, width) = shown(grapheme);
-        let blank = grapheme.chars().all(char::is_whitespace);
-        if used + width > cells && !blank && at > start {
-            let (end, behind) = match gap {
-                Some((end, before)) if end > start => (end, used - before),
+    for piece in pieces {
+        let at = piece.range.start;
+        if used + piece.width > cells && !piece.blank && at > start {
+            let (cut, behind) = match gap {
+                Some((cut, before)) if cut > start => (cut, used - before),
                 _ => (at, 0),
             };
-            rows.push(offset + start..offset + end);
-            start = end;
+            rows.push(offset + start..offset + cut);
+            start = cut;
             used = behind;
             gap = None;
         }
-        used += width;
-        if blank || width > 1 {
-            gap = Some((at + grapheme.len(), used));
+        used += piece.width;
+        end = piece.range.end;
+        if piece.blank || piece.width > 1 {
+            gap = Some((end, used));
         }
     }
-    rows.push(offset + start..offset + line.len());
+    rows.push(offset + start..offset + end);
 }
 
 /// Says whether every byte is one grapheme of one cell that may be shown as it is.

@@ -26,6 +26,7 @@ use crate::{
 mod conflict;
 mod editor;
 mod help;
+mod large;
 mod qr;
 mod quote;
 mod sign_in;

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
-use super::{Row, centre, centred, fit, inner, lifted, measure, paragraph, put, qr::Qr, theme};
+use super::{
+    Row, centre, centred, fit, inner, large::large, lifted, measure, paragraph, put, qr::Qr, theme,
+};
 use crate::{
     app::{DeviceCode, Model, Screen, words},
     text,
@@ -79,16 +81,6 @@ pub(super) fn code(model: &Model, code: &DeviceCode, buffer: &mut Buffer, area: 
 }
 
 fn rows(code: &DeviceCode, columns: usize) -> Vec<Row<'_>> {
-    let label = format!(
-        "   {}   ",
-        text::cut(&code.user_code, columns.saturating_sub(6))
-    );
-    let padding = " ".repeat(text::width(&label));
-    let block = |text: String, rank| Row {
-        text: Cow::Owned(text),
-        style: theme::BLOCK,
-        rank,
-    };
     let until = words::works_until(&code.expires_at);
     let until = Row {
         text: Cow::Owned(until),
@@ -119,10 +111,21 @@ fn rows(code: &DeviceCode, columns: usize) -> Vec<Row<'_>> {
         Style::new(),
         3,
     ));
+    rows.push(Row {
+        text: Cow::Owned(text::cut(&code.user_code, columns)),
+        style: theme::STRONG,
+        rank: 0,
+    });
     rows.extend(blank());
-    rows.push(block(padding.clone(), 4));
-    rows.push(block(label, 0));
-    rows.push(block(padding, 4));
+    let letters = large(&code.user_code)
+        .into_iter()
+        .flatten()
+        .filter(|row| text::width(row) <= columns);
+    rows.extend(letters.map(|row| Row {
+        text: Cow::Owned(row),
+        style: theme::STRONG,
+        rank: 4,
+    }));
     rows.extend(blank());
     rows.push(until);
     rows.extend(blank());
