@@ -10,12 +10,12 @@ const CELLS: usize = 4;
 pub(super) fn large(code: &str) -> Option<[String; ROWS]> {
     let glyphs: Vec<[u8; 5]> = code.chars().map(glyph).collect::<Option<_>>()?;
     Some(std::array::from_fn(|row| {
-        glyphs.iter().map(|glyph| cells(glyph, row)).collect()
+        glyphs.iter().map(|glyph| cells(*glyph, row)).collect()
     }))
 }
 
 /// Returns one row of cells of a letter: five dots and three between the letters, two by two.
-fn cells(glyph: &[u8; 5], row: usize) -> String {
+fn cells(glyph: [u8; 5], row: usize) -> String {
     let dot = |x: usize, y: usize| {
         glyph
             .get(y)
