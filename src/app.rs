@@ -9,8 +9,7 @@ use crate::{
 };
 
 pub use model::{
-    About, Conflict, Desk, Draft, Leftover, Model, Notice, Pane, Question, Screen, Sheet, Size,
-    Tone, Unsaved,
+    About, Conflict, Desk, Draft, Model, Notice, Pane, Question, Screen, Sheet, Size, Tone, Unsaved,
 };
 pub use update::{init, update};
 
@@ -96,6 +95,15 @@ pub enum SignOutOutcome {
     OnlyLocally(Failure),
 }
 
+/// A text that is not saved, as the draft file keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptDraft {
+    /// The text.
+    pub text: String,
+    /// The saved text that the person had seen; `None` where there was none.
+    pub based_on: Option<String>,
+}
+
 /// An order to the world. Plain data: it can be compared, printed and replayed, and never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -124,7 +132,7 @@ pub enum Effect {
         based_on: String,
     },
     /// Keep what is being typed in the draft file.
-    KeepDraft(String),
+    KeepDraft(KeptDraft),
     /// Remove the draft file.
     DropDraft,
     /// Open an `https` address in the browser.
@@ -172,7 +180,7 @@ pub struct Restored {
     /// Who is signed in.
     pub user: User,
     /// What was typed and never saved, from the draft file.
-    pub draft: Option<String>,
+    pub draft: Option<KeptDraft>,
     /// Something that the person must hear at once (a warning), in a sentence.
     pub warning: Option<String>,
 }

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// Why a private file cannot be used.
@@ -128,6 +128,21 @@ pub fn remove(path: &Path) -> Result<(), Error> {
     }
     sync_directory(directory);
     Ok(())
+}
+
+/// Gives a private file another name in its directory, one that is free, and returns that.
+///
+/// # Errors
+/// When the operating system refuses.
+pub fn set_aside(path: &Path) -> Result<PathBuf, Error> {
+    let (directory, name) = split(path)?;
+    let aside = (1..1000)
+        .map(|number| directory.join(format!("{name}.aside-{number}")))
+        .find(|aside| fs::symlink_metadata(aside).is_err())
+        .ok_or_else(|| io::Error::from(io::ErrorKind::AlreadyExists))?;
+    fs::rename(path, &aside)?;
+    sync_directory(directory);
+    Ok(aside)
 }
 
 /// Opens a private file that is only there to be locked, and makes it and its directory where they are missing.
@@ -379,6 +394,23 @@ mod tests {
         let left = fs::read_dir(scratch.path().join("d")).expect("listed");
         assert_eq!(left.count(), 1);
         assert!(could_write(&path.join("below")).is_err());
+    }
+
+    #[test]
+    fn what_is_set_aside_takes_no_other_files_place() {
+        let scratch = scratch();
+        let path = scratch.path().join("file");
+        let mut asides = Vec::new();
+        for text in ["first", "second"] {
+            write(&path, text.as_bytes()).expect("written");
+            asides.push(set_aside(&path).expect("set aside"));
+            assert!(!path.exists());
+        }
+        // A removal is of the file, not of what was set aside.
+        remove(&path).expect("no error");
+        let texts: Vec<_> = asides.iter().map(|path| fs::read(path).ok()).collect();
+        assert_eq!(texts, [Some(b"first".to_vec()), Some(b"second".to_vec())]);
+        assert_eq!(mode(&asides[0]), 0o600);
     }
 
     #[test]

@@ -15,7 +15,9 @@ use std::{
 use secrecy::SecretString;
 
 use crate::{
-    app::{Activity, DeleteOutcome, DeviceCode, Restored, SaveOutcome, SignOutOutcome, User},
+    app::{
+        Activity, DeleteOutcome, DeviceCode, KeptDraft, Restored, SaveOutcome, SignOutOutcome, User,
+    },
     failure::{Failure, Kind},
     keyring::short_hash,
     quote::{Quote, Saved},
@@ -305,9 +307,9 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     ///
     /// # Errors
     /// When the draft file cannot be written.
-    pub async fn keep_draft(&self, text: &str) -> Result<(), Failure> {
+    pub async fn keep_draft(&self, draft: KeptDraft) -> Result<(), Failure> {
         match self.keeper.last_user_id() {
-            Some(user_id) => self.drafts.keep(&user_id, text).await,
+            Some(user_id) => self.drafts.keep(&user_id, draft).await,
             None => Ok(()),
         }
     }
@@ -399,10 +401,11 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             Ok(draft) => (draft, None),
             Err(failure) => (None, Some(failure.to_string())),
         };
+        let warnings: Vec<_> = warning.into_iter().chain(unreadable).collect();
         Restored {
             user,
             draft,
-            warning: warning.or(unreadable),
+            warning: (!warnings.is_empty()).then(|| warnings.join(" ")),
         }
     }
 }

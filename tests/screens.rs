@@ -288,18 +288,18 @@ async fn whatever_ends_the_program_the_terminal_is_clean_and_the_draft_is_back()
 #[tokio::test]
 async fn a_killed_program_has_kept_the_draft() {
     let stage = Stage::new().await;
-    let mut screen = stage.signed_in();
+    let mut screen = stage.with_quote("Mistakes");
     screen.key(Key::Char('e'));
     screen.sees("Enter Save Quote");
-    screen.type_("not yet saved");
+    screen.type_(", not yet saved");
     screen.sees("not yet saved");
     wait_until("the draft is in its file", || {
         files_under(stage.home.path()).into_iter().find(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             // The file gets its name when it is whole.
             name.starts_with("draft-")
-                && name.ends_with(".txt")
-                && fs::read_to_string(path).is_ok_and(|text| text == "not yet saved")
+                && name.ends_with(".json")
+                && fs::read_to_string(path).is_ok_and(|text| text.contains("not yet saved"))
         })
     });
     let process = Pid::from_raw(screen.id().cast_signed()).expect("a process");
@@ -309,6 +309,10 @@ async fn a_killed_program_has_kept_the_draft() {
     let mut screen = stage.open();
     screen.sees("not yet saved");
     screen.sees("Here is what you had not saved.");
+    // The quote is what it was, so there is nothing to ask.
+    screen.key(Key::Enter);
+    screen.sees("Saved.");
+    assert_eq!(stage.quote().trim_end(), "Mistakes, not yet saved");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use epigraph::{
-    app::{DeleteOutcome, Restored, SaveOutcome, SignOutOutcome},
+    app::{DeleteOutcome, KeptDraft, Restored, SaveOutcome, SignOutOutcome},
     config::Store,
     failure::{Failure, Kind},
     keyring::Keyring,
@@ -23,6 +23,13 @@ use crate::{
         okta::{self, Endpoint, Person, Server},
     },
 };
+
+fn draft() -> KeptDraft {
+    KeptDraft {
+        text: "never saved".into(),
+        based_on: None,
+    }
+}
 
 /// A database that notes which tokens it is given. The real one has tests of its own.
 #[derive(Clone, Default)]
@@ -153,7 +160,7 @@ async fn a_sign_out_leaves_no_secret_here_and_no_live_token_there() {
     let state = scratch.path().join("state");
     let program = program(&okta, &state, &Tokens::default());
     sign_in(&okta, &program).await;
-    program.keep_draft("never saved").await.expect("kept");
+    program.keep_draft(draft()).await.expect("kept");
     assert_eq!(program.sign_out().await, Ok(SignOutOutcome::Revoked));
     assert_eq!(okta.live_refresh_tokens(Person::James), 0);
     for file in files(&state) {
@@ -175,12 +182,12 @@ async fn a_session_that_was_ended_at_okta_ends_here_and_the_draft_waits_for_its_
     let state = scratch.path().join("state");
     let program = program(&okta, &state, &Tokens::default());
     sign_in(&okta, &program).await;
-    program.keep_draft("never saved").await.expect("kept");
+    program.keep_draft(draft()).await.expect("kept");
     okta.revoke_all(Person::James);
     let ended = program.load(&Progress::silent()).await.expect_err("ended");
     assert_eq!(ended.kind, Kind::NotSignedIn);
     let restored = sign_in(&okta, &program).await;
-    assert_eq!(restored.draft.as_deref(), Some("never saved"));
+    assert_eq!(restored.draft, Some(draft()));
 }
 
 #[cfg(unix)]
@@ -194,7 +201,7 @@ async fn what_is_kept_is_the_persons_own_from_the_directory_down() {
     let state = scratch.path().join("deep/state");
     let program = program(&okta, &state, &Tokens::default());
     sign_in(&okta, &program).await;
-    program.keep_draft("never saved").await.expect("kept");
+    program.keep_draft(draft()).await.expect("kept");
     program
         .load(&Progress::silent())
         .await

@@ -7,7 +7,7 @@ use crate::{
     quote::Saved,
 };
 
-use super::{Activity, DeviceCode, User};
+use super::{Activity, DeviceCode, KeptDraft, User};
 
 /// What the screens must know about where they run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -118,13 +118,13 @@ pub struct Unsaved {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pane {
     /// The quote is being read for the first time.
-    Loading(Option<Leftover>),
+    Loading(Option<Draft>),
     /// It could not be read.
     Unread {
         /// Why.
         failure: Failure,
         /// What was not saved.
-        leftover: Option<Leftover>,
+        leftover: Option<Draft>,
     },
     /// The quote, or the place for one.
     Reading(Desk),
@@ -191,15 +191,6 @@ pub struct Draft {
     pub based_on: Option<String>,
 }
 
-/// A draft from before: from this run, or from a file, which does not say what it was based on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Leftover {
-    /// Written before the session ended.
-    Draft(Draft),
-    /// Written by an earlier run.
-    File(String),
-}
-
 /// Two texts, of which one is to be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
@@ -209,8 +200,6 @@ pub struct Conflict {
     pub theirs: Option<Saved>,
     /// How many rows of both are scrolled away.
     pub scroll: usize,
-    /// Whether the text is from an earlier run, so that nobody changed anything elsewhere for certain.
-    pub from_file: bool,
 }
 
 impl Model {
@@ -299,14 +288,10 @@ impl Pane {
         }
     }
 
-    /// Returns what was written in this run and not saved.
+    /// Returns what was written and not saved.
     pub(super) fn into_draft(self) -> Option<Draft> {
         match self {
-            Self::Loading(leftover) | Self::Unread { leftover, .. } => match leftover {
-                Some(Leftover::Draft(draft)) => Some(draft),
-                // It still is in its file.
-                Some(Leftover::File(_)) | None => None,
-            },
+            Self::Loading(leftover) | Self::Unread { leftover, .. } => leftover,
             Self::Reading(desk)
             | Self::Reloading(desk)
             | Self::Deleting(desk)
@@ -335,6 +320,22 @@ impl Draft {
         Self {
             editor: Editor::new(text.unwrap_or_default()),
             based_on: text.map(str::to_owned),
+        }
+    }
+
+    /// Takes up what the draft file kept.
+    pub(super) fn from_file(kept: KeptDraft) -> Self {
+        Self {
+            editor: Editor::new(&kept.text),
+            based_on: kept.based_on,
+        }
+    }
+
+    /// Returns what the draft file is to keep.
+    pub(super) fn to_file(&self) -> KeptDraft {
+        KeptDraft {
+            text: self.editor.text().to_owned(),
+            based_on: self.based_on.clone(),
         }
     }
 

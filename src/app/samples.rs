@@ -4,8 +4,8 @@ use chrono::{DateTime, FixedOffset};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
 use super::{
-    About, DeviceCode, Effect, Model, Msg, Pane, Restored, SaveOutcome, Screen, Size, User, init,
-    update,
+    About, DeviceCode, Effect, KeptDraft, Model, Msg, Pane, Restored, SaveOutcome, Screen, Size,
+    User, init, update,
 };
 use crate::{
     failure::{Failure, Kind},
@@ -52,8 +52,15 @@ pub(crate) fn code() -> DeviceCode {
 pub(crate) fn restored(draft: Option<&str>) -> Restored {
     Restored {
         user: joyce(),
-        draft: draft.map(str::to_owned),
+        draft: draft.map(|text| kept(text, None)),
         warning: None,
+    }
+}
+
+pub(crate) fn kept(text: &str, based_on: Option<&str>) -> KeptDraft {
+    KeptDraft {
+        text: text.into(),
+        based_on: based_on.map(str::to_owned),
     }
 }
 

@@ -3,7 +3,8 @@
 use super::{
     Activity, DeleteOutcome, Effect, Model, Msg, Restored, SaveOutcome, Screen, SignOutOutcome,
     User,
-    model::{Conflict, Desk, Draft, Leftover, Pane, Sheet, Unsaved, same_text},
+    model::{Conflict, Desk, Draft, Pane, Sheet, Unsaved, same_text},
+    update::kept,
 };
 use crate::{
     editor::Editor,
@@ -85,11 +86,9 @@ fn enter(model: &mut Model, restored: Restored, unsaved: Option<Unsaved>) -> (Sc
         model.warn(warning);
     }
     let leftover = match unsaved {
-        Some(unsaved) if unsaved.user_id == restored.user.id => {
-            Some(Leftover::Draft(unsaved.draft))
-        }
+        Some(unsaved) if unsaved.user_id == restored.user.id => Some(unsaved.draft),
         // Somebody else's text stays in its own draft file.
-        _ => restored.draft.map(Leftover::File),
+        _ => restored.draft.map(Draft::from_file),
     };
     let screen = Screen::SignedIn {
         user: restored.user,
@@ -129,7 +128,6 @@ fn settle_pane(model: &mut Model, outcome: Msg, user: User, pane: Pane) -> (Scre
                 mine: sheet.draft,
                 theirs,
                 scroll: 0,
-                from_file: false,
             }),
             Vec::new(),
         ),
@@ -141,13 +139,14 @@ fn settle_pane(model: &mut Model, outcome: Msg, user: User, pane: Pane) -> (Scre
                 ..draft
             });
             let deleted = desk.saved.map(|saved| saved.text);
+            let effects = draft.iter().map(kept).collect();
             (
                 Pane::Reading(Desk {
                     draft,
                     deleted,
                     ..Desk::default()
                 }),
-                Vec::new(),
+                effects,
             )
         }
         (Msg::Deleted(Ok(DeleteOutcome::Conflict(saved))), Pane::Deleting(desk)) => {
@@ -214,11 +213,12 @@ fn undeleted(model: &mut Model, outcome: SaveOutcome, desk: Desk) -> (Pane, Vec<
                 based_on: Some(saved.text.clone()),
                 ..draft
             });
+            let effects = draft.iter().map(kept).collect();
             let desk = Desk {
                 draft,
                 ..Desk::with(Some(saved))
             };
-            (Pane::Reading(desk), Vec::new())
+            (Pane::Reading(desk), effects)
         }
         (
             SaveOutcome::Conflict(Some(theirs)),
@@ -232,13 +232,13 @@ fn undeleted(model: &mut Model, outcome: SaveOutcome, desk: Desk) -> (Pane, Vec<
                 editor: Editor::new(&text),
                 based_on: None,
             };
+            let effects = vec![kept(&mine)];
             let conflict = Conflict {
                 mine,
                 theirs: Some(theirs),
                 scroll: 0,
-                from_file: false,
             };
-            (Pane::Conflicted(conflict), vec![Effect::KeepDraft(text)])
+            (Pane::Conflicted(conflict), effects)
         }
         (SaveOutcome::Conflict(theirs), desk) => {
             model.warn("Another quote was saved elsewhere, so yours was not brought back.");
@@ -254,29 +254,12 @@ fn undeleted(model: &mut Model, outcome: SaveOutcome, desk: Desk) -> (Pane, Vec<
 }
 
 /// Goes on with what was not saved, now that it is known what is.
-pub(super) fn resume(
-    model: &mut Model,
-    leftover: Leftover,
-    saved: Option<Saved>,
-) -> (Pane, Vec<Effect>) {
+pub(super) fn resume(model: &mut Model, draft: Draft, saved: Option<Saved>) -> (Pane, Vec<Effect>) {
     let saved_text = saved.as_ref().map(|saved| saved.text.as_str());
-    let (draft, from_file, unchanged) = match leftover {
-        Leftover::Draft(draft) => {
-            let unchanged = draft.based_on.as_deref() == saved_text;
-            (draft, false, unchanged)
-        }
-        Leftover::File(text) => {
-            let draft = Draft {
-                editor: Editor::new(&text),
-                based_on: saved_text.map(str::to_owned),
-            };
-            (draft, true, saved.is_none())
-        }
-    };
     if saved_text.is_some_and(|text| same_text(text, draft.editor.text())) {
         return (Pane::Reading(Desk::with(saved)), vec![Effect::DropDraft]);
     }
-    if unchanged {
+    if draft.based_on.as_deref() == saved_text {
         model.say("Here is what you had not saved.");
         return (Pane::Editing(Sheet { saved, draft }), Vec::new());
     }
@@ -284,7 +267,6 @@ pub(super) fn resume(
         mine: draft,
         theirs: saved,
         scroll: 0,
-        from_file,
     };
     (Pane::Conflicted(conflict), Vec::new())
 }

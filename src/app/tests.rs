@@ -1,7 +1,7 @@
 use super::{
     samples::{
-        code, conflicted, joyce, pane, press, reading, restored, saved, session_over, started,
-        unreachable, waiting, write,
+        code, conflicted, joyce, kept, pane, press, reading, restored, saved, session_over,
+        started, unreachable, waiting, write,
     },
     *,
 };
@@ -91,7 +91,10 @@ fn an_address_that_is_not_https_is_not_opened() {
 fn a_quote_is_written_saved_and_edited_with_what_it_was_based_on() {
     let mut model = reading(80, 24, None);
     press(&mut model, "e");
-    assert_eq!(write(&mut model, "Yes"), [Effect::KeepDraft("Yes".into())]);
+    assert_eq!(
+        write(&mut model, "Yes"),
+        [Effect::KeepDraft(kept("Yes", None))]
+    );
     let effects = press(&mut model, "Enter");
     let quote = Quote::new("Yes").expect("a quote");
     assert_eq!(
@@ -279,16 +282,82 @@ fn the_end_of_the_session_keeps_the_draft_for_the_same_person_only() {
 
 #[test]
 fn a_draft_of_an_earlier_run_comes_back() {
-    for (draft, quote, context) in [
-        ("Draft", None, keymap::Context::Writing),
-        ("Draft", Some("Quote"), keymap::Context::Conflict),
-        ("Quote", Some("Quote"), keymap::Context::Quote),
+    for (text, based_on, quote, context) in [
+        ("Draft", None, None, keymap::Context::Writing),
+        (
+            "Draft",
+            Some("Quote"),
+            Some("Quote"),
+            keymap::Context::Writing,
+        ),
+        (
+            "Draft",
+            Some("Old"),
+            Some("Quote"),
+            keymap::Context::Conflict,
+        ),
+        ("Draft", None, Some("Quote"), keymap::Context::Conflict),
+        ("Draft", Some("Old"), None, keymap::Context::Conflict),
+        ("Quote", Some("Old"), Some("Quote"), keymap::Context::Quote),
     ] {
         let mut model = started(80, 24);
-        update(&mut model, Msg::Restored(Ok(Some(restored(Some(draft))))));
+        let earlier = Restored {
+            draft: Some(kept(text, based_on)),
+            ..restored(None)
+        };
+        update(&mut model, Msg::Restored(Ok(Some(earlier))));
         update(&mut model, Msg::Loaded(Ok(quote.map(saved))));
-        assert_eq!(model.context(), context, "{draft} {quote:?}");
+        assert_eq!(
+            model.context(),
+            context,
+            "{text} on {based_on:?}, now {quote:?}"
+        );
     }
+}
+
+#[test]
+fn a_draft_of_an_earlier_run_replaces_what_it_was_based_on() {
+    let mut model = started(80, 24);
+    let earlier = Restored {
+        draft: Some(kept("Yes. No.", Some("Yes."))),
+        ..restored(None)
+    };
+    update(&mut model, Msg::Restored(Ok(Some(earlier))));
+    update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
+    let quote = Quote::new("Yes. No.").expect("a quote");
+    let based_on = Some("Yes.".to_owned());
+    assert_eq!(
+        press(&mut model, "Enter"),
+        [Effect::Save { quote, based_on }]
+    );
+}
+
+#[test]
+fn the_draft_file_follows_what_the_person_deletes_and_brings_back() {
+    let mut model = reading(80, 24, Some("Yes."));
+    press(&mut model, "e");
+    let effects = write(&mut model, "!");
+    assert_eq!(effects, [Effect::KeepDraft(kept("Yes.!", Some("Yes.")))]);
+    press(&mut model, "Esc d y");
+    let effects = update(&mut model, Msg::Deleted(Ok(DeleteOutcome::Deleted)));
+    assert_eq!(effects, [Effect::KeepDraft(kept("Yes.!", None))]);
+    press(&mut model, "u");
+    let outcome = SaveOutcome::Saved(saved("Yes."));
+    let effects = update(&mut model, Msg::Saved(Ok(outcome)));
+    assert_eq!(effects, [Effect::KeepDraft(kept("Yes.!", Some("Yes.")))]);
+}
+
+#[test]
+fn a_session_that_ends_while_the_quote_is_read_takes_no_draft_along() {
+    let mut model = started(80, 24);
+    update(&mut model, Msg::Restored(Ok(Some(restored(Some("Draft"))))));
+    update(&mut model, Msg::Loaded(Err(session_over())));
+    assert!(model.has_unsaved());
+    press(&mut model, "Enter");
+    update(&mut model, Msg::CodeIssued(Ok(code())));
+    update(&mut model, Msg::SignedIn(Ok(restored(None))));
+    update(&mut model, Msg::Loaded(Ok(None)));
+    assert_eq!(text_in_editor(&model), "Draft");
 }
 
 #[test]
@@ -379,7 +448,7 @@ fn that_drafts_cannot_be_kept_is_said_once() {
 fn a_paste_into_the_place_for_a_quote_starts_one() {
     let mut model = reading(80, 24, None);
     let effects = update(&mut model, Msg::Terminal(Event::Paste("a\r\nb".into())));
-    assert_eq!(effects, [Effect::KeepDraft("a\nb".into())]);
+    assert_eq!(effects, [Effect::KeepDraft(kept("a\nb", None))]);
     assert_eq!(text_in_editor(&model), "a\nb");
 }
 

@@ -4,7 +4,7 @@ use crossterm::event::Event;
 
 use super::{
     About, Effect, Model, Msg, Notice, Pane, Question, Screen, Size, Tone, geometry,
-    model::{Conflict, Desk, Draft, Leftover, Sheet, same_text},
+    model::{Conflict, Desk, Draft, Sheet, same_text},
     settle::{resume, settle},
 };
 use crate::{
@@ -202,7 +202,7 @@ fn act_on_pane(model: &mut Model, action: Action, pane: Pane) -> (Pane, Vec<Effe
             (Pane::Reading(desk), effects)
         }
         (Action::Edit, Pane::Reading(Desk { draft, saved, .. })) => match (draft, saved) {
-            (Some(draft), saved) => resume(model, Leftover::Draft(draft), saved),
+            (Some(draft), saved) => resume(model, draft, saved),
             (None, saved) => {
                 let draft = Draft::of(saved.as_ref());
                 (Pane::Editing(Sheet { saved, draft }), Vec::new())
@@ -330,9 +330,9 @@ fn edit(model: &mut Model, change: impl FnOnce(&mut Editor)) -> Vec<Effect> {
 }
 
 /// Orders that the draft file holds what is worth keeping.
-fn kept(draft: &Draft) -> Effect {
+pub(super) fn kept(draft: &Draft) -> Effect {
     if draft.is_worth_keeping() {
-        Effect::KeepDraft(draft.editor.text().to_owned())
+        Effect::KeepDraft(draft.to_file())
     } else {
         Effect::DropDraft
     }

@@ -26,7 +26,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Services for Session<I, V, Q> {
             Effect::Delete { based_on } => {
                 Msg::Deleted(self.delete(Some(&based_on), &progress).await)
             }
-            Effect::KeepDraft(text) => Msg::DraftFailed(self.keep_draft(&text).await.err()?),
+            Effect::KeepDraft(draft) => Msg::DraftFailed(self.keep_draft(draft).await.err()?),
             Effect::DropDraft => Msg::DraftFailed(self.drop_draft().await.err()?),
             Effect::OpenBrowser(address) => Msg::BrowserOpened(open_browser(address).await),
             // The loop's own work.

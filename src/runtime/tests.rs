@@ -12,7 +12,7 @@ use super::*;
 use crate::{
     app::{
         Activity, SaveOutcome,
-        samples::{about, key_event, restored, saved, unreachable},
+        samples::{about, kept, key_event, restored, saved, unreachable},
     },
     view,
 };
@@ -24,6 +24,11 @@ enum Answer {
     Later(oneshot::Receiver<Msg>),
     Never,
     Panic,
+}
+
+/// The order to keep what was made of "Yes.".
+fn kept_draft(text: &str) -> Effect {
+    Effect::KeepDraft(kept(text, Some("Yes.")))
 }
 
 /// A world that follows a script: what comes next, for which effect.
@@ -288,7 +293,7 @@ fn drafts_are_written_seldom_and_the_last_one_always() {
     let running = Running::start(signed_in());
     running.sees("“Yes.”");
     running.press("e a b c");
-    let orders = running.orders_until(&Effect::KeepDraft("Yes.abc".into()));
+    let orders = running.orders_until(&kept_draft("Yes.abc"));
     let kept = orders
         .iter()
         .filter(|effect| matches!(effect, Effect::KeepDraft(_)));
@@ -300,10 +305,7 @@ fn drafts_are_written_seldom_and_the_last_one_always() {
         running.end().expect("an end"),
         ExitReason::Quit { draft_kept: true }
     );
-    assert_eq!(
-        script.orders().last(),
-        Some(&Effect::KeepDraft("Yes.abcd".into()))
-    );
+    assert_eq!(script.orders().last(), Some(&kept_draft("Yes.abcd")));
 }
 
 #[test]
@@ -365,7 +367,7 @@ fn a_bug_in_a_task_ends_the_program_and_the_draft_is_kept() {
     running.press("e a Enter");
     let script = running.script.clone();
     assert!(running.ended.join().is_err(), "the panic goes on");
-    assert!(script.orders().contains(&Effect::KeepDraft("Yes.a".into())));
+    assert!(script.orders().contains(&kept_draft("Yes.a")));
 }
 
 #[test]
@@ -384,7 +386,7 @@ fn suspending_keeps_the_draft_and_copying_and_redrawing_reach_the_console() {
     running.press("c");
     running.sees("Copied the quote.");
     running.press("Ctrl-L e a Ctrl-Z");
-    running.orders_until(&Effect::KeepDraft("Yes.a".into()));
+    running.orders_until(&kept_draft("Yes.a"));
     running.press("Ctrl-C");
     let calls = Arc::clone(&running.calls);
     running.end().expect("an end");
@@ -404,7 +406,7 @@ fn a_session_is_ended_behind_the_draft_that_is_being_written() {
     let running = Running::start(script);
     running.sees("“Yes.”");
     running.press("e a");
-    running.orders_until(&Effect::KeepDraft("Yes.a".into()));
+    running.orders_until(&kept_draft("Yes.a"));
     running.press("b Esc s y");
     running.sees("Signing out…");
     assert!(!running.script.orders().contains(&Effect::SignOut));

@@ -8,7 +8,10 @@ use std::{
     },
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
+    app::KeptDraft,
     failure::{Failure, Kind},
     keyring::short_hash,
     private_file,
@@ -16,6 +19,20 @@ use crate::{
 
 /// More than a quote may have: a text that is too long to be saved is not lost either.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
+
+/// The form of the file that this program writes.
+const VERSION: u32 = 1;
+
+/// What stands in the file: no secret, and nothing but this.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: u32,
+    text: String,
+    /// It must be there, also as `null`: a text that replaces nothing says so.
+    #[serde(deserialize_with = "Option::deserialize")]
+    based_on: Option<String>,
+}
 
 /// The drafts of one issuer and client.
 #[derive(Clone)]
@@ -41,19 +58,45 @@ impl Drafts {
         }
     }
 
-    /// Reads the draft of a person; `None` where there is none or it is empty.
-    pub(super) async fn read(&self, user_id: &str) -> Result<Option<String>, Failure> {
+    /// Reads the draft of a person; `None` where there is none or it is empty. A file that is not what this program
+    /// writes is kept under another name, which the failure says.
+    pub(super) async fn read(&self, user_id: &str) -> Result<Option<KeptDraft>, Failure> {
         let path = self.path(user_id);
-        let contents = at_work(path, |path| private_file::read(path, MOST_BYTES)).await?;
-        Ok(contents
-            .map(|contents| String::from_utf8_lossy(&contents.bytes).into_owned())
-            .filter(|text| !text.is_empty()))
+        let read = at_work(path, |path| {
+            let bytes = match private_file::read(path, MOST_BYTES) {
+                Ok(None) => return Ok(Ok(None)),
+                Ok(Some(contents)) => contents.bytes,
+                Err(private_file::Error::TooLarge) => Vec::new(),
+                Err(error) => return Err(error),
+            };
+            match parse(&bytes) {
+                Some(draft) => Ok(Ok(Some(draft))),
+                None => private_file::set_aside(path).map(Err),
+            }
+        });
+        match read.await? {
+            Ok(draft) => Ok(draft.filter(|draft| !draft.text.is_empty())),
+            Err(aside) => Err(Failure::new(
+                Kind::Failed,
+                format!(
+                    "What you had not saved cannot be read. The file is now {}.",
+                    aside.display()
+                ),
+            )
+            .cure("What is left of your text is in it.")),
+        }
     }
 
-    pub(super) async fn keep(&self, user_id: &str, text: &str) -> Result<(), Failure> {
-        let text = text.to_owned();
+    pub(super) async fn keep(&self, user_id: &str, draft: KeptDraft) -> Result<(), Failure> {
         self.in_turn(user_id, move |path| {
-            private_file::write(path, text.as_bytes())
+            let KeptDraft { text, based_on } = draft;
+            let file = File {
+                version: VERSION,
+                text,
+                based_on,
+            };
+            let bytes = serde_json::to_vec(&file).map_err(std::io::Error::from)?;
+            private_file::write(path, &bytes)
         })
         .await
     }
@@ -82,8 +125,16 @@ impl Drafts {
 
     fn path(&self, user_id: &str) -> PathBuf {
         let name = short_hash(&format!("{} {user_id}", self.key));
-        self.directory.join(format!("draft-{name}.txt"))
+        self.directory.join(format!("draft-{name}.json"))
     }
+}
+
+fn parse(bytes: &[u8]) -> Option<KeptDraft> {
+    let file: File = serde_json::from_slice(bytes).ok()?;
+    (file.version == VERSION).then_some(KeptDraft {
+        text: file.text,
+        based_on: file.based_on,
+    })
 }
 
 async fn at_work<T: Send + 'static>(
@@ -113,6 +164,13 @@ async fn at_work<T: Send + 'static>(
 mod tests {
     use super::*;
 
+    fn draft(text: &str, based_on: Option<&str>) -> KeptDraft {
+        KeptDraft {
+            text: text.into(),
+            based_on: based_on.map(str::to_owned),
+        }
+    }
+
     #[tokio::test]
     async fn each_person_has_a_draft_of_their_own_and_it_goes_without_a_trace() {
         let scratch = tempfile::tempdir().expect("a temporary directory");
@@ -122,16 +180,18 @@ mod tests {
             .drop("00u1")
             .await
             .expect("no error where there is none");
-        drafts.keep("00u1", "Mistakes\nare é").await.expect("kept");
-        drafts.keep("00u2", "other").await.expect("kept");
-        drafts
-            .keep("00u1", "Mistakes\nare the é")
-            .await
-            .expect("kept");
+        for (user_id, draft) in [
+            ("00u1", draft("Mistakes\nare é", None)),
+            ("00u2", draft("other", None)),
+            ("00u1", draft("Mistakes\nare the é", Some("a\r\nb"))),
+        ] {
+            drafts.keep(user_id, draft).await.expect("kept");
+        }
         assert_eq!(
             drafts.read("00u1").await,
-            Ok(Some("Mistakes\nare the é".into()))
+            Ok(Some(draft("Mistakes\nare the é", Some("a\r\nb"))))
         );
+        assert_eq!(drafts.read("00u2").await, Ok(Some(draft("other", None))));
         let other_app = Drafts::new(scratch.path().join("state"), "issuer client2");
         assert_eq!(other_app.read("00u1").await, Ok(None));
         drafts.drop("00u1").await.expect("dropped");
@@ -146,8 +206,41 @@ mod tests {
         let drafts = Drafts::new(scratch.path().to_owned(), "key");
         // As if a later order, the removal, had come to the disk first.
         *drafts.turn.done.lock().expect("free") = 5;
-        drafts.keep("00u1", "late").await.expect("no error");
+        drafts
+            .keep("00u1", draft("late", None))
+            .await
+            .expect("no error");
         assert_eq!(drafts.read("00u1").await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn a_draft_file_that_is_garbled_is_kept_aside_and_named() {
+        for garbled in [
+            "Mistakes",
+            "",
+            r#"{"version":1,"text":"cut o"#,
+            r#"{"version":1,"text":"without what it is based on"}"#,
+            r#"{"version":2,"text":"of a later release","based_on":null}"#,
+            "{\"version\":1,\"text\":\"\u{fffd}\",\"based_on\":null,\"more\":1}",
+        ] {
+            let scratch = tempfile::tempdir().expect("a temporary directory");
+            let drafts = Drafts::new(scratch.path().to_owned(), "key");
+            let path = drafts.path("00u1");
+            std::fs::write(&path, garbled).expect("written");
+            let failure = drafts.read("00u1").await.expect_err(garbled);
+            let aside = path.with_extension("json.aside-1");
+            assert!(failure.what.contains(&aside.display().to_string()));
+            drafts
+                .keep("00u1", draft("new", None))
+                .await
+                .expect("its place is free");
+            assert_eq!(drafts.read("00u1").await, Ok(Some(draft("new", None))));
+            drafts.drop("00u1").await.expect("dropped");
+            assert_eq!(
+                std::fs::read_to_string(&aside).ok().as_deref(),
+                Some(garbled)
+            );
+        }
     }
 
     #[cfg(unix)]
@@ -158,7 +251,7 @@ mod tests {
         let path = drafts.path("00u1");
         std::os::unix::fs::symlink("/etc/passwd", &path).expect("linked");
         for outcome in [
-            drafts.keep("00u1", "x").await,
+            drafts.keep("00u1", draft("x", None)).await,
             drafts.read("00u1").await.map(drop),
         ] {
             let failure = outcome.expect_err("refused");

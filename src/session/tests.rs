@@ -15,6 +15,13 @@ async fn sign_in(session: &Session<Okta, Memory, Database>) -> Result<Restored, 
     session.await_approval(&Progress::silent()).await
 }
 
+fn draft(text: &str) -> KeptDraft {
+    KeptDraft {
+        text: text.into(),
+        based_on: Some("saved".into()),
+    }
+}
+
 fn kind<T>(outcome: Result<T, Failure>) -> Option<Kind> {
     outcome.err().map(|failure| failure.kind)
 }
@@ -138,16 +145,19 @@ async fn an_ended_session_empties_the_vault_and_keeps_the_draft() {
     world.signed_in(0);
     let session = world.session();
     session.restore().await.expect("read");
-    session.keep_draft("unsaved").await.expect("kept");
+    session.keep_draft(draft("unsaved")).await.expect("kept");
     world.okta.script(Scripted::Fail(Kind::NotSignedIn));
     assert_eq!(
         kind(session.load(&Progress::silent()).await),
         Some(Kind::NotSignedIn)
     );
     assert_eq!(world.vault.text(), "");
-    session.keep_draft("unsaved and more").await.expect("kept");
+    session
+        .keep_draft(draft("unsaved and more"))
+        .await
+        .expect("kept");
     let restored = sign_in(&session).await.expect("signed in");
-    assert_eq!(restored.draft.as_deref(), Some("unsaved and more"));
+    assert_eq!(restored.draft, Some(draft("unsaved and more")));
 }
 
 #[tokio::test]
@@ -369,7 +379,7 @@ async fn a_sign_out_leaves_no_trace_here_and_revokes_there() {
     let world = World::new();
     let session = world.session();
     sign_in(&session).await.expect("signed in");
-    session.keep_draft("unsaved").await.expect("kept");
+    session.keep_draft(draft("unsaved")).await.expect("kept");
     assert_eq!(session.sign_out().await, Ok(SignOutOutcome::Revoked));
     assert_eq!(*world.okta.0.revoked.lock().expect("free"), ["refresh-1"]);
     assert_eq!(world.vault.text(), "");

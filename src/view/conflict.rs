@@ -16,10 +16,9 @@ pub(super) fn draw(model: &Model, conflict: &Conflict, buffer: &mut Buffer, area
     let mut row = 0;
 
     if halves.airy {
-        let question = match (&conflict.theirs, conflict.from_file) {
-            (_, true) => "You left a text that is not saved. Which one is to stay?",
-            (Some(_), false) => "Your quote was changed elsewhere. Which text is to stay?",
-            (None, false) => "Your quote was deleted elsewhere. Is your text to stay?",
+        let question = match &conflict.theirs {
+            Some(_) => "Your quote was changed elsewhere. Which text is to stay?",
+            None => "Your quote was deleted elsewhere. Is your text to stay?",
         };
         put(buffer, area, (left, 1), question, theme::STRONG);
         row = 3;

@@ -231,7 +231,7 @@ proptest! {
                 && let Screen::SignedIn { pane: Pane::Editing(then), .. } = &before.screen
                 && now.draft.editor.text() != then.draft.editor.text()
             {
-                let kept = Effect::KeepDraft(now.draft.editor.text().to_owned());
+                let kept = Effect::KeepDraft(now.draft.to_file());
                 prop_assert!(effects == [kept] || effects == [Effect::DropDraft] && !now.draft.is_worth_keeping());
             }
             // Drawing is what takes the time.
