@@ -113,7 +113,13 @@ fn a_host_of_no_proxy_is_asked_directly() {
 #[test]
 fn a_proxy_that_refuses_is_named_and_its_password_is_not() {
     let okta = quick();
-    for status in ["407 Proxy Authentication Required", "403 Forbidden"] {
+    for (status, words) in [
+        (
+            "407 Proxy Authentication Required",
+            "a user name and a password",
+        ),
+        ("403 Forbidden", "does not let the connection through"),
+    ] {
         let proxy = Proxy::start(Some(status));
         let mut home = at_home(&okta);
         home.set(
@@ -121,8 +127,23 @@ fn a_proxy_that_refuses_is_named_and_its_password_is_not() {
             format!("http://james:hunter2@{}", proxy.address),
         );
         let ran = home.run(&["login", "--store", "file"]);
-        ran.fails(7, &["proxy", "HTTPS_PROXY"]);
+        ran.fails(7, &["the proxy", words, "HTTPS_PROXY"]);
         assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
+    }
+    assert_eq!(okta.client_requests(), 0);
+}
+
+#[test]
+fn a_proxy_that_is_not_there_is_not_taken_for_okta() {
+    let okta = quick();
+    let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
+    let address = closed.local_addr().expect("a bound listener");
+    drop(closed);
+    for proxy in [format!("http://{address}"), format!("socks5://{address}")] {
+        let mut home = at_home(&okta);
+        home.set("HTTPS_PROXY", proxy);
+        home.run(&["login", "--store", "file"])
+            .fails(7, &["the proxy itself cannot be reached", "HTTPS_PROXY"]);
     }
     assert_eq!(okta.client_requests(), 0);
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Local, TimeDelta, Utc};
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::time::Instant;
 use url::Url;
 
@@ -33,11 +34,12 @@ const LONGEST_USER_CODE: usize = 64;
 pub(super) struct Issued {
     device_code: String,
     user_code: String,
-    #[serde(alias = "verification_url")]
-    verification_uri: String,
+    verification_uri: Option<String>,
+    /// Its name before the standard was one, which some servers still use, or use as well.
+    verification_url: Option<String>,
     verification_uri_complete: Option<String>,
-    expires_in: Option<u64>,
-    interval: Option<u64>,
+    expires_in: Option<Value>,
+    interval: Option<Value>,
 }
 
 /// A sign-in under way; holds the device code.
@@ -66,10 +68,15 @@ impl Issued {
         if self.device_code.is_empty() {
             return Err(unusable("half of it is missing"));
         }
-        let verification_uri = https(&self.verification_uri)
+        let verification_uri = self.verification_uri.or(self.verification_url);
+        let verification_uri = verification_uri
+            .as_deref()
+            .and_then(https)
             .ok_or_else(|| unusable("the address on which to type it is not https"))?;
         let seconds = self
             .expires_in
+            .as_ref()
+            .and_then(number_of_seconds)
             .unwrap_or(DEFAULT_LIFETIME)
             .min(LONGEST_LIFETIME);
         let lifetime = Duration::from_secs(seconds);
@@ -83,14 +90,28 @@ impl Issued {
         };
         let pending = Pending {
             device_code: self.device_code.into(),
-            interval: self.interval.map_or(DEFAULT_INTERVAL, |seconds| {
-                Duration::from_secs(seconds.max(1))
-            }),
+            interval: self
+                .interval
+                .as_ref()
+                .and_then(number_of_seconds)
+                .map_or(DEFAULT_INTERVAL, |seconds| {
+                    Duration::from_secs(seconds.clamp(1, LONGEST_LIFETIME))
+                }),
             deadline: Instant::now() + lifetime,
             deadline_on_the_wall: now.to_utc() + wall,
         };
         Ok((code, pending))
     }
+}
+
+/// Reads a number of seconds, also from servers that write it as text or with a fraction, which is rounded up.
+fn number_of_seconds(value: &Value) -> Option<u64> {
+    let number = match value {
+        Value::String(text) => text.trim().parse().ok()?,
+        number => number.as_f64()?,
+    };
+    let duration = Duration::try_from_secs_f64(number.ceil()).ok()?;
+    Some(duration.as_secs())
 }
 
 /// An address that may be shown and opened, in its canonical form, which has no control characters.

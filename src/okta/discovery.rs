@@ -1,14 +1,6 @@
 //! What the authorization server says about itself, and why it is not the one of the configuration.
 
-use openidconnect::{
-    AdditionalProviderMetadata, DeviceAuthorizationUrl, ProviderMetadata, RevocationUrl,
-    core::{
-        CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClientAuthMethod, CoreGrantType,
-        CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm,
-        CoreResponseMode, CoreResponseType, CoreSubjectIdentifierType,
-    },
-};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use url::Url;
 
 use super::{
@@ -20,29 +12,16 @@ use crate::{
     session::Progress,
 };
 
-/// The two endpoints that OpenID Connect Discovery does not know. Either may be missing: that is said when it is needed.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct MoreEndpoints {
-    device_authorization_endpoint: Option<DeviceAuthorizationUrl>,
-    revocation_endpoint: Option<RevocationUrl>,
+/// The parts of the discovery document that are used. What else it says, or leaves out, is the server's own affair.
+#[derive(Deserialize)]
+struct Metadata {
+    issuer: String,
+    jwks_uri: Url,
+    token_endpoint: Option<Url>,
+    device_authorization_endpoint: Option<Url>,
+    revocation_endpoint: Option<Url>,
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
 }
-
-impl AdditionalProviderMetadata for MoreEndpoints {}
-
-type Metadata = ProviderMetadata<
-    MoreEndpoints,
-    CoreAuthDisplay,
-    CoreClientAuthMethod,
-    CoreClaimName,
-    CoreClaimType,
-    CoreGrantType,
-    CoreJweContentEncryptionAlgorithm,
-    CoreJweKeyManagementAlgorithm,
-    CoreJsonWebKey,
-    CoreResponseMode,
-    CoreResponseType,
-    CoreSubjectIdentifierType,
->;
 
 /// What is used of the authorization server.
 #[derive(Debug)]
@@ -118,13 +97,13 @@ pub(super) fn read(answer: &Answer, issuer: &str, url: &Url) -> Result<Server, F
         )
         .cure("Check the issuer; if it is right, a proxy or the sign-in page of a network may be in between."));
     };
-    let reported = metadata.issuer().as_str();
+    let reported = metadata.issuer.as_str();
     if reported != issuer {
         return Err(mismatch(issuer, url, reported));
     }
-    let https = |url: &Url| {
+    let https = |url: Url| {
         if url.scheme() == "https" {
-            Ok(url.clone())
+            Ok(url)
         } else {
             Err(Failure::new(
                 Kind::Okta,
@@ -132,29 +111,23 @@ pub(super) fn read(answer: &Answer, issuer: &str, url: &Url) -> Result<Server, F
             ))
         }
     };
-    let Some(token) = metadata.token_endpoint() else {
+    let Some(token) = metadata.token_endpoint else {
         return Err(Failure::new(
             Kind::Okta,
             format!("The authorization server {issuer} names no token endpoint."),
         ));
     };
-    let more = metadata.additional_metadata();
     Ok(Server {
-        device: more
+        device: metadata
             .device_authorization_endpoint
-            .as_ref()
-            .map(|it| https(it.url()))
+            .map(https)
             .transpose()?,
-        token: https(token.url())?,
-        revocation: more
-            .revocation_endpoint
-            .as_ref()
-            .map(|it| https(it.url()))
-            .transpose()?,
-        keys: https(metadata.jwks_uri().url())?,
+        token: https(token)?,
+        revocation: metadata.revocation_endpoint.map(https).transpose()?,
+        keys: https(metadata.jwks_uri)?,
         secret_in_body: metadata
-            .token_endpoint_auth_methods_supported()
-            .is_some_and(|methods| methods.contains(&CoreClientAuthMethod::ClientSecretPost)),
+            .token_endpoint_auth_methods_supported
+            .is_some_and(|methods| methods.iter().any(|method| method == "client_secret_post")),
     })
 }
 
@@ -255,6 +228,20 @@ mod tests {
         assert_eq!(server.device.as_ref().map(Url::path), Some("/d"));
         assert_eq!(server.revocation.as_ref().map(Url::path), Some("/r"));
         assert!(server.secret_in_body);
+    }
+
+    #[test]
+    fn what_a_server_says_beside_is_its_own_affair() {
+        let issuer = "https://o.example";
+        let bare = format!(
+            r#"{{"issuer":"{issuer}","token_endpoint":"https://o.example/t","jwks_uri":"https://o.example/k",
+                "device_authorization_endpoint":null}}"#
+        );
+        let server = read_as(issuer, &answer(200, &bare)).expect("read");
+        assert!(server.device.is_none());
+        let odd = r#","registration_endpoint":"","service_documentation":5,"scopes_supported":"openid","op_policy_uri":null,
+            "ui_locales_supported":["no locale!"],"claims_parameter_supported":"yes","userinfo_endpoint":"/relative""#;
+        assert!(read_as(issuer, &answer(200, &document(issuer, odd))).is_ok());
     }
 
     #[test]

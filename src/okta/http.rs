@@ -43,6 +43,10 @@ pub(super) enum Error {
     Connection,
     #[error("the proxy does not let the connection through")]
     Proxy,
+    #[error("the proxy asks for a user name and a password, or does not take these")]
+    ProxyPassword,
+    #[error("the proxy itself cannot be reached")]
+    ProxyUnreachable,
     #[error("its certificate is not trusted on this machine")]
     Untrusted,
     #[error("its certificate is for another name")]
@@ -139,7 +143,10 @@ impl Http {
     }
 
     async fn once(&self, request: RequestBuilder) -> Result<Answer, Error> {
-        let request = request.header("accept", "application/json");
+        // Without a word about it a server may choose any encoding.
+        let request = request
+            .header("accept", "application/json")
+            .header("accept-encoding", "identity");
         let mut response = request.send().await.map_err(|error| explain(&error))?;
         let status = response.status().as_u16();
         let now = Utc::now();
@@ -265,6 +272,14 @@ fn explain(error: &reqwest::Error) -> Error {
         Error::CertificateTime
     } else if says(&["certificate verify failed", "not trusted", "untrusted"]) {
         Error::Untrusted
+    } else if says(&[
+        "proxy authorization required",
+        "credentials not accepted",
+        "user/pass",
+    ]) {
+        Error::ProxyPassword
+    } else if says(&["failed to create underlying connection"]) {
+        Error::ProxyUnreachable
     } else if says(&["dns error", "failed to lookup address"]) {
         Error::UnknownHost
     } else if says(&["tunnel", "proxy", "socks"]) {
@@ -285,7 +300,10 @@ impl Error {
                 "Check the network, the VPN and the proxy variables, then try again."
             }
             Self::UnknownHost => "Check the network, and the spelling of the issuer.",
-            Self::Proxy => "Check HTTPS_PROXY, ALL_PROXY and NO_PROXY.",
+            Self::Proxy | Self::ProxyUnreachable => "Check HTTPS_PROXY, ALL_PROXY and NO_PROXY.",
+            Self::ProxyPassword => {
+                "Write them into HTTPS_PROXY as http://USER:PASSWORD@HOST:PORT, special characters as %40 and the like."
+            }
             Self::Untrusted => {
                 "Behind a proxy that opens TLS connections, install its root certificate, or name it in SSL_CERT_FILE."
             }

@@ -21,20 +21,36 @@ pub(super) enum Asked {
     Revocation,
 }
 
-/// An error answer: OAuth's two fields, or Okta's own two.
-#[derive(Debug, Default, Deserialize, PartialEq, Eq)]
+/// An error answer.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Refusal {
-    #[serde(default, alias = "errorCode")]
     pub(super) error: String,
-    #[serde(default, alias = "errorSummary")]
     pub(super) error_description: String,
+}
+
+/// OAuth's two fields, and Okta's own two.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Fields {
+    error: Option<String>,
+    #[serde(rename = "error_description")]
+    description: Option<String>,
+    error_code: Option<String>,
+    error_summary: Option<String>,
 }
 
 impl Refusal {
     /// Takes the refusal out of an answer; `None` where Okta did not write it (a proxy did).
     pub(super) fn read(answer: &Answer) -> Option<Self> {
-        let refusal: Self = answer.json()?;
-        (!refusal.error.is_empty()).then_some(refusal)
+        let fields: Fields = answer.json()?;
+        let filled = |text: &String| !text.is_empty();
+        Some(Self {
+            error: fields.error.or(fields.error_code).filter(filled)?,
+            error_description: fields
+                .description
+                .or(fields.error_summary)
+                .unwrap_or_default(),
+        })
     }
 
     /// Says what it means. `with_secret` tells whether a client secret was sent.
@@ -199,7 +215,18 @@ pub(super) fn strange(answer: &Answer, host: &str) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::zeroize::Zeroizing;
+
     use super::*;
+
+    fn answer(body: &str) -> Answer {
+        Answer {
+            status: 400,
+            body: Zeroizing::new(body.into()),
+            retry_after: None,
+            clock_ahead: None,
+        }
+    }
 
     fn failure(asked: Asked, error: &str, text: &str) -> Failure {
         Refusal {
@@ -335,6 +362,45 @@ mod tests {
                 failure.cure.as_ref().is_some_and(|it| it.contains(cure)),
                 "{asked:?} {error}: {failure}"
             );
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_read_in_every_form_that_is_sent() {
+        for (body, error, text) in [
+            (r#"{"error":"e","error_description":"t"}"#, "e", "t"),
+            (r#"{"error":"e"}"#, "e", ""),
+            (
+                r#"{"error":"e","error_description":null,"error_uri":5}"#,
+                "e",
+                "",
+            ),
+            (
+                r#"{"errorCode":"e","errorSummary":"t","errorCauses":[]}"#,
+                "e",
+                "t",
+            ),
+            (
+                r#"{"error":"e","errorCode":"E0","errorSummary":"t"}"#,
+                "e",
+                "t",
+            ),
+            (r#"{"error":null,"errorCode":"e"}"#, "e", ""),
+        ] {
+            let expected = Refusal {
+                error: error.into(),
+                error_description: text.into(),
+            };
+            assert_eq!(Refusal::read(&answer(body)), Some(expected), "{body}");
+        }
+        for body in [
+            "",
+            "{}",
+            "<html>",
+            r#"{"error":""}"#,
+            r#"{"error":{"code":1}}"#,
+        ] {
+            assert_eq!(Refusal::read(&answer(body)), None, "{body}");
         }
     }
 

@@ -205,6 +205,33 @@ fn what_is_left_out_has_the_value_of_the_standard() {
 }
 
 #[test]
+fn numbers_may_be_text_and_the_address_may_have_its_older_name() {
+    let lenient = serde_json::json!({"interval": "7", "expires_in": 60.5, "verification_url": "https://o.example/older"});
+    let (code, pending) = issued(&lenient).expect("accepted");
+    assert_eq!(pending.interval, Duration::from_secs(7));
+    assert!(pending.left() > Duration::from_mins(1));
+    assert!(!code.verification_uri.contains("older"));
+    let older = serde_json::json!({"verification_uri": null, "verification_url": "https://o.example/older"});
+    let (code, _) = issued(&older).expect("accepted");
+    assert_eq!(code.verification_uri, "https://o.example/older");
+    assert!(issued(&serde_json::json!({"verification_uri": null})).is_err());
+    for nonsense in [
+        serde_json::json!(-1),
+        "soon".into(),
+        serde_json::json!({}),
+        1e300.into(),
+    ] {
+        let changes = serde_json::json!({"interval": nonsense});
+        let (_, pending) = issued(&changes).expect("accepted");
+        let longest = Duration::from_secs(LONGEST_LIFETIME);
+        assert!(
+            pending.interval >= DEFAULT_INTERVAL && pending.interval <= longest,
+            "{changes}"
+        );
+    }
+}
+
+#[test]
 fn an_address_that_may_not_be_shown_is_refused_or_left_out() {
     for uri in [
         "http://org.okta.com/activate",

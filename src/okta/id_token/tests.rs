@@ -11,8 +11,12 @@ const ISSUER: &str = "https://org.okta.com/oauth2/default";
 const CLIENT: &str = "0oa1";
 const NOW: i64 = 1_800_000_000;
 
-static KEY: LazyLock<PKey<Private>> =
-    LazyLock::new(|| PKey::from_rsa(Rsa::generate(2048).expect("a key")).expect("a key of RSA"));
+static KEY: LazyLock<PKey<Private>> = LazyLock::new(new_key);
+static OTHER_KEY: LazyLock<PKey<Private>> = LazyLock::new(new_key);
+
+fn new_key() -> PKey<Private> {
+    PKey::from_rsa(Rsa::generate(2048).expect("a key")).expect("a key of RSA")
+}
 
 fn base64url(bytes: &[u8]) -> String {
     openssl::base64::encode_block(bytes)
@@ -22,12 +26,21 @@ fn base64url(bytes: &[u8]) -> String {
         .to_owned()
 }
 
+fn public(key: &PKey<Private>, more: &Value) -> Value {
+    let rsa = key.rsa().expect("an RSA key");
+    let key =
+        json!({"kty": "RSA", "n": base64url(&rsa.n().to_vec()), "e": base64url(&rsa.e().to_vec())});
+    with_changes(key, more)
+}
+
+fn set(keys: &[Value]) -> Keys {
+    serde_json::from_value(json!({"keys": keys})).expect("a key set")
+}
+
 fn keys(kid: &str) -> Keys {
-    let rsa = KEY.rsa().expect("an RSA key");
-    let key = json!({"kty": "RSA", "alg": "RS256", "use": "sig", "kid": kid,
-        "n": base64url(&rsa.n().to_vec()), "e": base64url(&rsa.e().to_vec())});
+    let key = public(&KEY, &json!({"alg": "RS256", "use": "sig", "kid": kid}));
     // What cannot be understood beside it is skipped.
-    serde_json::from_value(json!({"keys": [{"kty": "new", "kid": "x"}, key]})).expect("a key set")
+    set(&[json!({"kty": "new", "kid": "x"}), key])
 }
 
 fn token(header: &Value, claims: &Value) -> SecretString {
@@ -53,12 +66,24 @@ fn claims() -> Value {
 }
 
 fn with(changes: &Value) -> Value {
-    let mut claims = claims();
-    let object = claims.as_object_mut().expect("an object");
+    with_changes(claims(), changes)
+}
+
+fn with_changes(mut it: Value, changes: &Value) -> Value {
+    let object = it.as_object_mut().expect("an object");
     for (name, value) in changes.as_object().expect("an object") {
         object.insert(name.clone(), value.clone());
     }
-    claims
+    it
+}
+
+fn expected(now: i64, clock_ahead: Option<i64>) -> Expected<'static> {
+    Expected {
+        issuer: ISSUER,
+        client_id: CLIENT,
+        now: DateTime::from_timestamp(now, 0).expect("a time"),
+        clock_ahead,
+    }
 }
 
 fn checked_when(
@@ -66,13 +91,7 @@ fn checked_when(
     now: i64,
     clock_ahead: Option<i64>,
 ) -> Result<IdToken, Rejected> {
-    let expected = Expected {
-        issuer: ISSUER,
-        client_id: CLIENT,
-        now: DateTime::from_timestamp(now, 0).expect("a time"),
-        clock_ahead,
-    };
-    check(token, &keys("k1"), &expected)
+    check(token, &keys("k1"), &expected(now, clock_ahead))
 }
 
 fn checked(token: &SecretString) -> Result<IdToken, Rejected> {
@@ -187,6 +206,93 @@ fn a_token_that_okta_did_not_sign_is_refused() {
 fn an_unknown_key_is_told_apart_so_that_newer_ones_can_be_fetched() {
     let token = token(&json!({"alg": "RS256", "kid": "k2"}), &claims());
     assert!(matches!(checked(&token), Err(Rejected::UnknownKey)));
+}
+
+#[test]
+fn keys_and_tokens_need_no_name_as_long_as_one_of_the_keys_signed() {
+    let ours = |more| public(&KEY, &more);
+    let other = |more| public(&OTHER_KEY, &more);
+    let curves = [
+        json!({"kty": "EC", "crv": "P-256", "x": base64url(&[1; 32]), "y": base64url(&[2; 32]), "use": "sig"}),
+        json!({"kty": "OKP", "crv": "Ed25519", "x": base64url(&[3; 32]), "use": "sig"}),
+    ];
+    let crowd: Vec<_> = curves
+        .into_iter()
+        .chain([
+            other(json!({"use": "enc"})),
+            other(json!({})),
+            ours(json!({})),
+        ])
+        .collect();
+    let named = token(&header(), &claims());
+    let nameless = token(&json!({"alg": "RS256"}), &claims());
+    let now = expected(NOW, None);
+    for (token, keys) in [
+        (&nameless, set(&[ours(json!({}))])),
+        (
+            &nameless,
+            set(&[other(json!({"kid": "a"})), ours(json!({"kid": "b"}))]),
+        ),
+        (&nameless, set(&crowd)),
+        (&named, set(&crowd)),
+        (
+            &named,
+            set(&[other(json!({"kid": "k1"})), ours(json!({"kid": "k1"}))]),
+        ),
+        (
+            &named,
+            set(&[
+                other(json!({"kid": "k1", "use": "enc"})),
+                ours(json!({"kid": "k1"})),
+            ]),
+        ),
+    ] {
+        assert!(check(token, &keys, &now).is_ok(), "{keys:?}");
+    }
+    for (token, keys) in [
+        (&nameless, set(&[other(json!({}))])),
+        (&named, set(&[other(json!({}))])),
+        (&named, set(&[ours(json!({"kid": "k2"}))])),
+        (&nameless, set(&[])),
+    ] {
+        let outcome = check(token, &keys, &now);
+        assert!(matches!(outcome, Err(Rejected::UnknownKey)), "{keys:?}");
+    }
+    for more in [
+        json!({"kid": "k1", "use": "enc"}),
+        json!({"kid": "k1", "alg": "RS384"}),
+    ] {
+        assert!(check(&named, &set(&[ours(more)]), &now).is_err());
+    }
+}
+
+#[test]
+fn claims_that_do_not_count_may_be_anything() {
+    let odd = with(
+        &json!({"locale": "no locale!", "zoneinfo": 5, "address": "a street", "amr": "pwd", "acr": 1,
+        "auth_time": "1700000000", "updated_at": "2026-05-03T12:00:00Z", "email_verified": "true", "name": 5,
+        "iat": 1_800_000_000.5, "picture": {}, "jti": 7, "nonce": null}),
+    );
+    let accepted = checked(&token(&header(), &odd)).expect("accepted");
+    assert_eq!(accepted.user.name, "jj@example.com");
+    for changes in [
+        json!({"exp": "1800003600"}),
+        json!({"exp": null}),
+        json!({"iat": null}),
+        json!({"sub": 5}),
+        json!({"aud": null}),
+        json!({"iss": null}),
+        json!({"exp": 1e300}),
+        json!({"nbf": NOW + 301}),
+    ] {
+        assert!(
+            checked(&token(&header(), &with(&changes))).is_err(),
+            "{changes}"
+        );
+    }
+    assert!(checked(&token(&header(), &json!({"sub": "00u1"}))).is_err());
+    let extended = with_changes(header(), &json!({"crit": ["b64"], "b64": false}));
+    assert!(checked(&token(&extended, &claims())).is_err());
 }
 
 #[test]
