@@ -205,9 +205,11 @@ fn the_lock_files_name_no_registry_but_the_public_one() {
         sources.into_iter().collect::<Vec<_>>(),
         ["registry+https://github.com/rust-lang/crates.io-index"]
     );
-    let lock = read("tests/support/oidc_provider/package-lock.json");
-    assert!(lock.contains("\"integrity\""));
-    assert!(!lock.contains("\"resolved\""));
+    for name in ["oidc_provider", "postgresql_18"] {
+        let lock = read(format!("tests/support/{name}/package-lock.json"));
+        assert!(lock.contains("\"integrity\""));
+        assert!(!lock.contains("\"resolved\""));
+    }
 }
 
 fn packages(lock: &toml::Table) -> &[toml::Value] {

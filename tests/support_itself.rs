@@ -204,3 +204,13 @@ fn a_program_in_a_terminal_goes_when_it_is_dropped() {
     drop(pty);
     assert!(!is_there(process));
 }
+
+#[test]
+fn the_second_postgresql_is_another_version_where_there_is_one() {
+    use crate::support::postgres::{shared, shared_18};
+    let (installed, second) = (shared(), shared_18());
+    assert_eq!(second.query("postgres", "show ssl"), "on");
+    if !std::ptr::eq(installed, second) {
+        assert_eq!(second.version() / 10_000, 18);
+    }
+}

@@ -136,16 +136,20 @@ fn program(command: &Command) -> String {
 
 /// The system's directory for temporary files, or `/tmp` when an unprivileged user could not get at what is in there.
 fn base_directory() -> PathBuf {
-    use std::os::unix::fs::PermissionsExt;
     let wanted = std::env::temp_dir();
-    let reachable = wanted.ancestors().all(|part| {
-        fs::metadata(part).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0)
-    });
-    if privilege::is_root() && !reachable {
+    if privilege::is_root() && !is_open_to_all(&wanted) {
         PathBuf::from("/tmp")
     } else {
         wanted
     }
+}
+
+/// Whether every user may enter this directory and those above it.
+pub(crate) fn is_open_to_all(directory: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    directory.ancestors().all(|part| {
+        fs::metadata(part).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0)
+    })
 }
 
 impl Guardian {

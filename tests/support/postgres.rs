@@ -21,10 +21,11 @@ use super::{
     wait_until,
 };
 
-const SUPERUSER: &str = "postgres";
+pub(crate) use server::program;
 
-/// Names the directory of PostgreSQL's server programs, for a machine where they are not found.
-const BIN_VARIABLE: &str = "EPIGRAPH_TEST_POSTGRES_BIN";
+mod server;
+
+const SUPERUSER: &str = "postgres";
 
 /// How a cluster differs from the usual one.
 #[derive(Clone, Copy, Default)]
@@ -37,6 +38,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) plaintext: bool,
     /// More lines for `postgresql.conf`.
     pub(crate) conf: &'a str,
+    /// The directory of its programs; the newest installed one where there is none here.
+    pub(crate) server: Option<&'a Path>,
 }
 
 /// A running cluster; it goes when it is dropped or when our process ends.
@@ -56,6 +59,38 @@ pub(crate) fn shared() -> &'static Cluster {
     CLUSTER.get_or_init(|| Cluster::start(Settings::default()))
 }
 
+/// The same on PostgreSQL 18; see [`each_server`].
+#[cfg(test)]
+pub(crate) fn shared_18() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    let Some(server) = server::eighteen() else {
+        return shared();
+    };
+    CLUSTER.get_or_init(|| {
+        let cluster = Cluster::start(Settings {
+            server: Some(server),
+            ..Settings::default()
+        });
+        assert_eq!(cluster.version() / 10_000, 18);
+        cluster
+    })
+}
+
+/// Makes two tests of each of these functions: on the installed PostgreSQL, and on PostgreSQL 18.
+#[cfg(test)]
+macro_rules! each_server {
+    ($($test:ident),+ $(,)?) => {
+        mod installed {
+            $(#[tokio::test] async fn $test() { super::$test($crate::support::postgres::shared()).await; })+
+        }
+        mod postgresql_18 {
+            $(#[tokio::test] async fn $test() { super::$test($crate::support::postgres::shared_18()).await; })+
+        }
+    };
+}
+#[cfg(test)]
+pub(crate) use each_server;
+
 impl Cluster {
     /// Makes a cluster and starts it.
     pub(crate) fn start(settings: Settings) -> Self {
@@ -67,7 +102,8 @@ impl Cluster {
             .unwrap_or_else(|| ca::localhost())
             .write(&home, "server");
         let password = secret();
-        initialise(&scratch, &home, &password);
+        let server = settings.server.unwrap_or_else(|| server::installed());
+        initialise(&scratch, server, &home, &password);
 
         let data = home.join("data");
         let (tls, lines) = if settings.plaintext {
@@ -92,7 +128,7 @@ impl Cluster {
         fs::write(&conf, text).expect("the data directory is writable");
 
         let (process, port) = (0..5)
-            .find_map(|_| serve(&scratch, &data))
+            .find_map(|_| serve(&scratch, server, &data))
             .expect("PostgreSQL finds a free port within five tries");
         let mut cluster = Self {
             process,
@@ -417,11 +453,11 @@ fn secret() -> String {
         + "@/:#?%"
 }
 
-fn initialise(scratch: &Scratch, home: &Path, password: &str) {
+fn initialise(scratch: &Scratch, server: &Path, home: &Path, password: &str) {
     let file = home.join("password");
     fs::write(&file, password).expect("the directory is writable");
     privilege::give_away(&file);
-    let mut command = Command::new(program("initdb"));
+    let mut command = Command::new(server.join("initdb"));
     command
         .args(["--no-sync", "--encoding=UTF8", "--locale=C"])
         .args(["--auth=scram-sha-256", "-U", SUPERUSER, "--pwfile"])
@@ -439,9 +475,9 @@ fn initialise(scratch: &Scratch, home: &Path, password: &str) {
 }
 
 /// Starts the server on a free port; `None` if somebody else took the port in between.
-fn serve(scratch: &Scratch, data: &Path) -> Option<(Started, u16)> {
+fn serve(scratch: &Scratch, server: &Path, data: &Path) -> Option<(Started, u16)> {
     let port = free_port();
-    let mut command = Command::new(program("postgres"));
+    let mut command = Command::new(server.join("postgres"));
     command.arg("-D").arg(data).arg("-p").arg(port.to_string());
     let mut process = scratch.spawn(privilege::as_unprivileged(command));
     let ready = wait_until("PostgreSQL starts", || {
@@ -457,73 +493,4 @@ fn serve(scratch: &Scratch, data: &Path) -> Option<(Started, u16)> {
         }
     });
     ready.then_some((process, port))
-}
-
-/// Finds one of PostgreSQL's programs, of the newest version on this machine.
-pub(crate) fn program(name: &str) -> PathBuf {
-    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
-    let directory = DIRECTORY.get_or_init(|| match env::var_os(BIN_VARIABLE) {
-        Some(directory) => directory.into(),
-        None => newest(),
-    });
-    let path = directory.join(name);
-    // The client may be packaged apart from the server.
-    if path.is_file() { path } else { name.into() }
-}
-
-fn newest() -> PathBuf {
-    candidates()
-        .into_iter()
-        .filter(|directory| directory.join("initdb").is_file())
-        .filter_map(|directory| {
-            let output = Command::new(directory.join("postgres"))
-                .arg("--version")
-                .output()
-                .ok()?;
-            let printed = String::from_utf8(output.stdout).ok()?;
-            // For example "postgres (PostgreSQL) 15.18 (Debian …)" or "18beta1".
-            let version = printed.split_whitespace().nth(2)?;
-            let major: u32 = version
-                .split(|c: char| !c.is_ascii_digit())
-                .next()?
-                .parse()
-                .ok()?;
-            Some((major, directory))
-        })
-        .max()
-        .unwrap_or_else(|| {
-            panic!(
-                "no PostgreSQL server found: install one, or set {BIN_VARIABLE} to the directory of `initdb` and `postgres`"
-            )
-        })
-        .1
-}
-
-/// Debian and Ubuntu, Fedora with the packages of postgresql.org, Homebrew on its three places, and wherever `PATH` leads.
-fn candidates() -> Vec<PathBuf> {
-    let versioned = [
-        ("/usr/lib/postgresql", ""),
-        ("/usr", "pgsql-"),
-        ("/opt/homebrew/opt", "postgresql"),
-        ("/usr/local/opt", "postgresql"),
-        ("/home/linuxbrew/.linuxbrew/opt", "postgresql"),
-    ];
-    versioned
-        .iter()
-        .flat_map(|(parent, prefix)| {
-            fs::read_dir(parent)
-                .into_iter()
-                .flatten()
-                .filter_map(Result::ok)
-                .filter(move |entry| entry.file_name().to_string_lossy().starts_with(prefix))
-                .map(|entry| entry.path().join("bin"))
-        })
-        .chain(
-            env::var_os("PATH")
-                .iter()
-                .flat_map(env::split_paths)
-                .collect::<Vec<_>>(),
-        )
-        .chain([PathBuf::from("/usr/bin")])
-        .collect()
 }

