@@ -31,7 +31,7 @@ impl Stage {
     async fn new() -> Self {
         let okta = Okta::start();
         okta.configure(|settings| settings.interval = Some(1));
-        let database = Database::migrated().await;
+        let database = Database::trusting(&okta).await;
         let home = Home::new();
         home.configure(&format!(
             "issuer = \"{}\"\nclient_id = \"{}\"\ndatabase_url = \"{}\"\nstore = \"file\"\n",

@@ -60,6 +60,11 @@ async fn signing_in_renewing_and_signing_out_follow_the_standards() {
         ..Settings::default()
     });
     let database = Database::migrated().await;
+    database.trust(
+        &provider.issuer(),
+        OidcProvider::CLIENT_ID,
+        &provider.published_keys().await,
+    );
     let mut home = at_home(&provider);
     home.set("DATABASE_URL", database.user_url());
     let (id, name, _) = OidcProvider::PERSON;

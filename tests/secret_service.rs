@@ -54,7 +54,7 @@ fn files_with(directory: &Path, secrets: &[String]) -> Vec<String> {
 async fn the_session_is_in_the_keyring_and_nowhere_else() {
     let okta = Okta::start();
     let keyring = SecretService::start(Health::Unlocked);
-    let database = Database::migrated().await;
+    let database = Database::trusting(&okta).await;
     let mut home = at_home(&okta, &keyring);
     home.set("DATABASE_URL", database.user_url());
     let log = home.path().join("log").display().to_string();

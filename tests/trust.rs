@@ -12,6 +12,7 @@ use crate::support::{
     postgres::{Cluster, Database, Settings, Url, shared},
     proxy::Proxy,
     tls_front::TlsFront,
+    token,
 };
 
 const NEON_HOST: &str = "ep-test-123.eu-central-1.aws.neon.tech";
@@ -216,7 +217,7 @@ async fn refusals_of_the_server_say_what_to_do() {
     database.query("create table public.user_messages (user_id text primary key, create_ts timestamp, message text)");
     let failure = refused(&database.user()).await;
     check(&failure, Kind::Database, "may not do this");
-    database.grant();
+    database.grant_on_table();
     database.query("alter table public.user_messages rename message to body");
     check(
         &refused(&database.user()).await,
@@ -278,7 +279,9 @@ async fn the_text_of_a_statement_holds_neither_token_nor_quote() {
     ));
     let target = Target::parse(&database.user_url().into()).expect("a good connection string");
     let postgres = Postgres::new(target).expect("no network is needed");
-    let token = format!("token-of-{}", database.user_name());
+    let mut claims = token::claims("00u-joyce");
+    claims["jti"] = database.user_name().into();
+    let token = token::signer().token(&claims);
     let owner = database.owner_session().await;
     owner
         .batch_execute("begin; lock table public.user_messages in access exclusive mode")

@@ -21,6 +21,7 @@ pub(crate) mod secret_service;
 #[cfg(test)]
 pub(crate) mod sign_in;
 pub(crate) mod tls_front;
+pub(crate) mod token;
 
 use std::{
     net::{Ipv4Addr, TcpListener},

@@ -135,6 +135,20 @@ impl OidcProvider {
             .collect()
     }
 
+    /// The keys that it publishes.
+    pub(crate) async fn published_keys(&self) -> Vec<serde_json::Value> {
+        let client = http_client();
+        let json = async |address: String| -> serde_json::Value {
+            let response = client.get(address).send().await;
+            let text = response.expect("the provider answers").text().await;
+            serde_json::from_str(&text.expect("a text")).expect("JSON")
+        };
+        let discovery = json(self.issuer() + "/.well-known/openid-configuration").await;
+        let address = discovery["jwks_uri"].as_str().expect("an address");
+        let keys = json(address.to_owned()).await["keys"].take();
+        keys.as_array().expect("a list").clone()
+    }
+
     /// Plays the person in the browser, from the address in the QR code to the last page.
     pub(crate) async fn decide(&self, verification_uri_complete: &str, decision: Decision) {
         let mut browser = Browser::new();

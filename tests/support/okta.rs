@@ -4,7 +4,7 @@
 
 mod answer;
 mod endpoints;
-mod keys;
+pub(super) mod keys;
 mod org;
 mod page;
 mod server;
@@ -202,6 +202,12 @@ impl Okta {
     /// Replaces all signing keys at once, as after a leak.
     pub(crate) fn replace_keys(&self) {
         self.shared.org().replace_keys();
+    }
+
+    /// The keys that are published now.
+    pub(crate) fn published_keys(&self) -> Vec<serde_json::Value> {
+        let keys = &self.shared.org().keys;
+        keys.iter().map(keys::SigningKey::public).collect()
     }
 
     /// Ends every session of a person, as an administrator can.

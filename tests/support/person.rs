@@ -1,4 +1,4 @@
-//! A person at the database, as the program is one: the library itself, with a token that only has to travel.
+//! A person at the database, as the program is one: the library itself, with a token that the databases of the tests accept.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,6 +10,8 @@ use epigraph::{
     session::{Progress, Quotes},
 };
 use secrecy::SecretString;
+
+use super::token;
 
 /// One person on one machine.
 pub(crate) struct Person {
@@ -23,13 +25,18 @@ pub(crate) struct Person {
 impl Person {
     /// A person with this user id, who has this connection string.
     pub(crate) fn new(id: &'static str, url: &str) -> Self {
+        Self::with_token(id, url, token::of(id))
+    }
+
+    /// The same with this token.
+    pub(crate) fn with_token(id: &'static str, url: &str, token: String) -> Self {
         let target = Target::parse(&url.to_owned().into()).expect("a good connection string");
         let activities = Arc::new(Mutex::new(Vec::new()));
         let reported = Arc::clone(&activities);
         Self {
             database: Postgres::new(target).expect("no network is needed"),
             id,
-            token: "header.payload.signature".into(),
+            token: token.into(),
             activities,
             progress: Progress::new(move |activity| {
                 reported.lock().expect("no panic under lock").push(activity);

@@ -16,9 +16,10 @@ use super::{
     ca::{self, Ca, Leaf},
     free_port,
     guardian::{Scratch, Started},
+    okta::{Okta, Server},
     privilege,
     proxy::Proxy,
-    wait_until,
+    token, wait_until,
 };
 
 pub(crate) use server::program;
@@ -216,8 +217,9 @@ impl Cluster {
             user: Role::new(format!("user_{number}")),
         };
         let (name, owner) = (&database.name, &database.owner.name);
-        self.create(&database.owner);
-        self.create(&database.user);
+        // As on Neon, where the owner makes the roles.
+        self.create(&database.owner, "createrole");
+        self.create(&database.user, "");
         self.query("postgres", &format!("create database {name} owner {owner}"));
         self.query(
             "postgres",
@@ -226,31 +228,37 @@ impl Cluster {
         database
     }
 
-    /// Makes a database with every migration applied and the rights that a person's role needs.
+    /// Makes a database with every migration applied, a role for people, and [`token::signer`] as the one whom it trusts.
     pub(crate) async fn migrated(&self) -> Database<'_> {
         let database = self.database();
-        let target = epigraph::postgres::Target::parse(&database.owner_url().into())
-            .expect("our own connection string is well formed");
-        epigraph::admin::migrate(&target)
-            .await
-            .expect("the migrations apply");
+        database.migrate().await;
         database.grant();
+        database.trust(token::ISSUER, token::AUDIENCE, &[token::signer().jwk()]);
         database
     }
 
     /// The same without our own program, for a cluster whose certificate it refuses.
     pub(crate) fn migrated_without_checks(&self) -> Database<'_> {
         let database = self.database();
-        database.query(include_str!("../../migrations/V1__user_messages.sql"));
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+        let mut files: Vec<_> = fs::read_dir(directory)
+            .expect("the migrations are there")
+            .map(|entry| entry.expect("an entry").path())
+            .collect();
+        files.sort();
+        for file in files {
+            database.query(&fs::read_to_string(file).expect("a text"));
+        }
         database.grant();
+        database.trust(token::ISSUER, token::AUDIENCE, &[token::signer().jwk()]);
         database
     }
 
-    fn create(&self, role: &Role) {
+    fn create(&self, role: &Role, options: &str) {
         let Role { name, password } = role;
         self.query(
             "postgres",
-            &format!("create role {name} login password '{password}'"),
+            &format!("create role {name} login {options} password '{password}'"),
         );
     }
 }
@@ -284,9 +292,22 @@ impl Database<'static> {
         shared().database()
     }
 
-    /// Makes a database in the shared cluster with every migration applied and the rights that a person's role needs.
+    /// Makes a database in the shared cluster, as [`Cluster::migrated`] does.
     pub(crate) async fn migrated() -> Self {
         shared().migrated().await
+    }
+
+    /// The same, with the stand-in's custom server as the one whom it trusts.
+    pub(crate) async fn trusting(okta: &Okta) -> Self {
+        let database = Self::new();
+        database.migrate().await;
+        database.grant();
+        database.trust(
+            &okta.issuer(Server::Default),
+            &okta.client_id(),
+            &okta.published_keys(),
+        );
+        database
     }
 }
 
@@ -311,11 +332,44 @@ impl Database<'_> {
         [&self.owner, &self.user].map(|role| (role.name.as_str(), role.password.as_str()))
     }
 
-    /// Gives the person's role the rights it needs on the table, and no other.
+    /// Applies every migration as the owner.
+    pub(crate) async fn migrate(&self) {
+        let target = epigraph::postgres::Target::parse(&self.owner_url().into())
+            .expect("our own connection string is well formed");
+        epigraph::admin::migrate(&target)
+            .await
+            .expect("the migrations apply");
+    }
+
+    /// Gives the person's role the rights that a person needs, and no other.
     pub(crate) fn grant(&self) {
+        if self.query("select to_regrole('epigraph_user') is null") == "t" {
+            return self.grant_on_table();
+        }
+        self.query(&format!("grant epigraph_user to {}", self.user.name));
+    }
+
+    /// The same on a table that was not made by the migrations.
+    pub(crate) fn grant_on_table(&self) {
         self.query(&format!(
             "grant select, insert, update, delete on public.user_messages to {}",
             self.user.name
+        ));
+    }
+
+    /// Makes the database accept tokens of an issuer, for a client, signed with one of these keys, and no others.
+    pub(crate) fn trust(&self, issuer: &str, audience: &str, keys: &[serde_json::Value]) {
+        if self.query("select to_regnamespace('okta') is null") == "t" {
+            return;
+        }
+        let issuer = literal(issuer);
+        let keys: Vec<_> = keys.iter().map(|key| literal(&key.to_string())).collect();
+        self.query(&format!(
+            "select okta.remove_issuer(issuer) from okta.issuer;
+             select okta.add_issuer({issuer}, {});
+             select okta.add_signing_key({issuer}, key::jsonb) from unnest(array[{}]) key",
+            literal(audience),
+            keys.join(", ")
         ));
     }
 
@@ -440,6 +494,11 @@ impl fmt::Display for Url {
         }
         Ok(())
     }
+}
+
+/// A text as a literal of SQL.
+pub(crate) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// A password nobody can guess.
