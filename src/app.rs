@@ -66,6 +66,8 @@ pub enum Activity {
     /// Nothing is waited for, but the person must hear it once: a renewed session could not be kept in the vault.
     /// It goes on for as long as this process runs.
     SessionNotKept(Failure),
+    /// Nothing is waited for, but the person must hear it once: the database does not hold them to their own row.
+    Unguarded(Failure),
 }
 
 /// How a save ended when it did not fail.

@@ -10,7 +10,10 @@ mod target;
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
-    sync::Mutex as BlockingMutex,
+    sync::{
+        Mutex as BlockingMutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -49,8 +52,12 @@ const LOOKS: usize = 5;
 /// How long the failure to connect ahead of time stands for the operation that follows.
 const REFUSAL_HOLDS: Duration = Duration::from_secs(10);
 
+// Beside the row, or instead of it: whether the database holds this connection to the rows of whoever the token names.
 const LOAD: &str = "\
-select message, create_ts from public.user_messages where user_id = $1";
+select q.message, q.create_ts, t.relrowsecurity as is_guarded, pg_catalog.row_security_active(t.oid) as is_held
+from pg_catalog.pg_class t
+left join public.user_messages q on q.user_id = $1
+where t.oid = 'public.user_messages'::pg_catalog.regclass";
 
 // Both writes return the row as it is now, and whether it is so because of them. A row that was written by somebody else
 // after the statement began shows in neither part; `Looked::again` says when that is the case.
@@ -103,6 +110,7 @@ struct Operation<'a> {
 pub struct Postgres {
     connector: Connector,
     slot: Mutex<Slot>,
+    told_unguarded: AtomicBool,
 }
 
 #[derive(Default)]
@@ -121,6 +129,7 @@ impl Postgres {
         Ok(Self {
             connector: Connector::new(target),
             slot: Mutex::default(),
+            told_unguarded: AtomicBool::new(false),
         })
     }
 
@@ -305,6 +314,28 @@ fn saved(row: &Row) -> Result<Saved, Failure> {
     })
 }
 
+/// Says why this connection is not held to one person's row. What the program asks for is that row alone all the same.
+fn unguarded(row: &Row) -> Option<Failure> {
+    let is = |name| row.try_get(name).unwrap_or(false);
+    if is("is_held") {
+        return None;
+    }
+    Some(if is("is_guarded") {
+        Failure::new(Kind::Database, BYPASSED).cure(USE_ANOTHER)
+    } else {
+        Failure::new(
+            Kind::Database,
+            "This database does not check who is asking: whoever has the connection string can read and change every quote.",
+        )
+        .cure("Ask the owner of the database to run `epigraph admin setup`.")
+    })
+}
+
+/// What is wrong with the connection string of an owner.
+const BYPASSED: &str = "This connection string opens every row and not yours alone: it is an owner's, whom row security does not hold.";
+const USE_ANOTHER: &str =
+    "Keep it for `epigraph admin`, and configure one that `epigraph admin invite` makes.";
+
 fn restless() -> Failure {
     Failure::new(
         Kind::Conflict,
@@ -332,7 +363,16 @@ impl Quotes for Postgres {
             writes: None,
         };
         let rows = self.perform(Some(&operation), progress).await?;
-        rows.first().map(saved).transpose()
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        if let Some(failure) = unguarded(row)
+            && !self.told_unguarded.swap(true, Ordering::Relaxed)
+        {
+            progress.report(Activity::Unguarded(failure));
+        }
+        let is_there = !matches!(row.try_get::<_, Option<&str>>("message"), Ok(None));
+        is_there.then(|| saved(row)).transpose()
     }
 
     async fn save(

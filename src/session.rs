@@ -145,6 +145,7 @@ pub trait Vault: Send + Sync + 'static {
 }
 
 /// The person's row. Every operation is one pipelined transaction that carries the ID token; they are all idempotent.
+/// A failure of kind `NotSignedIn` means that the token has expired for the database, and that nothing was done.
 pub trait Quotes: Send + Sync + 'static {
     /// Makes sure that a connection is open, so that it can be made while a token is refreshed. Its failure shows at the next operation.
     fn connect(&self, progress: &Progress) -> impl Future<Output = ()> + Send;
@@ -330,10 +331,12 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     /// # Errors
     /// When nobody is signed in, or Okta or the database refuses or cannot be reached.
     pub async fn load(&self, progress: &Progress) -> Result<Option<Saved>, Failure> {
-        let pass = self.pass(progress).await?;
-        self.quotes
-            .load(&pass.id_token, &pass.user_id, progress)
-            .await
+        self.admitted(progress, |pass| async move {
+            self.quotes
+                .load(&pass.id_token, &pass.user_id, progress)
+                .await
+        })
+        .await
     }
 
     /// Writes the quote; see [`Quotes::save`].
@@ -346,10 +349,12 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         based_on: Option<&str>,
         progress: &Progress,
     ) -> Result<SaveOutcome, Failure> {
-        let pass = self.pass(progress).await?;
-        self.quotes
-            .save(&pass.id_token, &pass.user_id, quote, based_on, progress)
-            .await
+        self.admitted(progress, |pass| async move {
+            self.quotes
+                .save(&pass.id_token, &pass.user_id, quote, based_on, progress)
+                .await
+        })
+        .await
     }
 
     /// Deletes the quote; see [`Quotes::delete`].
@@ -361,10 +366,12 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         based_on: Option<&str>,
         progress: &Progress,
     ) -> Result<DeleteOutcome, Failure> {
-        let pass = self.pass(progress).await?;
-        self.quotes
-            .delete(&pass.id_token, &pass.user_id, based_on, progress)
-            .await
+        self.admitted(progress, |pass| async move {
+            self.quotes
+                .delete(&pass.id_token, &pass.user_id, based_on, progress)
+                .await
+        })
+        .await
     }
 
     /// Says in a few words where the session is kept.
@@ -373,14 +380,44 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         self.keeper.vault_place()
     }
 
-    /// Returns a valid ID token. Where it must be renewed, the database is connected to meanwhile: the slower one counts, not the sum.
-    async fn pass(&self, progress: &Progress) -> Result<Pass, Failure> {
-        if let Some(pass) = self.keeper.pass(progress).await? {
+    /// Does something with a valid ID token. One that has expired for the database, whose clock decides, is renewed once.
+    async fn admitted<T, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        progress: &Progress,
+        operation: impl Fn(Pass) -> F,
+    ) -> Result<T, Failure> {
+        let pass = self.pass(None, progress).await?;
+        let refused = pass.id_token.clone();
+        match operation(pass).await {
+            Err(failure) if failure.kind == Kind::NotSignedIn => {}
+            outcome => return outcome,
+        }
+        tracing::info!(target: "epigraph", "the database says that the session has expired");
+        let pass = self.pass(Some(refused), progress).await?;
+        operation(pass).await.map_err(|failure| match failure.kind {
+            // Another sign-in would change nothing.
+            Kind::NotSignedIn => Failure::new(
+                Kind::Database,
+                "The database says that even a new session has expired: its clock or Okta's is wrong. Your text is safe.",
+            )
+            .cure("Tell the owner of the database."),
+            _ => failure,
+        })
+    }
+
+    /// Returns a valid ID token, another one than was refused. Where it must be renewed, the database is connected to meanwhile:
+    /// the slower one counts, not the sum.
+    async fn pass(
+        &self,
+        refused: Option<SecretString>,
+        progress: &Progress,
+    ) -> Result<Pass, Failure> {
+        if let Some(pass) = self.keeper.pass(refused.as_ref(), progress).await? {
             return Ok(pass);
         }
         let keeper = Arc::clone(&self.keeper);
         let reporter = progress.clone();
-        let renewing = finish(async move { keeper.renew(&reporter).await });
+        let renewing = finish(async move { keeper.renew(refused.as_ref(), &reporter).await });
         let connecting = async {
             self.quotes.connect(progress).await;
             Ok(())

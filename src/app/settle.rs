@@ -17,6 +17,8 @@ pub(super) fn settle(model: &mut Model, outcome: Msg) -> Vec<Effect> {
     if let Msg::Progressed(activity) = outcome {
         match activity {
             Activity::SessionNotKept(failure) => model.fail(&failure),
+            // It comes while nobody has had time to read what the start had to say.
+            Activity::Unguarded(failure) => model.warn_as_well(&failure),
             activity => model.activity = Some(activity),
         }
         return Vec::new();

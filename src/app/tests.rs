@@ -434,6 +434,23 @@ fn good_news_does_not_push_bad_news_away_but_a_key_does() {
 }
 
 #[test]
+fn that_the_database_holds_nobody_to_their_row_is_said_beside_the_rest() {
+    let mut model = started(80, 24);
+    let mut restored = restored(None);
+    restored.warning = Some("The session will end in an hour.".into());
+    update(&mut model, Msg::Restored(Ok(Some(restored))));
+    let owner = Failure::new(Kind::Database, "It is an owner's.").cure("Use another.");
+    update(&mut model, Msg::Progressed(Activity::Unguarded(owner)));
+    update(&mut model, Msg::Loaded(Ok(None)));
+    assert_eq!(
+        told(&model),
+        "The session will end in an hour. It is an owner's. Use another."
+    );
+    press(&mut model, "e");
+    assert_eq!(told(&model), "");
+}
+
+#[test]
 fn that_drafts_cannot_be_kept_is_said_once() {
     let mut model = reading(80, 24, None);
     let full = Failure::new(Kind::Failed, "The disk is full.");

@@ -421,6 +421,15 @@ impl Model {
         });
     }
 
+    /// Says what went wrong beside what is said already.
+    pub(super) fn warn_as_well(&mut self, failure: &Failure) {
+        let text = match self.notice.take() {
+            Some(notice) if notice.tone == Tone::Failure => format!("{} {failure}", notice.text),
+            _ => failure.to_string(),
+        };
+        self.warn(text);
+    }
+
     /// Says what went wrong, and what to do.
     pub(super) fn fail(&mut self, failure: &Failure) {
         self.warn(failure.to_string());

@@ -64,7 +64,10 @@ fn waiting_for(model: &Model) -> Option<&'static str> {
         },
     };
     Some(match model.activity {
-        None | Some(Activity::WaitingForApproval | Activity::SessionNotKept(_)) => by_screen,
+        None
+        | Some(
+            Activity::WaitingForApproval | Activity::SessionNotKept(_) | Activity::Unguarded(_),
+        ) => by_screen,
         Some(Activity::AskingKeyring) => "Asking the keyring…",
         Some(Activity::AskingOkta) if matches!(model.screen, Screen::Waiting { .. }) => by_screen,
         Some(Activity::AskingOkta) => "Asking Okta…",

@@ -184,7 +184,9 @@ fn reporter(handled: impl Fn(&Activity) -> bool + Send + Sync + 'static) -> Prog
 
 fn tell(activity: &Activity) {
     match activity {
-        Activity::SessionNotKept(failure) => output::warn(&failure.to_string()),
+        Activity::SessionNotKept(failure) | Activity::Unguarded(failure) => {
+            output::warn(&failure.to_string());
+        }
         Activity::RetryingOkta => output::say("Okta does not answer; trying again"),
         Activity::WakingDatabase => output::say("waking the database"),
         Activity::RetryingDatabase => output::say("the database does not answer; trying again"),

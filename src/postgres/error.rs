@@ -2,6 +2,8 @@
 //!
 //! Neon's proxy reports its own errors, and every error of a compute at connect time, as XX000: there the message decides.
 
+mod identity;
+
 use std::{error::Error as _, io};
 
 use tokio_postgres::error::DbError;
@@ -321,6 +323,9 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
     let lower = message.to_lowercase();
     let is_unknown = |what| lower.starts_with(what) && lower.contains("does not exist");
     let migrate = "Ask the owner of the database to run `epigraph admin migrate`.";
+    if let Some(number) = code.strip_prefix("28E") {
+        return identity::refusal(number, message);
+    }
     match code {
         "28P01" => refused(format!("The database does not accept the user {user} with this password."))
             .cure(COPY_AGAIN),
@@ -331,7 +336,7 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
         ))
         .cure(migrate),
         "42501" => refused(format!("The user {user} may not do this with the table public.user_messages."))
-            .cure(format!("Ask the owner of the database to grant select, insert, update and delete on it to {user}.")),
+            .cure(format!("Ask the owner of the database for a connection string of your own (`epigraph admin invite`), or to run: grant epigraph_user to {user};")),
         "25006" => refused("The database is read-only; nothing was changed.")
             .cure("Use the connection string of the primary, not that of a read replica."),
         "57014" => unreachable("The database gave up because it took too long; nothing was changed.")

@@ -10,7 +10,7 @@ use std::{
 };
 
 use chrono::Utc;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{Identity, Progress, Refreshed, Tokens, Vault, entry::Entry, lock};
 use crate::{
@@ -76,9 +76,12 @@ impl Known {
         !self.entry.same_refresh_token(self.in_vault.as_ref())
     }
 
-    fn pass(&self) -> Option<Pass> {
+    fn pass(&self, refused: Option<&SecretString>) -> Option<Pass> {
         let (token, expires_at) = self.entry.id_token.as_ref()?;
-        (*expires_at > Utc::now().timestamp() + MARGIN_SECONDS).then(|| Pass {
+        let is_refused =
+            refused.is_some_and(|refused| refused.expose_secret() == token.expose_secret());
+        let is_current = *expires_at > Utc::now().timestamp() + MARGIN_SECONDS;
+        (is_current && !is_refused).then(|| Pass {
             id_token: token.clone(),
             user_id: self.entry.user.id.clone(),
         })
@@ -132,24 +135,34 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         Ok(entry)
     }
 
-    /// A pass for the next operation; `None` where the ID token must be renewed first.
-    pub(super) async fn pass(&self, progress: &Progress) -> Result<Option<Pass>, Failure> {
+    /// A pass for the next operation, with another ID token than was refused; `None` where it must be renewed first.
+    pub(super) async fn pass(
+        &self,
+        refused: Option<&SecretString>,
+        progress: &Progress,
+    ) -> Result<Option<Pass>, Failure> {
         if self.entry(progress).await?.is_none() {
             return Err(not_signed_in());
         }
-        Ok(self.memory().session.as_ref().and_then(Known::pass))
+        let memory = self.memory();
+        let known = memory.session.as_ref();
+        Ok(known.and_then(|known| known.pass(refused)))
     }
 
     /// Renews the ID token, unless somebody else has meanwhile. Must run to its end once it has begun.
-    pub(super) async fn renew(&self, progress: &Progress) -> Result<Pass, Failure> {
+    pub(super) async fn renew(
+        &self,
+        refused: Option<&SecretString>,
+        progress: &Progress,
+    ) -> Result<Pass, Failure> {
         let _only = self.renewing.lock().await;
         let known = self.memory().session.clone().ok_or_else(not_signed_in)?;
-        if let Some(pass) = known.pass() {
+        if let Some(pass) = known.pass(refused) {
             return Ok(pass);
         }
         let _lock = lock::take(&self.lock, lock::PATIENCE).await?;
         let mut known = self.catch_up(known).await?;
-        if let Some(pass) = known.pass() {
+        if let Some(pass) = known.pass(refused) {
             return Ok(pass);
         }
         for last in [false, true] {

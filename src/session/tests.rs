@@ -77,6 +77,43 @@ async fn an_expired_token_is_renewed_beside_the_connection_and_the_rotated_one_i
 }
 
 #[tokio::test]
+async fn a_token_that_has_expired_for_the_database_is_renewed_once() {
+    let world = World::new();
+    world.signed_in(3600);
+    world.database.expired.store(1, Ordering::SeqCst);
+    let session = world.session();
+    session.load(&Progress::silent()).await.expect("loaded");
+    let tokens = || world.database.tokens.lock().expect("free").clone();
+    assert_eq!(tokens(), ["id-1", "id-2"]);
+    assert!(world.vault.text().contains("refresh-2") && world.vault.text().contains("id-2"));
+    assert_eq!(world.okta.refreshes(), 1);
+
+    // Its clock is wrong: another sign-in would not help, so the session stays.
+    world.database.expired.store(2, Ordering::SeqCst);
+    let failure = session.load(&Progress::silent()).await.expect_err("late");
+    assert_eq!(failure.kind, Kind::Database, "{failure}");
+    assert!(failure.what.contains("clock"), "{failure}");
+    assert_eq!(tokens(), ["id-1", "id-2", "id-2", "id-3"]);
+    assert!(session.standing().await.expect("read").is_some());
+}
+
+#[tokio::test]
+async fn what_another_process_renewed_is_taken_where_the_database_refuses_the_own_token() {
+    let world = World::new();
+    world.signed_in(3600);
+    let session = world.session();
+    session.load(&Progress::silent()).await.expect("loaded");
+    world.signed_in(3600);
+    world.database.expired.store(1, Ordering::SeqCst);
+    session.load(&Progress::silent()).await.expect("loaded");
+    assert_eq!(
+        *world.database.tokens.lock().expect("free"),
+        ["id-1", "id-1", "id-2"]
+    );
+    assert_eq!(world.okta.refreshes(), 0);
+}
+
+#[tokio::test]
 async fn eight_operations_of_two_processes_renew_once_over_one_vault() {
     let world = World::new();
     let vault = |_| {

@@ -34,6 +34,7 @@ fn outcome() -> impl Strategy<Value = Msg> {
         Activity::WakingDatabase,
         Activity::RetryingDatabase,
         Activity::SessionNotKept(unreachable()),
+        Activity::Unguarded(unreachable()),
     ]);
     prop_oneof![
         activity.prop_map(Msg::Progressed),

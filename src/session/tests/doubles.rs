@@ -203,6 +203,8 @@ impl Vault for Memory {
 pub(super) struct Database {
     pub(super) tokens: Arc<Mutex<Vec<String>>>,
     pub(super) connects: Arc<AtomicUsize>,
+    /// How many of the next tokens it takes for expired, whatever they say.
+    pub(super) expired: Arc<AtomicUsize>,
 }
 
 impl Quotes for Database {
@@ -219,6 +221,11 @@ impl Quotes for Database {
         assert_eq!(user_id, SUB);
         let mut tokens = self.tokens.lock().expect("free");
         tokens.push(id_token.expose_secret().to_owned());
+        let expired = self.expired.load(Ordering::SeqCst);
+        if expired > 0 {
+            self.expired.store(expired - 1, Ordering::SeqCst);
+            return Err(Failure::new(Kind::NotSignedIn, "Expired."));
+        }
         Ok(None)
     }
 

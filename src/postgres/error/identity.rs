@@ -1,0 +1,34 @@
+//! What the database says when the token does not tell it who is asking: the SQLSTATEs of `okta.user_id()`.
+
+use super::{harmless, refused};
+use crate::failure::{Failure, Kind};
+
+/// Puts it into words. The number is an SQLSTATE without its `28E`.
+pub(super) fn refusal(number: &str, message: &str) -> Failure {
+    match number {
+        "01" => refused("The database was not told who is asking.")
+            .cure("Something between this program and the database may take transactions apart: try another connection string."),
+        "04" => refused("Okta signs with a key that this database does not know yet. Your text is safe.")
+            .cure("Ask the owner of the database to run `epigraph admin keys`."),
+        "06" => refused("This database trusts another Okta issuer than the one that you signed in with.")
+            .cure("Compare the issuer in your configuration with that of a colleague; its owner sees it with `epigraph admin status`."),
+        "07" => refused("This database trusts another app of Okta than the one that you signed in with.")
+            .cure("Compare the client id in your configuration with that of a colleague; its owner sees it with `epigraph admin status`."),
+        "08" => Failure::new(Kind::NotSignedIn, "For the database, your session has expired.")
+            .cure("Sign in again."),
+        "09" => refused("For the database, your session begins in the future: one of the clocks is wrong. Your text is safe.")
+            .cure("Try again in a minute; if it stays so, tell the owner of the database."),
+        "11" => refused("The owner of this database has shut you out of it. Your text is safe.")
+            .cure("Ask the owner of the database why."),
+        "12" => refused("This database has not been told yet whose sign-ins to trust. Your text is safe.")
+            .cure("Ask the owner of the database to run `epigraph admin setup`."),
+        "13" => refused("The token that Okta issues for you is too long for this database.")
+            .cure("An administrator can take claims that are not needed out of it, for example the groups: Applications › the app › Sign On."),
+        _ => refused(format!(
+            "The database does not accept the token that Okta issued: {} (SQLSTATE 28E{}).",
+            harmless(message),
+            harmless(number)
+        ))
+        .cure("Sign out and in again; if that does not help, tell the owner of the database."),
+    }
+}
