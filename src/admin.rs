@@ -1,157 +1,170 @@
-//! What an administrator does: brings the database up to this program's schema.
+//! What an administrator does: sets the database up, registers Okta's keys, hands out access and takes it back.
+//!
+//! Everything is done with the owner's connection string, which is never stored. Each step is one transaction that
+//! depends on nothing of the session, so Neon's pooled string serves as well as the direct one.
+
+mod access;
+mod keys;
+mod migrate;
+mod people;
+mod repair;
+mod status;
+mod verify;
 
 use std::{sync::Mutex, time::Duration};
 
-use refinery_core::traits::r#async::{AsyncMigrate, AsyncQuery, AsyncTransaction};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
 use tokio_postgres::{Transaction, error::SqlState};
 
 use crate::{
+    config,
     failure::{Failure, Kind},
-    postgres::{Connector, Error, Steps, Target, harmless},
+    postgres::{Connection, Connector, Target, harmless},
     session::Progress,
 };
 
-mod embedded {
-    refinery::embed_migrations!("migrations");
+pub use self::{
+    access::{Access, Revoked, grant, revoke},
+    keys::{KeyReport, refresh_keys, register, registered_issuer},
+    migrate::migrate,
+    people::{block, unblock},
+    repair::repair,
+    status::{Blocked, Member, RegisteredKey, Status, status},
+    verify::verify,
+};
+
+/// The group whose members may use the tables that are protected.
+pub(crate) const GROUP: &str = "epigraph_user";
+/// The most that one command may take at the database.
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// An open session of the owner's.
+pub struct Owner {
+    connection: Connection,
+    target: Target,
 }
 
-/// Where the database keeps what was applied.
-const HISTORY: &str = "public.epigraph_schema_history";
-/// The key of the lock that two migrations at once contend for: "epigraph" in ASCII.
-const LOCK: i64 = 0x6570_6967_7261_7068;
-/// The most that a migration may take, with the wait for another one.
-const LIMIT: Duration = Duration::from_mins(5);
-
-/// Applies the migrations that the database lacks and returns the names of those it applied. All or nothing.
-///
-/// # Errors
-/// When the database cannot be reached or refuses; nothing is left half done.
-pub async fn migrate(target: &Target) -> Result<Vec<String>, Failure> {
-    timeout(LIMIT, migrate_unbounded(target))
-        .await
-        .unwrap_or_else(|_| {
-            Err(Failure::new(
-                Kind::Unreachable,
-                "The migrations took too long and were undone.",
-            )
-            .cure("Somebody may hold a lock on the table: try again in a moment."))
+impl Owner {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or refuses.
+    pub async fn connect(target: &Target) -> Result<Self, Failure> {
+        let connection = Connector::new(target.clone())
+            .connect(&Progress::silent(), &Mutex::default())
+            .await
+            .map_err(|error| error.failure(target))?;
+        Ok(Self {
+            connection,
+            target: target.clone(),
         })
-}
+    }
 
-async fn migrate_unbounded(target: &Target) -> Result<Vec<String>, Failure> {
-    let failed = |error| Error::Statement(error).failure(target);
-    let mut connection = Connector::new(target.clone())
-        .connect(&Progress::silent(), &Mutex::new(Steps::default()))
-        .await
-        .map_err(|error| error.failure(target))?;
-    let transaction = connection.client.transaction().await.map_err(failed)?;
-    // The lock ends with the transaction, so it holds through a pooler in transaction mode as well.
-    transaction
-        .batch_execute(&format!(
-            "set local search_path = ''; select pg_catalog.pg_advisory_xact_lock({LOCK})"
-        ))
-        .await
-        .map_err(failed)?;
-    let mut everything = Everything(transaction);
-    let report = embedded::migrations::runner()
-        .set_grouped(true)
-        .set_migration_table_name(HISTORY)
-        .run_async(&mut everything)
-        .await
-        .map_err(|error| explain(&error, target))?;
-    everything.0.commit().await.map_err(failed)?;
-    Ok(report
-        .applied_migrations()
-        .iter()
-        .map(ToString::to_string)
-        .collect())
-}
+    /// What a person puts into `config.toml` to use this access; `None` where its password is not known.
+    #[must_use]
+    pub fn config_toml(&self, okta: &config::Okta, access: &Access) -> Option<SecretString> {
+        let url = self.url_of(access)?;
+        // What JSON writes of these is a basic string of TOML as well.
+        let text = |text: &str| serde_json::Value::from(text).to_string();
+        Some(SecretString::from(format!(
+            "issuer = {}\nclient_id = {}\ndatabase_url = {}\n",
+            text(&okta.issuer),
+            text(&okta.client_id),
+            text(url.expose_secret()),
+        )))
+    }
 
-/// The one transaction in which all of it happens, the table of what was applied included.
-struct Everything<'a>(Transaction<'a>);
+    /// The connection string of an access; `None` where its password is not known.
+    #[must_use]
+    pub fn url_of(&self, access: &Access) -> Option<SecretString> {
+        let password = access.password.as_ref()?;
+        Some(self.target.url_of(&access.role, password))
+    }
 
-impl AsyncTransaction for Everything<'_> {
-    type Error = tokio_postgres::Error;
-
-    async fn execute<'a, T: Iterator<Item = &'a str> + Send + 'a>(
-        &mut self,
-        queries: T,
-    ) -> Result<usize, Self::Error> {
-        let mut count = 0;
-        for query in queries {
-            self.0.batch_execute(query).await?;
-            count += 1;
-        }
-        Ok(count)
+    /// Begins a transaction in which every name means what it says.
+    async fn begin(&mut self) -> Result<(Transaction<'_>, Words<'_>), Failure> {
+        let words = Words(&self.target);
+        let transaction = self
+            .connection
+            .client
+            .transaction()
+            .await
+            .map_err(|error| words.explain(&error))?;
+        transaction
+            .batch_execute("set local search_path = ''; set local statement_timeout = '30s'")
+            .await
+            .map_err(|error| words.explain(&error))?;
+        Ok((transaction, words))
     }
 }
 
-impl AsyncQuery<Vec<refinery::Migration>> for Everything<'_> {
-    async fn query(&mut self, query: &str) -> Result<Vec<refinery::Migration>, Self::Error> {
-        let rows = self.0.query_typed(query, &[]).await?;
-        rows.iter()
-            .map(|row| {
-                let checksum: String = row.try_get("checksum")?;
-                Ok(refinery::Migration::applied(
-                    row.try_get("version")?,
-                    row.try_get("name")?,
-                    // Nobody asks for it: versions, names and checksums are compared.
-                    time::OffsetDateTime::UNIX_EPOCH,
-                    // One that is no number differs from every other, which is reported as what it is.
-                    checksum.parse().unwrap_or_default(),
-                ))
-            })
-            .collect()
-    }
-}
+/// Puts what the database says to its owner into words.
+#[derive(Clone, Copy)]
+struct Words<'a>(&'a Target);
 
-impl AsyncMigrate for Everything<'_> {}
-
-fn explain(error: &refinery::Error, target: &Target) -> Failure {
-    use refinery::error::Kind as Reason;
-    match error.kind() {
-        Reason::DivergentVersion(..) | Reason::MissingVersion(..) => Failure::new(
-            Kind::Database,
-            "The database was migrated by another version of this program; nothing was changed.",
-        )
-        .cure("Use the newest version of epigraph that your team has."),
-        Reason::Connection(_, cause) => match cause.downcast_ref() {
-            Some(cause) => refused(cause, target),
-            None => unknown(),
-        },
-        _ => unknown(),
-    }
-}
-
-fn unknown() -> Failure {
-    Failure::new(
-        Kind::Failed,
-        "The migrations could not be applied; nothing was changed.",
-    )
-}
-
-fn refused(error: &tokio_postgres::Error, target: &Target) -> Failure {
-    match error.as_db_error() {
-        // Raised by a migration, in words for people.
-        Some(error) if *error.code() == SqlState::DATATYPE_MISMATCH => {
-            let failure = Failure::new(
+impl Words<'_> {
+    fn explain(self, error: &tokio_postgres::Error) -> Failure {
+        let Self(target) = self;
+        let Some(refusal) = error.as_db_error() else {
+            return crate::postgres::explain(error, target);
+        };
+        let code = refusal.code();
+        if *code == SqlState::UNDEFINED_TABLE
+            || *code == SqlState::UNDEFINED_FUNCTION
+            || *code == SqlState::INVALID_SCHEMA_NAME
+        {
+            return Failure::new(
                 Kind::Database,
-                format!("{}. Nothing was changed.", harmless(error.message())),
-            );
-            match error.hint() {
-                Some(hint) => failure.cure(format!("{}.", harmless(hint))),
-                None => failure,
-            }
+                format!("The database {} is not set up for this.", target.database),
+            )
+            .cure("Run `epigraph admin setup` first.");
         }
-        Some(error) if *error.code() == SqlState::INSUFFICIENT_PRIVILEGE => Failure::new(
-            Kind::Database,
-            format!(
-                "The user {} may not set up tables in this database; nothing was changed.",
-                target.user
-            ),
-        )
-        .cure("Use the connection string of the database's owner."),
-        _ => crate::postgres::explain(error, target),
+        if *code == SqlState::INSUFFICIENT_PRIVILEGE {
+            return Failure::new(
+                Kind::Database,
+                format!(
+                    "The user {} may not do this: {}.",
+                    target.user,
+                    harmless(refusal.message())
+                ),
+            )
+            .cure(
+                "Use the connection string of the database's owner, as Neon's console shows it.",
+            );
+        }
+        // Raised by the migrations' own functions, in words for people.
+        match refusal.hint() {
+            Some(hint)
+                if code.code().starts_with("28E")
+                    || code.code().starts_with("22")
+                    || *code == SqlState::UNIQUE_VIOLATION
+                    || *code == SqlState::WRONG_OBJECT_TYPE =>
+            {
+                Failure::new(
+                    Kind::Database,
+                    format!("{}.", capitalised(&harmless(refusal.message()))),
+                )
+                .cure(format!("{}.", capitalised(&harmless(hint))))
+            }
+            _ => crate::postgres::explain(error, target),
+        }
     }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
+}
+
+async fn bounded<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    timeout(LIMIT, work).await.unwrap_or_else(|_| {
+        Err(
+            Failure::new(Kind::Unreachable, "The database took too long to answer.")
+                .cure("Check the network, and try again: what was under way is undone."),
+        )
+    })
 }

@@ -8,10 +8,8 @@ use std::{
 };
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
-use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    admin,
     app::About,
     config::{self, Config, Places, Sources, Store},
     failure::{Failure, Kind},
@@ -24,6 +22,7 @@ use crate::{
 use output::{JsonFailure, JsonShape, Outcome, Stop};
 
 mod account;
+mod admin;
 mod checkup;
 mod edit;
 mod log;
@@ -131,7 +130,7 @@ enum Command {
     },
     /// What the owner of the database does
     #[command(subcommand)]
-    Admin(AdminCommand),
+    Admin(admin::AdminCommand),
     /// Print the completions of a shell
     Completions {
         /// Which shell
@@ -139,28 +138,6 @@ enum Command {
     },
     /// Print the manual page: epigraph man | man -l -
     Man,
-}
-
-#[expect(clippy::doc_markdown, reason = "--help prints these lines as they are")]
-#[derive(Subcommand)]
-enum AdminCommand {
-    /// Bring the database's tables up to this version; running it again changes nothing
-    Migrate {
-        /// The owner's connection string, or - to read it from standard input
-        ///
-        /// Other accounts of this computer can see what stands on a command line. Safer: -, or the variable
-        /// EPIGRAPH_ADMIN_DATABASE_URL. Without either, the string of the configuration is used.
-        #[arg(long, value_name = "URL", value_parser = secret_text)]
-        database_url: Option<SecretString>,
-    },
-}
-
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "clap wants a parser that can fail"
-)]
-fn secret_text(text: &str) -> Result<SecretString, std::convert::Infallible> {
-    Ok(SecretString::from(text))
 }
 
 /// Runs the command line and returns the exit code of the process.
@@ -207,7 +184,11 @@ impl Command {
     const fn failure_in_json(&self) -> Option<JsonShape> {
         match self {
             Self::Login { json: true, .. } => Some(JsonShape::Event),
-            Self::Whoami { json: true } | Self::Show { json: true } => Some(JsonShape::Object),
+            Self::Whoami { json: true }
+            | Self::Show { json: true }
+            | Self::Admin(admin::AdminCommand::Status { json: true, .. }) => {
+                Some(JsonShape::Object)
+            }
             _ => None,
         }
     }
@@ -226,13 +207,18 @@ fn configured(everywhere: &Everywhere, command: Option<Command>) -> Outcome {
         log::start(path, level.as_deref())?;
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
     }
-    let loaded = Config::load(&Sources {
-        file: everywhere.config.as_deref(),
-        env_file: everywhere.env_file.as_deref(),
-        store: everywhere.store.map(Store::from),
-        variable: &|name| std::env::var_os(name),
-        places: Places::of_this_platform(),
-    });
+    let mut given = match &command {
+        Some(Command::Admin(command)) => command.given(),
+        _ => Vec::new(),
+    };
+    let mut loaded = load(everywhere, &given);
+    if let (Some(Command::Admin(command)), Ok(config)) = (&command, &loaded) {
+        let answers = command.ask(&config.missing)?;
+        if !answers.is_empty() {
+            given.extend(answers);
+            loaded = load(everywhere, &given);
+        }
+    }
     if let Some(Command::Doctor { json }) = command {
         return finish(checkup::run(loaded, json));
     }
@@ -248,11 +234,20 @@ fn configured(everywhere: &Everywhere, command: Option<Command>) -> Outcome {
         Some(Command::Show { json }) => finish(quote::show(&config, json)),
         Some(Command::Set { text, edit }) => finish(quote::set(&config, text, edit)),
         Some(Command::Delete { yes }) => finish(quote::delete(&config, yes)),
-        Some(Command::Admin(AdminCommand::Migrate { database_url })) => {
-            finish(migrate(&config, database_url))
-        }
+        Some(Command::Admin(command)) => finish(command.run(&config)),
         Some(Command::Doctor { .. } | Command::Completions { .. } | Command::Man) => Ok(()),
     }
+}
+
+fn load(everywhere: &Everywhere, given: &[(&'static str, String)]) -> Result<Config, Failure> {
+    Config::load(&Sources {
+        file: everywhere.config.as_deref(),
+        env_file: everywhere.env_file.as_deref(),
+        store: everywhere.store.map(Store::from),
+        given,
+        variable: &|name| std::env::var_os(name),
+        places: Places::of_this_platform(),
+    })
 }
 
 /// Runs a headless command to its end, or until a signal ends it.
@@ -338,33 +333,6 @@ fn can_open_browser() -> bool {
 
 fn is_set(variable: &str) -> bool {
     std::env::var_os(variable).is_some_and(|value| !value.is_empty())
-}
-
-async fn migrate(config: &Config, given: Option<SecretString>) -> Outcome {
-    let url = match given {
-        Some(url) => read_if_dash(url).await?,
-        None => match std::env::var(config::ADMIN_DATABASE_URL) {
-            Ok(url) if !url.trim().is_empty() => SecretString::from(url),
-            _ => config.database_url()?.clone(),
-        },
-    };
-    let target = Target::parse(&url)?;
-    output::say(&format!("migrating {}", target.summary()));
-    let applied = admin::migrate(&target).await?;
-    if applied.is_empty() {
-        output::say("nothing to do: the database is up to date");
-    }
-    for name in applied {
-        output::line(&format!("applied {name}"))?;
-    }
-    Ok(())
-}
-
-async fn read_if_dash(url: SecretString) -> Result<SecretString, Stop> {
-    if url.expose_secret() != "-" {
-        return Ok(url);
-    }
-    secret::read("the owner's connection string (it is not shown): ").await
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! File and environment become one checked configuration.
 //!
-//! What wins, from the strongest: the command line (`--store`), the environment, the file of `--env-file`, the configuration file.
+//! What wins, from the strongest: the command line (`--store`, and what `admin setup` is given), the environment, the file of `--env-file`, the configuration file.
 
 use std::{
     ffi::OsString,
@@ -60,6 +60,8 @@ pub struct Config {
     pub store_for_now: bool,
     /// Where state is kept: the lock, the draft, the file that replaces the keyring.
     pub state_dir: PathBuf,
+    /// The keys of the settings that are missing.
+    pub missing: Vec<&'static str>,
     okta: Result<Okta, Failure>,
     database_url: Result<SecretString, Failure>,
 }
@@ -96,6 +98,8 @@ pub struct Sources<'a> {
     pub env_file: Option<&'a Path>,
     /// What `--store` says.
     pub store: Option<Store>,
+    /// What the command line says beside: keys of the configuration file, and their values.
+    pub given: &'a [(&'static str, String)],
     /// Looks an environment variable up.
     pub variable: &'a dyn Fn(&str) -> Option<OsString>,
     /// The platform's directories.
@@ -159,6 +163,7 @@ enum Origin {
     File(&'static str, PathBuf),
     Variable(&'static str),
     EnvFile(&'static str, PathBuf),
+    Argument(&'static str),
 }
 
 impl fmt::Display for Origin {
@@ -166,6 +171,7 @@ impl fmt::Display for Origin {
         match self {
             Self::File(key, path) => write!(f, "`{key}` in {}", path.display()),
             Self::Variable(name) => write!(f, "the variable {name}"),
+            Self::Argument(key) => write!(f, "--{}", key.replace('_', "-")),
             Self::EnvFile(name, path) => write!(f, "{name} in {}", path.display()),
         }
     }
@@ -207,6 +213,13 @@ impl Config {
         };
 
         let find = |setting: Setting| -> Result<Option<Value>, Failure> {
+            let given = sources.given.iter().find(|(key, _)| *key == setting.key);
+            if let Some((key, text)) = given {
+                return Ok(Some(Value {
+                    text: SecretString::from(text.trim()),
+                    origin: Origin::Argument(key),
+                }));
+            }
             if let Some(value) = environment::variable(setting, sources.variable)? {
                 return Ok(Some(value));
             }
@@ -244,6 +257,7 @@ impl Config {
             store,
             store_for_now: store != lasting,
             state_dir: places.state_dir,
+            missing: missing.iter().map(|setting| setting.key).collect(),
             okta,
             database_url: database_url.map(|value| value.text).ok_or_else(lacks),
         })

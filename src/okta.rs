@@ -136,14 +136,38 @@ impl Okta {
     }
 
     async fn fetch_keys(&self, server: &Server, progress: &Progress) -> Result<Arc<Keys>, Failure> {
+        self.fetch_key_set(server, progress).await.map(Arc::new)
+    }
+
+    async fn fetch_key_set<T: serde::de::DeserializeOwned>(
+        &self,
+        server: &Server,
+        progress: &Progress,
+    ) -> Result<T, Failure> {
         let answer = self
             .http
             .get(&server.keys, progress)
             .await
             .map_err(|error| error.failure(discovery::host(&server.keys)))?;
-        let keys: Option<Keys> = (answer.status == 200).then(|| answer.json()).flatten();
-        keys.map(Arc::new)
+        (answer.status == 200)
+            .then(|| answer.json())
+            .flatten()
             .ok_or_else(|| refusal::strange(&answer, discovery::host(&server.keys)))
+    }
+
+    /// Fetches the keys that the authorization server publishes, each as it stands there (a JWK).
+    ///
+    /// # Errors
+    /// When the server cannot be reached, is not the one of the configuration, or publishes no key set.
+    pub async fn signing_keys(&self) -> Result<Vec<serde_json::Value>, Failure> {
+        #[derive(Deserialize)]
+        struct KeySet {
+            keys: Vec<serde_json::Value>,
+        }
+        let silent = Progress::silent();
+        let server = self.server(&silent).await?;
+        let set: KeySet = self.fetch_key_set(server, &silent).await?;
+        Ok(set.keys)
     }
 
     async fn keys(&self, server: &Server, progress: &Progress) -> Result<Arc<Keys>, Failure> {

@@ -45,6 +45,7 @@ impl Scene {
             file: self.file.as_deref(),
             env_file: self.env_file.as_deref(),
             store: self.store,
+            given: &[],
             variable: &|name| self.variables.get(name).cloned(),
             places: Some(Places {
                 config_file: self.directory.path().join("config.toml"),
@@ -193,6 +194,7 @@ fn an_account_without_a_home_is_told_so() {
         file: None,
         env_file: None,
         store: None,
+        given: &[],
         variable: &|_| None,
         places: None,
     })

@@ -141,6 +141,61 @@ impl Target {
         draft.finish()
     }
 
+    /// Writes the connection string of another role for the same database, reached in the same way.
+    #[must_use]
+    pub(crate) fn url_of(&self, role: &str, password: &SecretString) -> SecretString {
+        // Blanks as %20: what a form makes of them is not read back everywhere.
+        let encode = |text: &str| -> String {
+            url::form_urlencoded::byte_serialize(text.as_bytes())
+                .map(|part| if part == "+" { "%20" } else { part })
+                .collect()
+        };
+        let mut parameters = vec![(
+            "sslmode",
+            if self.tls == Tls::Off {
+                "disable"
+            } else {
+                "require"
+            }
+            .to_owned(),
+        )];
+        if self.requires_channel_binding() {
+            parameters.push(("channel_binding", "require".into()));
+        }
+        if self.tls == Tls::Direct {
+            parameters.push(("sslnegotiation", "direct".into()));
+        }
+        if let Some(path) = &self.extra_roots {
+            parameters.push(("sslrootcert", path.display().to_string()));
+        }
+        if let Some(address) = self.address {
+            parameters.push(("hostaddr", address.to_string()));
+        }
+        if let Some(options) = self.config.get_options() {
+            parameters.push(("options", options.to_owned()));
+        }
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        };
+        let port = match self.port {
+            5432 => String::new(),
+            port => format!(":{port}"),
+        };
+        let parameters: Vec<_> = parameters
+            .iter()
+            .map(|(name, value)| format!("{name}={}", encode(value)))
+            .collect();
+        SecretString::from(format!(
+            "postgresql://{}:{}@{host}{port}/{}?{}",
+            encode(role),
+            encode(password.expose_secret()),
+            encode(&self.database),
+            parameters.join("&"),
+        ))
+    }
+
     /// Names the database in a few words for the screen, for example `neondb · pooled`.
     #[must_use]
     pub fn summary(&self) -> String {

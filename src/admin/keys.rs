@@ -1,0 +1,286 @@
+//! Okta's signing keys in the database: registered when they appear, retired when nothing signed with them can be valid any more.
+
+use serde_json::Value;
+use tokio_postgres::{Transaction, types::Type};
+
+use super::{Owner, Words, bounded, capitalised};
+use crate::{
+    config,
+    failure::{Failure, Kind},
+    okta::Okta,
+    postgres::harmless,
+};
+
+/// The longest life of a token at Okta (an access token of a custom authorization server): a key that was last seen
+/// before that has signed nothing that still counts.
+const LONGEST_LIFE: &str = "24 hours";
+
+/// What was done about the keys, by their ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyReport {
+    /// The issuer whose keys they are.
+    pub issuer: String,
+    /// Not known before.
+    pub registered: Vec<String>,
+    /// Known before, and published still.
+    pub still_published: Vec<String>,
+    /// Not published any more, and kept until the last token that they signed is over.
+    pub kept: Vec<String>,
+    /// Removed.
+    pub retired: Vec<String>,
+    /// Published, and of no use here: each a sentence that says why.
+    pub left_out: Vec<String>,
+}
+
+/// Registers the issuer and the audience of its tokens, and the keys that it publishes.
+///
+/// # Errors
+/// When none of the keys can be used, another issuer is registered, or the database refuses.
+pub async fn register(
+    owner: &mut Owner,
+    okta: &config::Okta,
+    published: &[Value],
+) -> Result<KeyReport, Failure> {
+    bounded(async {
+        let (mut transaction, words) = owner.begin().await?;
+        transaction
+            .query_typed(
+                "select okta.add_issuer($1, $2)",
+                &[(&okta.issuer, Type::TEXT), (&okta.client_id, Type::TEXT)],
+            )
+            .await
+            .map_err(|error| words.explain(&error))?;
+        let report = store(&mut transaction, words, &okta.issuer, published).await?;
+        transaction
+            .commit()
+            .await
+            .map_err(|error| words.explain(&error))?;
+        Ok(report)
+    })
+    .await
+}
+
+/// Fetches the keys of the issuer that the database knows, registers new ones and retires those that are over.
+///
+/// `ask` makes the client for it: the database says whom to ask, so that a weekly job needs nothing but its string.
+///
+/// # Errors
+/// When Okta or the database cannot be reached or refuses; the keys are then as they were.
+pub async fn refresh_keys(
+    owner: &mut Owner,
+    ask: impl FnOnce(config::Okta) -> Result<Okta, Failure>,
+) -> Result<KeyReport, Failure> {
+    let known = registered_issuer(owner).await?;
+    let published = ask(known.clone())?.signing_keys().await?;
+    bounded(async {
+        let (mut transaction, words) = owner.begin().await?;
+        let report = store(&mut transaction, words, &known.issuer, &published).await?;
+        transaction
+            .commit()
+            .await
+            .map_err(|error| words.explain(&error))?;
+        Ok(report)
+    })
+    .await
+}
+
+/// The issuer that the database knows, and the client id that its tokens must be made for.
+///
+/// # Errors
+/// When none is registered, or the database refuses.
+pub async fn registered_issuer(owner: &mut Owner) -> Result<config::Okta, Failure> {
+    bounded(async {
+        let (transaction, words) = owner.begin().await?;
+        let rows = transaction
+            .query_typed("select issuer, audience from okta.issuer", &[])
+            .await
+            .map_err(|error| words.explain(&error))?;
+        let row = rows.first().ok_or_else(|| {
+            Failure::new(Kind::Database, "No issuer is registered in this database.")
+                .cure("Run `epigraph admin setup` first.")
+        })?;
+        Ok(config::Okta {
+            issuer: row.get(0),
+            client_id: row.get(1),
+            client_secret: None,
+        })
+    })
+    .await
+}
+
+async fn store(
+    transaction: &mut Transaction<'_>,
+    words: Words<'_>,
+    issuer: &str,
+    published: &[Value],
+) -> Result<KeyReport, Failure> {
+    let failed = |error: tokio_postgres::Error| words.explain(&error);
+    // Two jobs at once do it one after the other.
+    transaction
+        .batch_execute("lock table okta.signing_key in share row exclusive mode")
+        .await
+        .map_err(failed)?;
+    let known: Vec<String> = transaction
+        .query_typed(
+            "select kid from okta.signing_key where issuer = $1 order by added_at, kid",
+            &[(&issuer, Type::TEXT)],
+        )
+        .await
+        .map_err(failed)?
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    let mut report = KeyReport {
+        issuer: issuer.to_owned(),
+        ..KeyReport::default()
+    };
+    for key in published {
+        let id = match usable(key) {
+            Ok(id) => id.to_owned(),
+            Err(why) => {
+                report.left_out.push(why);
+                continue;
+            }
+        };
+        if let Err(why) = add(transaction, words, issuer, &id, key).await? {
+            report.left_out.push(why);
+        } else if known.contains(&id) {
+            report.still_published.push(id);
+        } else {
+            report.registered.push(id);
+        }
+    }
+    if report.registered.is_empty() && report.still_published.is_empty() {
+        let why = report
+            .left_out
+            .first()
+            .map_or(String::new(), |why| format!(" {why}"));
+        return Err(Failure::new(
+            Kind::Okta,
+            format!(
+                "{issuer} publishes no signing key that the database can use; nothing was changed.{why}"
+            ),
+        ));
+    }
+    for id in known {
+        if report.still_published.contains(&id) {
+            continue;
+        }
+        let over = transaction
+            .query_typed(
+                "select okta.remove_signing_key($1, kid) from okta.signing_key \
+                 where issuer = $1 and kid = $2 and last_published_at < pg_catalog.now() - $3::text::interval",
+                &[
+                    (&issuer, Type::TEXT),
+                    (&id, Type::TEXT),
+                    (&LONGEST_LIFE, Type::TEXT),
+                ],
+            )
+            .await
+            .map_err(failed)?;
+        if over.is_empty() {
+            report.kept.push(id);
+        } else {
+            report.retired.push(id);
+        }
+    }
+    Ok(report)
+}
+
+/// Adds one key, or says why the database does not take it. The others are added all the same.
+async fn add(
+    transaction: &mut Transaction<'_>,
+    words: Words<'_>,
+    issuer: &str,
+    id: &str,
+    key: &Value,
+) -> Result<Result<(), String>, Failure> {
+    let failed = |error: tokio_postgres::Error| words.explain(&error);
+    let savepoint = transaction.savepoint("key").await.map_err(failed)?;
+    let added = savepoint
+        .query_typed(
+            "select okta.add_signing_key($1, $2::text::jsonb)",
+            &[(&issuer, Type::TEXT), (&key.to_string(), Type::TEXT)],
+        )
+        .await;
+    let Err(error) = added else {
+        savepoint.commit().await.map_err(failed)?;
+        return Ok(Ok(()));
+    };
+    // Refused by the function itself, which knows what a good key is.
+    let refusal = error.as_db_error().filter(|refusal| {
+        let code = refusal.code().code();
+        code.starts_with("28E") || code.starts_with("22") || code == "P0001"
+    });
+    let Some(refusal) = refusal else {
+        return Err(failed(error));
+    };
+    let why = format!(
+        "{} is left out: {}.",
+        shown(id),
+        harmless(refusal.message())
+    );
+    savepoint.rollback().await.map_err(failed)?;
+    Ok(Err(capitalised(&why)))
+}
+
+/// Returns the id of a key that signs ID tokens, or says why it is none.
+fn usable(key: &Value) -> Result<&str, String> {
+    let Some(id) = key["kid"].as_str().filter(|id| !id.is_empty()) else {
+        return Err(
+            "A key without an id is left out: the database finds keys by their ids.".into(),
+        );
+    };
+    if key["kty"] != "RSA" {
+        return Err(format!("{} is left out: it is no RSA key.", shown(id)));
+    }
+    if key.get("use").is_some_and(|purpose| purpose != "sig") {
+        return Err(format!(
+            "{} is left out: it is not for signatures.",
+            shown(id)
+        ));
+    }
+    if key.get("alg").is_some_and(|algorithm| algorithm != "RS256") {
+        return Err(format!("{} is left out: it is not for RS256.", shown(id)));
+    }
+    Ok(id)
+}
+
+fn shown(id: &str) -> String {
+    format!("The key {}", harmless(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_a_key_that_signs_id_tokens_is_of_use() {
+        assert_eq!(usable(&json!({"kid": "a", "kty": "RSA"})), Ok("a"));
+        assert_eq!(
+            usable(&json!({"kid": "a", "kty": "RSA", "use": "sig", "alg": "RS256"})),
+            Ok("a")
+        );
+        for (key, why) in [
+            (json!({"kty": "RSA"}), "without an id"),
+            (json!({"kid": "", "kty": "RSA"}), "without an id"),
+            (json!({"kid": 1, "kty": "RSA"}), "without an id"),
+            (json!({"kid": "a", "kty": "EC"}), "no RSA key"),
+            (json!({"kid": "a"}), "no RSA key"),
+            (
+                json!({"kid": "a", "kty": "RSA", "use": "enc"}),
+                "not for signatures",
+            ),
+            (
+                json!({"kid": "a", "kty": "RSA", "alg": "RS512"}),
+                "not for RS256",
+            ),
+            (json!("text"), "without an id"),
+        ] {
+            let answer = usable(&key).expect_err("it is of no use");
+            assert!(answer.contains(why), "{key}: {answer}");
+        }
+    }
+}

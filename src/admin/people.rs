@@ -1,0 +1,39 @@
+//! Shutting one person out, and letting them in again.
+
+use tokio_postgres::types::Type;
+
+use super::{Owner, bounded};
+use crate::failure::Failure;
+
+/// Shuts a person out at once, whatever tokens they still have. Says whether they were not before.
+///
+/// # Errors
+/// When the database cannot be reached or refuses.
+pub async fn block(owner: &mut Owner, user_id: &str) -> Result<bool, Failure> {
+    change(owner, user_id, "select okta.block($1)").await
+}
+
+/// Lets a person in again. Says whether they were shut out.
+///
+/// # Errors
+/// When the database cannot be reached or refuses.
+pub async fn unblock(owner: &mut Owner, user_id: &str) -> Result<bool, Failure> {
+    change(owner, user_id, "select okta.unblock($1)").await
+}
+
+async fn change(owner: &mut Owner, user_id: &str, statement: &str) -> Result<bool, Failure> {
+    bounded(async {
+        let (transaction, words) = owner.begin().await?;
+        let work = async {
+            let row = transaction
+                .query_typed_one(statement, &[(&user_id, Type::TEXT)])
+                .await?;
+            let changed = row.try_get(0)?;
+            transaction.commit().await?;
+            Ok(changed)
+        };
+        work.await
+            .map_err(|error: tokio_postgres::Error| words.explain(&error))
+    })
+    .await
+}
