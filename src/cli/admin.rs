@@ -98,7 +98,7 @@ pub(super) enum AdminCommand {
     },
     /// Shut one person out at once, before their token ends
     Block {
-        /// Their id at Okta, which `epigraph whoami` and `epigraph status` show: 00u...
+        /// Their id at Okta, which epigraph whoami shows them: 00u...
         #[arg(value_name = "SUB")]
         user_id: String,
         #[command(flatten)]
