@@ -166,6 +166,18 @@ async fn a_person_signs_in_and_keeps_a_quote() {
 }
 
 #[tokio::test]
+async fn who_writes_at_once_need_not_wait_for_the_quote() {
+    let stage = Stage::new().await;
+    let mut screen = stage.open();
+    stage.sign_in(&mut screen);
+    screen.type_("eQuite so, said Queequeg?");
+    screen.sees("Quite so, said Queequeg?");
+    screen.key(Key::Enter);
+    screen.sees("Saved.");
+    assert_eq!(stage.quote().trim_end(), "Quite so, said Queequeg?");
+}
+
+#[tokio::test]
 async fn a_person_who_comes_back_is_still_signed_in() {
     let stage = Stage::new().await;
     let mut screen = stage.with_quote("Still here.");
