@@ -45,7 +45,14 @@ async fn migrate_unbounded(target: &Target) -> Result<Vec<String>, Failure> {
         .connect(&Progress::silent(), &Mutex::new(Steps::default()))
         .await
         .map_err(|error| error.failure(target))?;
-    let transaction = connection.client.transaction().await.map_err(failed)?;
+    // Spelt out, because the owner's defaults may say otherwise.
+    let transaction = connection
+        .client
+        .build_transaction()
+        .read_only(false)
+        .start()
+        .await
+        .map_err(failed)?;
     // The lock ends with the transaction, so it holds through a pooler in transaction mode as well.
     transaction
         .batch_execute(&format!(

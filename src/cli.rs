@@ -198,6 +198,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 fn usage(error: &clap::Error) -> u8 {
     match error.print() {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => output::BROKEN_PIPE,
+        Err(_) if !error.use_stderr() => Kind::Failed.exit_code(),
         _ => u8::try_from(error.exit_code()).unwrap_or(Kind::Usage.exit_code()),
     }
 }

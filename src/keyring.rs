@@ -44,10 +44,17 @@ impl Keyring {
         Self { place }
     }
 
-    /// Looks whether the vault answers. Reads only, and keeps nothing of what it reads.
+    /// Looks whether the vault answers, and the file could be written. Makes the directory of the file, changes nothing else, and keeps nothing of what it reads.
     pub async fn check(&self) -> Check {
         let start = Instant::now();
-        let verdict = match self.read().await {
+        let mut found = self.read().await;
+        // Only a write shows whether a keyring is locked, and has a person asked to unlock it: a look must not.
+        if let (Ok(_), Place::File(file)) = (&found, &self.place)
+            && let Err(failure) = file.would_keep().await
+        {
+            found = Err(failure);
+        }
+        let verdict = match found {
             Ok(found) => {
                 let state = if found.is_some() {
                     "holds a session"

@@ -95,9 +95,11 @@ fn begin(path: &Path) -> Result<tempfile::NamedTempFile, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error.into()),
     }
-    Ok(tempfile::Builder::new()
+    // The name of the unfinished file, which its error would add, tells nobody anything.
+    let made = tempfile::Builder::new()
         .prefix(&unfinished(name))
-        .tempfile_in(directory)?)
+        .tempfile_in(directory);
+    made.map_err(|error| Error::Io(error.kind().into()))
 }
 
 /// Removes a private file, and what a killed process may have left unfinished of it. No error where there is none.

@@ -68,17 +68,17 @@ const BUSY: &str = "The database has no connection left.";
 const RESTARTING: &str = "The database is being restarted.";
 const COPY_AGAIN: &str = "Copy the connection string again from Neon's console, under Connect.";
 
-/// Messages of Neon's proxy and of PgBouncer. The first that fits counts.
+/// Messages of Neon's proxy and of the poolers. The first that fits counts.
 const MEANINGS: &[Meaning] = &[
     lasting(
-        "password authentication failed",
+        "authentication failed",
         "The database does not accept this user name with this password.",
         COPY_AGAIN,
     ),
     lasting(
-        "sasl authentication failed",
-        "The database does not accept this user name with this password.",
-        COPY_AGAIN,
+        "transaction blocks not allowed",
+        "The pooler before the database gives every statement another connection, so nothing can be done as a whole.",
+        "Use the direct connection string, or have the pooler set to pool_mode = transaction.",
     ),
     lasting(
         "endpoint id is not specified",
@@ -332,8 +332,8 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
         .cure(migrate),
         "42501" => refused(format!("The user {user} may not do this with the table public.user_messages."))
             .cure(format!("Ask the owner of the database to grant select, insert, update and delete on it to {user}.")),
-        "25006" => refused("The database is read-only; nothing was changed.")
-            .cure("Use the connection string of the primary, not that of a read replica."),
+        "25006" => read_only(),
+        "0A000" if lower.contains("during recovery") => read_only(),
         "57014" => unreachable("The database gave up because it took too long; nothing was changed.")
             .cure("Try again in a moment."),
         "53100" | "53200" => refused("The database has no room left; nothing was changed.")
@@ -359,6 +359,12 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
             )),
         },
     }
+}
+
+/// What a read replica is as well.
+pub(super) fn read_only() -> Failure {
+    refused("The database is read-only; nothing was changed.")
+        .cure("Use the connection string of the primary, not that of a read replica.")
 }
 
 /// Text of a server, made fit for a terminal and for one line.

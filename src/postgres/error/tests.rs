@@ -90,6 +90,27 @@ const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "read replica",
     ),
     (
+        "0A000",
+        "cannot set transaction read-write mode during recovery",
+        false,
+        Kind::Database,
+        "read replica",
+    ),
+    (
+        "08P01",
+        "transaction blocks not allowed in statement pooling mode",
+        false,
+        Kind::Database,
+        "pool_mode = transaction",
+    ),
+    (
+        "XX000",
+        "SCRAM authentication failed",
+        false,
+        Kind::Database,
+        "does not accept this user name with this password",
+    ),
+    (
         "53300",
         "sorry, too many clients already",
         true,
