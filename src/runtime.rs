@@ -61,8 +61,9 @@ pub trait Console {
     /// When the terminal is gone.
     fn draw(&mut self, model: &Model) -> io::Result<()>;
 
-    /// Waits for a key, a paste, or a new size. An error means that the terminal is gone.
-    fn next(&mut self) -> impl Future<Output = io::Result<Event>>;
+    /// Waits for a key, a paste, or a new size; `None` when a terminal that was too slow can be shown what has changed
+    /// meanwhile. An error means that the terminal is gone.
+    fn next(&mut self) -> impl Future<Output = io::Result<Option<Event>>>;
 
     /// Forgets what is on the screen, so that the next frame draws every cell.
     ///
@@ -221,7 +222,10 @@ async fn turn<C: Console, S: Services>(
                 }
             },
             msg = tasks.next() => msg,
-            event = console.next() => Msg::Terminal(event?),
+            event = console.next() => match event? {
+                Some(event) => Msg::Terminal(event),
+                None => continue,
+            },
         };
         effects = app::update(model, msg);
         // What is there already is taken in before the next frame.
@@ -229,10 +233,10 @@ async fn turn<C: Console, S: Services>(
             if !effects.is_empty() && !effects.iter().all(is_quiet) {
                 break;
             }
-            let Some(event) = already(console.next()).await else {
+            let Some(event) = already(console.next()).await.transpose()?.flatten() else {
                 break;
             };
-            effects.extend(app::update(model, Msg::Terminal(event?)));
+            effects.extend(app::update(model, Msg::Terminal(event)));
         }
     }
 }

@@ -8,8 +8,6 @@ use crate::failure::{Failure, Kind};
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
-/// A form of OpenSSL's own, in which Fedora keeps a bundle.
-const BEGIN_TRUSTED: &str = "-----BEGIN TRUSTED CERTIFICATE-----";
 
 /// Makes a builder that verifies chain and name against the system's trust store, and `SSL_CERT_FILE` on every platform.
 ///
@@ -46,9 +44,7 @@ fn certificates(path: &OsStr) -> Result<Vec<String>, Failure> {
         .split_inclusive(END)
         .filter_map(|part| part.find(BEGIN).map(|at| part[at..].to_owned()))
         .collect();
-    let openssl_reads_it = !cfg!(any(target_os = "windows", target_vendor = "apple"))
-        && bundle.contains(BEGIN_TRUSTED);
-    if found.is_empty() && !openssl_reads_it {
+    if found.is_empty() {
         return Err(unusable(path));
     }
     Ok(found)
@@ -78,14 +74,6 @@ mod tests {
             certificates(file.path().as_os_str()),
             Ok(vec![one.clone(), one])
         );
-    }
-
-    #[cfg(not(any(target_os = "windows", target_vendor = "apple")))]
-    #[test]
-    fn a_bundle_in_openssls_own_form_is_left_to_openssl() {
-        let file = tempfile::NamedTempFile::new().expect("a temporary file");
-        fs::write(file.path(), format!("{BEGIN_TRUSTED}\nMIIB\n")).expect("written");
-        assert_eq!(certificates(file.path().as_os_str()), Ok(vec![]));
     }
 
     #[test]
