@@ -8,8 +8,9 @@ use tokio_postgres::{Transaction, error::SqlState};
 
 use crate::{
     failure::{Failure, Kind},
-    postgres::{Connector, Error, Steps, Target, harmless},
+    postgres::{Connector, Error, Steps, Target},
     session::Progress,
+    text::clause,
 };
 
 mod embedded {
@@ -144,10 +145,10 @@ fn refused(error: &tokio_postgres::Error, target: &Target) -> Failure {
         Some(error) if *error.code() == SqlState::DATATYPE_MISMATCH => {
             let failure = Failure::new(
                 Kind::Database,
-                format!("{}. Nothing was changed.", harmless(error.message())),
+                format!("{}. Nothing was changed.", clause(error.message())),
             );
             match error.hint() {
-                Some(hint) => failure.cure(format!("{}.", harmless(hint))),
+                Some(hint) => failure.cure(format!("{}.", clause(hint))),
                 None => failure,
             }
         }

@@ -20,6 +20,7 @@ use crate::{
     postgres::{Postgres, Target},
     runtime::{self, ExitReason},
     session::{Quotes, Session},
+    terminal::Terminal,
 };
 use output::{JsonFailure, JsonShape, Outcome, Stop};
 
@@ -315,7 +316,7 @@ fn screens(config: &Config) -> Outcome {
         no_color: is_set("NO_COLOR"),
     };
     let session = session(config, database(config)?)?;
-    let draft_kept = match runtime::run(about, session) {
+    let draft_kept = match runtime::run(about, session, Terminal::take) {
         Ok(ExitReason::Quit { draft_kept }) => draft_kept,
         Ok(ExitReason::Signal { number, .. }) => return Err(Stop::Signal(number)),
         Err(error) => {

@@ -9,11 +9,11 @@ use std::{
 };
 
 use secrecy::SecretString;
-use sha2::{Digest, Sha256};
 
 use crate::{
     config::Store,
     failure::{Check, Failure, Kind, Verdict},
+    private_file::short_hash,
     session::Vault,
 };
 
@@ -138,19 +138,6 @@ impl Vault for Keyring {
     }
 }
 
-/// Names a file after a key that may hold anything, and that the name must not tell.
-pub(crate) fn short_hash(key: &str) -> String {
-    use std::fmt::Write;
-
-    Sha256::digest(key.as_bytes())
-        .iter()
-        .take(8)
-        .fold(String::new(), |mut name, byte| {
-            let _ = write!(name, "{byte:02x}");
-            name
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use secrecy::ExposeSecret;
@@ -239,13 +226,5 @@ mod tests {
                 "{failure}"
             );
         }
-    }
-
-    #[test]
-    fn the_names_of_files_tell_nothing_and_keys_do_not_meet() {
-        let name = short_hash("https://issuer.example client");
-        assert_eq!(name.len(), 16);
-        assert!(name.chars().all(|c| c.is_ascii_hexdigit()));
-        assert_ne!(name, short_hash("https://issuer.example client2"));
     }
 }

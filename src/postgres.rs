@@ -28,7 +28,7 @@ use tokio_postgres::{
 pub use self::{check::check, target::Target};
 pub(crate) use self::{
     connection::{ANSWER_LIMIT, Connection, Connector, Steps},
-    error::{Error, explain, harmless},
+    error::{Error, explain},
 };
 use crate::{
     app::{Activity, DeleteOutcome, SaveOutcome},

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sha2::{Digest, Sha256};
+
 /// Why a private file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -159,6 +161,19 @@ pub fn open_lock(path: &Path) -> Result<File, Error> {
     let file = options.open(path).map_err(|error| opening(path, error))?;
     own(&file, 0o600)?;
     Ok(file)
+}
+
+/// Names a file after a key that may hold anything, and that the name must not tell.
+pub(crate) fn short_hash(key: &str) -> String {
+    use std::fmt::Write;
+
+    Sha256::digest(key.as_bytes())
+        .iter()
+        .take(8)
+        .fold(String::new(), |mut name, byte| {
+            let _ = write!(name, "{byte:02x}");
+            name
+        })
 }
 
 fn split(path: &Path) -> Result<(&Path, &str), Error> {
@@ -396,6 +411,14 @@ mod tests {
         let left = fs::read_dir(scratch.path().join("d")).expect("listed");
         assert_eq!(left.count(), 1);
         assert!(could_write(&path.join("below")).is_err());
+    }
+
+    #[test]
+    fn the_names_of_files_tell_nothing_and_keys_do_not_meet() {
+        let name = short_hash("https://issuer.example client");
+        assert_eq!(name.len(), 16);
+        assert!(name.chars().all(|c| c.is_ascii_hexdigit()));
+        assert_ne!(name, short_hash("https://issuer.example client2"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use epigraph::{
     app::{About, Effect, Msg},
     runtime::{self, Services},
     session::Progress,
+    terminal::Terminal,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -640,7 +641,7 @@ fn buggy() {
     }
 
     if std::env::var_os("EPIGRAPH_TEST_BUGGY").is_some() {
-        let _ = runtime::run(About::default(), Buggy);
+        let _ = runtime::run(About::default(), Buggy, Terminal::take);
     }
 }
 

@@ -11,7 +11,10 @@ use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
 use tokio::sync::oneshot;
 
 use super::LIMIT;
-use crate::failure::{Failure, Kind};
+use crate::{
+    failure::{Failure, Kind},
+    text,
+};
 
 pub(super) const NAME: &str = if cfg!(target_os = "macos") {
     "the macOS keychain"
@@ -239,7 +242,7 @@ fn unopened(cause: &str) -> Failure {
         format!(
             "{} is running, and does not work with this program: {}.",
             capital(NAME),
-            crate::okta::plain(cause).trim_end_matches('.')
+            text::clause(cause)
         ),
     )
     .cure(format!("Use another keyring; or {CHOOSE_FILE}."))
@@ -268,11 +271,7 @@ fn platform(cause: &str) -> Failure {
     }
     Failure::new(
         Kind::Vault,
-        format!(
-            "{} failed: {}.",
-            capital(NAME),
-            crate::okta::plain(cause).trim_end_matches('.')
-        ),
+        format!("{} failed: {}.", capital(NAME), text::clause(cause)),
     )
     .cure(format!("Try again; if it stays so, {CHOOSE_FILE}."))
 }

@@ -7,7 +7,10 @@ use std::{error::Error as _, io};
 use tokio_postgres::error::DbError;
 
 use super::target::Target;
-use crate::failure::{Failure, Kind};
+use crate::{
+    failure::{Failure, Kind},
+    text::clause,
+};
 
 /// Why the database could not be asked, or what it answered instead of rows.
 #[derive(Debug, thiserror::Error)]
@@ -355,7 +358,7 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
             }
             None => refused(format!(
                 "The database refused: {} (SQLSTATE {code}).",
-                harmless(message)
+                clause(message)
             )),
         },
     }
@@ -365,17 +368,6 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
 pub(super) fn read_only() -> Failure {
     refused("The database is read-only; nothing was changed.")
         .cure("Use the connection string of the primary, not that of a read replica.")
-}
-
-/// Text of a server, made fit for a terminal and for one line.
-pub(crate) fn harmless(text: &str) -> String {
-    let mut harmless: String = text
-        .chars()
-        .take(300)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    harmless.truncate(harmless.trim_end().trim_end_matches('.').len());
-    harmless
 }
 
 fn is_about_certificate(chain: &str) -> bool {

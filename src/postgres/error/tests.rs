@@ -426,9 +426,3 @@ fn a_failure_of_tls_says_which_one() {
             .contains("sslnegotiation=direct")
     );
 }
-
-#[test]
-fn a_servers_text_cannot_reach_the_terminal_raw() {
-    assert_eq!(harmless("a\x1b[31mb\nc.\u{9b}"), "a [31mb c");
-    assert_eq!(harmless(&"x".repeat(1000)).len(), 300);
-}
