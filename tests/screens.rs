@@ -261,6 +261,27 @@ async fn the_screen_follows_the_size_of_the_terminal() {
 }
 
 #[tokio::test]
+async fn a_key_and_a_new_size_that_come_together_both_count() {
+    let stage = Stage::new().await;
+    let mut screen = stage.signed_in();
+    for round in 0..20 {
+        let (key, hint, rows) = match round % 2 {
+            0 => (Key::Char('e'), "Enter Save Quote", 20),
+            _ => (Key::Esc, "q quit", 24),
+        };
+        // While it draws everything anew, both come in.
+        screen.key(Key::Ctrl('l'));
+        thread::sleep(Duration::from_micros(200 * round));
+        screen.resize(80, rows);
+        screen.key(key);
+        screen.sees_that(hint, |screen| {
+            let last = screen.rows(0, 80).nth(usize::from(rows) - 1);
+            last.is_some_and(|row| row.contains(hint))
+        });
+    }
+}
+
+#[tokio::test]
 async fn two_programs_do_not_overwrite_each_other() {
     let stage = Stage::new().await;
     let mut screen = stage.with_quote("First.");
