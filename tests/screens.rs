@@ -282,6 +282,54 @@ async fn a_key_and_a_new_size_that_come_together_both_count() {
 }
 
 #[tokio::test]
+async fn a_session_that_okta_ends_takes_nothing_of_what_is_being_written() {
+    let stage = Stage::new().await;
+    // A token that is as good as expired is renewed before every use.
+    stage
+        .okta
+        .configure(|settings| settings.token_lifetime = 30);
+    let mut screen = stage.with_quote("Mistakes");
+    screen.key(Key::Char('e'));
+    screen.sees("Edit your quote");
+    screen.type_(" are the portals");
+    screen.sees("Mistakes are the portals");
+    stage.okta.revoke_all(Person::James);
+    screen.key(Key::Enter);
+    screen.sees("you wrote is kept, and back when you are.");
+    assert_eq!(stage.quote().trim_end(), "Mistakes");
+
+    stage.sign_in(&mut screen);
+    screen.sees("Edit your quote");
+    screen.sees("Mistakes are the portals");
+    screen.type_(" of discovery");
+    screen.key(Key::Enter);
+    screen.sees("Saved.");
+    assert_eq!(
+        stage.quote().trim_end(),
+        "Mistakes are the portals of discovery"
+    );
+    screen.key(Key::Char('q'));
+    ends(&mut screen, 0);
+
+    // Nor does it when the program ends before the next sign-in.
+    let mut screen = stage.open();
+    screen.sees("of discovery”");
+    screen.key(Key::Char('e'));
+    screen.sees("Edit your quote");
+    screen.type_("!");
+    screen.sees("of discovery!");
+    stage.okta.revoke_all(Person::James);
+    screen.key(Key::Enter);
+    screen.sees("you wrote is kept, and back when you are.");
+    screen.key(Key::Char('q'));
+    ends(&mut screen, 0);
+    let mut screen = stage.open();
+    stage.sign_in(&mut screen);
+    screen.sees("of discovery!");
+    screen.sees("Here is what you had not saved.");
+}
+
+#[tokio::test]
 async fn two_programs_do_not_overwrite_each_other() {
     let stage = Stage::new().await;
     let mut screen = stage.with_quote("First.");
