@@ -20,8 +20,9 @@ use tokio_postgres::{Transaction, error::SqlState};
 use crate::{
     config,
     failure::{Failure, Kind},
-    postgres::{Connection, Connector, Target, harmless},
+    postgres::{Connection, Connector, Target},
     session::Progress,
+    text::clause,
 };
 
 pub use self::{
@@ -126,7 +127,7 @@ impl Words<'_> {
                 format!(
                     "The user {} may not do this: {}.",
                     target.user,
-                    harmless(refusal.message())
+                    clause(refusal.message())
                 ),
             )
             .cure(
@@ -143,9 +144,9 @@ impl Words<'_> {
             {
                 Failure::new(
                     Kind::Database,
-                    format!("{}.", capitalised(&harmless(refusal.message()))),
+                    format!("{}.", capitalised(&clause(refusal.message()))),
                 )
-                .cure(format!("{}.", capitalised(&harmless(hint))))
+                .cure(format!("{}.", capitalised(&clause(hint))))
             }
             _ => crate::postgres::explain(error, target),
         }

@@ -13,6 +13,7 @@ pub use model::{
 };
 pub use update::{init, update};
 
+mod ahead;
 pub mod geometry;
 mod model;
 mod settle;

@@ -18,6 +18,7 @@ use crate::{
     postgres::{Postgres, Target},
     runtime::{self, ExitReason},
     session::{Quotes, Session},
+    terminal::Terminal,
 };
 use output::{JsonFailure, JsonShape, Outcome, Stop};
 
@@ -175,6 +176,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 fn usage(error: &clap::Error) -> u8 {
     match error.print() {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => output::BROKEN_PIPE,
+        Err(_) if !error.use_stderr() => Kind::Failed.exit_code(),
         _ => u8::try_from(error.exit_code()).unwrap_or(Kind::Usage.exit_code()),
     }
 }
@@ -309,7 +311,7 @@ fn screens(config: &Config) -> Outcome {
         no_color: is_set("NO_COLOR"),
     };
     let session = session(config, database(config)?)?;
-    let draft_kept = match runtime::run(about, session) {
+    let draft_kept = match runtime::run(about, session, Terminal::take) {
         Ok(ExitReason::Quit { draft_kept }) => draft_kept,
         Ok(ExitReason::Signal { number, .. }) => return Err(Stop::Signal(number)),
         Err(error) => {

@@ -65,6 +65,8 @@ pub enum Scroll {
 pub enum Context {
     /// Something is under way that only quitting can leave.
     Busy,
+    /// The quote is being read, and what is typed is for the editor.
+    Ahead,
     /// Nobody is signed in.
     SignedOut,
     /// A device code is being asked for.
@@ -87,8 +89,9 @@ pub enum Context {
 
 impl Context {
     /// Every context.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Busy,
+        Self::Ahead,
         Self::SignedOut,
         Self::Requesting,
         Self::Waiting,
@@ -105,6 +108,7 @@ impl Context {
     pub fn sections(self) -> &'static [Section] {
         match self {
             Self::Busy => &[Section::Letters, Section::Everywhere, Section::Always],
+            Self::Ahead => &[Section::Everywhere, Section::Always],
             Self::SignedOut => &[
                 Section::SignedOut,
                 Section::Letters,

@@ -9,11 +9,11 @@ use std::{
 };
 
 use secrecy::SecretString;
-use sha2::{Digest, Sha256};
 
 use crate::{
     config::Store,
     failure::{Check, Failure, Kind, Verdict},
+    private_file::short_hash,
     session::Vault,
 };
 
@@ -44,10 +44,17 @@ impl Keyring {
         Self { place }
     }
 
-    /// Looks whether the vault answers. Reads only, and keeps nothing of what it reads.
+    /// Looks whether the vault answers, and the file could be written. Makes the directory of the file, changes nothing else, and keeps nothing of what it reads.
     pub async fn check(&self) -> Check {
         let start = Instant::now();
-        let verdict = match self.read().await {
+        let mut found = self.read().await;
+        // Only a write shows whether a keyring is locked, and has a person asked to unlock it: a look must not.
+        if let (Ok(_), Place::File(file)) = (&found, &self.place)
+            && let Err(failure) = file.would_keep().await
+        {
+            found = Err(failure);
+        }
+        let verdict = match found {
             Ok(found) => {
                 let state = if found.is_some() {
                     "holds a session"
@@ -129,19 +136,6 @@ impl Vault for Keyring {
     fn warning(&self) -> Option<String> {
         self.was_open_to_others().map(|warning| warning.to_string())
     }
-}
-
-/// Names a file after a key that may hold anything, and that the name must not tell.
-pub(crate) fn short_hash(key: &str) -> String {
-    use std::fmt::Write;
-
-    Sha256::digest(key.as_bytes())
-        .iter()
-        .take(8)
-        .fold(String::new(), |mut name, byte| {
-            let _ = write!(name, "{byte:02x}");
-            name
-        })
 }
 
 #[cfg(test)]
@@ -232,13 +226,5 @@ mod tests {
                 "{failure}"
             );
         }
-    }
-
-    #[test]
-    fn the_names_of_files_tell_nothing_and_keys_do_not_meet() {
-        let name = short_hash("https://issuer.example client");
-        assert_eq!(name.len(), 16);
-        assert!(name.chars().all(|c| c.is_ascii_hexdigit()));
-        assert_ne!(name, short_hash("https://issuer.example client2"));
     }
 }

@@ -1,13 +1,19 @@
 //! epigraph: sign in with Okta and keep your favourite quote in Neon Postgres, from the terminal, with no server in between.
 //!
 //! ```text
-//! main ─▶ cli ─▶ runtime ─▶ app ─▶ { quote, editor, keymap }         app decides: Msg -> update(&mut Model) -> Vec<Effect>
-//!          │       │  └───▶ view ─▶ app                              view shows:  draw(&Model, &mut Frame)
-//!          │       ├── trait Console  ◀── terminal
-//!          │       └── trait Services ◀── session ─▶ traits Identity, Vault, Quotes ◀── okta, keyring, postgres
-//!          └─────▶ session, doctor, admin                            the headless commands: the same session, no screen
+//! main ─▶ cli ─┬▶ runtime ─▶ app     the screens: app decides,  Msg -> update(&mut Model) -> Vec<Effect>
+//!              ├▶ terminal ─▶ view               view shows,   draw(&Model, &mut Frame)
+//!              ├▶ session              the headless commands: the same session, no screen
+//!              └▶ doctor, admin        every part checked, with a cure; what an administrator does
+//!
+//! runtime   the loop     owns trait Console ◀─ terminal, trait Services (what session can do)
+//! session   who is it?   owns traits Identity ◀─ okta, Vault ◀─ keyring, Quotes ◀─ postgres
+//! app       the model    stands on quote, editor, keymap
+//! below     for many     config · failure: what a person is told · text: made harmless, measured, wrapped · browser
+//!                        private_file: 0600, whole or not at all · tls: trust for okta and postgres alike
 //! ```
 //!
+//! Arrows go one way: no module uses one that uses it. `app`, `view`, `editor`, `keymap`, `quote` and `text` are pure.
 //! No secret ever enters `app`: tokens and passwords live in `session`, `okta`, `keyring` and `postgres` only.
 
 pub mod admin;

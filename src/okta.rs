@@ -33,8 +33,6 @@ pub use self::device::Pending;
 /// `openid` brings the ID token, also at a refresh; `offline_access` the refresh token; the other two the name.
 const SCOPES: &str = "openid profile email offline_access";
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
-/// Okta's longest error texts are about this long; whatever is longer is not meant for a person.
-const LONGEST_TEXT: usize = 200;
 
 /// The Okta authorization server of the configuration. Makes no request before it is asked something.
 pub struct Okta {
@@ -421,34 +419,9 @@ fn keys_verdict(keys: Result<Arc<Keys>, Failure>) -> Verdict {
     }
 }
 
-/// Makes a stranger's text fit for a message: one line, no character that a terminal obeys or that reorders text, and not long.
-pub(crate) fn plain(text: &str) -> String {
-    let harmless = |c: char| {
-        // Joiners stay: names in Persian and families in emoji need them.
-        let reorders = matches!(
-            c,
-            '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
-        );
-        if c.is_control() || reorders { ' ' } else { c }
-    };
-    let text: String = text.chars().take(4 * LONGEST_TEXT).map(harmless).collect();
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.chars().take(LONGEST_TEXT).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_strangers_text_becomes_one_short_harmless_line() {
-        assert_eq!(
-            plain("a\u{1b}[31m b\r\nc\u{9b}d\u{202e}e."),
-            "a [31m b c d e."
-        );
-        assert_eq!(plain(&"é".repeat(1000)).chars().count(), LONGEST_TEXT);
-        assert_eq!(plain("\u{7}\n"), "");
-    }
 
     #[test]
     fn the_client_is_made_without_a_request_and_never_for_plain_http() {

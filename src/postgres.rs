@@ -31,7 +31,7 @@ use tokio_postgres::{
 pub use self::{check::check, target::Target};
 pub(crate) use self::{
     connection::{ANSWER_LIMIT, Connection, Connector, Steps},
-    error::{Error, explain, harmless},
+    error::{Error, explain},
 };
 use crate::{
     app::{Activity, DeleteOutcome, SaveOutcome},
@@ -268,8 +268,9 @@ async fn transact(
 ) -> Result<Vec<Row>, tokio_postgres::Error> {
     let client = &connection.client;
     let id_token = operation.id_token.expose_secret();
+    // Spelt out, because a role's own defaults may say otherwise, and whoever shares the role can set them.
     let begin = if operation.writes.is_some() {
-        "begin isolation level read committed"
+        "begin isolation level read committed read write"
     } else {
         "begin isolation level read committed read only"
     };

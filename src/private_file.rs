@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sha2::{Digest, Sha256};
+
 /// Why a private file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -95,9 +97,11 @@ fn begin(path: &Path) -> Result<tempfile::NamedTempFile, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error.into()),
     }
-    Ok(tempfile::Builder::new()
+    // The name of the unfinished file, which its error would add, tells nobody anything.
+    let made = tempfile::Builder::new()
         .prefix(&unfinished(name))
-        .tempfile_in(directory)?)
+        .tempfile_in(directory);
+    made.map_err(|error| Error::Io(error.kind().into()))
 }
 
 /// Removes a private file, and what a killed process may have left unfinished of it. No error where there is none.
@@ -157,6 +161,19 @@ pub fn open_lock(path: &Path) -> Result<File, Error> {
     let file = options.open(path).map_err(|error| opening(path, error))?;
     own(&file, 0o600)?;
     Ok(file)
+}
+
+/// Names a file after a key that may hold anything, and that the name must not tell.
+pub(crate) fn short_hash(key: &str) -> String {
+    use std::fmt::Write;
+
+    Sha256::digest(key.as_bytes())
+        .iter()
+        .take(8)
+        .fold(String::new(), |mut name, byte| {
+            let _ = write!(name, "{byte:02x}");
+            name
+        })
 }
 
 fn split(path: &Path) -> Result<(&Path, &str), Error> {
@@ -394,6 +411,14 @@ mod tests {
         let left = fs::read_dir(scratch.path().join("d")).expect("listed");
         assert_eq!(left.count(), 1);
         assert!(could_write(&path.join("below")).is_err());
+    }
+
+    #[test]
+    fn the_names_of_files_tell_nothing_and_keys_do_not_meet() {
+        let name = short_hash("https://issuer.example client");
+        assert_eq!(name.len(), 16);
+        assert!(name.chars().all(|c| c.is_ascii_hexdigit()));
+        assert_ne!(name, short_hash("https://issuer.example client2"));
     }
 
     #[test]

@@ -17,7 +17,6 @@ use tokio::{runtime, select, time};
 use crate::{
     app::{self, About, Effect, Model, Msg, Size},
     session::{self, Progress},
-    terminal::Terminal,
 };
 
 use signals::{Signal, Signals};
@@ -61,8 +60,9 @@ pub trait Console {
     /// When the terminal is gone.
     fn draw(&mut self, model: &Model) -> io::Result<()>;
 
-    /// Waits for a key, a paste, or a new size. An error means that the terminal is gone.
-    fn next(&mut self) -> impl Future<Output = io::Result<Event>>;
+    /// Waits for a key, a paste, or a new size; `None` when a terminal that was too slow can be shown what has changed
+    /// meanwhile. An error means that the terminal is gone.
+    fn next(&mut self) -> impl Future<Output = io::Result<Option<Event>>>;
 
     /// Forgets what is on the screen, so that the next frame draws every cell.
     ///
@@ -123,26 +123,30 @@ pub enum Error {
     Setup(#[source] io::Error),
 }
 
-/// Shows the screens until the person quits or a signal ends them. The terminal is as it was when this returns;
-/// threads that hang may be left behind, so the caller ends the process.
+/// Shows the screens until the person quits or a signal ends them, on the console that `take` takes over when signals are
+/// listened to. The terminal is as it was when this returns; threads that hang may be left behind, so the caller ends the process.
 ///
 /// # Errors
 /// When there is no terminal, or it goes away.
 ///
 /// # Panics
 /// When a task did: a bug must not go on as if nothing had been. The terminal is given back before.
-pub fn run<S: Services>(about: About, services: S) -> Result<ExitReason, Error> {
+pub fn run<C: Console, S: Services>(
+    about: About,
+    services: S,
+    take: impl FnOnce() -> io::Result<C>,
+) -> Result<ExitReason, Error> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Error::Setup)?;
     let outcome = runtime.block_on(async {
         let mut signals = Signals::listen().map_err(Error::Setup)?;
-        let mut terminal = Terminal::take().map_err(|error| match error.kind() {
+        let mut console = take().map_err(|error| match error.kind() {
             io::ErrorKind::Unsupported => Error::NoTerminal,
             _ => Error::Terminal(error),
         })?;
-        run_on(&mut terminal, &mut signals, about, services).await
+        run_on(&mut console, &mut signals, about, services).await
     });
     // A keyring that hangs, hangs in a thread of its own; waiting for it would hang the quitting.
     runtime.shutdown_background();
@@ -221,7 +225,10 @@ async fn turn<C: Console, S: Services>(
                 }
             },
             msg = tasks.next() => msg,
-            event = console.next() => Msg::Terminal(event?),
+            event = console.next() => match event? {
+                Some(event) => Msg::Terminal(event),
+                None => continue,
+            },
         };
         effects = app::update(model, msg);
         // What is there already is taken in before the next frame.
@@ -229,10 +236,10 @@ async fn turn<C: Console, S: Services>(
             if !effects.is_empty() && !effects.iter().all(is_quiet) {
                 break;
             }
-            let Some(event) = already(console.next()).await else {
+            let Some(event) = already(console.next()).await.transpose()?.flatten() else {
                 break;
             };
-            effects.extend(app::update(model, Msg::Terminal(event?)));
+            effects.extend(app::update(model, Msg::Terminal(event)));
         }
     }
 }

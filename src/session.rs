@@ -19,7 +19,7 @@ use crate::{
         Activity, DeleteOutcome, DeviceCode, KeptDraft, Restored, SaveOutcome, SignOutOutcome, User,
     },
     failure::{Failure, Kind},
-    keyring::short_hash,
+    private_file::short_hash,
     quote::{Quote, Saved},
 };
 

@@ -1,7 +1,7 @@
 //! The terminal: taken over on [`Terminal::take`], given back however the program ends.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
     panic,
     sync::{
         Once,
@@ -14,14 +14,15 @@ use crossterm::{
     clipboard::CopyToClipboard,
     cursor,
     event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream},
-    execute, queue, style,
+    queue, style,
     terminal::{
-        self, BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen,
-        LeaveAlternateScreen,
+        self, BeginSynchronizedUpdate, DisableLineWrap, EnableLineWrap, EndSynchronizedUpdate,
+        EnterAlternateScreen, LeaveAlternateScreen,
     },
 };
 use futures_util::StreamExt;
 use ratatui::{Terminal as Screen, layout::Rect};
+use tokio::select;
 
 use crate::{
     app::{Model, Size},
@@ -30,8 +31,10 @@ use crate::{
 };
 
 use backend::Frames;
+use output::{Output, output};
 
 mod backend;
+mod output;
 
 /// Whether the modes are set. They are taken back once, whoever comes first: the end, a signal, or a panic.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -42,6 +45,9 @@ const WORTH_BRACKETING: usize = 512;
 /// The real terminal.
 pub struct Terminal {
     screen: Screen<Frames>,
+    output: &'static Output,
+    /// Whether the screen shows less than the model says, because the terminal did not take the frame before.
+    behind: bool,
     /// Dropped while a shell has the terminal: as long as it lives, it eats the shell's keys.
     events: Option<EventStream>,
 }
@@ -62,9 +68,12 @@ impl Terminal {
         // them out also takes bold and reverse away, and the QR code needs its black on white.
         style::force_color_output(true);
         give_back_on_panic(thread::current().id());
+        let output = output()?;
         set_modes()?;
         Ok(Self {
             screen: Screen::new(Frames::default()).inspect_err(|_| give_back())?,
+            output,
+            behind: false,
             events: Some(EventStream::new()),
         })
     }
@@ -80,7 +89,7 @@ impl Terminal {
 
 impl Console for Terminal {
     fn size(&self) -> io::Result<Size> {
-        let (columns, rows) = terminal::size()?;
+        let (columns, rows) = size()?;
         Ok(Size { columns, rows })
     }
 
@@ -89,24 +98,36 @@ impl Console for Terminal {
         if !TAKEN.load(Ordering::SeqCst) {
             return Ok(());
         }
-        self.screen.draw(|frame| view::draw(model, frame))?;
-        let frame = self.screen.backend_mut().take();
-        let mut stdout = io::stdout().lock();
-        if frame.len() > WORTH_BRACKETING {
-            queue!(stdout, BeginSynchronizedUpdate)?;
-            stdout.write_all(&frame)?;
-            queue!(stdout, EndSynchronizedUpdate)?;
-        } else {
-            stdout.write_all(&frame)?;
+        // Frames that a slow terminal could not show in time would only be in the way of the newest one.
+        self.behind = self.output.is_behind();
+        if self.behind {
+            return Ok(());
         }
-        stdout.flush()
+        self.screen.draw(|frame| view::draw(model, frame))?;
+        let mut frame = self.screen.backend_mut().take();
+        if frame.len() > WORTH_BRACKETING {
+            let mut bracketed = Vec::with_capacity(frame.len() + 16);
+            queue!(bracketed, BeginSynchronizedUpdate)?;
+            bracketed.append(&mut frame);
+            queue!(bracketed, EndSynchronizedUpdate)?;
+            frame = bracketed;
+        }
+        self.output.send(&frame)
     }
 
-    async fn next(&mut self) -> io::Result<Event> {
+    async fn next(&mut self) -> io::Result<Option<Event>> {
         let events = self.events.get_or_insert_with(EventStream::new);
-        match events.next().await {
-            Some(event) => event,
-            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        select! {
+            biased;
+            event = events.next() => match event {
+                Some(Ok(Event::Resize(..))) => {
+                    let (columns, rows) = size()?;
+                    Ok(Some(Event::Resize(columns, rows)))
+                }
+                Some(event) => event.map(Some),
+                None => Err(io::ErrorKind::UnexpectedEof.into()),
+            },
+            () = self.output.caught_up(), if self.behind => Ok(None),
         }
     }
 
@@ -131,7 +152,9 @@ impl Console for Terminal {
     }
 
     fn copy(&mut self, text: &str) -> io::Result<()> {
-        execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))
+        let mut bytes = Vec::new();
+        queue!(bytes, CopyToClipboard::to_clipboard_from(text))?;
+        self.output.send(&bytes)
     }
 }
 
@@ -142,15 +165,27 @@ impl Drop for Terminal {
     }
 }
 
+/// Returns the columns and rows. A terminal that does not know, such as a serial line, is taken for the usual one.
+fn size() -> io::Result<(u16, u16)> {
+    Ok(match terminal::size()? {
+        (0, _) | (_, 0) => (80, 24),
+        size => size,
+    })
+}
+
 fn set_modes() -> io::Result<()> {
     terminal::enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
-    execute!(
-        io::stdout(),
+    let mut bytes = Vec::new();
+    // A character that the terminal takes for wider than we do must not push the rest to the next row.
+    queue!(
+        bytes,
         EnterAlternateScreen,
         EnableBracketedPaste,
+        DisableLineWrap,
         cursor::Hide
     )
+    .and_then(|()| output()?.send(&bytes))
     .inspect_err(|_| give_back())
 }
 
@@ -159,13 +194,19 @@ fn give_back() {
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return;
     }
-    let mut stdout = io::stdout();
-    let _ = queue!(stdout, EndSynchronizedUpdate);
-    let _ = queue!(stdout, style::SetAttribute(style::Attribute::Reset));
-    let _ = queue!(stdout, DisableBracketedPaste);
-    let _ = queue!(stdout, LeaveAlternateScreen);
-    let _ = queue!(stdout, cursor::Show);
-    let _ = stdout.flush();
+    let mut bytes = Vec::new();
+    let _ = queue!(
+        bytes,
+        EndSynchronizedUpdate,
+        style::SetAttribute(style::Attribute::Reset),
+        DisableBracketedPaste,
+        EnableLineWrap,
+        LeaveAlternateScreen,
+        cursor::Show
+    );
+    if let Ok(output) = output() {
+        output.end(&bytes);
+    }
     let _ = terminal::disable_raw_mode();
 }
 

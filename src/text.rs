@@ -11,6 +11,9 @@ const TAB: &str = "    ";
 /// Stands for a character that must not reach a terminal and has no picture of its own.
 const REPLACEMENT: &str = "\u{FFFD}";
 
+/// What a server has to say to a person is shorter; whatever is longer is meant for somebody else.
+const LONGEST_WORDS: usize = 300;
+
 /// Returns what stands for a grapheme on the screen, and how many cells it takes.
 ///
 /// Control characters become their pictures; what turns the direction of the text around becomes U+FFFD,
@@ -67,6 +70,35 @@ pub fn harmless(row: &str) -> Cow<'_, str> {
         return Cow::Borrowed(row);
     }
     Cow::Owned(row.graphemes(true).map(|g| shown(g).0).collect())
+}
+
+/// Makes a stranger's words fit for a sentence: one line, nothing that a terminal obeys or that reorders or hides text,
+/// and not long.
+#[must_use]
+pub fn one_line(words: &str) -> String {
+    let harmless = |c: char| {
+        // Joiners stay: names in Persian and families in emoji need them.
+        let unseen = matches!(
+            c,
+            '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+        );
+        if c.is_control() || unseen { ' ' } else { c }
+    };
+    let start: String = words
+        .chars()
+        .take(4 * LONGEST_WORDS)
+        .map(harmless)
+        .collect();
+    let line = start.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().take(LONGEST_WORDS).collect()
+}
+
+/// As [`one_line`], without the full stop: for a sentence of our own to end with.
+#[must_use]
+pub fn clause(words: &str) -> String {
+    let mut line = one_line(words);
+    line.truncate(line.trim_end_matches(['.', ' ']).len());
+    line
 }
 
 /// Returns a text on one row, harmless, and cut with an ellipsis where it is wider than `cells`.
@@ -208,6 +240,17 @@ mod tests {
         assert_eq!(harmless("\u{202e}live\u{2066}"), "\u{FFFD}live\u{FFFD}");
         assert_eq!(harmless("a\tb"), "a    b");
         assert_eq!(cut("two\r\nlines", 20), "two  lines");
+    }
+
+    #[test]
+    fn a_strangers_words_become_one_short_harmless_line() {
+        assert_eq!(
+            one_line("a\u{1b}[31m b\r\nc\u{9b}d\u{202e}e."),
+            "a [31m b c d e."
+        );
+        assert_eq!(one_line(&"é".repeat(1000)).chars().count(), LONGEST_WORDS);
+        assert_eq!(one_line("\u{7}\n"), "");
+        assert_eq!(clause("a\x1b[31mb\nc. "), "a [31mb c");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the project promises about itself: who may use what, and that its papers say what the code says.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -92,7 +92,7 @@ fn library_without(exempt: &[&str]) -> Vec<PathBuf> {
 
 #[test]
 fn what_decides_and_what_shows_knows_no_database_network_or_runtime() {
-    let pure: Vec<_> = ["app", "view", "editor", "keymap", "quote"]
+    let pure: Vec<_> = ["app", "view", "editor", "keymap", "quote", "text"]
         .iter()
         .flat_map(|name| module(name))
         .collect();
@@ -139,6 +139,87 @@ fn errors_without_a_type_stay_at_the_edge() {
     let mut inner = library_without(&["cli"]);
     inner.retain(|path| *path != Path::new("src/main.rs"));
     assert_eq!(uses(&inner, &["anyhow"]), [""; 0]);
+}
+
+/// The modules of the library that `text` takes from.
+fn taken_from(text: &str) -> BTreeSet<String> {
+    let first_word = |text: &str| -> String {
+        text.trim_start()
+            .chars()
+            .take_while(|c| c.is_ascii_lowercase() || *c == '_')
+            .collect()
+    };
+    let mut found = BTreeSet::new();
+    for (_, rest) in text
+        .match_indices("crate::")
+        .map(|(at, word)| text.split_at(at + word.len()))
+    {
+        let Some(list) = rest.strip_prefix('{') else {
+            found.insert(first_word(rest));
+            continue;
+        };
+        let mut depth = 1;
+        found.insert(first_word(list));
+        for (at, c) in list.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                ',' if depth == 1 => {
+                    found.insert(first_word(&list[at + 1..]));
+                }
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_modules_of_the_library_form_no_circle_and_its_picture_names_them_all() {
+    let library = read("src/lib.rs");
+    let modules: Vec<&str> = library
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'))
+        .collect();
+    assert!(modules.len() > 10, "{modules:?}");
+    let mut above: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for name in &modules {
+        let picture = library.lines().filter(|line| line.starts_with("//!"));
+        let named = picture.into_iter().any(|line| names(line, name));
+        assert!(named, "src/lib.rs does not say what {name} is");
+        let is_test = |path: &Path| {
+            let mut parts = path.iter().map(|part| part.to_string_lossy());
+            parts.any(|part| part == "tests" || part == "tests.rs" || part == "samples.rs")
+        };
+        let taken = above.entry(name).or_default();
+        for path in module(name).iter().filter(|path| !is_test(path)) {
+            let text = read(path);
+            let own = text
+                .split("#[cfg(test)]\nmod tests {")
+                .next()
+                .unwrap_or_default();
+            let code: Vec<_> = code(own).map(|(_, line)| line).collect();
+            taken.extend(taken_from(&code.join("\n")));
+        }
+        taken.retain(|other| modules.contains(&other.as_str()) && other != name);
+    }
+    // What takes from nothing that is left can go; a circle stays.
+    while !above.is_empty() {
+        let done: Vec<_> = above
+            .iter()
+            .filter(|(_, taken)| {
+                taken
+                    .iter()
+                    .all(|other| !above.contains_key(other.as_str()))
+            })
+            .map(|(name, _)| *name)
+            .collect();
+        assert!(!done.is_empty(), "a circle in {above:?}");
+        above.retain(|name, _| !done.contains(name));
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use epigraph::{
     app::{About, Effect, Msg},
     runtime::{self, Services},
     session::Progress,
+    terminal::Terminal,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -85,6 +86,15 @@ impl Stage {
         screen.key(Key::Enter);
         screen.sees("Saved.");
         screen
+    }
+
+    /// Reads the draft file.
+    fn draft(&self) -> Option<String> {
+        fs::read_dir(self.home.path().join(".local/state/epigraph"))
+            .ok()?
+            .flatten()
+            .find(|file| file.file_name().to_string_lossy().starts_with("draft-"))
+            .and_then(|file| fs::read_to_string(file.path()).ok())
     }
 
     fn quote(&self) -> String {
@@ -166,6 +176,18 @@ async fn a_person_signs_in_and_keeps_a_quote() {
 }
 
 #[tokio::test]
+async fn who_writes_at_once_need_not_wait_for_the_quote() {
+    let stage = Stage::new().await;
+    let mut screen = stage.open();
+    stage.sign_in(&mut screen);
+    screen.type_("eQuite so, said Queequeg?");
+    screen.sees("Quite so, said Queequeg?");
+    screen.key(Key::Enter);
+    screen.sees("Saved.");
+    assert_eq!(stage.quote().trim_end(), "Quite so, said Queequeg?");
+}
+
+#[tokio::test]
 async fn a_person_who_comes_back_is_still_signed_in() {
     let stage = Stage::new().await;
     let mut screen = stage.with_quote("Still here.");
@@ -236,6 +258,75 @@ async fn the_screen_follows_the_size_of_the_terminal() {
     screen.resize(1, 1);
     screen.resize(80, 24);
     screen.sees(WONDERFUL);
+}
+
+#[tokio::test]
+async fn a_key_and_a_new_size_that_come_together_both_count() {
+    let stage = Stage::new().await;
+    let mut screen = stage.signed_in();
+    for round in 0..20 {
+        let (key, hint, rows) = match round % 2 {
+            0 => (Key::Char('e'), "Enter Save Quote", 20),
+            _ => (Key::Esc, "q quit", 24),
+        };
+        // While it draws everything anew, both come in.
+        screen.key(Key::Ctrl('l'));
+        thread::sleep(Duration::from_micros(200 * round));
+        screen.resize(80, rows);
+        screen.key(key);
+        screen.sees_that(hint, |screen| {
+            let last = screen.rows(0, 80).nth(usize::from(rows) - 1);
+            last.is_some_and(|row| row.contains(hint))
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_okta_ends_takes_nothing_of_what_is_being_written() {
+    let stage = Stage::new().await;
+    // A token that is as good as expired is renewed before every use.
+    stage
+        .okta
+        .configure(|settings| settings.token_lifetime = 30);
+    let mut screen = stage.with_quote("Mistakes");
+    screen.key(Key::Char('e'));
+    screen.sees("Edit your quote");
+    screen.type_(" are the portals");
+    screen.sees("Mistakes are the portals");
+    stage.okta.revoke_all(Person::James);
+    screen.key(Key::Enter);
+    screen.sees("you wrote is kept, and back when you are.");
+    assert_eq!(stage.quote().trim_end(), "Mistakes");
+
+    stage.sign_in(&mut screen);
+    screen.sees("Edit your quote");
+    screen.sees("Mistakes are the portals");
+    screen.type_(" of discovery");
+    screen.key(Key::Enter);
+    screen.sees("Saved.");
+    assert_eq!(
+        stage.quote().trim_end(),
+        "Mistakes are the portals of discovery"
+    );
+    screen.key(Key::Char('q'));
+    ends(&mut screen, 0);
+
+    // Nor does it when the program ends before the next sign-in.
+    let mut screen = stage.open();
+    screen.sees("of discovery”");
+    screen.key(Key::Char('e'));
+    screen.sees("Edit your quote");
+    screen.type_("!");
+    screen.sees("of discovery!");
+    stage.okta.revoke_all(Person::James);
+    screen.key(Key::Enter);
+    screen.sees("you wrote is kept, and back when you are.");
+    screen.key(Key::Char('q'));
+    ends(&mut screen, 0);
+    let mut screen = stage.open();
+    stage.sign_in(&mut screen);
+    screen.sees("of discovery!");
+    screen.sees("Here is what you had not saved.");
 }
 
 #[tokio::test]
@@ -474,6 +565,120 @@ async fn nobody_wakes_up_while_nothing_happens() {
     assert!(quiet > 0);
 }
 
+#[tokio::test]
+async fn a_terminal_that_nobody_reads_holds_neither_the_draft_nor_the_end() {
+    let stage = Stage::new().await;
+    let mut screen = stage.signed_in();
+    for (signal, code) in [(Signal::TERM, 128 + 15), (Signal::HUP, 128 + 1)] {
+        if code == 128 + 15 {
+            screen.key(Key::Char('e'));
+        }
+        screen.sees("Enter Save Quote");
+        screen.freeze(true);
+        // Every Ctrl-L sends a whole screen: far more than a terminal keeps unread.
+        for _ in 0..300 {
+            screen.type_("x");
+            screen.key(Key::Ctrl('l'));
+        }
+        let typed = "x".repeat(if code == 128 + 15 { 300 } else { 600 });
+        wait_until("all that was typed is in the draft file", || {
+            stage.draft()?.contains(&typed).then_some(())
+        });
+        screen.signal(signal);
+        wait_until("the program ends", || screen.has_ended().then_some(()));
+        screen.freeze(false);
+        ends(&mut screen, code);
+        screen = stage.open();
+    }
+    screen.sees("Here is what you had not saved.");
+}
+
+#[tokio::test]
+async fn what_arrives_at_once_is_taken_in_whole_without_another_key() {
+    let stage = Stage::new().await;
+    let mut screen = stage.signed_in();
+    screen.key(Key::Char('e'));
+    screen.sees("Enter Save Quote");
+    // More than is read at a time, as a terminal sends it that puts no brackets around a paste.
+    let typed = "word ".repeat(600);
+    screen.type_(&typed);
+    wait_until("all of it is in the draft file", || {
+        stage.draft()?.contains(&typed).then_some(())
+    });
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_characters_that_a_terminal_takes_for_wider_than_they_are() {
+    let stage = Stage::new().await;
+    let mut screen = stage.signed_in();
+    screen.key(Key::Char('e'));
+    screen.sees("Enter Save Quote");
+    // To this terminal, and many others, a family is as wide as all its members.
+    screen.paste(&format!(
+        "{} end\n{}\n🇩🇪 ｶﾞ क्षि 👍🏽",
+        "👨‍👩‍👧".repeat(30),
+        "👨‍👩‍👧".repeat(36)
+    ));
+    screen.sees("end");
+    let text = |contents: String| -> Vec<String> {
+        contents
+            .lines()
+            .map(|row| row.trim_end().to_owned())
+            .collect()
+    };
+    let same_when_drawn_anew = |screen: &mut Pty| {
+        let written = wait_until("the frame is there to its end", || {
+            let written = screen.bytes_written();
+            thread::sleep(Duration::from_millis(100));
+            (screen.bytes_written() == written).then_some(written)
+        });
+        let before = text(screen.screen());
+        screen.key(Key::Ctrl('l'));
+        wait_until("it is drawn anew", || {
+            let new = screen.raw().split_off(written);
+            String::from_utf8_lossy(&new)
+                .contains("\x1b[?2026l")
+                .then_some(())
+        });
+        screen.sees_that(&format!("shows {before:#?} again"), |screen| {
+            text(screen.contents()) == before
+        });
+    };
+    same_when_drawn_anew(&mut screen);
+    for key in [Key::Up, Key::Up, Key::Char('a'), Key::Home, Key::Char('b')] {
+        screen.key(key);
+    }
+    screen.sees("b👨");
+    same_when_drawn_anew(&mut screen);
+    screen.key(Key::Enter);
+    screen.sees(WONDERFUL);
+    screen.key(Key::Up);
+    screen.sees_no_more("Saved.");
+    same_when_drawn_anew(&mut screen);
+    screen.key(Key::Char('?'));
+    screen.sees("Scrolling");
+    same_when_drawn_anew(&mut screen);
+    screen.key(Key::Esc);
+    screen.sees(WONDERFUL);
+    same_when_drawn_anew(&mut screen);
+}
+
+#[tokio::test]
+async fn a_terminal_without_a_size_is_taken_for_the_usual_one() {
+    let stage = Stage::new().await;
+    let mut screen = Pty::spawn(&stage.home.command::<&str>(&[]), 0, 0);
+    screen.sees("Enter Log in");
+    screen.resize(60, 20);
+    screen.sees_that("uses the last row", |screen| {
+        screen
+            .rows(0, 60)
+            .nth(19)
+            .is_some_and(|row| row.contains("Enter Log in"))
+    });
+    screen.key(Key::Char('q'));
+    ends(&mut screen, 0);
+}
+
 #[test]
 fn a_bug_gives_the_terminal_back_and_is_told() {
     let mut role = Command::new(std::env::current_exe().expect("our own path"));
@@ -505,7 +710,7 @@ fn buggy() {
     }
 
     if std::env::var_os("EPIGRAPH_TEST_BUGGY").is_some() {
-        let _ = runtime::run(About::default(), Buggy);
+        let _ = runtime::run(About::default(), Buggy, Terminal::take);
     }
 }
 

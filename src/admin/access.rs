@@ -7,7 +7,7 @@ use tokio_postgres::{Transaction, error::SqlState, types::Type};
 use super::{GROUP, Owner, Words, bounded};
 use crate::{
     failure::{Failure, Kind},
-    postgres::harmless,
+    text::clause,
 };
 
 /// What the roles begin with, so that they are told from others of the same server.
@@ -208,7 +208,7 @@ async fn drop_role(owner: &mut Owner, role: &str) -> Result<(), String> {
     work.await.map_err(|error| match error.as_db_error() {
         Some(refusal) if *refusal.code() == SqlState::DEPENDENT_OBJECTS_STILL_EXIST => format!(
             "The role is still there, and can connect no more: somebody gave it rights or things of its own ({}).",
-            harmless(refusal.detail().unwrap_or_default()).replace('\n', ", ")
+            clause(refusal.detail().unwrap_or_default()).replace('\n', ", ")
         ),
         _ => format!(
             "The role is still there, and can connect no more: {}",
@@ -294,7 +294,7 @@ fn role_named(name: &str) -> Result<String, Failure> {
     }
     Err(Failure::new(
         Kind::Usage,
-        format!("“{}” cannot be the name of an access.", harmless(name)),
+        format!("“{}” cannot be the name of an access.", clause(name)),
     )
     .cure("Begin with a letter, and write letters, digits and _ only: james_joyce"))
 }

@@ -8,7 +8,7 @@ use crate::{
     config,
     failure::{Failure, Kind},
     okta::Okta,
-    postgres::harmless,
+    text::clause,
 };
 
 /// The longest life of a token at Okta (an access token of a custom authorization server): a key that was last seen
@@ -215,11 +215,7 @@ async fn add(
     let Some(refusal) = refusal else {
         return Err(failed(error));
     };
-    let why = format!(
-        "{} is left out: {}.",
-        shown(id),
-        harmless(refusal.message())
-    );
+    let why = format!("{} is left out: {}.", shown(id), clause(refusal.message()));
     savepoint.rollback().await.map_err(failed)?;
     Ok(Err(capitalised(&why)))
 }
@@ -247,7 +243,7 @@ fn usable(key: &Value) -> Result<&str, String> {
 }
 
 fn shown(id: &str) -> String {
-    format!("The key {}", harmless(id))
+    format!("The key {}", clause(id))
 }
 
 #[cfg(test)]

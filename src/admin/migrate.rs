@@ -8,8 +8,9 @@ use tokio_postgres::{Transaction, error::SqlState};
 
 use crate::{
     failure::{Failure, Kind},
-    postgres::{Connector, Error, Steps, Target, harmless},
+    postgres::{Connector, Error, Steps, Target},
     session::Progress,
+    text::clause,
 };
 
 mod embedded {
@@ -45,7 +46,14 @@ async fn migrate_unbounded(target: &Target) -> Result<Vec<String>, Failure> {
         .connect(&Progress::silent(), &Mutex::new(Steps::default()))
         .await
         .map_err(|error| error.failure(target))?;
-    let transaction = connection.client.transaction().await.map_err(failed)?;
+    // Spelt out, because the owner's defaults may say otherwise.
+    let transaction = connection
+        .client
+        .build_transaction()
+        .read_only(false)
+        .start()
+        .await
+        .map_err(failed)?;
     // The lock ends with the transaction, so it holds through a pooler in transaction mode as well.
     transaction
         .batch_execute(&format!(
@@ -147,10 +155,10 @@ fn refused(error: &tokio_postgres::Error, target: &Target) -> Failure {
         Some(error) if *error.code() == SqlState::DATATYPE_MISMATCH => {
             let failure = Failure::new(
                 Kind::Database,
-                format!("{}. Nothing was changed.", harmless(error.message())),
+                format!("{}. Nothing was changed.", clause(error.message())),
             );
             match error.hint() {
-                Some(hint) => failure.cure(format!("{}.", harmless(hint))),
+                Some(hint) => failure.cure(format!("{}.", clause(hint))),
                 None => failure,
             }
         }

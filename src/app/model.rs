@@ -1,5 +1,7 @@
 //! What the program knows: which screen, and what the person has in front of them. No secret is in here.
 
+use crossterm::event::Event;
+
 use crate::{
     editor::Editor,
     failure::Failure,
@@ -43,6 +45,8 @@ pub struct Model {
     pub activity: Option<Activity>,
     /// How far the help is scrolled, while it lies over the screen.
     pub help: Option<usize>,
+    /// Keys and pastes for the editor, from before it could be opened.
+    pub(super) ahead: Vec<Event>,
     /// That drafts cannot be kept is said once.
     pub(super) draft_failure_told: bool,
 }
@@ -221,6 +225,7 @@ impl Model {
             Screen::Requesting { .. } => Context::Requesting,
             Screen::Waiting { .. } => Context::Waiting,
             Screen::SignedIn { pane, .. } => match pane {
+                Pane::Loading(_) if !self.ahead.is_empty() => Context::Ahead,
                 Pane::Loading(_)
                 | Pane::Reloading(_)
                 | Pane::Deleting(_)

@@ -8,6 +8,7 @@ use super::{
 use crate::{failure::Kind, keymap};
 use crossterm::event::{KeyCode, KeyEvent};
 
+mod ahead;
 mod random;
 
 fn text_in_editor(model: &Model) -> &str {

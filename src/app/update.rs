@@ -3,7 +3,7 @@
 use crossterm::event::Event;
 
 use super::{
-    About, Effect, Model, Msg, Notice, Pane, Question, Screen, Size, Tone, geometry,
+    About, Effect, Model, Msg, Notice, Pane, Question, Screen, Size, Tone, ahead, geometry,
     model::{Conflict, Desk, Draft, Sheet, same_text},
     settle::{resume, settle},
 };
@@ -27,6 +27,7 @@ pub fn init(about: About, size: Size) -> (Model, Vec<Effect>) {
         notice: None,
         activity: None,
         help: None,
+        ahead: Vec::new(),
         draft_failure_told: false,
     };
     (model, vec![Effect::Restore])
@@ -34,10 +35,11 @@ pub fn init(about: About, size: Size) -> (Model, Vec<Effect>) {
 
 /// Takes a message in, and returns what is to be done.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
-    let effects = match msg {
+    let mut effects = match msg {
         Msg::Terminal(event) => take_event(model, event),
         outcome => settle(model, outcome),
     };
+    effects.extend(ahead::replay(model));
     let waits_anew = |effect: &Effect| {
         !matches!(
             effect,
@@ -51,7 +53,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     effects
 }
 
-fn take_event(model: &mut Model, event: Event) -> Vec<Effect> {
+/// Takes a key, a paste or a new size in.
+pub(super) fn take_event(model: &mut Model, event: Event) -> Vec<Effect> {
     match event {
         Event::Resize(columns, rows) => {
             model.size = Size { columns, rows };
@@ -69,13 +72,16 @@ fn take_event(model: &mut Model, event: Event) -> Vec<Effect> {
                     act(model, action)
                 }
                 Some(_) => Vec::new(),
-                None => match (context, chord.typed()) {
-                    (Context::Writing, Some(c)) => {
+                None => {
+                    if let (Context::Writing, Some(c)) = (context, chord.typed()) {
                         model.notice = None;
-                        edit(model, |editor| editor.insert(c.encode_utf8(&mut [0; 4])))
+                        return edit(model, |editor| {
+                            editor.insert(c.encode_utf8(&mut [0; 4]));
+                        });
                     }
-                    _ => Vec::new(),
-                },
+                    ahead::remember(model, event);
+                    Vec::new()
+                }
             }
         }
         // They are never asked for.
@@ -388,7 +394,10 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
             });
             paste(model, text)
         }
-        _ => Vec::new(),
+        _ => {
+            ahead::remember(model, Event::Paste(text.to_owned()));
+            Vec::new()
+        }
     }
 }
 

@@ -84,7 +84,10 @@ pub fn hints(model: &Model) -> impl Iterator<Item = (Chord, &'static str)> {
         let word = hint(model, binding);
         let doubled = binding.action == Action::Help
             && binding.section == Section::Everywhere
-            && !matches!(model.context(), keymap::Context::Writing);
+            && !matches!(
+                model.context(),
+                keymap::Context::Writing | keymap::Context::Ahead
+            );
         (!word.is_empty() && !doubled && model.offers(binding.action))
             .then(|| (binding.keys[0], word))
     })

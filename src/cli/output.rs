@@ -1,6 +1,10 @@
 //! What is printed: data to stdout, talk to stderr, and how a command ends.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    borrow::Cow,
+    fmt::Write as _,
+    io::{self, IsTerminal, Write},
+};
 
 use serde::Serialize;
 
@@ -111,7 +115,27 @@ pub(super) fn json(value: &impl Serialize) -> Outcome {
         )
     })?;
     text.push('\n');
-    data(text.as_bytes())
+    data(escaped(&text).as_bytes())
+}
+
+/// Escapes what JSON may hold as it is and a terminal would obey, so that the same bytes are good for both.
+fn escaped(json: &str) -> Cow<'_, str> {
+    let obeyed = |c: char| {
+        c.is_control() && c != '\n'
+            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !json.contains(obeyed) {
+        return Cow::Borrowed(json);
+    }
+    Cow::Owned(json.chars().fold(String::new(), |mut text, c| {
+        if obeyed(c) {
+            // All of them are below U+10000, where one escape is one character.
+            let _ = write!(text, "\\u{:04x}", u32::from(c));
+        } else {
+            text.push(c);
+        }
+        text
+    }))
 }
 
 /// Says something to the person. Nobody may be listening, and that is no failure.
@@ -200,6 +224,18 @@ mod tests {
         ] {
             assert_eq!(harmless(text), shown, "{text:?}");
         }
+    }
+
+    #[test]
+    fn json_stays_what_it_is_and_a_terminal_obeys_none_of_it() {
+        let text = "a\u{9b}31m\u{7f}\u{202e}\u{2028}\x1b日本\n";
+        let json = serde_json::to_string(text).expect("JSON") + "\n";
+        let safe = escaped(&json);
+        assert_eq!(safe, "\"a\\u009b31m\\u007f\\u202e\\u2028\\u001b日本\\n\"\n");
+        assert_eq!(
+            serde_json::from_str::<String>(&safe).ok().as_deref(),
+            Some(text)
+        );
     }
 
     #[test]

@@ -11,7 +11,10 @@ use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
 use tokio::sync::oneshot;
 
 use super::LIMIT;
-use crate::failure::{Failure, Kind};
+use crate::{
+    failure::{Failure, Kind},
+    text,
+};
 
 pub(super) const NAME: &str = if cfg!(target_os = "macos") {
     "the macOS keychain"
@@ -144,6 +147,10 @@ fn start(user: String, busy_since: Arc<Mutex<Option<Instant>>>) -> mpsc::Sender<
             *lock(&busy_since) = None;
             let _ = call.answer.send(match result {
                 Err(Error::NoEntry) => Ok(None),
+                Err(Error::NoDefaultStore) => Err(match Entry::store_status() {
+                    Err(Error::PlatformFailure(cause)) => unopened(&cause.to_string()),
+                    _ => absent(),
+                }),
                 other => other.map_err(|error| failure(&error)),
             });
         }
@@ -212,6 +219,35 @@ fn absent() -> Failure {
     .cure(format!("To sign in here, {CHOOSE_FILE}."))
 }
 
+/// Tells a keyring that refuses from none at all: without one, the message bus answers, or there is no bus either.
+fn unopened(cause: &str) -> Failure {
+    let lower = cause.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    let refuses = says(&["org.freedesktop.", "crypto error", "serde error"])
+        && !says(&[
+            "serviceunknown",
+            "namehasnoowner",
+            "spawn.",
+            "timedout",
+            "timeout",
+            "noreply",
+            "noserver",
+            "disconnected",
+        ]);
+    if !refuses {
+        return absent();
+    }
+    Failure::new(
+        Kind::Vault,
+        format!(
+            "{} is running, and does not work with this program: {}.",
+            capital(NAME),
+            text::clause(cause)
+        ),
+    )
+    .cure(format!("Use another keyring; or {CHOOSE_FILE}."))
+}
+
 fn platform(cause: &str) -> Failure {
     let lower = cause.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
@@ -235,11 +271,7 @@ fn platform(cause: &str) -> Failure {
     }
     Failure::new(
         Kind::Vault,
-        format!(
-            "{} failed: {}.",
-            capital(NAME),
-            crate::okta::plain(cause).trim_end_matches('.')
-        ),
+        format!("{} failed: {}.", capital(NAME), text::clause(cause)),
     )
     .cure(format!("Try again; if it stays so, {CHOOSE_FILE}."))
 }
@@ -254,6 +286,29 @@ fn capital(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_keyring_that_refuses_is_told_from_none_at_all() {
+        for cause in [
+            "no secret service provider or dbus session found",
+            "zbus error: org.freedesktop.DBus.Error.ServiceUnknown: The name is not activatable",
+            "zbus error: org.freedesktop.DBus.Error.Spawn.ChildExited: Process exited with status 1",
+            "zbus error: I/O error: Connection refused (os error 111)",
+        ] {
+            assert_eq!(unopened(cause), absent(), "{cause}");
+        }
+        for cause in [
+            "zbus error: org.freedesktop.DBus.Error.NotSupported: The algorithm is not supported",
+            "zbus serde error: incorrect type",
+        ] {
+            let failure = unopened(cause);
+            assert!(failure.what.contains("is running"), "{failure}");
+            assert!(
+                failure.to_string().contains("store = \"file\""),
+                "{failure}"
+            );
+        }
+    }
 
     #[test]
     fn what_a_keyring_reports_is_told_apart() {

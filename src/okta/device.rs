@@ -11,12 +11,12 @@ use url::Url;
 
 use super::{
     http::{self, Answer},
-    plain,
     refusal::{Asked, Refusal, expired},
 };
 use crate::{
     app::{Activity, DeviceCode},
     failure::{Failure, Kind},
+    text::one_line,
 };
 
 /// RFC 8628 section 3.2: where the server names none.
@@ -58,7 +58,7 @@ impl Issued {
             Failure::new(Kind::Okta, format!("Okta issued a code that cannot be used: {what}."))
                 .cure("Try again; if it stays so, show this message to an administrator of your Okta organization.")
         };
-        let user_code = plain(&self.user_code);
+        let user_code = one_line(&self.user_code);
         if user_code.is_empty()
             || user_code != self.user_code
             || user_code.len() > LONGEST_USER_CODE

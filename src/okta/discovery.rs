@@ -5,11 +5,12 @@ use url::Url;
 
 use super::{
     http::{Answer, Http},
-    plain, refusal,
+    refusal,
 };
 use crate::{
     failure::{Failure, Kind},
     session::Progress,
+    text::one_line,
 };
 
 /// The parts of the discovery document that are used. What else it says, or leaves out, is the server's own affair.
@@ -44,7 +45,7 @@ pub(super) fn parse_issuer(issuer: &str) -> Result<Url, Failure> {
     let form = "Write it as https://ORG.okta.com, or https://ORG.okta.com/oauth2/default for a custom authorization server.";
     let Ok(url) = Url::parse(issuer) else {
         return wrong(
-            format!("The issuer “{}” is not an address.", plain(issuer)),
+            format!("The issuer “{}” is not an address.", one_line(issuer)),
             form,
         );
     };
@@ -52,7 +53,7 @@ pub(super) fn parse_issuer(issuer: &str) -> Result<Url, Failure> {
         return wrong(
             format!(
                 "The issuer “{}” does not begin with https://.",
-                plain(issuer)
+                one_line(issuer)
             ),
             form,
         );
@@ -152,13 +153,13 @@ fn not_found(issuer: &str, url: &Url) -> Failure {
 fn mismatch(issuer: &str, url: &Url, reported: &str) -> Failure {
     let what = format!(
         "The configured issuer is {issuer}, but the server there calls itself {}.",
-        plain(reported)
+        one_line(reported)
     );
     let same_host = Url::parse(reported).is_ok_and(|reported| reported.origin() == url.origin());
     let cure = if same_host {
         format!(
             "Write the issuer exactly as {}, slash and path included.",
-            plain(reported)
+            one_line(reported)
         )
     } else {
         "Ask an administrator which is right: the organization may use a domain of its own, and the issuer must be written as the server reports it.".into()

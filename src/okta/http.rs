@@ -10,11 +10,11 @@ use serde::de::DeserializeOwned;
 use tokio::{sync::OnceCell, time::Instant};
 use url::Url;
 
-use super::plain;
 use crate::{
     app::Activity,
     failure::{Failure, Kind},
     session::Progress,
+    text::one_line,
     tls,
 };
 
@@ -285,7 +285,7 @@ fn explain(error: &reqwest::Error) -> Error {
     } else if says(&["tunnel", "proxy", "socks"]) {
         Error::Proxy
     } else if says(&["ssl routines", "tls", "handshake"]) {
-        Error::Tls(plain(causes.last().map_or("", String::as_str)))
+        Error::Tls(one_line(causes.last().map_or("", String::as_str)))
     } else {
         Error::Connection
     }

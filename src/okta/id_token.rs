@@ -10,11 +10,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Number, Value};
 
-use super::plain;
 use crate::{
     app::User,
     failure::{Failure, Kind},
     session::IdToken,
+    text::one_line,
 };
 
 /// How far two clocks may be apart. Okta's own verifiers allow two to five minutes.
@@ -225,9 +225,14 @@ fn name(claims: &Claims) -> String {
     [&claims.name, &claims.preferred_username, &claims.email]
         .into_iter()
         .filter_map(|name| name.as_ref()?.as_str())
-        .map(|name| plain(name).chars().take(LONGEST_NAME).collect::<String>())
+        .map(|name| {
+            one_line(name)
+                .chars()
+                .take(LONGEST_NAME)
+                .collect::<String>()
+        })
         .find(|name| !name.is_empty())
-        .unwrap_or_else(|| plain(&claims.sub))
+        .unwrap_or_else(|| one_line(&claims.sub))
 }
 
 fn refused(why: &str) -> Rejected {

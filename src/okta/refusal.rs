@@ -2,8 +2,11 @@
 
 use serde::Deserialize;
 
-use super::{http::Answer, plain};
-use crate::failure::{Failure, Kind};
+use super::http::Answer;
+use crate::{
+    failure::{Failure, Kind},
+    text::one_line,
+};
 
 const GENERAL: &str =
     "In the Okta admin console, under Applications › the app › General › General Settings,";
@@ -123,7 +126,7 @@ impl Refusal {
     }
 
     fn quoted(&self) -> String {
-        match (plain(&self.error), plain(&self.error_description)) {
+        match (one_line(&self.error), one_line(&self.error_description)) {
             (code, text) if text.is_empty() => format!(" ({code})"),
             (code, text) => format!(": {} ({code})", text.trim_end_matches('.')),
         }
@@ -441,7 +444,7 @@ mod tests {
             "odd\u{1b}[2J",
             &"long \u{202e}\u{7}".repeat(500),
         );
-        assert!(failure.what.len() < 400, "{}", failure.what.len());
+        assert!(failure.what.len() < 500, "{}", failure.what.len());
         assert!(!failure.what.contains(['\u{1b}', '\u{7}', '\u{202e}']));
     }
 }

@@ -11,6 +11,7 @@ use tokio_postgres::Row;
 use super::{
     Connection, Connector, Error, Steps,
     connection::ANSWER_LIMIT,
+    error::read_only,
     target::{Target, Tls},
 };
 use crate::{
@@ -28,6 +29,7 @@ const COLUMNS: [(&str, &str); 3] = [
 const LOOK: &str = "\
 select
     (select rolsuper or rolbypassrls from pg_catalog.pg_roles where rolname = current_user) as bypasses,
+    pg_catalog.pg_is_in_recovery() as replica,
     t.oid is not null as present,
     pg_catalog.pg_has_role(t.relowner, 'usage') as owns,
     (select pg_catalog.array_agg(a.attname || ' ' || pg_catalog.format_type(a.atttypid, null))
@@ -152,11 +154,23 @@ fn ways(target: &Target, steps: &Steps, checks: &mut Vec<Check>) {
     }
 }
 
+/// Asks in a transaction, as every operation does: a pooler may be set so that there are none.
 async fn look(connection: &Connection) -> Result<Row, Error> {
-    let query = connection.client.query_typed_one(LOOK, &[]);
-    timeout(ANSWER_LIMIT, query)
+    let client = &connection.client;
+    let asked = async {
+        tokio::join!(
+            biased;
+            client.batch_execute("begin read only"),
+            client.query_typed_one(LOOK, &[]),
+            client.batch_execute("commit"),
+        )
+    };
+    let (begun, row, ended) = timeout(ANSWER_LIMIT, asked)
         .await
-        .map_err(|_| Error::StatementTimedOut)?
+        .map_err(|_| Error::StatementTimedOut)?;
+    begun
+        .and(row)
+        .and_then(|row| ended.map(|()| row))
         .map_err(Error::Statement)
 }
 
@@ -210,6 +224,9 @@ fn table(target: &Target, row: &Row, took: Duration, checks: &mut Vec<Check>) {
             ))
         },
     );
+    if flag("replica") {
+        push("writing", Verdict::Failed(read_only()));
+    }
     let lacking = list("lacking");
     push(
         "rights",

@@ -9,7 +9,10 @@ use std::{error::Error as _, io};
 use tokio_postgres::error::DbError;
 
 use super::target::Target;
-use crate::failure::{Failure, Kind};
+use crate::{
+    failure::{Failure, Kind},
+    text::clause,
+};
 
 /// Why the database could not be asked, or what it answered instead of rows.
 #[derive(Debug, thiserror::Error)]
@@ -70,17 +73,17 @@ const BUSY: &str = "The database has no connection left.";
 const RESTARTING: &str = "The database is being restarted.";
 const COPY_AGAIN: &str = "Copy the connection string again from Neon's console, under Connect.";
 
-/// Messages of Neon's proxy and of PgBouncer. The first that fits counts.
+/// Messages of Neon's proxy and of the poolers. The first that fits counts.
 const MEANINGS: &[Meaning] = &[
     lasting(
-        "password authentication failed",
+        "authentication failed",
         "The database does not accept this user name with this password.",
         COPY_AGAIN,
     ),
     lasting(
-        "sasl authentication failed",
-        "The database does not accept this user name with this password.",
-        COPY_AGAIN,
+        "transaction blocks not allowed",
+        "The pooler before the database gives every statement another connection, so nothing can be done as a whole.",
+        "Use the direct connection string, or have the pooler set to pool_mode = transaction.",
     ),
     lasting(
         "endpoint id is not specified",
@@ -337,8 +340,8 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
         .cure(migrate),
         "42501" => refused(format!("The user {user} may not do this with the table public.user_messages."))
             .cure(format!("Ask the owner of the database for a connection string of your own (`epigraph admin invite`), or to run: grant epigraph_user to {user};")),
-        "25006" => refused("The database is read-only; nothing was changed.")
-            .cure("Use the connection string of the primary, not that of a read replica."),
+        "25006" => read_only(),
+        "0A000" if lower.contains("during recovery") => read_only(),
         "57014" => unreachable("The database gave up because it took too long; nothing was changed.")
             .cure("Try again in a moment."),
         "53100" | "53200" => refused("The database has no room left; nothing was changed.")
@@ -360,21 +363,16 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
             }
             None => refused(format!(
                 "The database refused: {} (SQLSTATE {code}).",
-                harmless(message)
+                clause(message)
             )),
         },
     }
 }
 
-/// Text of a server, made fit for a terminal and for one line.
-pub(crate) fn harmless(text: &str) -> String {
-    let mut harmless: String = text
-        .chars()
-        .take(300)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    harmless.truncate(harmless.trim_end().trim_end_matches('.').len());
-    harmless
+/// What a read replica is as well.
+pub(super) fn read_only() -> Failure {
+    refused("The database is read-only; nothing was changed.")
+        .cure("Use the connection string of the primary, not that of a read replica.")
 }
 
 fn is_about_certificate(chain: &str) -> bool {

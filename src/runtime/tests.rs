@@ -108,9 +108,9 @@ impl Console for FakeConsole {
         Ok(())
     }
 
-    async fn next(&mut self) -> io::Result<Event> {
+    async fn next(&mut self) -> io::Result<Option<Event>> {
         match self.keys.recv().await {
-            Some(event) => event,
+            Some(event) => event.map(Some),
             None => std::future::pending().await,
         }
     }

@@ -13,8 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     app::KeptDraft,
     failure::{Failure, Kind},
-    keyring::short_hash,
-    private_file,
+    private_file::{self, short_hash},
 };
 
 /// More than a quote may have: a text that is too long to be saved is not lost either.

@@ -4,7 +4,10 @@ use std::{
     io::{Read, Write},
     num::NonZeroU16,
     process::Command,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -14,6 +17,12 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use vt100::Screen;
 
 use super::{PATIENCE, wait_until};
+
+/// The rows and columns of a terminal that does not know them.
+const USUAL: (NonZeroU16, NonZeroU16) = match (NonZeroU16::new(24), NonZeroU16::new(80)) {
+    (Some(rows), Some(columns)) => (rows, columns),
+    _ => panic!("no size is zero"),
+};
 
 /// A key as terminals have sent it since the VT220.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +82,7 @@ pub(crate) struct Pty {
     keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     seen: Arc<Mutex<Seen>>,
+    frozen: Arc<AtomicBool>,
 }
 
 /// What the terminal has received.
@@ -117,9 +127,10 @@ impl Pty {
             .master
             .try_clone_reader()
             .expect("a reader of the terminal");
+        let frozen = Arc::new(AtomicBool::new(false));
         thread::spawn({
-            let seen = Arc::clone(&seen);
-            move || watch(output, &seen)
+            let (seen, frozen) = (Arc::clone(&seen), Arc::clone(&frozen));
+            move || watch(output, &seen, &frozen)
         });
         Self {
             keys: pair
@@ -129,6 +140,7 @@ impl Pty {
             master: pair.master,
             child,
             seen,
+            frozen,
         }
     }
 
@@ -158,6 +170,11 @@ impl Pty {
             .write_all(bytes)
             .and_then(|()| self.keys.flush())
             .expect("the terminal takes keys");
+    }
+
+    /// Stops to read what the program writes, as a terminal does that hangs, or goes on with it.
+    pub(crate) fn freeze(&self, frozen: bool) {
+        self.frozen.store(frozen, Ordering::Relaxed);
     }
 
     /// Changes the size of the terminal.
@@ -331,10 +348,13 @@ impl Drop for Pty {
     }
 }
 
-fn watch(mut output: Box<dyn Read + Send>, seen: &Mutex<Seen>) {
+fn watch(mut output: Box<dyn Read + Send>, seen: &Mutex<Seen>, frozen: &AtomicBool) {
     let mut buffer = [0; 8192];
     // When nobody holds the other side any more, Linux reports an error and macOS an end of file.
     while let Ok(length @ 1..) = output.read(&mut buffer) {
+        while frozen.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(5));
+        }
         let mut seen = seen.lock().expect("no panic under lock");
         seen.raw.extend_from_slice(&buffer[..length]);
         seen.terminal.process(&buffer[..length]);
@@ -370,6 +390,7 @@ fn size(cols: u16, rows: u16) -> PtySize {
 }
 
 fn non_zero(cols: u16, rows: u16) -> (NonZeroU16, NonZeroU16) {
-    let one = |side| NonZeroU16::new(side).expect("a terminal has a size");
-    (one(rows), one(cols))
+    // A terminal that does not know its size has one all the same.
+    let one = |side, usual| NonZeroU16::new(side).unwrap_or(usual);
+    (one(rows, USUAL.0), one(cols, USUAL.1))
 }

@@ -122,6 +122,8 @@ fn awaited(model: &Model) -> Vec<Msg> {
         ],
         Screen::SignedIn { pane, .. } => match pane {
             Pane::Loading(_) | Pane::Reloading(_) => vec![
+                key("e"),
+                text("ahead"),
                 Msg::Loaded(Ok(Some(saved("Yes.")))),
                 Msg::Loaded(Ok(None)),
                 Msg::Loaded(Err(unreachable())),
@@ -207,7 +209,8 @@ proptest! {
             let before = model.clone();
             let effects = update(&mut model, msg.clone());
 
-            let by_key = matches!(msg, Msg::Terminal(_));
+            // What was typed ahead counts when the quote has come.
+            let by_key = matches!(msg, Msg::Terminal(_)) || !before.ahead.is_empty();
             if let Some(draft) = unsaved(&before)
                 && !by_key
                 && !may_take(&msg, &before, &draft)

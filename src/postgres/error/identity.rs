@@ -1,7 +1,10 @@
 //! What the database says when the token does not tell it who is asking: the SQLSTATEs of `okta.user_id()`.
 
-use super::{harmless, refused};
-use crate::failure::{Failure, Kind};
+use super::refused;
+use crate::{
+    failure::{Failure, Kind},
+    text::clause,
+};
 
 /// Puts it into words. The number is an SQLSTATE without its `28E`.
 pub(super) fn refusal(number: &str, message: &str) -> Failure {
@@ -26,8 +29,8 @@ pub(super) fn refusal(number: &str, message: &str) -> Failure {
             .cure("An administrator can take claims that are not needed out of it, for example the groups: Applications › the app › Sign On."),
         _ => refused(format!(
             "The database does not accept the token that Okta issued: {} (SQLSTATE 28E{}).",
-            harmless(message),
-            harmless(number)
+            clause(message),
+            clause(number)
         ))
         .cure("Sign out and in again; if that does not help, tell the owner of the database."),
     }

@@ -1,0 +1,151 @@
+//! What is written to the terminal, by a thread of its own: a terminal that stands still, because nobody reads it, must hold
+//! up neither the draft, nor a signal, nor the end.
+
+use std::{
+    io::{self, Write},
+    mem,
+    sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+
+/// How long a terminal may take for what is under way. What it has not read by then is thrown away.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long the last words may take.
+const LAST_WORDS: Duration = Duration::from_millis(400);
+
+/// More than this much unread, and the next frame waits: it would be old when it is seen.
+const BACKLOG: usize = 512;
+
+/// The way to the terminal. There is one for the process, as there is one terminal.
+pub(super) struct Output {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+    caught_up: Notify,
+}
+
+#[derive(Default)]
+struct Queue {
+    bytes: Vec<u8>,
+    writing: bool,
+    failed: Option<io::Error>,
+}
+
+impl Queue {
+    fn is_busy(&self) -> bool {
+        self.writing || !self.bytes.is_empty()
+    }
+}
+
+/// Returns the way to the terminal, whose thread sleeps unless there is something to write.
+///
+/// # Errors
+/// When there can be no thread.
+pub(super) fn output() -> io::Result<&'static Output> {
+    static OUTPUT: OnceLock<Output> = OnceLock::new();
+    static STARTED: Mutex<bool> = Mutex::new(false);
+
+    let output = OUTPUT.get_or_init(|| Output {
+        queue: Mutex::default(),
+        changed: Condvar::new(),
+        caught_up: Notify::new(),
+    });
+    let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*started {
+        thread::Builder::new()
+            .name("terminal".into())
+            .spawn(|| output.write())?;
+        *started = true;
+    }
+    Ok(output)
+}
+
+impl Output {
+    /// Writes bytes behind those that are under way.
+    ///
+    /// # Errors
+    /// When something before them could not be written.
+    pub(super) fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let mut queue = self.queue();
+        if let Some(error) = queue.failed.take() {
+            return Err(error);
+        }
+        queue.bytes.extend_from_slice(bytes);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// Says whether the terminal is too slow for another frame.
+    pub(super) fn is_behind(&self) -> bool {
+        self.queue().bytes.len() > BACKLOG
+    }
+
+    /// Waits until something that was under way has been written.
+    pub(super) async fn caught_up(&self) {
+        self.caught_up.notified().await;
+    }
+
+    /// Writes the last words, and waits until the terminal has them. One that stands still loses what it has not read.
+    pub(super) fn end(&self, bytes: &[u8]) {
+        let stands_still = !self.wait(PATIENCE);
+        let _ = self.send(bytes);
+        if stands_still {
+            throw_away_unread();
+        }
+        self.wait(LAST_WORDS);
+    }
+
+    /// Waits until everything has been written, but not for long. Says whether it has.
+    fn wait(&self, limit: Duration) -> bool {
+        let (queue, _) = self
+            .changed
+            .wait_timeout_while(self.queue(), limit, |queue| queue.is_busy())
+            .unwrap_or_else(PoisonError::into_inner);
+        !queue.is_busy()
+    }
+
+    fn write(&self) {
+        let mut queue = self.queue();
+        loop {
+            queue = self
+                .changed
+                .wait_while(queue, |queue| queue.bytes.is_empty())
+                .unwrap_or_else(PoisonError::into_inner);
+            let bytes = mem::take(&mut queue.bytes);
+            queue.writing = true;
+            drop(queue);
+            let mut stdout = io::stdout();
+            let written = stdout.write_all(&bytes).and_then(|()| stdout.flush());
+            queue = self.queue();
+            queue.writing = false;
+            if let Err(error) = written {
+                queue.failed = Some(error);
+            }
+            self.changed.notify_all();
+            self.caught_up.notify_one();
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(unix)]
+fn throw_away_unread() {
+    use rustix::termios::{Action, QueueSelector, tcflow, tcflush};
+
+    let _ = tcflush(io::stdout(), QueueSelector::OFlush);
+    // Whoever waits for room hears of it only when the output is held and let go.
+    let _ = tcflow(io::stdout(), Action::OOff);
+    let _ = tcflow(io::stdout(), Action::OOn);
+}
+
+#[cfg(not(unix))]
+fn throw_away_unread() {}
