@@ -81,6 +81,7 @@ fn connection_strings_that_cannot_be_meant_are_refused_without_repeating_the_pas
         for command in [
             &["show"][..],
             &["admin", "migrate"],
+            &["admin", "status"],
             &["set", "x"],
             &["delete", "--yes"],
         ] {

@@ -131,7 +131,7 @@ fn the_story_holds_and_leaves_nothing() {
         [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
     assert!(output.status.success(), "{stdout}{stderr}");
     for step in [
-        "admin migrate",
+        "admin setup",
         "login --json",
         "whoami",
         "show",

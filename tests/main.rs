@@ -1,5 +1,6 @@
 //! The tests that need real parts, one file per subject; `support` starts the parts.
 
+mod admin;
 mod command_line;
 mod config;
 mod demo;

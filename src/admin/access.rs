@@ -259,7 +259,7 @@ async fn find(
 }
 
 fn refused(error: &tokio_postgres::Error, words: Words<'_>, role: &str) -> Failure {
-    match error.as_db_error().map(|refusal| refusal.code()) {
+    match error.code() {
         Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => Failure::new(
             Kind::Database,
             format!(

@@ -121,7 +121,7 @@ pub(super) fn newest() -> i32 {
     embedded::migrations::runner()
         .get_migrations()
         .iter()
-        .map(|migration| migration.version())
+        .map(refinery::Migration::version)
         .max()
         .unwrap_or_default()
 }

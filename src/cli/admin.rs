@@ -264,10 +264,11 @@ async fn setup(
     }
     let mut owner = Owner::connect(&target).await?;
     admin::repair(&mut owner).await?;
-    tell_keys(
-        &admin::register(&mut owner, &okta, &keys).await?,
-        output_say,
-    )?;
+    let report = admin::register(&mut owner, &okta, &keys).await?;
+    for line in key_lines(&report) {
+        output::say(&line);
+    }
+    comment(&report);
 
     let there = admin::status(&mut owner).await?.access;
     let name = match (name, there.is_empty()) {
@@ -326,19 +327,15 @@ async fn prove(owner: &mut Owner, access: Option<&Access>) -> Result<(), Failure
 
 async fn keys(owner: &mut Owner) -> Outcome {
     let report = admin::refresh_keys(owner, Okta::new).await?;
-    tell_keys(&report, output::line)
-}
-
-fn output_say(text: &str) -> Outcome {
-    output::say(text);
+    for line in key_lines(&report) {
+        output::line(&line)?;
+    }
+    comment(&report);
     Ok(())
 }
 
-fn tell_keys(report: &KeyReport, tell: impl Fn(&str) -> Outcome) -> Outcome {
-    for why in &report.left_out {
-        output::warn(why);
-    }
-    for (what, keys) in [
+fn key_lines(report: &KeyReport) -> Vec<String> {
+    [
         ("registered", &report.registered),
         ("still published", &report.still_published),
         (
@@ -346,10 +343,15 @@ fn tell_keys(report: &KeyReport, tell: impl Fn(&str) -> Outcome) -> Outcome {
             &report.kept,
         ),
         ("retired", &report.retired),
-    ] {
-        for key in keys {
-            tell(&format!("key {key}: {what}"))?;
-        }
+    ]
+    .into_iter()
+    .flat_map(|(what, keys)| keys.iter().map(move |key| format!("key {key}: {what}")))
+    .collect()
+}
+
+fn comment(report: &KeyReport) {
+    for why in &report.left_out {
+        output::warn(why);
     }
     if report.registered.is_empty() && report.retired.is_empty() {
         output::say(&format!(
@@ -357,7 +359,6 @@ fn tell_keys(report: &KeyReport, tell: impl Fn(&str) -> Outcome) -> Outcome {
             report.issuer
         ));
     }
-    Ok(())
 }
 
 async fn invite(owner: &mut Owner, name: &str, new_password: bool) -> Outcome {

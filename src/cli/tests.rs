@@ -60,7 +60,14 @@ fn the_manual_page_has_every_command_option_and_exit_code() {
         "epigraph set",
         "epigraph delete",
         "epigraph doctor",
+        "epigraph admin setup",
         "epigraph admin migrate",
+        "epigraph admin keys",
+        "epigraph admin invite",
+        "epigraph admin revoke",
+        "epigraph admin status",
+        "epigraph admin block",
+        "epigraph admin unblock",
         "epigraph completions",
         "epigraph man",
     ] {
@@ -105,6 +112,8 @@ fn completions_know_every_command() {
             "delete",
             "doctor",
             "migrate",
+            "invite",
+            "unblock",
             "completions",
             "man",
         ] {

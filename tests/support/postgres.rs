@@ -22,6 +22,8 @@ use super::{
     token, wait_until,
 };
 
+#[cfg(test)]
+pub(crate) use server::eighteen;
 pub(crate) use server::program;
 
 mod server;

@@ -25,12 +25,12 @@ enum Choice {
 }
 
 pub(crate) async fn play(stage: &Stage<'_>, mut approve: bool) -> Outcome {
-    let migrated = stage.run(stage.migrate()).await?;
-    if !migrated.status.success() {
-        let said = String::from_utf8_lossy(&migrated.stderr);
-        return Err(format!("epigraph admin migrate failed:\n{said}"));
+    let setup = stage.run(stage.setup()).await?;
+    if !setup.status.success() {
+        let said = String::from_utf8_lossy(&setup.stderr);
+        return Err(format!("epigraph admin setup failed:\n{said}"));
     }
-    stage.database.grant();
+    stage.take_over(&String::from_utf8_lossy(&setup.stdout))?;
     if approve {
         approve_all(stage.okta.clone());
     }

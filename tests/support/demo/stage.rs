@@ -23,7 +23,7 @@ pub(crate) struct Parts {
     scratch: Scratch,
 }
 
-/// The parts, with a database that waits to be migrated and a configuration.
+/// The parts, with a database that waits to be set up and a configuration.
 pub(crate) struct Stage<'a> {
     pub(crate) okta: Arc<Okta>,
     pub(crate) database: Database<'a>,
@@ -95,20 +95,30 @@ impl<'a> Stage<'a> {
         Ok(stage)
     }
 
+    /// What the administrator knows before the set-up: nothing of the database.
     fn configure(&self) -> io::Result<()> {
         DirBuilder::new().mode(0o700).create(&self.state)?;
-        let text = format!(
-            "issuer = {:?}\nclient_id = {:?}\ndatabase_url = {:?}\nstore = \"file\"\n",
+        self.write(&format!(
+            "issuer = {:?}\nclient_id = {:?}\n",
             self.okta.issuer(Server::Org),
             self.okta.client_id(),
-            self.database.user_url(),
-        );
+        ))
+    }
+
+    /// Takes over the configuration that the set-up has printed, as whoever it was sent to does.
+    pub(crate) fn take_over(&self, printed: &str) -> Result<(), String> {
+        self.write(printed)
+            .map_err(|error| format!("the demo cannot write its configuration: {error}"))
+    }
+
+    fn write(&self, text: &str) -> io::Result<()> {
         OpenOptions::new()
             .write(true)
-            .create_new(true)
+            .create(true)
+            .truncate(true)
             .mode(0o600)
             .open(&self.config)?
-            .write_all(text.as_bytes())
+            .write_all(format!("{text}store = \"file\"\n").as_bytes())
     }
 }
 

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use reqwest::Certificate;
 use serde_json::Value;
 use tokio::{
@@ -34,8 +35,10 @@ pub(crate) async fn play(stage: &Stage<'_>) -> Outcome {
     let mut story = Story { stage, steps: 0 };
     let person = Person::James;
     println!();
-    story.migrate("makes the table").await?;
-    story.migrate("changes nothing when it runs again").await?;
+    let config = story.setup("sets the database up, and proves it").await?;
+    stage.take_over(&config)?;
+    let again = story.setup("takes nothing away when it runs again").await?;
+    story.hold("the access keeps its password", again.is_empty())?;
     story
         .run("nobody is signed in yet", &["whoami"], NOT_SIGNED_IN)
         .await?;
@@ -70,6 +73,7 @@ pub(crate) async fn play(stage: &Stage<'_>) -> Outcome {
         stage.okta.client_requests() == calls,
     )?;
     story.run("checks every part", &["doctor"], 0).await?;
+    story.trespass(person).await?;
     story
         .run("deletes the quote", &["delete", "--yes"], 0)
         .await?;
@@ -90,17 +94,83 @@ pub(crate) async fn play(stage: &Stage<'_>) -> Outcome {
 }
 
 impl Story<'_> {
-    async fn migrate(&mut self, what: &str) -> Outcome {
-        self.step(what, "admin migrate", self.stage.migrate(), 0)
+    async fn setup(&mut self, what: &str) -> Result<String, String> {
+        self.step(what, "epigraph admin setup", self.stage.setup(), 0)
+            .await
+    }
+
+    /// Tries what somebody could do who has the same connection string, and `psql`.
+    async fn trespass(&mut self, person: Person) -> Outcome {
+        let stage = self.stage;
+        stage.database.query(
+            "insert into public.user_messages (user_id, message) values ('00u-colleague', 'A room of one’s own.')",
+        );
+        let all = "select user_id from public.user_messages";
+        let command = stage.psql(&format!("{all};"))?;
+        self.step("without a token the database refuses", "psql", command, 3)
             .await?;
-        self.stage.database.grant();
+        let token = self.id_token(person)?;
+        let with = |sql: &str| {
+            stage.psql(&format!(
+                "begin;\nselect from (select set_config('okta.id_token', '{token}', true)) as token;\n{sql};\ncommit;\n"
+            ))
+        };
+        let seen = self
+            .step(
+                "with one's own token, one sees one's own row",
+                "psql",
+                with(all)?,
+                0,
+            )
+            .await?;
+        self.hold("and no colleague's", seen.trim() == person.id())?;
+        let change = with("update public.user_messages set message = 'Mine!' returning user_id")?;
+        let changed = self
+            .step("changing every row changes one's own", "psql", change, 0)
+            .await?;
+        self.hold("and no colleague's", changed.trim() == person.id())?;
+        let insert =
+            with("insert into public.user_messages values ('00u-another', now(), 'Mine!')")?;
+        self.step("a row for somebody else is refused", "psql", insert, 3)
+            .await?;
+        let theirs = stage
+            .database
+            .query("select message from public.user_messages where user_id = '00u-colleague'");
+        self.hold(
+            "the colleague's row is as it was",
+            theirs == "A room of one’s own.",
+        )?;
+        stage
+            .database
+            .query("delete from public.user_messages where user_id = '00u-colleague'");
         Ok(())
+    }
+
+    /// The token that the person's session has.
+    fn id_token(&self, person: Person) -> Result<String, String> {
+        let is_theirs = |token: &String| {
+            let claims = token.split('.').nth(1).unwrap_or_default();
+            let claims = BASE64_URL_SAFE_NO_PAD.decode(claims).unwrap_or_default();
+            let claims: Value = serde_json::from_slice(&claims).unwrap_or_default();
+            claims["sub"] == person.id() && claims["aud"] == *self.stage.okta.client_id()
+        };
+        let secrets = self.stage.okta.issued_secrets();
+        secrets
+            .into_iter()
+            .rfind(is_theirs)
+            .ok_or_else(|| "the person has no ID token".into())
     }
 
     /// Runs a command, and returns its output if it ended with this exit code and told nobody a secret.
     async fn run(&mut self, what: &str, arguments: &[&str], code: i32) -> Result<String, String> {
         let command = self.stage.command(arguments);
-        self.step(what, &shown(arguments), command, code).await
+        self.step(
+            what,
+            &format!("epigraph {}", shown(arguments)),
+            command,
+            code,
+        )
+        .await
     }
 
     async fn shows(&mut self, what: &str, quote: &str) -> Outcome {
@@ -123,20 +193,20 @@ impl Story<'_> {
             .stage
             .run(command)
             .await
-            .map_err(|error| format!("epigraph {shown}: {error}"))?;
+            .map_err(|error| format!("{shown}: {error}"))?;
         let [stdout, stderr] = [output.stdout, output.stderr]
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let held =
             output.status.code() == Some(code) && !self.leaks(&stdout) && !self.leaks(&stderr);
-        self.report(what, &format!("epigraph {shown}"), held, started.elapsed());
+        self.report(what, shown, held, started.elapsed());
         if held {
             return Ok(stdout);
         }
         if self.leaks(&stdout) || self.leaks(&stderr) {
-            return Err(format!("epigraph {shown} printed a token"));
+            return Err(format!("{shown} printed a token"));
         }
         Err(format!(
-            "epigraph {shown} was to end with exit code {code} and ended with {}. It printed:\n{stdout}{stderr}",
+            "{shown} was to end with exit code {code} and ended with {}. It printed:\n{stdout}{stderr}",
             output.status
         ))
     }

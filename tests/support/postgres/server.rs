@@ -34,7 +34,7 @@ pub(super) fn installed() -> &'static Path {
 
 /// The directory of PostgreSQL 18, where there is one for this system. `scripts/setup test` puts it there.
 #[cfg(test)]
-pub(super) fn eighteen() -> Option<&'static Path> {
+pub(crate) fn eighteen() -> Option<&'static Path> {
     static DIRECTORY: OnceLock<Option<PathBuf>> = OnceLock::new();
     let find = || {
         let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("postgresql_18");

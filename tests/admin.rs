@@ -1,0 +1,565 @@
+//! What an administrator does, whole: the real binary with the owner's string, a stand-in for Okta and a real PostgreSQL.
+//! The owner may make roles and is no superuser, as at Neon.
+
+use serde_json::Value;
+
+use crate::support::{
+    okta::{Okta, Person, Server},
+    pgbouncer::PgBouncer,
+    postgres::{Cluster, Database, Settings, eighteen, shared},
+    program::{Home, Ran},
+    sign_in::SignIn,
+};
+
+/// What the guide's web app (drizzle) makes, with a row of its own.
+const GUIDE: &str = r#"
+create table "user_messages" (
+    "user_id" text primary key not null,
+    "create_ts" timestamp default now() not null,
+    "message" text not null
+);
+insert into user_messages values ('6f1c-woolf', '2026-05-03 12:02:03', 'No need to hurry.');"#;
+/// A server that logs what servers log where somebody is careful.
+const CAREFUL: &str =
+    "log_statement = 'ddl'\nlog_connections = on\nlog_min_error_statement = 'debug5'";
+
+/// An administrator at a computer of their own.
+struct Admin<'a> {
+    okta: Okta,
+    database: Database<'a>,
+    home: Home,
+    /// A name for access that no other test of the same server uses.
+    name: String,
+}
+
+impl<'a> Admin<'a> {
+    fn of(cluster: &'a Cluster) -> Self {
+        let okta = Okta::start();
+        okta.configure(|settings| settings.interval = Some(1));
+        let database = cluster.database();
+        let mut home = Home::new();
+        home.set("EPIGRAPH_ADMIN_DATABASE_URL", database.owner_url());
+        let name = database.name().replace("quotes", "james");
+        Self {
+            okta,
+            database,
+            home,
+            name,
+        }
+    }
+
+    /// With the database set up, and the configuration that was printed.
+    #[track_caller]
+    fn set_up(cluster: &'a Cluster) -> (Self, String) {
+        let admin = Self::of(cluster);
+        let config = admin.setup(&[]).data();
+        assert!(config.contains("database_url"), "{config}");
+        (admin, config)
+    }
+
+    fn setup(&self, more: &[&str]) -> Ran {
+        let (issuer, client_id) = (self.okta.issuer(Server::Default), self.okta.client_id());
+        let mut arguments = vec!["setup", "--issuer", &issuer, "--client-id", &client_id];
+        arguments.extend(["--name", &self.name]);
+        arguments.extend(more);
+        self.run(&arguments)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        self.home.run(&[&["admin"], arguments].concat())
+    }
+
+    fn role(&self) -> String {
+        format!("epigraph_{}", self.name)
+    }
+
+    /// Somebody who was sent this configuration and has signed in.
+    #[track_caller]
+    fn person(&self, config: &str, person: Person) -> Home {
+        let home = Home::new();
+        home.configure(&format!("{config}store = \"file\"\n"));
+        self.sign_in(&home, person);
+        home
+    }
+
+    #[track_caller]
+    fn sign_in(&self, home: &Home, person: Person) {
+        let (sign_in, event) = SignIn::start(home);
+        let code = event["user_code"].as_str().expect("a code");
+        self.okta.approve(code, person).expect("the code works");
+        let ran = sign_in.end();
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+    }
+
+    #[track_caller]
+    fn status(&self) -> (Option<i32>, Value) {
+        let ran = self.run(&["status", "--json"]);
+        let value = serde_json::from_str(&ran.stdout);
+        (ran.code, value.unwrap_or_else(|_| panic!("{ran:?}")))
+    }
+}
+
+fn password(config: &str) -> &str {
+    let (_, rest) = config.split_once("postgresql://").expect("a URL");
+    let (login, _) = rest.split_once('@').expect("a host");
+    login.split_once(':').expect("a password").1
+}
+
+/// From an empty database to somebody's quote, and once more.
+fn from_nothing(cluster: &Cluster) {
+    let (admin, config) = Admin::set_up(cluster);
+    let james = admin.person(&config, Person::James);
+    james.run(&["set", "Mistakes."]).data();
+    assert_eq!(james.run(&["show"]).data().trim_end(), "Mistakes.");
+    let rows = "select user_id, message from public.user_messages";
+    assert_eq!(
+        admin.database.query(rows),
+        format!("{}|Mistakes.", Person::James.id())
+    );
+
+    let (code, status) = admin.status();
+    assert_eq!(
+        (code, &status["problems"]),
+        (Some(0), &Value::Array(vec![]))
+    );
+    assert_eq!(status["issuer"], admin.okta.issuer(Server::Default));
+    assert_eq!(status["audience"], admin.okta.client_id());
+    assert_eq!(
+        status["keys"].as_array().map(Vec::len),
+        Some(admin.okta.published_keys().len())
+    );
+    assert_eq!(status["keys"][0]["bits"], 2048);
+    assert_eq!(status["access"][0]["role"], admin.role());
+    assert!(
+        status["migration"]
+            .as_str()
+            .is_some_and(|name| name.starts_with('V'))
+    );
+
+    let again = admin.setup(&[]);
+    assert_eq!(
+        (again.code, again.stdout.as_str()),
+        (Some(0), ""),
+        "{again:?}"
+    );
+    assert!(again.stderr.contains("keeps its password"), "{again:?}");
+    assert_eq!(james.run(&["show"]).data().trim_end(), "Mistakes.");
+
+    let renewed = admin.setup(&["--new-password"]).data();
+    assert_ne!(password(&renewed), password(&config));
+    james.run(&["show"]).fails(11, &["password"]);
+    james.configure(&format!("{renewed}store = \"file\"\n"));
+    assert_eq!(james.run(&["show"]).data().trim_end(), "Mistakes.");
+    for secret in [password(&config), password(&renewed)] {
+        assert!(secret.len() >= 24);
+        assert!(!cluster.log().contains(secret), "the server has logged it");
+        assert!(!again.stderr.contains(secret));
+    }
+    // Whoever was made for the proof is gone.
+    assert_eq!(admin.status().1["access"].as_array().map(Vec::len), Some(1));
+    assert_eq!(admin.database.query(rows).lines().count(), 1);
+}
+
+#[test]
+fn one_command_sets_an_empty_database_up_and_again_changes_nothing() {
+    from_nothing(&Cluster::start(Settings {
+        conf: CAREFUL,
+        ..Settings::default()
+    }));
+}
+
+#[test]
+fn the_same_on_postgresql_18() {
+    from_nothing(&Cluster::start(Settings {
+        conf: CAREFUL,
+        server: eighteen(),
+        ..Settings::default()
+    }));
+}
+
+#[tokio::test]
+async fn the_web_apps_database_keeps_its_rows_and_is_closed() {
+    let admin = Admin::of(shared());
+    let owner = admin.database.owner_session().await;
+    owner.batch_execute(GUIDE).await.expect("the owner may");
+    let config = admin.setup(&[]).data();
+    let james = admin.person(&config, Person::James);
+    james.run(&["show"]).fails(5, &[]);
+    assert_eq!(
+        admin
+            .database
+            .query("select user_id, message from user_messages"),
+        "6f1c-woolf|No need to hurry."
+    );
+}
+
+#[test]
+fn what_somebody_opened_is_named_and_closed_again() {
+    let cluster = Cluster::start(Settings::default());
+    let (admin, _) = Admin::set_up(&cluster);
+    let (name, role) = (admin.database.name(), admin.role());
+    admin.database.query(&format!(
+        "alter table public.user_messages disable row level security;
+         grant select on public.user_messages to public;
+         grant truncate on public.user_messages to epigraph_user;
+         grant temporary on database {name} to public;
+         grant create on schema public to public;
+         revoke insert on public.user_messages from epigraph_user"
+    ));
+    let (code, status) = admin.status();
+    let problems = status["problems"].to_string();
+    assert_eq!(code, Some(1), "{problems}");
+    for part in [
+        "Row security is off",
+        "Everybody may select",
+        "epigraph_user may truncate",
+        "temporary",
+        "Everybody may make things in the schema public",
+    ] {
+        assert!(problems.contains(part), "{part:?} is not in {problems}");
+    }
+    assert_eq!(admin.setup(&[]).code, Some(0));
+    assert_eq!(admin.status(), (Some(0), admin.status().1));
+    assert_eq!(
+        admin
+            .database
+            .query("select has_table_privilege('epigraph_user', 'public.user_messages', 'insert')"),
+        "t"
+    );
+
+    // What no set-up may settle by itself is named, and the set-up does not pass.
+    admin.database.query(&format!(
+        "alter role {role} bypassrls;
+         create policy open on public.user_messages using (true);
+         grant select on okta.signing_key to epigraph_user"
+    ));
+    let problems = admin.status().1["problems"].to_string();
+    for part in [
+        "passes over row security",
+        "The policy open opens",
+        "okta.signing_key",
+    ] {
+        assert!(problems.contains(part), "{part:?} is not in {problems}");
+    }
+    let ran = admin.run(&["status"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("warning: "), "{ran:?}");
+    admin
+        .database
+        .query(&format!("alter role {role} nobypassrls"));
+    let ran = admin.setup(&["--new-password"]);
+    ran.fails(
+        11,
+        &[
+            "does not hold",
+            "read the row of another person",
+            "read the signing keys",
+        ],
+    );
+    assert_eq!(
+        admin
+            .database
+            .query("select count(*) from public.user_messages"),
+        "0",
+        "the row for the proof is gone"
+    );
+}
+
+#[tokio::test]
+async fn access_is_handed_out_once_and_taken_back_with_its_open_connections() {
+    invite_and_revoke(shared()).await;
+}
+
+#[tokio::test]
+async fn access_is_handed_out_and_taken_back_on_postgresql_18() {
+    let cluster = Cluster::start(Settings {
+        server: eighteen(),
+        ..Settings::default()
+    });
+    invite_and_revoke(&cluster).await;
+}
+
+async fn invite_and_revoke(cluster: &Cluster) {
+    let (admin, _) = Admin::set_up(cluster);
+    let name = admin.name.replace("james", "Virginia");
+    let role = format!("epigraph_{}", name.to_lowercase());
+    let config = admin.run(&["invite", &name]).data();
+    assert!(config.contains(&role), "{config}");
+    let virginia = admin.person(&config, Person::Nora);
+    virginia.run(&["set", "No need to hurry."]).data();
+
+    admin.run(&["invite", &name]).fails(2, &["--new-password"]);
+    let renewed = admin.run(&["invite", &name, "--new-password"]).data();
+    assert_ne!(password(&renewed), password(&config));
+
+    let url = renewed
+        .lines()
+        .find_map(|line| line.strip_prefix("database_url = "))
+        .expect("a URL");
+    let url: String = serde_json::from_str(url).expect("a text");
+    let open = open_session(&url).await;
+    open.batch_execute("select 1").await.expect("it works");
+    let ran = admin.run(&["revoke", &name]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains("were ended: 1"), "{ran:?}");
+    open.batch_execute("select 1")
+        .await
+        .expect_err("it is over");
+    virginia.configure(&format!("{renewed}store = \"file\"\n"));
+    virginia.run(&["show"]).fails(11, &["password"]);
+    assert_eq!(
+        admin.database.query(&format!(
+            "select count(*) from pg_roles where rolname = '{role}'"
+        )),
+        "0"
+    );
+    // The row is the person's, and not the access's.
+    assert!(
+        admin
+            .database
+            .query("select message from user_messages")
+            .contains("hurry")
+    );
+    admin
+        .run(&["revoke", &name])
+        .fails(11, &["no access", "admin status"]);
+}
+
+async fn open_session(url: &str) -> tokio_postgres::Client {
+    let url = url::Url::parse(url).expect("a URL");
+    let root = std::fs::read(crate::support::ca::trusted().pem_path()).expect("a file");
+    let tls = native_tls::TlsConnector::builder()
+        .add_root_certificate(native_tls::Certificate::from_pem(&root).expect("it is one"))
+        .build()
+        .expect("good settings");
+    let (client, connection) = tokio_postgres::Config::new()
+        .host(url.host_str().expect("a host"))
+        .port(url.port().expect("a port"))
+        .user(url.username())
+        .password(url.password().expect("a password"))
+        .dbname(url.path().trim_start_matches('/'))
+        .ssl_mode(tokio_postgres::config::SslMode::Require)
+        .connect(postgres_native_tls::MakeTlsConnector::new(tls))
+        .await
+        .expect("the password is right");
+    tokio::spawn(connection);
+    client
+}
+
+#[test]
+fn names_that_cannot_be_and_roles_of_others_are_left_alone() {
+    let (admin, _) = Admin::set_up(shared());
+    for name in ["user", "a b", "a;drop role x", "", "ü"] {
+        admin
+            .run(&["invite", name])
+            .fails(2, &["cannot be the name"]);
+        admin
+            .run(&["revoke", name])
+            .fails(2, &["cannot be the name"]);
+    }
+    let role = format!("epigraph_{}", admin.name.replace("james", "other"));
+    admin
+        .database
+        .query(&format!("create role {role} createdb login"));
+    admin
+        .run(&["invite", &role])
+        .fails(11, &["no role for a person"]);
+    admin.run(&["revoke", &role]).fails(11, &["no access"]);
+    assert_eq!(
+        admin.database.query(&format!("drop role {role}; select 1")),
+        "1"
+    );
+}
+
+#[test]
+fn a_key_that_okta_rotated_in_is_refused_until_it_is_registered_and_the_old_one_goes_in_time() {
+    let (admin, config) = Admin::set_up(shared());
+    let james = admin.person(&config, Person::James);
+    james.run(&["set", "Mistakes."]).data();
+    let before = admin.okta.published_keys();
+    admin.okta.replace_keys();
+    admin.sign_in(&james, Person::James);
+    let refused = james.run(&["set", "Portals."]);
+    refused.fails(11, &["epigraph admin keys"]);
+
+    let ran = admin.run(&["keys"]);
+    let told = ran.stderr.clone();
+    let lines = ran.data();
+    for key in admin.okta.published_keys() {
+        let id = key["kid"].as_str().expect("a kid");
+        assert!(
+            lines.contains(&format!("key {id}: registered")),
+            "{lines}{told}"
+        );
+    }
+    for key in &before {
+        let id = key["kid"].as_str().expect("a kid");
+        assert!(
+            lines.contains(&format!("key {id}: not published any more, kept")),
+            "{lines}"
+        );
+    }
+    james.run(&["set", "Portals."]).data();
+
+    admin.database.query(&format!(
+        "update okta.signing_key set last_published_at = now() - interval '25 hours' where kid = '{}'",
+        before[0]["kid"].as_str().expect("a kid")
+    ));
+    let lines = admin.run(&["keys"]).data();
+    let retired: Vec<_> = lines
+        .lines()
+        .filter(|line| line.ends_with("retired"))
+        .collect();
+    assert_eq!(
+        retired,
+        [format!(
+            "key {}: retired",
+            before[0]["kid"].as_str().expect("a kid")
+        )]
+    );
+    let ran = admin.run(&["keys"]);
+    assert_eq!(ran.code, Some(0));
+    assert!(ran.stderr.contains("nothing to do"), "{ran:?}");
+    assert_eq!(james.run(&["show"]).data().trim_end(), "Portals.");
+}
+
+#[test]
+fn when_okta_cannot_be_asked_no_key_goes() {
+    let (mut admin, _) = Admin::set_up(shared());
+    let count = "update okta.signing_key set last_published_at = '2020-01-01'; select count(*) from okta.signing_key";
+    let before = admin.database.query(count);
+    let other = Okta::start();
+    // Nobody listens there any more.
+    drop(std::mem::replace(&mut admin.okta, other));
+    admin.run(&["keys"]).fails(7, &[]);
+    assert_eq!(admin.database.query(count), before);
+    let problems = admin.status().1["problems"].to_string();
+    assert!(problems.contains("run `epigraph admin keys`"), "{problems}");
+}
+
+#[test]
+fn a_person_who_is_blocked_is_shut_out_at_once_and_let_in_again() {
+    let (admin, config) = Admin::set_up(shared());
+    let james = admin.person(&config, Person::James);
+    james.run(&["set", "Mistakes."]).data();
+    let id = Person::James.id();
+    let ran = admin.run(&["block", id]);
+    assert!(ran.stderr.contains("is shut out"), "{ran:?}");
+    assert_eq!(ran.code, Some(0));
+    let refused = james.run(&["show"]);
+    assert_ne!(refused.code, Some(0));
+    assert_eq!(refused.stdout, "");
+    assert!(!refused.stderr.contains("Mistakes"));
+    assert_eq!(admin.status().1["blocked"][0]["user_id"], id);
+    assert!(admin.run(&["block", id]).stderr.contains("nothing to do"));
+    let virginia = admin.person(&config, Person::Nora);
+    virginia.run(&["set", "No need to hurry."]).data();
+    assert_eq!(admin.run(&["unblock", id]).code, Some(0));
+    assert_eq!(james.run(&["show"]).data().trim_end(), "Mistakes.");
+    assert!(admin.run(&["unblock", id]).stderr.contains("nothing to do"));
+}
+
+#[test]
+fn who_is_not_the_owner_is_told_whose_string_it_takes() {
+    let (mut admin, config) = Admin::set_up(shared());
+    let url = config
+        .lines()
+        .find_map(|line| line.strip_prefix("database_url = "))
+        .expect("a URL");
+    let url: String = serde_json::from_str(url).expect("a text");
+    admin.home.set("EPIGRAPH_ADMIN_DATABASE_URL", &url);
+    for arguments in [
+        &["keys"][..],
+        &["invite", "somebody_else"],
+        &["status"],
+        &["block", "00u1"],
+        &["revoke", &admin.name],
+    ] {
+        let ran = admin.run(arguments);
+        ran.fails(11, &["hint: ", "owner"]);
+        assert!(!ran.stderr.contains(password(&config)), "{ran:?}");
+    }
+    assert_eq!(admin.setup(&[]).code, Some(11));
+    admin.home.unset("EPIGRAPH_ADMIN_DATABASE_URL");
+    admin
+        .run(&["keys"])
+        .fails(8, &["EPIGRAPH_ADMIN_DATABASE_URL"]);
+    // From standard input as well.
+    let ran = admin.home.run_with(
+        &["admin", "status", "--database-url", "-"],
+        admin.database.owner_url().as_bytes(),
+    );
+    assert!(ran.stdout.contains("issuer"), "{ran:?}");
+}
+
+#[test]
+fn an_owner_who_may_make_no_roles_is_told_so() {
+    let admin = Admin::of(shared());
+    let (owner, _) = admin.database.roles()[0];
+    admin
+        .database
+        .query(&format!("alter role {owner} nocreaterole"));
+    admin.setup(&[]).fails(11, &["may not", "hint: "]);
+}
+
+#[test]
+fn an_issuer_that_is_none_or_a_second_one_changes_nothing() {
+    let admin = Admin::of(shared());
+    let client_id = admin.okta.client_id();
+    let wrong = format!("{}/oauth2/nothing", admin.okta.issuer(Server::Org));
+    let ran = admin.run(&["setup", "--issuer", &wrong, "--client-id", &client_id]);
+    assert!(matches!(ran.code, Some(8 | 10)), "{ran:?}");
+    assert_eq!(
+        admin
+            .database
+            .query("select to_regnamespace('okta') is null"),
+        "t"
+    );
+    admin
+        .run(&["setup", "--issuer", &wrong])
+        .fails(8, &["client_id"]);
+
+    admin.setup(&[]).data();
+    let other = admin.okta.issuer(Server::Org);
+    admin
+        .run(&["setup", "--issuer", &other, "--client-id", &client_id])
+        .fails(11, &["another issuer", "hint: "]);
+    assert_eq!(
+        admin.database.query("select issuer from okta.issuer"),
+        admin.okta.issuer(Server::Default)
+    );
+}
+
+#[test]
+fn status_before_the_set_up_says_what_to_run() {
+    let admin = Admin::of(shared());
+    admin.run(&["status"]).fails(11, &["epigraph admin setup"]);
+    admin.run(&["keys"]).fails(11, &["epigraph admin setup"]);
+    admin
+        .run(&["invite", "somebody"])
+        .fails(11, &["epigraph admin setup"]);
+}
+
+#[test]
+fn the_pooled_string_serves_as_well() {
+    let (mut admin, _) = Admin::set_up(shared());
+    let pooler = PgBouncer::start(shared(), 1, &[&admin.database]);
+    let url = admin.database.owner().port(pooler.port());
+    // PgBouncer offers none; Neon's proxy, which stands before its own, does.
+    let url = url.without("channel_binding").to_string();
+    admin.home.set("EPIGRAPH_ADMIN_DATABASE_URL", url);
+    let name = admin.name.replace("james", "pooled");
+    let config = admin.run(&["invite", &name]).data();
+    assert!(config.contains(&format!(":{}/", pooler.port())), "{config}");
+    for arguments in [
+        &["migrate"][..],
+        &["keys"],
+        &["block", "00u1"],
+        &["unblock", "00u1"],
+        &["revoke", &name],
+    ] {
+        let ran = admin.run(arguments);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+    }
+    assert!(admin.run(&["status"]).stdout.contains(&admin.role()));
+}
