@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
 use crate::{
     config::Config,
     failure::{Check, Failure, Kind, Verdict},
@@ -32,10 +34,14 @@ pub async fn examine(loaded: Result<Config, Failure>) -> Vec<Part> {
         }
     };
     let target = config.database_url().and_then(Target::parse);
+    // The database is asked for the keys that Okta turns out to publish.
+    let (publish, published) = oneshot::channel();
     let (keyring, okta, database) = futures_util::future::join3(
         keyring(&config),
-        okta(&config),
-        database(target.as_ref().ok()),
+        okta(&config, publish),
+        database(target.as_ref().ok(), async {
+            published.await.unwrap_or_default()
+        }),
     )
     .await;
     vec![
@@ -114,20 +120,27 @@ async fn keyring(config: &Config) -> Vec<Check> {
     vec![vault.check().await]
 }
 
-async fn okta(config: &Config) -> Vec<Check> {
+async fn okta(config: &Config, publish: oneshot::Sender<Vec<String>>) -> Vec<Check> {
     let started = Instant::now();
     let Ok(settings) = config.okta() else {
         return Vec::new();
     };
     match Okta::new(settings.clone()) {
-        Ok(okta) => okta.check().await,
+        Ok(okta) => {
+            let checks = okta.check().await;
+            let _ = publish.send(okta.known_key_names().await);
+            checks
+        }
         Err(failure) => vec![check("client", started, Verdict::Failed(failure))],
     }
 }
 
-async fn database(target: Option<&Target>) -> Vec<Check> {
+async fn database(
+    target: Option<&Target>,
+    published_keys: impl Future<Output = Vec<String>>,
+) -> Vec<Check> {
     match target {
-        Some(target) => postgres::check(target).await,
+        Some(target) => postgres::check(target, published_keys).await,
         None => Vec::new(),
     }
 }

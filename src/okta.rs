@@ -109,6 +109,9 @@ impl Okta {
                     },
                 );
                 let keys = self.fetch_keys(&server, &silent).await;
+                if let Ok(keys) = &keys {
+                    *self.keys.lock().await = Some(Arc::clone(keys));
+                }
                 add("signing keys", keys_verdict(keys));
             }
         }
@@ -151,6 +154,12 @@ impl Okta {
             .then(|| answer.json())
             .flatten()
             .ok_or_else(|| refusal::strange(&answer, discovery::host(&server.keys)))
+    }
+
+    /// The names (`kid`) of the keys that may have signed ID tokens, as they were published when last asked for.
+    pub async fn known_key_names(&self) -> Vec<String> {
+        let keys = self.keys.lock().await.clone();
+        keys.map_or_else(Vec::new, |keys| id_token::names(&keys))
     }
 
     /// Fetches the keys that the authorization server publishes, each as it stands there (a JWK).

@@ -322,20 +322,29 @@ fn unguarded(row: &Row) -> Option<Failure> {
         return None;
     }
     Some(if is("is_guarded") {
-        Failure::new(Kind::Database, BYPASSED).cure(USE_ANOTHER)
+        bypasses()
     } else {
-        Failure::new(
-            Kind::Database,
-            "This database does not check who is asking: whoever has the connection string can read and change every quote.",
-        )
-        .cure("Ask the owner of the database to run `epigraph admin setup`.")
+        not_guarded()
     })
 }
 
 /// What is wrong with the connection string of an owner.
-const BYPASSED: &str = "This connection string opens every row and not yours alone: it is an owner's, whom row security does not hold.";
-const USE_ANOTHER: &str =
-    "Keep it for `epigraph admin`, and configure one that `epigraph admin invite` makes.";
+fn bypasses() -> Failure {
+    Failure::new(
+        Kind::Database,
+        "This connection string opens every row and not yours alone: it is that of an owner, whom row security does not hold.",
+    )
+    .cure("Keep it for `epigraph admin`, and configure one that `epigraph admin invite` makes.")
+}
+
+/// What is wrong with a database that has no row security.
+fn not_guarded() -> Failure {
+    Failure::new(
+        Kind::Database,
+        "This database does not check who is asking: whoever has the connection string can read and change every quote.",
+    )
+    .cure("Ask the owner of the database to run `epigraph admin setup`.")
+}
 
 fn restless() -> Failure {
     Failure::new(

@@ -14,6 +14,7 @@ mod project;
 mod proxy;
 mod renewal;
 mod round_trips;
+mod row_security;
 mod screens;
 #[cfg(target_os = "linux")]
 mod secret_service;

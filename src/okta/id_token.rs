@@ -3,8 +3,8 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use openidconnect::{
-    JsonWebKey, JsonWebKeySet,
-    core::{CoreJsonWebKey, CoreJwsSigningAlgorithm},
+    JsonWebKey, JsonWebKeySet, JsonWebKeyUse,
+    core::{CoreJsonWebKey, CoreJsonWebKeyType, CoreJwsSigningAlgorithm},
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -136,6 +136,19 @@ enum Problem {
     Algorithm,
     Signature,
     UnknownKey,
+}
+
+/// The names of the keys with which RS256 can be checked.
+pub(super) fn names(keys: &Keys) -> Vec<String> {
+    keys.keys()
+        .iter()
+        .filter(|key| {
+            *key.key_type() == CoreJsonWebKeyType::RSA
+                && key.key_use().is_none_or(|usage| usage.allows_signature())
+        })
+        .filter_map(|key| key.key_id())
+        .map(|name| name.to_string())
+        .collect()
 }
 
 /// Takes a token apart and returns its header and its claims when one of the keys signed it.

@@ -6,12 +6,16 @@ use std::{
 };
 
 use tokio::time::timeout;
-use tokio_postgres::Row;
+use tokio_postgres::{
+    Row,
+    types::{ToSql, Type},
+};
 
 use super::{
-    Connection, Connector, Error, Steps,
+    Connection, Connector, Error, Steps, bypasses,
     connection::ANSWER_LIMIT,
     error::read_only,
+    not_guarded,
     target::{Target, Tls},
 };
 use crate::{
@@ -31,6 +35,7 @@ select
     (select rolsuper or rolbypassrls from pg_catalog.pg_roles where rolname = current_user) as bypasses,
     pg_catalog.pg_is_in_recovery() as replica,
     t.oid is not null as present,
+    t.relrowsecurity as guarded,
     pg_catalog.pg_has_role(t.relowner, 'usage') as owns,
     (select pg_catalog.array_agg(a.attname || ' ' || pg_catalog.format_type(a.atttypid, null))
      from pg_catalog.pg_attribute a
@@ -41,9 +46,15 @@ select
 from (values (1)) as one (row)
 left join pg_catalog.pg_class t on t.oid = pg_catalog.to_regclass('public.user_messages')";
 
-/// Looks at every part of the way to the table: the string, the host, the network, TLS, the sign-in, the table, the rights.
-/// Stops where it goes no further. Writes nothing.
-pub async fn check(target: &Target) -> Vec<Check> {
+const UNKNOWN_KEYS: &str = "\
+select count(*) from pg_catalog.unnest($1::text[]) k (kid) where not okta.knows_key(k.kid)";
+
+/// Looks at every part of the way to the table: the string, the host, the network, TLS, the sign-in, the table, the rights,
+/// and whether the database knows the keys that Okta publishes. Stops where it goes no further. Writes nothing.
+pub async fn check(
+    target: &Target,
+    published_keys: impl Future<Output = Vec<String>>,
+) -> Vec<Check> {
     let mut checks = vec![Check {
         name: "connection string",
         took: Duration::ZERO,
@@ -104,7 +115,13 @@ pub async fn check(target: &Target) -> Vec<Check> {
     });
     let begun = Instant::now();
     match look(&connection).await {
-        Ok(row) => table(target, &row, begun.elapsed(), &mut checks),
+        Ok(row) => {
+            table(target, &row, begun.elapsed(), &mut checks);
+            if is(&row, "guarded") {
+                let published = published_keys.await;
+                checks.extend(keys(target, &connection, &published).await);
+            }
+        }
         Err(error) => checks.push(Check {
             name: "table",
             took: begun.elapsed(),
@@ -174,6 +191,50 @@ async fn look(connection: &Connection) -> Result<Row, Error> {
         .map_err(Error::Statement)
 }
 
+/// Whether the database knows the keys that Okta publishes. `None` where it is not known what Okta publishes.
+async fn keys(target: &Target, connection: &Connection, published: &[String]) -> Option<Check> {
+    if published.is_empty() {
+        return None;
+    }
+    let begun = Instant::now();
+    let parameters = [(&published as &(dyn ToSql + Sync), Type::TEXT_ARRAY)];
+    let query = connection.client.query_typed_one(UNKNOWN_KEYS, &parameters);
+    let unknown = timeout(ANSWER_LIMIT, query)
+        .await
+        .map_err(|_| Error::StatementTimedOut)
+        .and_then(|row| row.map_err(Error::Statement))
+        .and_then(|row| row.try_get::<_, i64>(0).map_err(Error::Statement));
+    let all = published.len();
+    let cure = "The owner of the database can run `epigraph admin keys`; best every week.";
+    let verdict = match unknown.map(|unknown| usize::try_from(unknown).unwrap_or(all)) {
+        Ok(0) => Verdict::Ok(format!("all {all} that Okta publishes are known")),
+        Ok(unknown) if unknown == all => Verdict::Failed(
+            Failure::new(
+                Kind::Database,
+                "The database knows none of the keys that Okta publishes, so it takes no token.",
+            )
+            .cure(cure),
+        ),
+        Ok(unknown) => Verdict::Warning(
+            Failure::new(
+                Kind::Database,
+                format!("The database does not know {unknown} of the {all} keys that Okta publishes: once Okta signs with one of them, nobody gets in."),
+            )
+            .cure(cure),
+        ),
+        Err(error) => Verdict::Failed(error.failure(target)),
+    };
+    Some(Check {
+        name: "signing keys",
+        took: begun.elapsed(),
+        verdict,
+    })
+}
+
+fn is(row: &Row, name: &str) -> bool {
+    row.try_get::<_, Option<bool>>(name).ok().flatten() == Some(true)
+}
+
 fn table(target: &Target, row: &Row, took: Duration, checks: &mut Vec<Check>) {
     let mut push = |name, verdict| {
         checks.push(Check {
@@ -182,15 +243,15 @@ fn table(target: &Target, row: &Row, took: Duration, checks: &mut Vec<Check>) {
             verdict,
         });
     };
-    let flag = |name| row.try_get::<_, Option<bool>>(name).ok().flatten() == Some(true);
     let list = |name| {
         row.try_get::<_, Option<Vec<String>>>(name)
             .ok()
             .flatten()
             .unwrap_or_default()
     };
-    let migrate = "The owner of the database can set it up with `epigraph admin migrate`.";
-    if !flag("present") {
+    let migrate = "The owner of the database can set it up with `epigraph admin setup`.";
+    let guarded = is(row, "guarded");
+    if !is(row, "present") {
         let failure = Failure::new(
             Kind::Database,
             format!(
@@ -224,7 +285,7 @@ fn table(target: &Target, row: &Row, took: Duration, checks: &mut Vec<Check>) {
             ))
         },
     );
-    if flag("replica") {
+    if is(row, "replica") {
         push("writing", Verdict::Failed(read_only()));
     }
     let lacking = list("lacking");
@@ -234,6 +295,7 @@ fn table(target: &Target, row: &Row, took: Duration, checks: &mut Vec<Check>) {
             Verdict::Ok("select, insert, update, delete".into())
         } else {
             let lacking = lacking.join(", ");
+            let grant = format!("{lacking} on public.user_messages");
             let failure = Failure::new(
                 Kind::Database,
                 format!(
@@ -242,24 +304,24 @@ fn table(target: &Target, row: &Row, took: Duration, checks: &mut Vec<Check>) {
                 ),
             );
             Verdict::Failed(failure.cure(format!(
-                "The table's owner can run: grant {lacking} on public.user_messages to {};",
+                "The table's owner can run: grant {} to {};",
+                if guarded { "epigraph_user" } else { &grant },
                 target.user
             )))
         },
     );
     push(
+        "row security",
+        if guarded {
+            Verdict::Ok("the database itself checks who is asking".into())
+        } else {
+            Verdict::Warning(not_guarded())
+        },
+    );
+    push(
         "role",
-        if flag("owns") || flag("bypasses") {
-            let failure = Failure::new(
-                Kind::Database,
-                format!(
-                    "{} may do more than a person needs: it owns the table or passes over row security.",
-                    target.user
-                ),
-            );
-            Verdict::Warning(failure.cure(
-                "Keep this connection string for `epigraph admin`, and use one of a role with rights on the table alone.",
-            ))
+        if is(row, "owns") || is(row, "bypasses") {
+            Verdict::Warning(bypasses())
         } else {
             Verdict::Ok(format!(
                 "{} has no more rights than a person needs",
