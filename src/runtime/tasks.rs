@@ -104,14 +104,15 @@ impl<S: Services> Tasks<S> {
             let due = self.draft.as_ref().map(|change| change.due);
             select! {
                 biased;
-                Some(ended) = self.set.join_next() => {
-                    if let Some(msg) = self.end(ended) {
-                        return msg;
-                    }
-                }
+                // Before the ends: what a task reports last is news too.
                 Some((id, activity)) = self.reports.recv() => {
                     if self.running.iter().any(|running| running.id == id) {
                         return Msg::Progressed(activity);
+                    }
+                }
+                Some(ended) = self.set.join_next() => {
+                    if let Some(msg) = self.end(ended) {
+                        return msg;
                     }
                 }
                 () = wait_until(due) => self.write_draft(),

@@ -20,6 +20,8 @@ use crate::{
 /// What the world is to answer to an effect.
 enum Answer {
     Msg(Msg),
+    /// Reports something in the very moment of the answer.
+    Reported(Activity, Msg),
     /// Answers when the test says so.
     Later(oneshot::Receiver<Msg>),
     Never,
@@ -74,6 +76,10 @@ impl Services for Script {
         };
         match answer {
             Answer::Msg(msg) => Some(msg),
+            Answer::Reported(activity, msg) => {
+                progress.report(activity);
+                Some(msg)
+            }
             Answer::Later(msg) => msg.await.ok(),
             Answer::Never => std::future::pending().await,
             Answer::Panic => panic!("a bug in a task"),
@@ -242,6 +248,27 @@ fn a_frame_is_on_the_screen_before_anybody_is_asked() {
         running.end().expect("an end"),
         ExitReason::Quit { draft_kept: false }
     );
+}
+
+#[test]
+fn what_is_reported_with_the_last_breath_is_heard() {
+    let script = Script::default()
+        .on(
+            "Restore",
+            Answer::Msg(Msg::Restored(Ok(Some(restored(None))))),
+        )
+        .on(
+            "Load",
+            Answer::Reported(
+                Activity::Unguarded(unreachable()),
+                Msg::Loaded(Ok(Some(saved("Yes.")))),
+            ),
+        );
+    let running = Running::start(script);
+    let frame = running.sees("“Yes.”");
+    assert!(frame.contains(&unreachable().what), "{frame}");
+    running.press("q");
+    running.end().expect("an end");
 }
 
 #[test]
