@@ -239,6 +239,40 @@ fn every_file_of_tests_is_run() {
 }
 
 #[test]
+fn every_line_of_who_can_do_what_is_a_test() {
+    let readme = read("README.md");
+    let (_, section) = readme
+        .split_once("\n## Who can do what\n")
+        .expect("the section");
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let rows: Vec<_> = section
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .skip(2)
+        .collect();
+    assert!(rows.len() > 10);
+    for row in rows {
+        let shown = row
+            .trim_end_matches(" |")
+            .rsplit("| ")
+            .next()
+            .unwrap_or_default();
+        let (module, test) = shown
+            .trim_matches('`')
+            .split_once("::")
+            .unwrap_or_else(|| panic!("no test shows this: {row}"));
+        let defined = files("tests")
+            .iter()
+            .filter(|path| {
+                path.starts_with(format!("tests/{module}"))
+                    || path.ends_with(format!("{module}.rs"))
+            })
+            .any(|path| read(path).contains(&format!("fn {test}(")));
+        assert!(defined, "there is no test {module}::{test}");
+    }
+}
+
+#[test]
 fn no_test_is_switched_off() {
     let mut roles = 0;
     for path in files("tests").iter().chain(&files("src")) {

@@ -112,7 +112,10 @@ impl Cluster {
         let (tls, lines) = if settings.plaintext {
             ("off", "host all all 127.0.0.1/32 scram-sha-256\n")
         } else {
-            ("on", "hostssl all all 127.0.0.1/32 scram-sha-256\n")
+            (
+                "on",
+                "hostssl all,replication all 127.0.0.1/32 scram-sha-256\n",
+            )
         };
         fs::write(data.join("pg_hba.conf"), lines).expect("the data directory is writable");
         let conf = data.join("postgresql.conf");
@@ -151,6 +154,46 @@ impl Cluster {
             .parse()
             .expect("the server's version is a number");
         cluster
+    }
+
+    /// Makes a standby of it, which follows by streaming replication.
+    pub(crate) fn standby(&self) -> Self {
+        let scratch = Scratch::new("standby");
+        let home = scratch.path().join("home");
+        privilege::private_dir(&home);
+        let data = home.join("data");
+        let mut command = Command::new(program("pg_basebackup"));
+        command
+            .args([
+                "--checkpoint=fast",
+                "--wal-method=stream",
+                "--write-recovery-conf",
+            ])
+            .args(["-h", "localhost", "-U", SUPERUSER, "-p"])
+            .arg(self.port.to_string())
+            .arg("-D")
+            .arg(&data)
+            .env("HOME", &home)
+            .env("PGPASSWORD", &self.password)
+            .env("PGSSLMODE", "require");
+        let output = scratch.run(privilege::as_unprivileged(command));
+        assert!(
+            output.status.success(),
+            "pg_basebackup: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let (process, port) = (0..5)
+            .find_map(|_| serve(&scratch, server::installed(), &data))
+            .expect("PostgreSQL finds a free port within five tries");
+        Self {
+            process,
+            scratch,
+            port,
+            password: self.password.clone(),
+            plaintext: self.plaintext,
+            authority: self.authority.clone(),
+            version: self.version,
+        }
     }
 
     /// Its port on the loopback interface.
@@ -422,6 +465,32 @@ impl Database<'_> {
         self.cluster.query(&self.name, sql)
     }
 
+    /// Runs a script through `psql` with nothing but a connection string, as anybody may, and returns all that it shows.
+    /// It goes on after an error, as a person at the prompt would.
+    pub(crate) fn psql(&self, url: &Url, script: &str) -> String {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let file = self.cluster.scratch.path().join(format!("{number}.sql"));
+        fs::write(&file, script).expect("the scratch directory is writable");
+        // Errors and rows in the order in which they come.
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", "exec \"$0\" \"$@\" 2>&1"])
+            .arg(program("psql"))
+            .args(["-X", "-q", "-A", "-t", "-h", &url.host, "-U", &url.user])
+            .args(["-d", &url.database, "-p", &url.port.to_string(), "-f"])
+            .arg(&file)
+            .env_clear()
+            .env("PATH", env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.cluster.scratch.path())
+            .env("PGPASSWORD", &url.password)
+            .env("PGSSLMODE", "verify-full")
+            .env("PGSSLROOTCERT", &self.cluster.authority);
+        let output = self.cluster.scratch.run(command);
+        fs::remove_file(&file).expect("it is still there");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     fn url(&self, role: &Role) -> Url {
         let mut parameters = Vec::new();
         if self.cluster.plaintext {
@@ -544,7 +613,7 @@ fn serve(scratch: &Scratch, server: &Path, data: &Path) -> Option<(Started, u16)
     let ready = wait_until("PostgreSQL starts", || {
         let ended = process.exit_status().is_some();
         let log = process.log();
-        if log.contains("ready to accept connections") {
+        if log.contains("database system is ready to accept") {
             Some(true)
         } else if log.contains("could not bind") {
             Some(false)

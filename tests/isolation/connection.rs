@@ -1,0 +1,208 @@
+//! What people leave behind on a connection that they share, and what they see of one another there.
+
+use super::scene::{SECRET, VICTIM, signed_in};
+use crate::support::{
+    PATIENCE,
+    person::Person,
+    pgbouncer::PgBouncer,
+    postgres::{Cluster, Database, Url, each_server, literal},
+    token,
+};
+
+each_server! {
+    what_is_left_behind_on_a_pooled_connection_opens_nothing,
+    a_trap_on_a_pooled_connection_catches_nothing,
+    after_the_commit_the_token_is_gone,
+    others_statements_show_no_text_and_no_token,
+}
+
+const ME: &str = "00u-kafka";
+
+async fn written(cluster: &'static Cluster) -> Database<'static> {
+    let database = cluster.migrated().await;
+    database.query(&format!(
+        "insert into public.user_messages (user_id, message) values ({}, {}), ('{ME}', 'mine')",
+        literal(VICTIM),
+        literal(SECRET)
+    ));
+    database
+}
+
+fn pooled(cluster: &Cluster, database: &Database) -> (PgBouncer, Url) {
+    let pooler = PgBouncer::start(cluster, 1, &[database]);
+    let url = database
+        .user()
+        .port(pooler.port())
+        .without("channel_binding");
+    (pooler, url)
+}
+
+/// The server's process behind a pooled connection: the same one shows that it was shared.
+fn backend(database: &Database) -> String {
+    database.query(&format!(
+        "select string_agg(pid::text, ' ') from pg_stat_activity where usename = '{}'",
+        database.user_name()
+    ))
+}
+
+async fn what_is_left_behind_on_a_pooled_connection_opens_nothing(cluster: &'static Cluster) {
+    let database = written(cluster).await;
+    let (_pooler, url) = pooled(cluster, &database);
+    let token = token::of(VICTIM);
+    let signature = token.rsplit('.').next().expect("three parts").to_owned();
+    let woolf = Person::with_token(VICTIM, &url.to_string(), token);
+    let mine = signed_in(ME);
+    // He is there first, and leaves a statement that is planned with nobody's, his own, and the next one's token.
+    database.psql(
+        &url,
+        "prepare loot as select 'loot', m.* from public.user_messages m;",
+    );
+    assert_eq!(woolf.load().await.as_deref(), Some(SECRET));
+    let process = backend(&database);
+    for script in [
+        "execute loot;",
+        "table public.user_messages;",
+        "select current_setting('okta.id_token', true), current_setting('okta.verified', true);",
+        "show all;",
+        "select * from pg_prepared_statements; select * from pg_cursors;",
+        "declare left_open cursor with hold for table public.user_messages; fetch all from left_open;",
+        "rollback; table public.user_messages;",
+    ] {
+        for begun in ["", mine.as_str()] {
+            let shown = database.psql(&url, &format!("{begun}{script}\ncommit;"));
+            assert!(!shown.contains(SECRET), "{script}\n{shown}");
+            assert!(!shown.contains(&signature), "{script}\n{shown}");
+            assert_eq!(woolf.load().await.as_deref(), Some(SECRET));
+        }
+    }
+    assert_eq!(backend(&database), process, "they did share it");
+}
+
+async fn a_trap_on_a_pooled_connection_catches_nothing(cluster: &'static Cluster) {
+    let my_token = literal(&token::of(ME));
+    let database = written(cluster).await;
+    let (_pooler, url) = pooled(cluster, &database);
+    for trap in [
+        &format!("set okta.id_token = {my_token};"),
+        &format!("select set_config('okta.id_token', {my_token}, false);"),
+        "set okta.verified = 'deadbeef';",
+        "set search_path = '';",
+        "set search_path = public, pg_catalog;",
+        "set role epigraph_user;",
+        "set row_security = off;",
+        "set default_transaction_read_only = on;",
+        "set default_transaction_isolation = serializable;",
+        "set standard_conforming_strings = off; set bytea_output = 'escape'; set extra_float_digits = -15;",
+        "set datestyle = 'SQL, DMY'; set timezone = 'Asia/Kathmandu'; set intervalstyle = sql_standard;",
+        "set client_encoding = 'LATIN1';",
+        "set plan_cache_mode = force_generic_plan; set enable_indexscan = off;",
+        "set statement_timeout = 1;",
+        "set xmloption = document; set lc_messages = 'C';",
+        "begin; savepoint a;",
+    ] {
+        database.query(&format!(
+            "update public.user_messages set message = {} where user_id = '{VICTIM}'",
+            literal(SECRET)
+        ));
+        database.psql(&url, trap);
+        let woolf = Person::new(VICTIM, &url.to_string());
+        // Either it is the person's own row, or an error: never another's, and never a write to one.
+        if let Ok(read) = woolf.try_load().await {
+            assert_eq!(
+                read.map(|saved| saved.text).as_deref(),
+                Some(SECRET),
+                "{trap}"
+            );
+        }
+        woolf
+            .try_save("Nothing has really happened", Some(SECRET))
+            .await
+            .ok();
+        assert_eq!(
+            database.query(&format!(
+                "select message from public.user_messages where user_id = '{ME}'"
+            )),
+            "mine",
+            "{trap}"
+        );
+        let loot = database.psql(&url, "table public.user_messages;");
+        assert!(
+            !loot.contains("Nothing has really") && !loot.contains(SECRET),
+            "{trap}\n{loot}"
+        );
+        // The next trap is set on a connection without this one.
+        database.query(&format!(
+            "select pg_terminate_backend(pid) from pg_stat_activity where usename = '{}'",
+            database.user_name()
+        ));
+    }
+}
+
+async fn after_the_commit_the_token_is_gone(cluster: &'static Cluster) {
+    let database = written(cluster).await;
+    let begun = signed_in(VICTIM);
+    let url = database.user();
+    let script = format!(
+        "{begun}select 'first', message from public.user_messages;\ncommit;
+         begin;\nselect 'second', message from public.user_messages;\ncommit;\nselect 'third', message from public.user_messages;"
+    );
+    let shown = database.psql(&url, &script);
+    assert!(shown.contains(&format!("first|{SECRET}")), "{shown}");
+    assert!(!shown.contains("second|"), "{shown}");
+    assert!(!shown.contains("third|"), "{shown}");
+    // What was prepared under one token runs under the next one.
+    let script = format!(
+        "{begun}prepare p as select 'prepared', message from public.user_messages; execute p; commit;\n\
+         {} execute p; commit; execute p;",
+        signed_in(ME)
+    );
+    let shown = database.psql(&url, &script);
+    let rows: Vec<_> = shown
+        .lines()
+        .filter(|line| line.starts_with("prepared|"))
+        .collect();
+    assert_eq!(
+        rows,
+        [&format!("prepared|{SECRET}"), "prepared|mine"],
+        "{shown}"
+    );
+}
+
+async fn others_statements_show_no_text_and_no_token(cluster: &'static Cluster) {
+    let database = written(cluster).await;
+    let mut owner = database.owner_session().await;
+    let lock = owner.transaction().await.expect("a transaction");
+    lock.batch_execute("select 1 from public.user_messages for update")
+        .await
+        .expect("the owner may");
+    let woolf = Person::new(VICTIM, &database.user_url());
+    let text = "Nothing has really happened until it has been recorded";
+    let save = woolf.try_save(text, Some(SECRET));
+    let watch = async {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let seen = loop {
+            let shown = database.psql(
+                &database.user(),
+                "select query from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database();
+                 select * from pg_stat_activity; select * from pg_locks;",
+            );
+            if shown.contains("with saved as") {
+                break shown;
+            }
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "her statement never waits: {shown}"
+            );
+            // The save goes on meanwhile.
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        };
+        lock.rollback().await.expect("it ends");
+        seen
+    };
+    let (saved, seen) = tokio::join!(save, watch);
+    saved.expect("it is saved in the end");
+    assert!(seen.contains("$1"), "{seen}");
+    assert!(!seen.contains(text) && !seen.contains(SECRET), "{seen}");
+    let token = token::of(VICTIM);
+    assert!(!seen.contains(&token[..20]), "{seen}");
+}

@@ -1,0 +1,93 @@
+//! The page that shows how to protect a table of another shape: what it says is run as it stands there.
+
+use crate::support::{
+    postgres::{Cluster, Database, each_server, literal},
+    token,
+};
+
+each_server!(what_the_page_says_works);
+
+/// The blocks of SQL, in their order.
+fn page() -> Vec<&'static str> {
+    let page = include_str!("../docs/protect.md");
+    page.split("```sql\n")
+        .skip(1)
+        .filter_map(|rest| Some(rest.split_once("```")?.0))
+        .collect()
+}
+
+async fn what_the_page_says_works(cluster: &'static Cluster) {
+    let database = cluster.migrated().await;
+    let [table, grants, program, undo] = page()[..] else {
+        panic!("the page has other blocks than this test knows")
+    };
+    let owner = database.owner_session().await;
+    owner.batch_execute(table).await.expect("the owner may");
+    // A role is one for all databases of the cluster, and this test runs in more than one of them.
+    let role = format!("notes_{}", database.user_name());
+    let grants = grants.replace("notes_user", &role);
+    owner.batch_execute(&grants).await.expect("the owner may");
+    database.query(&format!("grant {role} to {}", database.user_name()));
+
+    let woolf = run(&database, program, "00u-woolf");
+    assert!(woolf.contains("Buy the flowers herself."), "{woolf}");
+    let joyce = run(
+        &database,
+        &program.replace("the flowers", "the paper"),
+        "00u-joyce",
+    );
+    assert!(joyce.contains("Buy the paper herself."), "{joyce}");
+    assert!(!joyce.contains("flowers"), "{joyce}");
+    assert_eq!(
+        database.query("select string_agg(owner_id, ' ' order by id) from public.notes"),
+        "00u-woolf 00u-joyce"
+    );
+
+    let hostile = |sql: &str| {
+        let program = program.replace("the flowers", "the lamp");
+        run(&database, &program.replace("insert into", sql), "00u-kafka")
+    };
+    let shown =
+        hostile("delete from public.notes; update public.notes set body = 'no'; insert into");
+    assert!(
+        !shown.contains("flowers") && !shown.contains("paper"),
+        "{shown}"
+    );
+    let shown = hostile(
+        "insert into public.notes (owner_id, body) values ('00u-woolf', 'no'); insert into",
+    );
+    assert!(shown.contains("row-level security"), "{shown}");
+    let url = database.user();
+    let shown = database.psql(&url, "\\set VERBOSITY verbose\ntable public.notes;");
+    assert!(shown.contains("28E01"), "{shown}");
+    assert_eq!(
+        database
+            .query("select count(*) from public.notes where body ~ 'herself' and body !~ 'lamp'"),
+        "2"
+    );
+    // One check for the whole statement, and the index is used.
+    owner
+        .batch_execute("insert into public.notes (owner_id, body) select 'o' || n, '' from generate_series(1, 5000) n; analyze public.notes")
+        .await
+        .expect("the owner may");
+    let plan = run(
+        &database,
+        &program.replace("select body", "explain select body"),
+        "00u-woolf",
+    );
+    assert!(plan.contains("owner_id_idx"), "{plan}");
+    assert!(plan.contains("InitPlan"), "{plan}");
+
+    owner.batch_execute(undo).await.expect("the owner may");
+    let shown = database.psql(&url, "table public.notes;");
+    assert!(
+        shown.contains("flowers") && shown.contains("paper"),
+        "{shown}"
+    );
+}
+
+/// As the program of the page would send it, with the token in the place of the parameter.
+fn run(database: &Database, program: &str, person: &str) -> String {
+    let token = literal(&token::of(person));
+    database.psql(&database.user(), &program.replace("$1", &token))
+}

@@ -1,0 +1,65 @@
+//! A streaming standby, as Neon's read replicas are: the check writes nothing, so it works there.
+
+use epigraph::failure::Kind;
+
+use crate::support::{
+    person::{Person, saved},
+    postgres::{Cluster, Settings, literal},
+    token, wait_until,
+};
+
+#[tokio::test]
+async fn the_check_works_on_a_standby_and_a_write_is_refused_in_words() {
+    let primary = Cluster::start(Settings::default());
+    let database = primary.migrated().await;
+    let standby = primary.standby();
+    let url = database.user().port(standby.port());
+    let woolf = Person::new("00u-woolf", &database.user_url());
+    saved(woolf.save("Lock up your libraries", None).await);
+    let arrived = || {
+        let script = "select count(*) from public.user_messages";
+        (standby.query(database.name(), script) == "1").then_some(())
+    };
+    wait_until("the row streams to the standby", arrived);
+    assert_eq!(standby.query("postgres", "select pg_is_in_recovery()"), "t");
+
+    // The program's own read-only transaction: the signature, and then the same token again in one session.
+    let there = Person::new("00u-woolf", &url.to_string());
+    assert_eq!(
+        there.load().await.as_deref(),
+        Some("Lock up your libraries")
+    );
+    assert_eq!(
+        there.load().await.as_deref(),
+        Some("Lock up your libraries")
+    );
+    let joyce = Person::new("00u-joyce", &url.to_string());
+    assert_eq!(joyce.load().await, None);
+
+    let failure = there
+        .try_save("No need to hurry", Some("Lock up your libraries"))
+        .await
+        .expect_err("nothing can be written there");
+    assert_eq!(failure.kind, Kind::Database, "{failure}");
+    assert!(failure.what.contains("read-only"), "{failure}");
+
+    // A token that is not Okta's is refused there as well.
+    let forged = token::Signer::new().token(&token::claims("00u-woolf"));
+    let script = format!(
+        "\\set VERBOSITY verbose\nbegin read only;\nselect set_config('okta.id_token', {}, true) is null;\ntable public.user_messages;",
+        literal(&forged)
+    );
+    let shown = database.psql(&url, &script);
+    assert!(shown.contains("28E04"), "{shown}");
+    assert!(!shown.contains("libraries"), "{shown}");
+
+    // A key that goes on the primary goes there.
+    database.query("delete from okta.signing_key");
+    wait_until("the key goes on the standby too", || {
+        standby
+            .query(database.name(), "select count(*) from okta.signing_key")
+            .eq("0")
+            .then_some(())
+    });
+    assert!(there.try_load().await.is_err());
+}
