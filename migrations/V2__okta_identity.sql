@@ -70,13 +70,12 @@ language plpgsql immutable strict parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    digits text := encode(bytes, 'hex');
+    -- 56 bits at a time, because 64 would need care with the sign.
+    padded bytea := decode(repeat('00', (7 - octet_length(bytes) % 7) % 7), 'hex') || bytes;
     number numeric := 0;
 begin
-    -- 56 bits at a time, because 64 would need care with the sign.
-    digits := repeat('0', (14 - length(digits) % 14) % 14) || digits;
-    for start in 1 .. length(digits) by 14 loop
-        number := number * 72057594037927936 + ('x' || substr(digits, start, 14))::bit(56)::bigint;
+    for start in 1 .. octet_length(padded) by 7 loop
+        number := number * 72057594037927936 + ('x' || encode(substr(padded, start, 7), 'hex'))::bit(56)::bigint;
     end loop;
     return number;
 end
@@ -110,8 +109,9 @@ begin
         square := power * power;
         power := square - trunc(trunc(square, -key.irrelevant_digits) * key.reciprocal) * key.modulus;
     end loop;
-    power := (power * base) % key.modulus;
-    return power = key.padding + okta.to_number(sha256(message));
+    square := power * base;
+    power := square - trunc(trunc(square, -key.irrelevant_digits) * key.reciprocal) * key.modulus;
+    return power % key.modulus = key.padding + okta.to_number(sha256(message));
 end
 $$;
 
@@ -135,6 +135,9 @@ declare
     trusted record;
     signed bytea;
     hmac text;
+    expires bigint;
+    issued bigint;
+    starts bigint;
     clock bigint;
 begin
     if coalesce(token, '') = '' then
@@ -217,8 +220,10 @@ begin
         raise exception 'The token is not an ID token.' using errcode = '28E10',
             hint = 'Sign in again.';
     end if;
-    if okta.to_time(claims -> 'exp') is null or okta.to_time(claims -> 'iat') is null
-        or claims ? 'nbf' and okta.to_time(claims -> 'nbf') is null
+    expires := okta.to_time(claims -> 'exp');
+    issued := okta.to_time(claims -> 'iat');
+    starts := okta.to_time(coalesce(claims -> 'nbf', claims -> 'iat'));
+    if expires is null or issued is null or starts is null
         or jsonb_typeof(claims -> 'sub') is distinct from 'string'
         or length(claims ->> 'sub') not between 1 and 255
     then
@@ -227,12 +232,12 @@ begin
     end if;
     -- Not the time at which the transaction began: one may stay open for long.
     clock := floor(extract(epoch from clock_timestamp()));
-    if okta.to_time(claims -> 'exp') <= clock then
+    if expires <= clock then
         raise exception 'The ID token has expired.' using errcode = '28E08',
             hint = 'Sign in again, or have it renewed.';
     end if;
     -- Clocks differ a little.
-    if greatest(okta.to_time(claims -> 'iat'), okta.to_time(claims -> 'nbf')) > clock + 60 then
+    if greatest(issued, starts) > clock + 60 then
         raise exception 'The ID token is not valid yet.' using errcode = '28E09',
             hint = 'The clock of Okta and that of the database differ: try again in a moment.';
     end if;
