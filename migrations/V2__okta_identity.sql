@@ -278,7 +278,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     if jsonb_typeof(claim) = 'number' and claim::numeric between 0 and 253402300799 and claim::numeric % 1 = 0 then
-        return claim;
+        return claim::numeric::bigint;
     end if;
     return null;
 end

@@ -5,6 +5,7 @@ mod command_line;
 mod config;
 mod demo;
 mod headless;
+mod identity;
 mod isolation;
 mod migrations;
 mod openid_provider;

@@ -440,6 +440,15 @@ impl Database<'_> {
 
     /// Opens a session of the owner's, for a test that needs a transaction of its own to stay open.
     pub(crate) async fn owner_session(&self) -> tokio_postgres::Client {
+        self.session(&self.owner).await
+    }
+
+    /// Opens a session as a person's role, without our own program.
+    pub(crate) async fn user_session(&self) -> tokio_postgres::Client {
+        self.session(&self.user).await
+    }
+
+    async fn session(&self, role: &Role) -> tokio_postgres::Client {
         let root = fs::read(ca::trusted().pem_path()).expect("the authority's certificate");
         let tls = native_tls::TlsConnector::builder()
             .add_root_certificate(native_tls::Certificate::from_pem(&root).expect("it is one"))
@@ -448,13 +457,13 @@ impl Database<'_> {
         let (client, connection) = tokio_postgres::Config::new()
             .host("localhost")
             .port(self.cluster.port)
-            .user(&self.owner.name)
-            .password(&self.owner.password)
+            .user(&role.name)
+            .password(&role.password)
             .dbname(&self.name)
             .ssl_mode(tokio_postgres::config::SslMode::Require)
             .connect(postgres_native_tls::MakeTlsConnector::new(tls))
             .await
-            .expect("the owner may log in");
+            .expect("the role may log in");
         tokio::spawn(connection);
         client
     }

@@ -1,0 +1,224 @@
+//! Signatures that somebody made up. With the private key at hand a test can make every block that a forger would like to.
+
+use openssl::{
+    bn::BigNum,
+    hash::MessageDigest,
+    pkey::PKey,
+    rsa::Padding,
+    sha::{sha256, sha512},
+    sign::Signer,
+};
+
+use super::asking::{Key, ask, assert_refused, message, with_signature};
+use crate::support::{
+    postgres::{Cluster, each_server},
+    token,
+};
+
+each_server!(
+    a_block_that_is_not_byte_for_byte_right_is_refused,
+    a_number_in_place_of_a_signature_is_refused,
+    what_was_signed_cannot_be_changed,
+);
+
+/// The identifier of SHA-256 in front of a digest, as RFC 8017 has it.
+const SHA256: &[u8] =
+    b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
+
+/// `00 01 FF .. FF 00` and then this, 256 bytes in all.
+fn padded(content: &[u8]) -> Vec<u8> {
+    let mut block = vec![0xff; 256 - content.len()];
+    block[..2].copy_from_slice(&[0, 1]);
+    *block.last_mut().expect("not empty") = 0;
+    block.extend(content);
+    block
+}
+
+async fn a_block_that_is_not_byte_for_byte_right_is_refused(cluster: &Cluster) {
+    let key = Key::of_bits(2048);
+    let database = key.trusted_by(cluster).await;
+    let client = database.user_session().await;
+    let message = message(key.header(), token::claims("00u-joyce"));
+    let digest = sha256(message.as_bytes());
+    let right = padded(&[SHA256, &digest].concat());
+    let changed = |at: usize, byte: u8| {
+        let mut block = right.clone();
+        assert_ne!(block[at], byte);
+        block[at] = byte;
+        block
+    };
+    let info = |prefix: &[u8]| padded(&[prefix, &digest].concat());
+    // Eight bytes of padding, what is right, and room for whatever makes it a cube.
+    let short = [&right[..10], &[0], SHA256, &digest].concat();
+    let behind = [short.clone(), vec![0xa5; 256 - short.len()]].concat();
+    let zeros = [short.clone(), vec![0; 256 - short.len()]].concat();
+    let before = [vec![0; 256 - short.len()], short].concat();
+    let inside = [
+        &right[..100],
+        &[0],
+        b"\x30\x82\x00\x66\x30\x42\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01",
+        &[0x5a; 106],
+        &digest[..],
+    ]
+    .concat();
+    let forgeries: Vec<(&str, Vec<u8>)> = vec![
+        ("the type of encryption", changed(1, 2)),
+        ("the type 0", changed(1, 0)),
+        ("no zero in front", changed(0, 1)),
+        ("another first byte of padding", changed(2, 0xfe)),
+        ("another byte of padding", changed(100, 0)),
+        ("another last byte of padding", changed(203, 0x7f)),
+        ("no separator", changed(204, 0xff)),
+        ("another tag", changed(205, 0x31)),
+        (
+            "another last byte of the digest",
+            changed(255, right[255] ^ 1),
+        ),
+        ("padding of zeros", {
+            let mut block = right.clone();
+            block[2..204].fill(0);
+            block
+        }),
+        ("trailing garbage after short padding", behind),
+        ("trailing zeros after short padding", zeros),
+        ("zeros in front of short padding", before),
+        ("garbage inside the parameters", inside),
+        (
+            "no NULL",
+            info(b"\x30\x2f\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x04\x20"),
+        ),
+        (
+            "lengths in the long form",
+            info(
+                b"\x30\x81\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20",
+            ),
+        ),
+        (
+            "the identifier of SHA-512",
+            info(b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x20"),
+        ),
+        (
+            "the identifier of SHA-1",
+            padded(
+                &[
+                    b"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14".as_slice(),
+                    &digest[..20],
+                ]
+                .concat(),
+            ),
+        ),
+        (
+            "a true SHA-512",
+            padded(
+                &[
+                    b"\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40"
+                        .as_slice(),
+                    &sha512(message.as_bytes()),
+                ]
+                .concat(),
+            ),
+        ),
+        ("the digest alone", info(b"")),
+        ("the message itself", padded(&message.as_bytes()[..200])),
+        (
+            "the digest of something else",
+            padded(&[SHA256, &sha256(b"something else")].concat()),
+        ),
+    ];
+    for (what, block) in forgeries {
+        assert_eq!(block.len(), 256, "{what}");
+        assert_ne!(block, right, "{what}");
+        let token = with_signature(&message, &key.sign_block(&block));
+        assert_refused(ask(&client, &token).await, "28E05", &token, what);
+    }
+    let pss = PKey::from_rsa(key.rsa.clone()).expect("a key");
+    let mut signer = Signer::new(MessageDigest::sha256(), &pss).expect("RSA signs");
+    signer
+        .set_rsa_padding(Padding::PKCS1_PSS)
+        .expect("it pads so");
+    let signature = signer
+        .sign_oneshot_to_vec(message.as_bytes())
+        .expect("it signs");
+    let token = with_signature(&message, &signature);
+    assert_refused(ask(&client, &token).await, "28E05", &token, "PSS");
+
+    let token = with_signature(&message, &key.sign_block(&right));
+    assert_eq!(
+        ask(&client, &token).await.expect("this one is right"),
+        "00u-joyce"
+    );
+}
+
+async fn a_number_in_place_of_a_signature_is_refused(cluster: &Cluster) {
+    let key = Key::of_bits(2048);
+    let database = key.trusted_by(cluster).await;
+    let client = database.user_session().await;
+    let message = message(key.header(), token::claims("00u-joyce"));
+    let right = key.sign(MessageDigest::sha256(), &message);
+    let n = key.rsa.n().to_vec();
+    let small = |number: u8| [vec![0; 255], vec![number]].concat();
+    let minus_one = {
+        let mut number = n.clone();
+        // It is odd.
+        number[255] -= 1;
+        number
+    };
+    // The same remainder, and yet not the same signature.
+    let mut sum = BigNum::new().expect("a number");
+    let signature = BigNum::from_slice(&right).expect("a number");
+    sum.checked_add(&signature, key.rsa.n()).expect("a sum");
+    let mut negated = BigNum::new().expect("a number");
+    negated
+        .checked_sub(key.rsa.n(), &signature)
+        .expect("a difference");
+    for (what, signature) in [
+        ("nothing", Vec::new()),
+        ("zero", small(0)),
+        ("one", small(1)),
+        ("two", small(2)),
+        ("n - 1", minus_one),
+        ("n", n),
+        ("all ones", vec![0xff; 256]),
+        ("the signature plus n", sum.to_vec()),
+        (
+            "n minus the signature",
+            negated.to_vec_padded(256).expect("it fits"),
+        ),
+        ("a zero in front", [vec![0], right.clone()].concat()),
+        ("a zero behind", [right.clone(), vec![0]].concat()),
+        ("one byte short", right[..255].to_vec()),
+        ("without its first byte", right[1..].to_vec()),
+        ("twice", right.repeat(2)),
+        ("one byte", vec![1]),
+        (
+            "another key's",
+            Key::of_bits(3072).sign(MessageDigest::sha256(), &message),
+        ),
+        ("backwards", right.iter().rev().copied().collect()),
+    ] {
+        let token = with_signature(&message, &signature);
+        assert_refused(ask(&client, &token).await, "28E05", &token, what);
+    }
+}
+
+async fn what_was_signed_cannot_be_changed(cluster: &Cluster) {
+    let key = Key::of_bits(2048);
+    let database = key.trusted_by(cluster).await;
+    let client = database.user_session().await;
+    let mine = key.token_of("00u-joyce");
+    assert!(ask(&client, &mine).await.is_ok());
+    let signature = mine.rsplit('.').next().expect("a signature");
+    // Also now that this session has seen the true one.
+    for forged in [
+        message(key.header(), token::claims("00u-woolf")),
+        message(format!("{} ", key.header()), token::claims("00u-joyce")),
+    ] {
+        let forged = format!("{forged}.{signature}");
+        assert_refused(
+            ask(&client, &forged).await,
+            "28E05",
+            &forged,
+            "changed after signing",
+        );
+    }
+}

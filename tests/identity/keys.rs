@@ -1,0 +1,306 @@
+//! Which issuers and keys the owner may register, and that nobody else gets near them.
+
+use serde_json::{Value, json};
+use tokio_postgres::{Client, types::Type};
+
+use super::asking::{Key, ask, assert_refused, base64url};
+use crate::support::{
+    postgres::{Cluster, Settings, each_server},
+    token,
+};
+
+each_server!(
+    keys_of_every_usual_size_work,
+    a_weak_or_malformed_key_is_refused,
+    a_key_that_is_still_published_is_noted_and_one_that_is_removed_ends,
+    one_issuer_and_no_second_one,
+    nobody_but_the_owner_gets_near_the_keys,
+);
+
+async fn add(owner: &Client, jwk: &str) -> Result<(), tokio_postgres::Error> {
+    owner
+        .query_typed(
+            "select okta.add_signing_key($1, $2::text::jsonb)",
+            &[(&token::ISSUER, Type::TEXT), (&jwk, Type::TEXT)],
+        )
+        .await
+        .map(|_| ())
+}
+
+async fn keys_of_every_usual_size_work(cluster: &Cluster) {
+    // The last one is no multiple of eight.
+    for bits in [2048, 3072, 4096, 2050] {
+        let key = Key::of_bits(bits);
+        let database = key.trusted_by(cluster).await;
+        assert_eq!(
+            database.query("select bits, octets from okta.signing_key"),
+            format!("{bits}|{}", bits.div_ceil(8))
+        );
+        let client = database.user_session().await;
+        for turn in 0..20 {
+            let person = format!("00u-{turn}");
+            let answer = ask(&client, &key.token_of(&person)).await;
+            assert_eq!(answer.expect("it is good"), person);
+        }
+        let other = Key::of_bits(if bits == 2048 { 3072 } else { 2048 });
+        let token = other.token(key.header(), token::claims("00u-joyce"));
+        assert_refused(ask(&client, &token).await, "28E05", &token, "another key");
+    }
+}
+
+async fn a_weak_or_malformed_key_is_refused(cluster: &Cluster) {
+    let database = cluster.migrated().await;
+    let owner = database.owner_session().await;
+    let sound = Key::of_bits(2048).jwk();
+    let n = Key::of_bits(2048).rsa.n().to_vec();
+    let with = |name: &str, value: Value| {
+        let mut jwk = sound.clone();
+        let all = jwk.as_object_mut().expect("an object");
+        match value {
+            Value::Null => all.remove(name),
+            value => all.insert(name.to_owned(), value),
+        };
+        jwk
+    };
+    let modulus = |bytes: &[u8]| with("n", base64url(bytes).into());
+    // 2^2048 - 1: all its bits are set, and 3 divides it.
+    let multiple_of_three = [0xff; 256];
+    let mut even = n.clone();
+    even[255] &= 0xfe;
+    let mut halved = n.clone();
+    halved[0] &= 0x7f;
+    for (jwk, says) in [
+        (json!([]), "not a JSON object"),
+        (json!("n"), "not a JSON object"),
+        (with("kty", json!("EC")), "not an RSA key"),
+        (with("kty", Value::Null), "not an RSA key"),
+        (with("use", json!("enc")), "not for signatures"),
+        (with("key_ops", json!(["encrypt"])), "not for signatures"),
+        (with("alg", json!("RS512")), "another algorithm"),
+        (with("alg", json!("none")), "another algorithm"),
+        (with("d", json!("AQAB")), "private half"),
+        (with("kid", Value::Null), "no usable name"),
+        (with("kid", json!("")), "no usable name"),
+        (with("kid", json!(1)), "no usable name"),
+        (with("e", json!("Aw")), "another exponent"),
+        (with("e", json!("AQ")), "another exponent"),
+        (with("e", json!("AQAA")), "another exponent"),
+        (with("e", json!("AAEAAQ")), "another exponent"),
+        (with("e", json!(65537)), "another exponent"),
+        (with("e", Value::Null), "another exponent"),
+        (with("n", Value::Null), "no readable modulus"),
+        (with("n", json!(7)), "no readable modulus"),
+        (with("n", json!("")), "no readable modulus"),
+        (
+            with("n", json!(format!("{}=", base64url(&n)))),
+            "no readable modulus",
+        ),
+        (
+            with("n", json!(format!(" {}", base64url(&n)))),
+            "no readable modulus",
+        ),
+        (modulus(&[&[0], &n[..]].concat()), "begins with zeros"),
+        (modulus(&n[..128]), "fewer than 2048 bits"),
+        (modulus(&halved), "fewer than 2048 bits"),
+        (modulus(&[1]), "fewer than 2048 bits"),
+        (
+            modulus(&[&n[..], &[1; 257]].concat()),
+            "more than 4096 bits",
+        ),
+        (modulus(&even), "small factors"),
+        (modulus(&multiple_of_three), "small factors"),
+    ] {
+        let error = add(&owner, &jwk.to_string()).await.expect_err(says);
+        let refusal = error.as_db_error().expect("the database says it");
+        assert_eq!(refusal.code().code(), "22023", "{jwk}: {refusal:?}");
+        assert!(refusal.message().contains(says), "{jwk}: {refusal:?}");
+        assert!(refusal.hint().is_some());
+        assert!(
+            !format!("{refusal:?}").contains(&base64url(&n)),
+            "{refusal:?}"
+        );
+    }
+    add(&owner, &sound.to_string())
+        .await
+        .expect("this one is good");
+    for name in ["alg", "use"] {
+        add(&owner, &with(name, Value::Null).to_string())
+            .await
+            .expect("this one too");
+    }
+    add(&owner, &with("key_ops", json!(["verify"])).to_string())
+        .await
+        .expect("this one too");
+}
+
+async fn a_key_that_is_still_published_is_noted_and_one_that_is_removed_ends(cluster: &Cluster) {
+    let key = Key::of_bits(2048);
+    let database = key.trusted_by(cluster).await;
+    let owner = database.owner_session().await;
+    let client = database.user_session().await;
+    let token = key.token_of("00u-joyce");
+    assert!(ask(&client, &token).await.is_ok());
+    database.query("update okta.signing_key set added_at = 'epoch', last_published_at = 'epoch'");
+    add(&owner, &key.jwk().to_string()).await.expect("again");
+    assert_eq!(
+        database.query("select added_at = 'epoch', last_published_at > now() - interval '1 minute' from okta.signing_key"),
+        "t|t"
+    );
+    let kid = key.header()["kid"]
+        .as_str()
+        .map(str::to_owned)
+        .expect("a name");
+    assert_eq!(
+        database.query(&format!(
+            "select okta.knows_key('{kid}'), okta.knows_key('other')"
+        )),
+        "t|f"
+    );
+    let remove = format!(
+        "select okta.remove_signing_key('{}', '{kid}')",
+        token::ISSUER
+    );
+    assert_eq!(database.query(&remove), "t");
+    assert_eq!(database.query(&remove), "f");
+    // Although this session had checked it before.
+    assert_refused(ask(&client, &token).await, "28E04", &token, "removed");
+    // Another key that goes by the same name.
+    let mut other = Key::of_bits(3072).jwk();
+    other["kid"] = kid.into();
+    add(&owner, &other.to_string()).await.expect("a good key");
+    assert_refused(ask(&client, &token).await, "28E05", &token, "replaced");
+    add(&owner, &key.jwk().to_string())
+        .await
+        .expect("a good key");
+    assert!(ask(&client, &token).await.is_ok());
+}
+
+async fn one_issuer_and_no_second_one(cluster: &Cluster) {
+    let key = Key::of_bits(2048);
+    let database = key.trusted_by(cluster).await;
+    let owner = database.owner_session().await;
+    let second = owner
+        .batch_execute("select okta.add_issuer('https://other.example', 'a')")
+        .await;
+    let error = second.expect_err("there is one");
+    let refusal = error.as_db_error().expect("the database says it");
+    assert_eq!(refusal.code().code(), "23505");
+    assert!(
+        refusal
+            .hint()
+            .is_some_and(|hint| hint.contains("okta.remove_issuer"))
+    );
+    let past = owner
+        .batch_execute("insert into okta.issuer values ('https://other.example', 'a')")
+        .await;
+    assert!(past.is_err());
+    let unknown = owner
+        .batch_execute(&format!(
+            "select okta.add_signing_key('https://other.example', '{}')",
+            key.jwk()
+        ))
+        .await;
+    assert!(unknown.is_err());
+
+    let client = database.user_session().await;
+    let token = key.token_of("00u-joyce");
+    assert!(ask(&client, &token).await.is_ok());
+    let again = format!(
+        "select okta.add_issuer('{}', 'another-client')",
+        token::ISSUER
+    );
+    owner.batch_execute(&again).await.expect("another client");
+    assert_refused(
+        ask(&client, &token).await,
+        "28E07",
+        &token,
+        "another client",
+    );
+}
+
+async fn nobody_but_the_owner_gets_near_the_keys(cluster: &Cluster) {
+    let database = cluster.migrated().await;
+    let user = database.user_name();
+    assert_eq!(
+        database.query(&format!(
+            "select string_agg(p.proname, ' ' order by p.proname) from pg_proc p
+             where p.pronamespace = 'okta'::regnamespace and has_function_privilege('{user}', p.oid, 'execute')"
+        )),
+        "claims knows_key user_id"
+    );
+    assert_eq!(
+        database.query(
+            "select string_agg(proname, ' ' order by proname) filter (where prosecdef),
+                bool_and(proconfig = '{\"search_path=pg_catalog, pg_temp\"}'),
+                bool_or(prosrc ~ '[\\\\]')
+             from pg_proc where pronamespace = 'okta'::regnamespace"
+        ),
+        "claims knows_key|t|f"
+    );
+    assert_eq!(
+        database.query(&format!(
+            "select count(*), bool_or(has_table_privilege('{user}', oid, 'select, insert, update, delete, truncate, references, trigger')),
+                bool_or(has_any_column_privilege('{user}', oid, 'select, insert, update, references'))
+             from pg_class where relnamespace = 'okta'::regnamespace and relkind = 'r'"
+        )),
+        "3|f|f"
+    );
+    assert_eq!(
+        database.query(&format!(
+            "select string_agg(privilege, ' ') from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']) privilege
+             where has_table_privilege('{user}', 'public.user_messages', privilege)"
+        )),
+        "select insert update delete"
+    );
+    assert_eq!(
+        database.query(&format!(
+            "select has_schema_privilege('{user}', 'okta', 'create'), has_schema_privilege('{user}', 'public', 'create'),
+                has_database_privilege('{user}', current_database(), 'create, temporary')"
+        )),
+        "f|f|f"
+    );
+    // A role that was not let in gets nothing at all.
+    assert_eq!(
+        database.query(
+            "create role stranger; select has_schema_privilege('stranger', 'okta', 'usage'),
+                has_table_privilege('stranger', 'public.user_messages', 'select'); drop role stranger"
+        ),
+        "f|f"
+    );
+}
+
+#[tokio::test]
+async fn an_owner_who_may_not_make_roles_can_migrate_and_grant_later() {
+    let cluster = Cluster::start(Settings::default());
+    let database = cluster.database();
+    database.query(&format!(
+        "alter role {} nocreaterole",
+        database.owner().user
+    ));
+    database.migrate().await;
+    assert_eq!(
+        database.query("select to_regrole('epigraph_user') is null"),
+        "t"
+    );
+    database.query("create role epigraph_user nologin");
+    let owner = database.owner_session().await;
+    owner
+        .batch_execute("select okta.grant_access('epigraph_user')")
+        .await
+        .expect("the owner may");
+    database.grant();
+    let key = Key::of_bits(2048);
+    database.trust(token::ISSUER, token::AUDIENCE, &[key.jwk()]);
+    let answer = ask(&database.user_session().await, &key.token_of("00u-joyce")).await;
+    assert_eq!(answer.expect("it is good"), "00u-joyce");
+
+    // A second database of the same server finds the group.
+    let second = cluster.database();
+    second.query(&format!("alter role {} nocreaterole", second.owner().user));
+    second.migrate().await;
+    assert_eq!(
+        second
+            .query("select has_table_privilege('epigraph_user', 'public.user_messages', 'insert')"),
+        "t"
+    );
+}
