@@ -34,6 +34,7 @@ fn padded(content: &[u8]) -> Vec<u8> {
     block
 }
 
+#[expect(clippy::too_many_lines, reason = "one table")]
 async fn a_block_that_is_not_byte_for_byte_right_is_refused(cluster: &Cluster) {
     let key = Key::of_bits(2048);
     let database = key.trusted_by(cluster).await;

@@ -163,7 +163,7 @@ async fn a_table_of_another_shape_is_protected_and_let_go(cluster: &Cluster) {
         ["00u-woolf"; 2]
     );
     assert_eq!(
-        database.query(r#"select relrowsecurity from pg_class where relname = 'Notes'"#),
+        database.query("select relrowsecurity from pg_class where relname = 'Notes'"),
         "f"
     );
     let again = owner
