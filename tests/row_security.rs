@@ -177,11 +177,11 @@ async fn an_owners_connection_string_is_warned_of_and_still_opens_ones_own_row_o
     let mut screen = stage.open();
     screen.sees("mine");
     screen.sees("This connection string opens every row");
-    assert!(!screen.screen().to_string().contains("theirs"));
+    assert!(!screen.screen().contains("theirs"));
     // It is said once, and not at every reading.
     screen.key(Key::Char('r'));
     screen.sees("This is how it is saved.");
-    assert!(!screen.screen().to_string().contains("opens every row"));
+    assert!(!screen.screen().contains("opens every row"));
 
     stage.run(&["delete", "--yes"]).data();
     assert_eq!(stage.rows(), "00u-another|theirs");

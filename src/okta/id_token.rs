@@ -144,7 +144,7 @@ pub(super) fn names(keys: &Keys) -> Vec<String> {
         .iter()
         .filter(|key| {
             *key.key_type() == CoreJsonWebKeyType::RSA
-                && key.key_use().is_none_or(|usage| usage.allows_signature())
+                && key.key_use().is_none_or(JsonWebKeyUse::allows_signature)
         })
         .filter_map(|key| key.key_id())
         .map(|name| name.to_string())
