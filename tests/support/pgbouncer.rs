@@ -41,7 +41,7 @@ impl PgBouncer {
                 let server = cluster.port();
                 let root = ca::trusted().pem_path().display();
                 let text = format!(
-                    "[databases]\n* = host=localhost port={server}\n\
+                    "[databases]\n* = host=127.0.0.1 port={server}\n\
                      [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
                      pool_mode = transaction\ndefault_pool_size = {pool_size}\nmax_client_conn = 2000\n\
                      auth_type = scram-sha-256\nauth_file = {}\n\
