@@ -4,9 +4,18 @@ use epigraph::{admin::migrate, failure::Kind, postgres::Target};
 
 use crate::support::{
     person::{Person, saved},
-    postgres::Database,
+    postgres::{Cluster, Database, each_server},
     token,
 };
+
+each_server! {
+    an_empty_database_gets_the_guides_table_and_a_second_run_changes_nothing,
+    the_web_apps_table_is_taken_over_with_its_rows,
+    a_table_of_another_shape_is_refused_with_the_column_and_nothing_is_left,
+    two_at_once_do_it_once,
+    who_may_not_is_told_whose_connection_string_it_takes,
+    a_database_of_a_newer_program_is_left_alone,
+}
 
 const ALL: [&str; 3] = ["V1__user_messages", "V2__okta_identity", "V3__row_security"];
 
@@ -40,9 +49,10 @@ async fn run_as_owner(database: &Database<'_>, sql: &str) {
     owner.batch_execute(sql).await.expect("the owner may");
 }
 
-#[tokio::test]
-async fn an_empty_database_gets_the_guides_table_and_a_second_run_changes_nothing() {
-    let database = Database::new();
+async fn an_empty_database_gets_the_guides_table_and_a_second_run_changes_nothing(
+    cluster: &'static Cluster,
+) {
+    let database = cluster.database();
     let applied = migrate(&owner(&database)).await.expect("it applies");
     assert_eq!(applied, ALL);
     assert_eq!(
@@ -63,9 +73,8 @@ async fn an_empty_database_gets_the_guides_table_and_a_second_run_changes_nothin
     );
 }
 
-#[tokio::test]
-async fn the_web_apps_table_is_taken_over_with_its_rows() {
-    let database = Database::new();
+async fn the_web_apps_table_is_taken_over_with_its_rows(cluster: &'static Cluster) {
+    let database = cluster.database();
     run_as_owner(&database, GUIDE).await;
     migrate(&owner(&database)).await.expect("it applies");
     database.grant();
@@ -92,8 +101,9 @@ async fn the_web_apps_table_is_taken_over_with_its_rows() {
     );
 }
 
-#[tokio::test]
-async fn a_table_of_another_shape_is_refused_with_the_column_and_nothing_is_left() {
+async fn a_table_of_another_shape_is_refused_with_the_column_and_nothing_is_left(
+    cluster: &'static Cluster,
+) {
     for (table, says) in [
         (
             "(user_id text primary key, message text not null)",
@@ -124,7 +134,7 @@ async fn a_table_of_another_shape_is_refused_with_the_column_and_nothing_is_left
             "The column mood of public.user_messages must be filled",
         ),
     ] {
-        let database = Database::new();
+        let database = cluster.database();
         run_as_owner(
             &database,
             &format!("create table public.user_messages {table}"),
@@ -142,9 +152,8 @@ async fn a_table_of_another_shape_is_refused_with_the_column_and_nothing_is_left
     }
 }
 
-#[tokio::test]
-async fn two_at_once_do_it_once() {
-    let database = Database::new();
+async fn two_at_once_do_it_once(cluster: &'static Cluster) {
+    let database = cluster.database();
     let target = owner(&database);
     let runs = futures_util::future::join_all((0..4).map(|_| migrate(&target))).await;
     let applied: Vec<_> = runs
@@ -154,18 +163,16 @@ async fn two_at_once_do_it_once() {
     assert_eq!(applied, ALL);
 }
 
-#[tokio::test]
-async fn who_may_not_is_told_whose_connection_string_it_takes() {
-    let database = Database::new();
+async fn who_may_not_is_told_whose_connection_string_it_takes(cluster: &'static Cluster) {
+    let database = cluster.database();
     let target = Target::parse(&database.user_url().into()).expect("a good connection string");
     let failure = migrate(&target).await.expect_err("this role may not");
     assert!(failure.what.contains(database.user_name()), "{failure}");
     assert!(failure.cure.is_some_and(|cure| cure.contains("owner")));
 }
 
-#[tokio::test]
-async fn a_database_of_a_newer_program_is_left_alone() {
-    let database = Database::new();
+async fn a_database_of_a_newer_program_is_left_alone(cluster: &'static Cluster) {
+    let database = cluster.database();
     migrate(&owner(&database)).await.expect("it applies");
     database.query("insert into public.epigraph_schema_history values (1000, 'future', '2030-01-01T00:00:00Z', '1')");
     let failure = migrate(&owner(&database)).await.expect_err("it is newer");

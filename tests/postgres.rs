@@ -9,19 +9,27 @@ use epigraph::{
 
 use crate::support::{
     person::{Person, conflict, saved},
-    postgres::{Database, shared},
+    postgres::{Cluster, each_server},
 };
 
-#[test]
-fn the_cluster_is_as_neon_has_it() {
-    let database = Database::new();
+each_server! {
+    the_cluster_is_as_neon_has_it,
+    a_quote_is_written_read_changed_and_deleted,
+    people_have_rows_of_their_own,
+    the_date_is_universal_time_whatever_the_server_says,
+    nothing_is_overwritten_that_was_not_seen,
+    doctor_sees_every_step,
+}
+
+async fn the_cluster_is_as_neon_has_it(cluster: &'static Cluster) {
+    let database = cluster.database();
     assert_eq!(database.query("show ssl"), "on");
     assert_eq!(
         database.query("select left(rolpassword, 13) from pg_authid where rolname = current_user"),
         "SCRAM-SHA-256"
     );
     assert_eq!(
-        shared().query(
+        cluster.query(
             database.name(),
             &format!(
                 "select rolsuper or rolbypassrls or rolcreaterole or has_schema_privilege(rolname, 'public', 'create')
@@ -33,9 +41,8 @@ fn the_cluster_is_as_neon_has_it() {
     );
 }
 
-#[tokio::test]
-async fn a_quote_is_written_read_changed_and_deleted() {
-    let database = Database::migrated().await;
+async fn a_quote_is_written_read_changed_and_deleted(cluster: &'static Cluster) {
+    let database = cluster.migrated().await;
     let joyce = Person::new("00u-joyce", &database.user_url());
     assert_eq!(joyce.load().await, None);
     let text = "Mistakes are the portals of discovery.\n\t- 詹姆斯 👩‍👩‍👧 e\u{301} '; drop table";
@@ -57,9 +64,8 @@ async fn a_quote_is_written_read_changed_and_deleted() {
     assert_eq!(joyce.delete(None).await, DeleteOutcome::Deleted);
 }
 
-#[tokio::test]
-async fn people_have_rows_of_their_own() {
-    let database = Database::migrated().await;
+async fn people_have_rows_of_their_own(cluster: &'static Cluster) {
+    let database = cluster.migrated().await;
     let joyce = Person::new("00u-joyce", &database.user_url());
     let woolf = Person::new("00u-woolf", &database.user_url());
     saved(joyce.save("a", None).await);
@@ -69,9 +75,8 @@ async fn people_have_rows_of_their_own() {
     assert_eq!(woolf.load().await.as_deref(), Some("b"));
 }
 
-#[tokio::test]
-async fn the_date_is_universal_time_whatever_the_server_says() {
-    let database = Database::migrated().await;
+async fn the_date_is_universal_time_whatever_the_server_says(cluster: &'static Cluster) {
+    let database = cluster.migrated().await;
     database.query(&format!(
         "alter database {} set timezone = 'Asia/Kathmandu'",
         database.name()
@@ -87,9 +92,8 @@ async fn the_date_is_universal_time_whatever_the_server_says() {
     );
 }
 
-#[tokio::test]
-async fn nothing_is_overwritten_that_was_not_seen() {
-    let database = Database::migrated().await;
+async fn nothing_is_overwritten_that_was_not_seen(cluster: &'static Cluster) {
+    let database = cluster.migrated().await;
     let laptop = Person::new("00u-joyce", &database.user_url());
     let phone = Person::new("00u-joyce", &database.user_url());
     saved(laptop.save("one", None).await);
@@ -139,9 +143,8 @@ fn no_keys() -> impl Future<Output = Vec<String>> {
     std::future::ready(Vec::new())
 }
 
-#[tokio::test]
-async fn doctor_sees_every_step() {
-    let database = Database::new();
+async fn doctor_sees_every_step(cluster: &'static Cluster) {
+    let database = cluster.database();
     let target = Target::parse(&database.user_url().into()).expect("a good connection string");
     let found = verdicts(&check(&target, no_keys()).await);
     let names: Vec<_> = found.iter().map(|(name, _)| *name).collect();

@@ -14,6 +14,7 @@ each_server! {
     a_trap_on_a_pooled_connection_catches_nothing,
     after_the_commit_the_token_is_gone,
     others_statements_show_no_text_and_no_token,
+    many_people_at_once_on_few_connections_see_their_own_row,
 }
 
 const ME: &str = "00u-kafka";
@@ -205,4 +206,37 @@ async fn others_statements_show_no_text_and_no_token(cluster: &'static Cluster) 
     assert!(!seen.contains(text) && !seen.contains(SECRET), "{seen}");
     let token = token::of(VICTIM);
     assert!(!seen.contains(&token[..20]), "{seen}");
+}
+
+/// `cargo bench --bench figures` does the same with 1,000 people on 20 connections.
+async fn many_people_at_once_on_few_connections_see_their_own_row(cluster: &'static Cluster) {
+    let database = cluster.migrated().await;
+    let pooler = PgBouncer::start(cluster, 4, &[&database]);
+    let url = database
+        .user()
+        .port(pooler.port())
+        .without("channel_binding")
+        .to_string();
+    let ids: Vec<&'static str> = (0..60)
+        .map(|n| &*Box::leak(format!("00u{n}").into_boxed_str()))
+        .collect();
+    futures_util::future::join_all(ids.iter().map(async |id| {
+        let person = Person::new(id, &url);
+        for round in 0..3 {
+            let text = format!("{id} {round}");
+            let before = person.load().await;
+            person.save(&text, before.as_deref()).await;
+            assert_eq!(person.load().await, Some(text));
+        }
+    }))
+    .await;
+    assert_eq!(
+        database.query("select count(*) from public.user_messages where message = user_id || ' 2'"),
+        "60"
+    );
+    let connections = database.query(&format!(
+        "select count(*) <= 4 from pg_stat_activity where usename = '{}'",
+        database.user_name()
+    ));
+    assert_eq!(connections, "t");
 }

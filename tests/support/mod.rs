@@ -1,7 +1,7 @@
 //! The real parts that the tests and the demo start: each in a scratch directory, gone when we are.
 
 // Every user of these parts (the tests, the demo) leaves some of them unused.
-#![allow(dead_code, unused_imports)]
+#![allow(dead_code, unused_imports, unused_macros)]
 
 pub(crate) mod ca;
 pub(crate) mod guardian;
