@@ -8,6 +8,7 @@ use crate::support::{
     pgbouncer::PgBouncer,
     postgres::{Cluster, Database, Settings, eighteen, shared},
     program::{Home, Ran},
+    pty::{Key, Pty},
     sign_in::SignIn,
 };
 
@@ -562,4 +563,33 @@ fn the_pooled_string_serves_as_well() {
         assert_eq!(ran.code, Some(0), "{ran:?}");
     }
     assert!(admin.run(&["status"]).stdout.contains(&admin.role()));
+}
+
+#[test]
+fn at_a_terminal_it_asks_for_what_it_was_not_told() {
+    let admin = Admin::of(shared());
+    let arguments = ["admin", "setup", "--name", &admin.name];
+    let mut pty = Pty::spawn(&admin.home.command(&arguments), 200, 50);
+    pty.sees("the issuer (");
+    pty.type_(&admin.okta.issuer(Server::Default));
+    pty.key(Key::Enter);
+    pty.sees("the client id of");
+    pty.type_(&admin.okta.client_id());
+    pty.key(Key::Enter);
+    pty.sees("database_url = ");
+    assert!(pty.exit_status().success());
+
+    // The string is asked for as well, and not shown.
+    let mut command = admin.home.command(&arguments);
+    command
+        .env_remove("EPIGRAPH_ADMIN_DATABASE_URL")
+        .env("AUTH_OKTA_ISSUER", admin.okta.issuer(Server::Default))
+        .env("AUTH_OKTA_ID", admin.okta.client_id());
+    let mut pty = Pty::spawn(&command, 200, 50);
+    pty.sees("the owner's connection string");
+    pty.type_(&admin.database.owner_url());
+    pty.key(Key::Enter);
+    pty.sees("keeps its password");
+    assert!(pty.exit_status().success());
+    assert!(!pty.screen().contains("postgresql://"), "{}", pty.screen());
 }
