@@ -8,6 +8,9 @@ use crate::{
     text::one_line,
 };
 
+/// In characters; see [`without_secrets`].
+const SHORTEST_SECRET: usize = 32;
+
 const GENERAL: &str =
     "In the Okta admin console, under Applications › the app › General › General Settings,";
 
@@ -126,11 +129,32 @@ impl Refusal {
     }
 
     fn quoted(&self) -> String {
-        match (one_line(&self.error), one_line(&self.error_description)) {
+        match (
+            without_secrets(&self.error),
+            without_secrets(&self.error_description),
+        ) {
             (code, text) if text.is_empty() => format!(" ({code})"),
             (code, text) => format!(": {} ({code})", text.trim_end_matches('.')),
         }
     }
+}
+
+/// A server may repeat what it was sent, and messages are logged. Whatever could be a token or a device code is left out: the
+/// shortest of them (a UUID) has 36 characters in a row, and no word that a person needs has that many.
+fn without_secrets(words: &str) -> String {
+    let of_a_token = |char: char| char.is_ascii_alphanumeric() || "-._~+/=%".contains(char);
+    let words = one_line(words);
+    let mut kept = String::with_capacity(words.len());
+    for part in words.split_inclusive(|char| !of_a_token(char)) {
+        let word = part.trim_end_matches(|char| !of_a_token(char));
+        kept.push_str(if word.len() < SHORTEST_SECRET {
+            word
+        } else {
+            "…"
+        });
+        kept.push_str(&part[word.len()..]);
+    }
+    kept
 }
 
 impl Asked {
@@ -405,6 +429,34 @@ mod tests {
         ] {
             assert_eq!(Refusal::read(&answer(body)), None, "{body}");
         }
+    }
+
+    #[test]
+    fn a_secret_that_a_server_repeats_goes_no_further() {
+        let uuid = "6a5b2c1d-0e9f-4a3b-8c7d-1e2f3a4b5c6d";
+        let jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIwMHUxIn0.c2lnbmF0dXJl";
+        let opaque = "zcLdr1FBXwtI9ej98VVVwtjDd-SmaoL06qr_UcY2tNA";
+        for secret in [uuid, jwt, opaque] {
+            for text in [
+                format!("The token {secret} is unknown."),
+                format!("token='{secret}'"),
+                secret.to_owned(),
+            ] {
+                for asked in [
+                    Asked::Code,
+                    Asked::Approval,
+                    Asked::Refresh,
+                    Asked::Revocation,
+                ] {
+                    let said = failure(asked, "odd", &text).to_string();
+                    assert!(!said.contains(&secret[..12]), "{said}");
+                    let said = failure(asked, &text, "").to_string();
+                    assert!(!said.contains(&secret[..12]), "{said}");
+                }
+            }
+        }
+        let urn = "Configured grant types: [urn:ietf:params:oauth:grant-type:device_code].";
+        assert_eq!(without_secrets(urn), urn);
     }
 
     #[test]
