@@ -1,162 +1,38 @@
 //! The headless commands, whole: the real binary between a stand-in for Okta and a real PostgreSQL.
 
-use std::{
-    fs,
-    io::{BufRead, BufReader, Read},
-    path::PathBuf,
-    process::{Child, Stdio},
-};
+use std::{fs, path::PathBuf, process::Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::{
-    okta::{Answer, Endpoint, Okta, Person, Server},
+    okta::{Answer, Endpoint, Person, Server},
     postgres::{Database, Url},
     program::{Home, Ran},
     pty::Pty,
+    stage::Stage,
     wait_until,
 };
 
 const QUOTE: &str = "Mistakes are the portals of discovery.\n\n    — James Joyce, “Ulysses” 🚪";
 
-/// A person's home, with an Okta and a database for it.
-struct Stage {
-    okta: Okta,
-    database: Database<'static>,
-    home: Home,
+/// Writes a program for `EDITOR`; the file to edit is its `$1`.
+fn editor(stage: &mut Stage, script: &str) {
+    let path = stage.home.write("editor.sh", script.as_bytes());
+    stage.home.set("EDITOR", format!("sh '{}'", path.display()));
 }
 
-impl Stage {
-    async fn new() -> Self {
-        let okta = Okta::start();
-        okta.configure(|settings| settings.interval = Some(1));
-        let database = Database::trusting(&okta).await;
-        let home = Home::new();
-        home.configure(&format!(
-            "issuer = \"{}\"\nclient_id = \"{}\"\ndatabase_url = \"{}\"\nstore = \"file\"\n",
-            okta.issuer(Server::Default),
-            okta.client_id(),
-            database.user_url(),
-        ));
-        Self {
-            okta,
-            database,
-            home,
-        }
-    }
-
-    /// With James Joyce signed in.
-    async fn signed_in() -> Self {
-        let stage = Self::new().await;
-        let mut login = stage.login(&["login", "--json"]);
-        assert_eq!(login.next()["event"], "code");
-        stage.approve();
-        assert_eq!(login.end().code, Some(0));
-        stage
-    }
-
-    fn login(&self, arguments: &[&str]) -> Login {
-        let mut child = Home::start(&mut self.home.command(arguments));
-        let events = BufReader::new(child.stdout.take().expect("piped"));
-        Login { child, events }
-    }
-
-    fn approve(&self) {
-        let code = self.okta.next_code();
-        self.okta
-            .approve(&code, Person::James)
-            .expect("the code works");
-    }
-
-    fn run(&self, arguments: &[&str]) -> Ran {
-        self.home.run(arguments)
-    }
-
-    fn rows(&self) -> String {
-        self.database
-            .query("select user_id, message from public.user_messages order by 1")
-    }
-
-    /// What is kept in the directory for state, but for the lock.
-    fn kept(&self) -> Vec<PathBuf> {
-        let directory = self.home.path().join(if cfg!(target_os = "macos") {
-            "Library/Application Support/epigraph"
-        } else {
-            ".local/state/epigraph"
-        });
-        let Ok(entries) = fs::read_dir(directory) else {
-            return Vec::new();
-        };
-        let mut paths: Vec<_> = entries
-            .map(|entry| entry.expect("an entry").path())
-            .collect();
-        paths.retain(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            !name.starts_with("lock") && name != "config.toml"
-        });
-        paths.sort();
-        paths
-    }
-
-    /// Writes a program for `EDITOR`; the file to edit is its `$1`.
-    fn editor(&mut self, script: &str) {
-        let path = self.home.write("editor.sh", script.as_bytes());
-        self.home.set("EDITOR", format!("sh '{}'", path.display()));
-    }
-
-    /// The text that a failed `set --edit` has kept, from the place that it told.
-    #[track_caller]
-    fn kept_text(&self, ran: &Ran) -> String {
-        let (_, rest) = ran
-            .stderr
-            .split_once("is kept in ")
-            .expect("the place is told");
-        let (path, _) = rest.split_once(".txt").expect("a text file");
-        let path = PathBuf::from(format!("{path}.txt"));
-        assert!(self.kept().contains(&path));
-        fs::read_to_string(path).expect("a text")
-    }
-}
-
-/// A login that is under way.
-struct Login {
-    child: Child,
-    events: BufReader<std::process::ChildStdout>,
-}
-
-impl Login {
-    #[track_caller]
-    fn next(&mut self) -> Value {
-        let mut line = String::new();
-        self.events.read_line(&mut line).expect("a line");
-        serde_json::from_str(&line).unwrap_or_else(|error| {
-            let mut talk = String::new();
-            let _ = self
-                .child
-                .stderr
-                .take()
-                .expect("piped")
-                .read_to_string(&mut talk);
-            panic!("{line:?} is no event ({error}); it said {talk}")
-        })
-    }
-
-    fn end(mut self) -> Ran {
-        let mut stdout = String::new();
-        self.events.read_to_string(&mut stdout).expect("UTF-8");
-        let output = self.child.wait_with_output().expect("it ends");
-        Ran {
-            code: output.status.code(),
-            stdout,
-            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.child.id()).expect("a process id");
-        kill_process(Pid::from_raw(id).expect("a process id"), signal).expect("it runs");
-    }
+/// The text that a failed `set --edit` has kept, from the place that it told.
+#[track_caller]
+fn kept_text(stage: &Stage, ran: &Ran) -> String {
+    let (_, rest) = ran
+        .stderr
+        .split_once("is kept in ")
+        .expect("the place is told");
+    let (path, _) = rest.split_once(".txt").expect("a text file");
+    let path = PathBuf::from(format!("{path}.txt"));
+    assert!(stage.kept().contains(&path));
+    fs::read_to_string(path).expect("a text")
 }
 
 fn json(ran: Ran) -> Value {
@@ -536,10 +412,12 @@ async fn logout_works_offline_and_says_that_okta_was_not_told() {
     let stage = Stage::signed_in().await;
     let Stage {
         okta,
+        okta_network,
         database,
         home,
+        ..
     } = stage;
-    drop(okta);
+    drop((okta, okta_network));
     drop(database);
     let ran = home.run(&["logout"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
@@ -557,10 +435,12 @@ async fn an_outage_of_okta_ends_no_session() {
     assert_eq!(stage.run(&["set", QUOTE]).code, Some(0));
     let Stage {
         okta,
+        okta_network,
         database,
+        database_network,
         home,
     } = stage;
-    drop(okta);
+    drop((okta, okta_network));
     assert_eq!(
         home.run(&["show"]).data(),
         QUOTE,
@@ -568,7 +448,7 @@ async fn an_outage_of_okta_ends_no_session() {
     );
     home.run(&["login"]).fails(7, &["hint: "]);
     assert_eq!(home.run(&["whoami"]).code, Some(0));
-    drop(database);
+    drop((database, database_network));
 }
 
 #[tokio::test]
@@ -677,11 +557,17 @@ async fn delete_asks_once_on_a_terminal() {
 #[tokio::test]
 async fn the_editor_begins_with_the_quote_and_its_text_is_saved() {
     let mut stage = Stage::signed_in().await;
-    stage.editor("printf 'first line\\nsecond line\\n' > \"$1\"\n");
+    editor(
+        &mut stage,
+        "printf 'first line\\nsecond line\\n' > \"$1\"\n",
+    );
     let ran = stage.run(&["set", "--edit"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_eq!(stage.run(&["show"]).data(), "first line\nsecond line");
-    stage.editor("sed -i.old 's/second/third/' \"$1\"; rm \"$1.old\"\nenv > env.txt\nls -l \"$1\" > ls.txt\n");
+    editor(
+        &mut stage,
+        "sed -i.old 's/second/third/' \"$1\"; rm \"$1.old\"\nenv > env.txt\nls -l \"$1\" > ls.txt\n",
+    );
     stage.home.set("DATABASE_URL", stage.database.user_url());
     stage.home.set("AUTH_OKTA_SECRET", "");
     stage
@@ -726,15 +612,15 @@ async fn an_editor_that_fails_loses_nothing() {
             "EDITOR=nano",
         ],
     );
-    stage.editor("exit 3");
+    editor(&mut stage, "exit 3");
     let ran = stage.run(&["set", "--edit"]);
     ran.fails(1, &["ended with exit code 3, so nothing was saved"]);
     assert!(!ran.stderr.contains("is kept in"), "nothing was written");
 
-    stage.editor("printf 'a new text' > \"$1\"; exit 3");
+    editor(&mut stage, "printf 'a new text' > \"$1\"; exit 3");
     let ran = stage.run(&["set", "--edit"]);
     ran.fails(1, &["ended with exit code 3"]);
-    assert_eq!(stage.kept_text(&ran), "a new text");
+    assert_eq!(kept_text(&stage, &ran), "a new text");
 
     for (script, code, says, text) in [
         ("printf '' > \"$1\"", 2, "the quote is empty", ""),
@@ -745,18 +631,18 @@ async fn an_editor_that_fails_loses_nothing() {
             "a\x1bb",
         ),
     ] {
-        stage.editor(script);
+        editor(&mut stage, script);
         let ran = stage.run(&["set", "--edit"]);
         ran.fails(code, &[says]);
-        assert_eq!(stage.kept_text(&ran), text);
+        assert_eq!(kept_text(&stage, &ran), text);
     }
-    stage.editor("printf 'caf\\351' > \"$1\"");
+    editor(&mut stage, "printf 'caf\\351' > \"$1\"");
     stage.run(&["set", "--edit"]).fails(
         2,
         &["the editor is not valid UTF-8 at byte 3", "is kept in"],
     );
 
-    stage.editor("true");
+    editor(&mut stage, "true");
     let ran = stage.run(&["set", "--edit"]);
     assert_eq!(
         (ran.code, ran.stderr.as_str()),
@@ -769,7 +655,10 @@ async fn an_editor_that_fails_loses_nothing() {
 async fn a_change_elsewhere_while_the_editor_is_open_is_a_conflict_and_nothing_is_overwritten() {
     let mut stage = Stage::signed_in().await;
     assert_eq!(stage.run(&["set", "before"]).code, Some(0));
-    stage.editor("printf mine > \"$1\"\ntouch opened\nwhile [ ! -e go ]; do sleep 0.05; done\n");
+    editor(
+        &mut stage,
+        "printf mine > \"$1\"\ntouch opened\nwhile [ ! -e go ]; do sleep 0.05; done\n",
+    );
     let child = Home::start(stage.home.command(&["set", "--edit"]).stdin(Stdio::null()));
     let opened = stage.home.path().join("opened");
     wait_until("the editor is open", || opened.exists().then_some(()));
@@ -779,14 +668,15 @@ async fn a_change_elsewhere_while_the_editor_is_open_is_a_conflict_and_nothing_i
     stage.home.write("go", b"");
     let ran = Ran::from(child.wait_with_output().expect("it ends"));
     ran.fails(6, &["changed elsewhere", "nothing was overwritten"]);
-    assert_eq!(stage.kept_text(&ran), "mine");
+    assert_eq!(kept_text(&stage, &ran), "mine");
     assert_eq!(stage.run(&["show"]).data(), "theirs");
 }
 
 #[tokio::test]
 async fn ctrl_c_belongs_to_the_editor_while_it_is_open() {
     let mut stage = Stage::signed_in().await;
-    stage.editor(
+    editor(
+        &mut stage,
         "trap 'printf interrupted > \"$1\"; exit 0' INT\necho open\nwhile :; do sleep 0.05; done\n",
     );
     let mut pty = Pty::spawn(&stage.home.command(&["set", "--edit"]), 80, 24);
@@ -831,10 +721,12 @@ async fn doctor_looks_at_everything_and_says_what_is_wrong() {
 
     let Stage {
         okta,
+        okta_network,
         database,
+        database_network,
         home,
     } = stage;
-    drop(okta);
+    drop((okta, okta_network));
     let ran = home.run(&["doctor", "--json"]);
     assert_eq!(ran.code, Some(7), "{ran:?}");
     let report: Value = serde_json::from_str(&ran.stdout).expect("one JSON value");
@@ -850,7 +742,7 @@ async fn doctor_looks_at_everything_and_says_what_is_wrong() {
         of("okta", "failed") && !of("database", "failed") && of("database", "ok"),
         "{report:#}"
     );
-    drop(database);
+    drop((database, database_network));
     home.configure("isuer = \"x\"");
     let ran = home.run(&["doctor"]);
     assert_eq!(ran.code, Some(8));

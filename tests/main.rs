@@ -4,6 +4,7 @@ mod admin;
 mod command_line;
 mod config;
 mod demo;
+mod faults;
 mod headless;
 mod identity;
 mod isolation;

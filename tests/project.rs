@@ -238,37 +238,70 @@ fn every_file_of_tests_is_run() {
     }
 }
 
+/// The tests that the last column of a table names, one for each line. The first two lines are the table's head.
+fn shown_by(table: &str) -> Vec<&str> {
+    table
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .skip(2)
+        .map(|row| {
+            let shown = row.trim_end_matches(" |").rsplit("| ").next();
+            shown.unwrap_or_default().trim_matches('`')
+        })
+        .collect()
+}
+
+#[track_caller]
+fn is_a_test(shown: &str) {
+    let (module, test) = shown
+        .rsplit_once("::")
+        .unwrap_or_else(|| panic!("{shown:?} names no test"));
+    let file = module.replace("::", "/");
+    let defined = files("tests")
+        .iter()
+        .chain(&files("src"))
+        .filter(|path| {
+            path.starts_with(format!("tests/{file}")) || path.ends_with(format!("{file}.rs"))
+        })
+        .any(|path| read(path).contains(&format!("fn {test}(")));
+    assert!(defined, "there is no test {shown}");
+}
+
 #[test]
 fn every_line_of_who_can_do_what_is_a_test() {
     let readme = read("README.md");
     let (_, section) = readme
         .split_once("\n## Who can do what\n")
         .expect("the section");
-    let section = section.split("\n## ").next().unwrap_or_default();
-    let rows: Vec<_> = section
-        .lines()
-        .filter(|line| line.starts_with('|'))
-        .skip(2)
-        .collect();
-    assert!(rows.len() > 10);
-    for row in rows {
-        let shown = row
-            .trim_end_matches(" |")
-            .rsplit("| ")
-            .next()
-            .unwrap_or_default();
-        let (module, test) = shown
-            .trim_matches('`')
-            .split_once("::")
-            .unwrap_or_else(|| panic!("no test shows this: {row}"));
-        let defined = files("tests")
-            .iter()
-            .filter(|path| {
-                path.starts_with(format!("tests/{module}"))
-                    || path.ends_with(format!("{module}.rs"))
-            })
-            .any(|path| read(path).contains(&format!("fn {test}(")));
-        assert!(defined, "there is no test {module}::{test}");
+    let shown = shown_by(section.split("\n## ").next().unwrap_or_default());
+    assert!(shown.len() > 10);
+    shown.into_iter().for_each(is_a_test);
+}
+
+#[test]
+fn every_line_of_the_table_of_faults_is_a_test() {
+    let page = read("docs/faults.md");
+    let mut named = BTreeSet::new();
+    for section in page.split("\n## ").skip(1) {
+        for shown in shown_by(section) {
+            is_a_test(shown);
+            named.insert(shown);
+        }
+    }
+    for path in files("tests/faults") {
+        let module = path.file_stem().unwrap_or_default().to_string_lossy();
+        let text = read(&path);
+        let tests = text
+            .split("::test]\n")
+            .skip(1)
+            .chain(text.split("#[test]\n").skip(1));
+        for test in tests.filter_map(|rest| rest.split_once("fn ")?.1.split('(').next()) {
+            let name = format!("faults::{module}::{test}");
+            assert!(
+                named.contains(name.as_str()),
+                "docs/faults.md leaves out {name}"
+            );
+        }
     }
 }
 

@@ -17,91 +17,11 @@ use epigraph::{
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{
-    okta::{Okta, Person, Server},
-    postgres::Database,
-    program::Home,
+    okta::Person,
     pty::{Key, Pty},
+    stage::{INVITATION, Stage, WONDERFUL, ends, is_clean},
     wait_until,
 };
-
-const INVITATION: &str = "Save an inspiring quote for yourself...";
-const WONDERFUL: &str = "Your quote is wonderful...";
-
-/// A person's home, with an Okta and a database for it.
-struct Stage {
-    okta: Okta,
-    database: Database<'static>,
-    home: Home,
-}
-
-impl Stage {
-    async fn new() -> Self {
-        let okta = Okta::start();
-        okta.configure(|settings| settings.interval = Some(1));
-        let database = Database::trusting(&okta).await;
-        let home = Home::new();
-        home.configure(&format!(
-            "issuer = \"{}\"\nclient_id = \"{}\"\ndatabase_url = \"{}\"\nstore = \"file\"\n",
-            okta.issuer(Server::Default),
-            okta.client_id(),
-            database.user_url(),
-        ));
-        Self {
-            okta,
-            database,
-            home,
-        }
-    }
-
-    /// Opens the screens.
-    fn open(&self) -> Pty {
-        Pty::spawn(&self.home.command::<&str>(&[]), 80, 24)
-    }
-
-    /// Opens the screens and signs James Joyce in, who has no quote yet.
-    fn signed_in(&self) -> Pty {
-        let mut screen = self.open();
-        self.sign_in(&mut screen);
-        screen.sees(INVITATION);
-        screen
-    }
-
-    fn sign_in(&self, screen: &mut Pty) {
-        screen.sees("Enter Log in");
-        screen.key(Key::Enter);
-        let code = self.okta.next_code();
-        screen.sees(&code);
-        self.okta
-            .approve(&code, Person::James)
-            .expect("the code works");
-        screen.sees("Welcome, James Joyce!");
-    }
-
-    /// Opens the screens, signs in, and saves a quote.
-    fn with_quote(&self, quote: &str) -> Pty {
-        let mut screen = self.signed_in();
-        screen.key(Key::Char('e'));
-        screen.sees("Enter Save Quote");
-        screen.type_(quote);
-        screen.key(Key::Enter);
-        screen.sees("Saved.");
-        screen
-    }
-
-    /// Reads the draft file.
-    fn draft(&self) -> Option<String> {
-        fs::read_dir(self.home.path().join(".local/state/epigraph"))
-            .ok()?
-            .flatten()
-            .find(|file| file.file_name().to_string_lossy().starts_with("draft-"))
-            .and_then(|file| fs::read_to_string(file.path()).ok())
-    }
-
-    fn quote(&self) -> String {
-        self.database
-            .query("select message from public.user_messages")
-    }
-}
 
 fn files_under(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
@@ -117,30 +37,10 @@ fn files_under(directory: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Expects that a program has ended like this, and left the terminal as it was.
-#[track_caller]
-fn ends(screen: &mut Pty, code: u32) {
-    assert_eq!(
-        screen.exit_status().exit_code(),
-        code,
-        "{}",
-        screen.screen()
-    );
-    is_clean(screen);
-}
-
-#[track_caller]
-fn is_clean(screen: &Pty) {
-    assert!(!screen.alternate_screen(), "the alternate screen is on");
-    assert!(!screen.bracketed_paste(), "pastes are in brackets");
-    assert!(!screen.hide_cursor(), "the cursor is hidden");
-    assert!(screen.line_mode(), "the terminal is raw");
-}
-
 #[tokio::test]
 async fn a_person_signs_in_and_keeps_a_quote() {
     let stage = Stage::new().await;
-    let mut screen = stage.signed_in();
+    let mut screen = stage.open_signed_in();
 
     screen.key(Key::Enter);
     screen.sees("Mistakes are the portals of discovery - James Joyce");
@@ -190,7 +90,7 @@ async fn who_writes_at_once_need_not_wait_for_the_quote() {
 #[tokio::test]
 async fn a_person_who_comes_back_is_still_signed_in() {
     let stage = Stage::new().await;
-    let mut screen = stage.with_quote("Still here.");
+    let mut screen = stage.open_with_quote("Still here.");
     screen.key(Key::Char('q'));
     ends(&mut screen, 0);
 
@@ -225,7 +125,7 @@ async fn a_code_can_be_copied_renewed_and_cancelled() {
 #[tokio::test]
 async fn a_paste_of_many_lines_is_text_and_no_key() {
     let stage = Stage::new().await;
-    let mut screen = stage.signed_in();
+    let mut screen = stage.open_signed_in();
     screen.key(Key::Char('e'));
     screen.sees("Enter Save Quote");
     screen.paste("one\ntwo\n\tthree\nq\n");
@@ -239,7 +139,7 @@ async fn a_paste_of_many_lines_is_text_and_no_key() {
 #[tokio::test]
 async fn the_screen_follows_the_size_of_the_terminal() {
     let stage = Stage::new().await;
-    let mut screen = stage.with_quote("Mistakes are the portals of discovery.");
+    let mut screen = stage.open_with_quote("Mistakes are the portals of discovery.");
     screen.resize(120, 40);
     screen.sees_that("uses the last row", |screen| {
         screen
@@ -263,7 +163,7 @@ async fn the_screen_follows_the_size_of_the_terminal() {
 #[tokio::test]
 async fn a_key_and_a_new_size_that_come_together_both_count() {
     let stage = Stage::new().await;
-    let mut screen = stage.signed_in();
+    let mut screen = stage.open_signed_in();
     for round in 0..20 {
         let (key, hint, rows) = match round % 2 {
             0 => (Key::Char('e'), "Enter Save Quote", 20),
@@ -288,7 +188,7 @@ async fn a_session_that_okta_ends_takes_nothing_of_what_is_being_written() {
     stage
         .okta
         .configure(|settings| settings.token_lifetime = 30);
-    let mut screen = stage.with_quote("Mistakes");
+    let mut screen = stage.open_with_quote("Mistakes");
     screen.key(Key::Char('e'));
     screen.sees("Edit your quote");
     screen.type_(" are the portals");
@@ -332,7 +232,7 @@ async fn a_session_that_okta_ends_takes_nothing_of_what_is_being_written() {
 #[tokio::test]
 async fn two_programs_do_not_overwrite_each_other() {
     let stage = Stage::new().await;
-    let mut screen = stage.with_quote("First.");
+    let mut screen = stage.open_with_quote("First.");
     let changed = stage.home.run(&["set", "Changed elsewhere."]);
     assert_eq!(changed.code, Some(0), "{changed:?}");
     screen.key(Key::Char('e'));
@@ -351,7 +251,7 @@ async fn two_programs_do_not_overwrite_each_other() {
 #[tokio::test]
 async fn whatever_ends_the_program_the_terminal_is_clean_and_the_draft_is_back() {
     let stage = Stage::new().await;
-    let mut screen = stage.signed_in();
+    let mut screen = stage.open_signed_in();
     let mut draft = String::new();
     for (signal, code) in [
         (Signal::TERM, 128 + 15),
@@ -379,7 +279,7 @@ async fn whatever_ends_the_program_the_terminal_is_clean_and_the_draft_is_back()
 #[tokio::test]
 async fn a_killed_program_has_kept_the_draft() {
     let stage = Stage::new().await;
-    let mut screen = stage.with_quote("Mistakes");
+    let mut screen = stage.open_with_quote("Mistakes");
     screen.key(Key::Char('e'));
     screen.sees("Enter Save Quote");
     screen.type_(", not yet saved");
@@ -409,7 +309,7 @@ async fn a_killed_program_has_kept_the_draft() {
 #[tokio::test]
 async fn ctrl_z_leads_to_the_shell_and_fg_back() {
     let stage = Stage::new().await;
-    let mut screen = stage.with_quote("Still here.");
+    let mut screen = stage.open_with_quote("Still here.");
     screen.key(Key::Char('q'));
     ends(&mut screen, 0);
 
@@ -451,7 +351,7 @@ fn is_clean_but_for_the_shell(screen: &Pty) {
 #[tokio::test]
 async fn a_program_that_was_stopped_from_outside_sets_its_modes_again() {
     let stage = Stage::new().await;
-    let mut screen = stage.with_quote("Still here.");
+    let mut screen = stage.open_with_quote("Still here.");
     let process = Pid::from_raw(screen.id().cast_signed()).expect("a process");
     let before = screen.bytes_written();
     kill_process(process, Signal::STOP).expect("it is there");
@@ -469,7 +369,7 @@ async fn a_program_that_was_stopped_from_outside_sets_its_modes_again() {
 #[tokio::test]
 async fn no_color_means_no_colour() {
     let mut stage = Stage::new().await;
-    let mut screen = stage.with_quote("Plain.");
+    let mut screen = stage.open_with_quote("Plain.");
     screen.key(Key::Char('q'));
     ends(&mut screen, 0);
 
@@ -500,7 +400,7 @@ async fn no_color_means_no_colour() {
 #[tokio::test]
 async fn the_terminal_is_asked_nothing() {
     let stage = Stage::new().await;
-    let mut screen = stage.with_quote("Quiet.");
+    let mut screen = stage.open_with_quote("Quiet.");
     screen.key(Key::Ctrl('l'));
     screen.resize(60, 20);
     screen.sees(WONDERFUL);
@@ -537,7 +437,7 @@ async fn the_terminal_is_asked_nothing() {
 #[tokio::test]
 async fn nobody_wakes_up_while_nothing_happens() {
     let stage = Stage::new().await;
-    let mut screen = stage.with_quote("Quiet.");
+    let mut screen = stage.open_with_quote("Quiet.");
     screen.key(Key::Char('q'));
     ends(&mut screen, 0);
     let mut screen = stage.open();
@@ -568,7 +468,7 @@ async fn nobody_wakes_up_while_nothing_happens() {
 #[tokio::test]
 async fn a_terminal_that_nobody_reads_holds_neither_the_draft_nor_the_end() {
     let stage = Stage::new().await;
-    let mut screen = stage.signed_in();
+    let mut screen = stage.open_signed_in();
     for (signal, code) in [(Signal::TERM, 128 + 15), (Signal::HUP, 128 + 1)] {
         if code == 128 + 15 {
             screen.key(Key::Char('e'));
@@ -596,7 +496,7 @@ async fn a_terminal_that_nobody_reads_holds_neither_the_draft_nor_the_end() {
 #[tokio::test]
 async fn what_arrives_at_once_is_taken_in_whole_without_another_key() {
     let stage = Stage::new().await;
-    let mut screen = stage.signed_in();
+    let mut screen = stage.open_signed_in();
     screen.key(Key::Char('e'));
     screen.sees("Enter Save Quote");
     // More than is read at a time, as a terminal sends it that puts no brackets around a paste.
@@ -610,7 +510,7 @@ async fn what_arrives_at_once_is_taken_in_whole_without_another_key() {
 #[tokio::test]
 async fn nothing_is_left_of_characters_that_a_terminal_takes_for_wider_than_they_are() {
     let stage = Stage::new().await;
-    let mut screen = stage.signed_in();
+    let mut screen = stage.open_signed_in();
     screen.key(Key::Char('e'));
     screen.sees("Enter Save Quote");
     // To this terminal, and many others, a family is as wide as all its members.
@@ -717,7 +617,7 @@ fn buggy() {
 #[tokio::test]
 async fn a_letter_costs_no_more_than_it_does_in_an_editor() {
     let stage = Stage::new().await;
-    let mut screen = stage.signed_in();
+    let mut screen = stage.open_signed_in();
     screen.key(Key::Char('e'));
     screen.sees("Enter Save Quote");
     screen.type_("ab");

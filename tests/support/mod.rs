@@ -18,8 +18,11 @@ pub(crate) mod proxy;
 pub(crate) mod pty;
 #[cfg(all(test, target_os = "linux"))]
 pub(crate) mod secret_service;
+pub(crate) mod secrets;
 #[cfg(test)]
 pub(crate) mod sign_in;
+#[cfg(test)]
+pub(crate) mod stage;
 pub(crate) mod tls_front;
 pub(crate) mod token;
 

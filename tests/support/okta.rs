@@ -28,7 +28,7 @@ use self::{
     org::{Decision, Org},
     server::Shared,
 };
-use super::{PATIENCE, ca};
+use super::{PATIENCE, ca, proxy::Proxy, secrets};
 
 /// One of the authorization servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,8 +87,20 @@ impl Okta {
         Self::start_with(ca::localhost())
     }
 
+    /// Starts it behind a network that leads nowhere yet; it is reached through that alone.
+    pub(crate) fn start_behind(network: &Proxy) -> Self {
+        let (okta, port) = Self::serve(ca::localhost(), Some(network.port()));
+        network.lead_to(port);
+        okta
+    }
+
     /// Starts it with any certificate.
     pub(crate) fn start_with(certificate: &ca::Leaf) -> Self {
+        Self::serve(certificate, None).0
+    }
+
+    /// Starts it, with its own port in its addresses or another one. Returns its own.
+    fn serve(certificate: &ca::Leaf, port_in_addresses: Option<u16>) -> (Self, u16) {
         let identity = Identity::from_pkcs8(&certificate.certificate_pem, &certificate.key_pem)
             .expect("the certificate and its key are PEM");
         let acceptor = TlsAcceptor::new(identity).expect("TLS takes the certificate");
@@ -99,7 +111,7 @@ impl Okta {
             .expect("a listener can be made non-blocking");
         let port = listener.local_addr().expect("a bound listener").port();
         let shared = Arc::new(Shared {
-            base: format!("https://localhost:{port}"),
+            base: format!("https://localhost:{}", port_in_addresses.unwrap_or(port)),
             org: Mutex::new(Org::new()),
             changed: Condvar::new(),
         });
@@ -118,11 +130,12 @@ impl Okta {
                 }
             });
         });
-        Self {
+        let okta = Self {
             shared,
             stop: Some(stop),
             thread: Some(thread),
-        }
+        };
+        (okta, port)
     }
 
     /// The issuer of a server, exactly as its discovery reports it.
@@ -142,7 +155,11 @@ impl Okta {
 
     /// Changes the set-up from now on.
     pub(crate) fn configure(&self, change: impl FnOnce(&mut Settings)) {
-        change(&mut self.shared.org().settings);
+        let mut org = self.shared.org();
+        change(&mut org.settings);
+        if let Some(secret) = &org.settings.client_secret {
+            secrets::know(secret);
+        }
     }
 
     /// Approves a code as a person.

@@ -19,7 +19,7 @@ use super::{
     okta::{Okta, Server},
     privilege,
     proxy::Proxy,
-    token, wait_until,
+    secrets, token, wait_until,
 };
 
 #[cfg(test)]
@@ -586,10 +586,12 @@ fn secret() -> String {
     let mut bytes = [0; 16];
     rand_bytes(&mut bytes).expect("OpenSSL has random bytes");
     // The tail is what people trip over: it has to be percent-encoded in a URL.
-    bytes
+    let secret = bytes
         .iter()
         .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
-        + "@/:#?%"
+        + "@/:#?%";
+    secrets::know(&secret);
+    secret
 }
 
 fn initialise(scratch: &Scratch, server: &Path, home: &Path, password: &str) {

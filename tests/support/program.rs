@@ -1,15 +1,17 @@
 //! The real binary, run by a person with a home of their own and an environment that holds only what is put into it.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     ffi::OsStr,
     fs,
     io::Write,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    thread,
 };
 
-use super::{ca, guardian::Scratch};
+use super::{ca, guardian::Scratch, secrets};
 
 /// The binary that is being tested. The demo, which shares these parts, has none and makes no `Home`.
 const PROGRAM: &str = match option_env!("CARGO_BIN_EXE_epigraph") {
@@ -21,6 +23,8 @@ const PROGRAM: &str = match option_env!("CARGO_BIN_EXE_epigraph") {
 pub(crate) struct Home {
     scratch: Scratch,
     variables: BTreeMap<String, String>,
+    /// Files that a test put here, which may hold what the program's own may not.
+    given: RefCell<Vec<PathBuf>>,
 }
 
 /// How a run ended.
@@ -49,7 +53,11 @@ impl Home {
         ] {
             variables.insert(name.to_owned(), value);
         }
-        Self { scratch, variables }
+        Self {
+            scratch,
+            variables,
+            given: RefCell::default(),
+        }
     }
 
     /// Sets a variable for the runs that follow.
@@ -83,6 +91,7 @@ impl Home {
         use std::os::unix::fs::PermissionsExt;
 
         let path = self.path().join(path);
+        self.given.borrow_mut().push(path.clone());
         fs::write(&path, bytes).expect("a file");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a mode");
         path
@@ -116,7 +125,7 @@ impl Home {
         let mut pipe = child.stdin.take().expect("a pipe");
         let input = input.to_vec();
         // The program may stop reading before the end, or never begin.
-        let writer = std::thread::spawn(move || drop(pipe.write_all(&input)));
+        let writer = thread::spawn(move || drop(pipe.write_all(&input)));
         let output = child.wait_with_output().expect("the program ends");
         writer.join().expect("the input is written");
         output.into()
@@ -128,8 +137,18 @@ impl Home {
     }
 }
 
+impl Drop for Home {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            secrets::none_below(self.path(), &self.given.borrow());
+        }
+    }
+}
+
 impl From<Output> for Ran {
     fn from(output: Output) -> Self {
+        secrets::none_in("what a command printed", &output.stdout);
+        secrets::none_in("what a command said", &output.stderr);
         Self {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).expect("the output is UTF-8"),

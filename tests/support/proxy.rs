@@ -93,6 +93,11 @@ impl Proxy {
         Self { network, port }
     }
 
+    /// Leads nowhere until [`Proxy::lead_to`]: for a server that must know beforehand how it is reached.
+    pub(crate) fn to_nowhere() -> Self {
+        Self::to(0)
+    }
+
     /// The port on which it listens.
     pub(crate) fn port(&self) -> u16 {
         self.port

@@ -16,7 +16,7 @@ use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native
 use rustix::process::{Pid, Signal, kill_process_group};
 use vt100::Screen;
 
-use super::{PATIENCE, wait_until};
+use super::{PATIENCE, secrets, wait_until};
 
 /// The rows and columns of a terminal that does not know them.
 const USUAL: (NonZeroU16, NonZeroU16) = match (NonZeroU16::new(24), NonZeroU16::new(80)) {
@@ -336,15 +336,17 @@ impl Drop for Pty {
     fn drop(&mut self) {
         let foreground = self.master.process_group_leader();
         let leader = self.child.process_id().and_then(|id| id.try_into().ok());
-        if self.has_ended() {
-            return;
-        }
-        for group in [foreground, leader].into_iter().flatten() {
-            if let Some(group) = Pid::from_raw(group) {
-                kill_process_group(group, Signal::KILL).ok();
+        if !self.has_ended() {
+            for group in [foreground, leader].into_iter().flatten() {
+                if let Some(group) = Pid::from_raw(group) {
+                    kill_process_group(group, Signal::KILL).ok();
+                }
             }
+            self.child.wait().ok();
         }
-        self.child.wait().ok();
+        if !thread::panicking() {
+            secrets::none_in("what a terminal was shown", &self.raw());
+        }
     }
 }
 

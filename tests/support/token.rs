@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::okta::keys::SigningKey;
+use super::{okta::keys::SigningKey, secrets};
 
 /// The issuer that a database of the tests trusts, unless it is given another one.
 pub(crate) const ISSUER: &str = "https://epigraph.example/oauth2/default";
@@ -64,6 +64,8 @@ impl Signer {
 
     /// A token with these claims and any header, signed with RS256.
     pub(crate) fn token_with(&self, header: &Value, claims: &Value) -> String {
-        self.0.sign(header, claims)
+        let token = self.0.sign(header, claims);
+        secrets::know(&token);
+        token
     }
 }

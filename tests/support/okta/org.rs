@@ -9,6 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{Endpoint, Request, Server, answer::Answer, keys, keys::SigningKey, unix_now};
+use crate::support::secrets;
 
 /// A person of the organisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -246,6 +247,7 @@ impl Org {
     }
 
     pub(super) fn keep_secret(&mut self, secret: &str) -> String {
+        secrets::know(secret);
         self.secrets.push(secret.to_owned());
         secret.to_owned()
     }

@@ -1,0 +1,1 @@
+//! What fails at the database, and on the way to it.

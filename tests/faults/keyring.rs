@@ -1,0 +1,1 @@
+//! What fails at the keyring.

@@ -1,0 +1,1 @@
+//! What fails on the machine itself: its disk, its clock, its processes.

@@ -1,0 +1,1 @@
+//! What fails at Okta, and on the way to it.

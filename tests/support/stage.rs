@@ -1,0 +1,247 @@
+//! A person's home, with an Okta and a database for it, and a network of our own before each: what a story is played on.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::PathBuf,
+    process::Child,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use super::{
+    okta::{Okta, Person, Server},
+    postgres::{Database, shared},
+    program::{Home, Ran},
+    proxy::Proxy,
+    pty::{Key, Pty},
+    secrets,
+};
+
+/// What the screens say where there is no quote.
+pub(crate) const INVITATION: &str = "Save an inspiring quote for yourself...";
+/// What the screens say above a quote.
+pub(crate) const WONDERFUL: &str = "Your quote is wonderful...";
+
+/// The parts of a story. James Joyce's session is kept in a file, as on a machine without a keyring.
+pub(crate) struct Stage {
+    pub(crate) okta: Okta,
+    pub(crate) database: Database<'static>,
+    pub(crate) home: Home,
+    /// What lies between the program and Okta.
+    pub(crate) okta_network: Proxy,
+    /// What lies between the program and the database.
+    pub(crate) database_network: Proxy,
+}
+
+impl Stage {
+    /// With nobody signed in.
+    pub(crate) async fn new() -> Self {
+        let okta_network = Proxy::to_nowhere();
+        let okta = Okta::start_behind(&okta_network);
+        okta.configure(|settings| settings.interval = Some(1));
+        let database = Database::trusting(&okta).await;
+        let database_network = Proxy::to(shared().port());
+        let stage = Self {
+            okta,
+            database,
+            home: Home::new(),
+            okta_network,
+            database_network,
+        };
+        stage.configure("store = \"file\"");
+        stage
+    }
+
+    /// With James Joyce signed in, who has no quote.
+    pub(crate) async fn signed_in() -> Self {
+        let stage = Self::new().await;
+        stage.log_in();
+        stage
+    }
+
+    /// Writes the configuration, with these lines added.
+    pub(crate) fn configure(&self, more: &str) {
+        self.home.configure(&format!(
+            "issuer = \"{}\"\nclient_id = \"{}\"\ndatabase_url = \"{}\"\n{more}\n",
+            self.okta.issuer(Server::Default),
+            self.okta.client_id(),
+            self.database.user().port(self.database_network.port()),
+        ));
+    }
+
+    /// Signs James Joyce in without the screens.
+    pub(crate) fn log_in(&self) {
+        let mut login = self.login(&["login", "--json"]);
+        assert_eq!(login.next()["event"], "code");
+        self.approve();
+        assert_eq!(login.end().code, Some(0));
+    }
+
+    /// Starts a sign-in without the screens.
+    pub(crate) fn login(&self, arguments: &[&str]) -> Login {
+        let mut child = Home::start(&mut self.home.command(arguments));
+        let events = BufReader::new(child.stdout.take().expect("piped"));
+        Login { child, events }
+    }
+
+    /// Approves the next code as James Joyce.
+    pub(crate) fn approve(&self) {
+        let code = self.okta.next_code();
+        self.okta
+            .approve(&code, Person::James)
+            .expect("the code works");
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        self.home.run(arguments)
+    }
+
+    /// Opens the screens.
+    pub(crate) fn open(&self) -> Pty {
+        Pty::spawn(&self.home.command::<&str>(&[]), 80, 24)
+    }
+
+    /// Opens the screens and signs James Joyce in there, who has no quote yet.
+    pub(crate) fn open_signed_in(&self) -> Pty {
+        let mut screen = self.open();
+        self.sign_in(&mut screen);
+        screen.sees(INVITATION);
+        screen
+    }
+
+    /// Signs James Joyce in on the screens.
+    pub(crate) fn sign_in(&self, screen: &mut Pty) {
+        screen.sees("Enter Log in");
+        screen.key(Key::Enter);
+        let code = self.okta.next_code();
+        screen.sees(&code);
+        self.okta
+            .approve(&code, Person::James)
+            .expect("the code works");
+        screen.sees("Welcome, James Joyce!");
+    }
+
+    /// Opens the screens, signs in there, and saves a quote.
+    pub(crate) fn open_with_quote(&self, quote: &str) -> Pty {
+        let mut screen = self.open_signed_in();
+        screen.key(Key::Char('e'));
+        screen.sees("Enter Save Quote");
+        screen.type_(quote);
+        screen.key(Key::Enter);
+        screen.sees("Saved.");
+        screen
+    }
+
+    /// The text of the one quote in the database.
+    pub(crate) fn quote(&self) -> String {
+        self.database
+            .query("select message from public.user_messages")
+    }
+
+    /// Every row in the database.
+    pub(crate) fn rows(&self) -> String {
+        self.database
+            .query("select user_id, message from public.user_messages order by 1")
+    }
+
+    /// The directory for state.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.home.path().join(if cfg!(target_os = "macos") {
+            "Library/Application Support/epigraph"
+        } else {
+            ".local/state/epigraph"
+        })
+    }
+
+    /// What is kept in the directory for state, but for the lock.
+    pub(crate) fn kept(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.state()) else {
+            return Vec::new();
+        };
+        let mut paths: Vec<_> = entries
+            .map(|entry| entry.expect("an entry").path())
+            .collect();
+        paths.retain(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            !name.starts_with("lock") && name != "config.toml"
+        });
+        paths.sort();
+        paths
+    }
+
+    /// The draft file, whole, once it has its name.
+    pub(crate) fn draft(&self) -> Option<String> {
+        let path = self.kept().into_iter().find(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("draft-") && name.ends_with(".json")
+        })?;
+        fs::read_to_string(path).ok()
+    }
+}
+
+/// Expects that a program has ended like this, and left the terminal as it was.
+#[track_caller]
+pub(crate) fn ends(screen: &mut Pty, code: u32) {
+    assert_eq!(
+        screen.exit_status().exit_code(),
+        code,
+        "{}",
+        screen.screen()
+    );
+    is_clean(screen);
+}
+
+/// Expects the terminal to be as it was before the program.
+#[track_caller]
+pub(crate) fn is_clean(screen: &Pty) {
+    assert!(!screen.alternate_screen(), "the alternate screen is on");
+    assert!(!screen.bracketed_paste(), "pastes are in brackets");
+    assert!(!screen.hide_cursor(), "the cursor is hidden");
+    assert!(screen.line_mode(), "the terminal is raw");
+}
+
+/// A sign-in without the screens that is under way.
+pub(crate) struct Login {
+    child: Child,
+    events: BufReader<std::process::ChildStdout>,
+}
+
+impl Login {
+    /// Waits for the next event of `login --json`.
+    #[track_caller]
+    pub(crate) fn next(&mut self) -> Value {
+        let mut line = String::new();
+        self.events.read_line(&mut line).expect("a line");
+        serde_json::from_str(&line).unwrap_or_else(|error| {
+            let mut talk = String::new();
+            let _ = self
+                .child
+                .stderr
+                .take()
+                .expect("piped")
+                .read_to_string(&mut talk);
+            panic!("{line:?} is no event ({error}); it said {talk}")
+        })
+    }
+
+    /// Waits until it ends.
+    pub(crate) fn end(mut self) -> Ran {
+        let mut stdout = String::new();
+        self.events.read_to_string(&mut stdout).expect("UTF-8");
+        secrets::none_in("what a sign-in printed", stdout.as_bytes());
+        let output = self.child.wait_with_output().expect("it ends");
+        Ran {
+            stdout,
+            ..output.into()
+        }
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).expect("a process id");
+        kill_process(Pid::from_raw(id).expect("a process id"), signal).expect("it runs");
+    }
+}
