@@ -88,6 +88,36 @@ async fn who_writes_at_once_need_not_wait_for_the_quote() {
 }
 
 #[tokio::test]
+async fn what_is_written_while_the_quote_is_read_is_on_the_screen_and_kept() {
+    let stage = Stage::signed_in().await;
+    assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
+    stage.database_network.hold_answers(true);
+    let mut screen = stage.open();
+    screen.sees("e write");
+    screen.type_("eQuite so, said Queequeg?");
+    screen.sees("Quite so, said Queequeg?");
+    wait_until("it is in the draft file", || {
+        stage.draft()?.contains("said Queequeg?").then_some(())
+    });
+    let process = Pid::from_raw(screen.id().cast_signed()).expect("a process");
+    kill_process(process, Signal::KILL).expect("it is there");
+    screen.exit_status();
+
+    let mut screen = stage.open();
+    screen.sees("e go on writing");
+    screen.key(Key::Char('e'));
+    screen.sees("Quite so, said Queequeg?");
+    screen.key(Key::Enter);
+    screen.sees("Then yours is saved.");
+    stage.database_network.hold_answers(false);
+    screen.sees("There is a quote already.");
+    assert_eq!(stage.quote(), "Yes.");
+    screen.key(Key::Char('k'));
+    screen.sees("Saved.");
+    assert_eq!(stage.quote(), "Quite so, said Queequeg?");
+}
+
+#[tokio::test]
 async fn a_person_who_comes_back_is_still_signed_in() {
     let stage = Stage::new().await;
     let mut screen = stage.open_with_quote("Still here.");
@@ -111,7 +141,9 @@ async fn a_code_can_be_copied_renewed_and_cancelled() {
     screen.sees("It works until ");
     screen.key(Key::Char('c'));
     screen.sees("Copied the code.");
-    assert_eq!(screen.copied().len(), 1);
+    wait_until("it is copied", || {
+        (screen.copied().len() == 1).then_some(())
+    });
 
     screen.key(Key::Char('n'));
     let second = stage.okta.next_code();

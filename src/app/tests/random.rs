@@ -121,9 +121,13 @@ fn awaited(model: &Model) -> Vec<Msg> {
             Msg::SignedOut(Err(unreachable())),
         ],
         Screen::SignedIn { pane, .. } => match pane {
-            Pane::Loading(_) | Pane::Reloading(_) => vec![
+            Pane::Loading(_)
+            | Pane::WritingAhead(_)
+            | Pane::SavingAhead(_)
+            | Pane::Reloading(_) => vec![
                 key("e"),
                 text("ahead"),
+                key("Enter"),
                 Msg::Loaded(Ok(Some(saved("Yes.")))),
                 Msg::Loaded(Ok(None)),
                 Msg::Loaded(Err(unreachable())),
@@ -209,8 +213,12 @@ proptest! {
             let before = model.clone();
             let effects = update(&mut model, msg.clone());
 
-            // What was typed ahead counts when the quote has come.
-            let by_key = matches!(msg, Msg::Terminal(_)) || !before.ahead.is_empty();
+            // The key for a save that was wanted ahead counts when the quote has come.
+            let wanted = matches!(
+                before.screen,
+                Screen::SignedIn { pane: Pane::SavingAhead(_), .. }
+            );
+            let by_key = matches!(msg, Msg::Terminal(_)) || wanted;
             if let Some(draft) = unsaved(&before)
                 && !by_key
                 && !may_take(&msg, &before, &draft)
