@@ -339,6 +339,58 @@ async fn a_killed_program_has_kept_the_draft() {
 }
 
 #[tokio::test]
+async fn two_windows_have_a_draft_each_and_the_next_two_take_them_up() {
+    let stage = Stage::signed_in().await;
+    let kill = |mut screen: Pty| {
+        let process = Pid::from_raw(screen.id().cast_signed()).expect("a process");
+        kill_process(process, Signal::KILL).expect("it is there");
+        screen.exit_status();
+    };
+    let drafts = || -> String {
+        let files = stage.kept().into_iter();
+        files
+            .filter(|path| {
+                let name = path.file_name().unwrap_or_default();
+                name.to_string_lossy().starts_with("draft-")
+            })
+            .filter_map(|path| fs::read_to_string(path).ok())
+            .collect()
+    };
+    let texts = ["Mistakes are", "the portals"];
+    let mut windows = texts.map(|text| {
+        let mut screen = stage.open();
+        screen.sees(INVITATION);
+        screen.key(Key::Char('e'));
+        screen.sees("Enter Save Quote");
+        screen.type_(text);
+        screen.sees(text);
+        screen
+    });
+    // The first one goes on when the second has begun.
+    windows[0].type_(" many");
+    wait_until("both texts are kept", || {
+        let drafts = drafts();
+        (drafts.contains("Mistakes are many") && drafts.contains(texts[1])).then_some(())
+    });
+    windows.into_iter().for_each(kill);
+
+    let mut first = stage.open();
+    first.sees("Mistakes are many");
+    first.sees("There is one more text that you had not saved.");
+    let mut second = stage.open();
+    second.sees("the portals");
+    second.sees("Here is what you had not saved.");
+    second.key(Key::Enter);
+    second.sees("Saved.");
+    assert_eq!(stage.quote(), "the portals");
+    first.key(Key::Enter);
+    first.sees("There is a quote already.");
+    first.key(Key::Char('t'));
+    first.sees("“the portals”");
+    wait_until("both drafts are gone", || drafts().is_empty().then_some(()));
+}
+
+#[tokio::test]
 async fn ctrl_z_leads_to_the_shell_and_fg_back() {
     let stage = Stage::new().await;
     let mut screen = stage.open_with_quote("Still here.");
