@@ -25,6 +25,8 @@ const MOST_BYTES: usize = 1024 * 1024;
 const TRIES: u32 = 3;
 /// No new try is begun after this long: a person is waiting.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A connection that was not used for longer may be dead without anybody having been told: the machine slept, or a router forgot it.
+const LONGEST_IDLE: Duration = Duration::from_secs(2);
 
 /// The client, made at the first request: parsing the trust store is the slowest part of a start.
 pub(super) struct Http {
@@ -69,6 +71,8 @@ pub(super) struct Answer {
     pub(super) retry_after: Option<Duration>,
     /// By how many seconds the server's clock is ahead of this machine's.
     pub(super) clock_ahead: Option<i64>,
+    /// The same request was sent before and not answered: the server may have carried it out.
+    pub(super) one_was_lost: bool,
 }
 
 impl Answer {
@@ -114,15 +118,24 @@ impl Http {
     ) -> Result<Answer, Error> {
         progress.report(Activity::AskingOkta);
         let start = Instant::now();
+        let mut one_was_lost = false;
         for attempt in 1.. {
-            let outcome = send().await;
-            let pause = match &outcome {
+            let mut outcome = send().await;
+            let pause = match &mut outcome {
                 Ok(answer) if answer.is_busy() => answer.retry_after,
-                Err(Error::TimedOut | Error::Connection | Error::UnknownHost) => None,
-                _ => return outcome,
+                Err(Error::TimedOut | Error::Connection) => {
+                    one_was_lost = true;
+                    None
+                }
+                Err(Error::UnknownHost) => None,
+                Ok(answer) => {
+                    answer.one_was_lost = one_was_lost;
+                    return outcome;
+                }
+                Err(_) => return outcome,
             };
             let pause = pause.unwrap_or(Duration::from_secs(attempt.into()));
-            if attempt >= TRIES || start.elapsed() + pause > PATIENCE {
+            if attempt >= TRIES || start.elapsed().saturating_add(pause) > PATIENCE {
                 return outcome;
             }
             progress.report(Activity::RetryingOkta);
@@ -165,6 +178,7 @@ impl Http {
             body,
             retry_after,
             clock_ahead: date.map(|date| (date - now).num_seconds()),
+            one_was_lost: false,
         })
     }
 }
@@ -181,6 +195,7 @@ fn make_client(extra_roots: Vec<Certificate>) -> Result<Client, Failure> {
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT_LIMIT)
         .timeout(TOTAL_LIMIT)
+        .pool_idle_timeout(LONGEST_IDLE)
         .user_agent(concat!("epigraph/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|_| {

@@ -12,6 +12,7 @@ fn answer(status: u16, body: &str) -> Result<Answer, http::Error> {
         body: Zeroizing::new(body.as_bytes().to_vec()),
         retry_after: None,
         clock_ahead: None,
+        one_was_lost: false,
     })
 }
 

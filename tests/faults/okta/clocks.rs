@@ -1,0 +1,202 @@
+//! Clocks that are wrong, at Okta's end or here, and machines that sleep. The clock of a process of ours is set by libfaketime.
+
+use std::{fs, path::Path, thread, time::Duration};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{an_hour_passes, is_kept, tells};
+use crate::support::{
+    okta::{Endpoint, Person},
+    program::Home,
+    pty::{Key, Pty},
+    stage::{INVITATION, Stage, ends},
+    wait_until,
+};
+
+/// Where Debian and Fedora have it.
+fn library() -> &'static str {
+    let multiarch = format!("/usr/lib/{}-linux-gnu/faketime", std::env::consts::ARCH);
+    ["libfaketime.so.1"]
+        .into_iter()
+        .flat_map(|name| {
+            [
+                format!("{multiarch}/{name}"),
+                format!("/usr/lib64/faketime/{name}"),
+                format!("/usr/lib/faketime/{name}"),
+            ]
+        })
+        .find(|path| Path::new(path).exists())
+        .expect("libfaketime is installed; scripts/setup test does it")
+        .leak()
+}
+
+/// Sets the clock of what this home's owner runs from now on: seconds from the right time.
+fn set_clock(home: &mut Home, offset: i64) {
+    let file = home.write("clock", format!("{offset:+}").as_bytes());
+    home.set("LD_PRELOAD", library());
+    home.set("FAKETIME_TIMESTAMP_FILE", file.display().to_string());
+    home.set("FAKETIME_NO_CACHE", "1");
+    // The clock that stops with the machine goes on as ever.
+    home.set("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_hours_off_is_named_whose_ever_it_is() {
+    let mut stage = Stage::signed_in().await;
+    assert_eq!(stage.run(&["set", "Mistakes"]).code, Some(0));
+    let login = |stage: &Stage, fails: &str| {
+        let login = stage.login(&["login"]);
+        let _ = stage.okta.approve(&stage.okta.next_code(), Person::James);
+        let ran = login.end();
+        ran.fails(
+            10,
+            &[
+                fails,
+                "so Okta's tokens cannot be checked",
+                "hint: set the date and time right",
+            ],
+        );
+    };
+    stage
+        .okta
+        .configure(|settings| settings.grace = Duration::ZERO);
+    // Okta's. To a program, that looks the same as its own.
+    for (offset, says) in [(3600, "60 minutes slow"), (-7500, "2 hours fast")] {
+        stage
+            .okta
+            .configure(|settings| settings.clock_offset = offset);
+        login(&stage, says);
+        an_hour_passes(&stage.home);
+        stage
+            .run(&["show"])
+            .fails(10, &[says, "hint: set the date"]);
+    }
+    stage.okta.configure(|settings| settings.clock_offset = 0);
+    assert_eq!(stage.run(&["show"]).data(), "Mistakes");
+
+    // This machine's. An hour too late is no obstacle: what Okta has just signed is not asked for its age.
+    set_clock(&mut stage.home, 3600);
+    for _ in 0..2 {
+        assert_eq!(stage.run(&["show"]).data(), "Mistakes");
+    }
+    set_clock(&mut stage.home, -3600);
+    login(&stage, "60 minutes slow");
+    // What is kept seems to be good for longer than it is.
+    assert_eq!(stage.run(&["show"]).data(), "Mistakes");
+    an_hour_passes(&stage.home);
+    stage.run(&["show"]).fails(10, &["60 minutes slow"]);
+    set_clock(&mut stage.home, 7500);
+    login(&stage, "2 hours fast");
+    stage.run(&["show"]).fails(10, &["2 hours fast"]);
+    set_clock(&mut stage.home, 0);
+    assert_eq!(stage.run(&["show"]).data(), "Mistakes");
+    assert_eq!(stage.okta.live_refresh_tokens(Person::James), 1);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_while_somebody_writes_takes_nothing_from_them() {
+    let mut stage = Stage::signed_in().await;
+    set_clock(&mut stage.home, 0);
+    let mut screen = stage.open();
+    screen.sees(INVITATION);
+    screen.key(Key::Char('e'));
+    screen.sees("Enter Save Quote");
+    screen.type_("Mistakes");
+    set_clock(&mut stage.home, 3600);
+    screen.key(Key::Enter);
+    screen.sees("Saved.");
+    screen.key(Key::Char('e'));
+    screen.sees("Edit your quote");
+    screen.type_(" are");
+    an_hour_passes(&stage.home);
+    set_clock(&mut stage.home, 9000);
+    screen.key(Key::Enter);
+    tells(
+        &mut screen,
+        "so Okta's tokens cannot be checked. Your text is safe.",
+    );
+    screen.sees("Mistakes are");
+    is_kept(&stage, "Mistakes are");
+    assert_eq!(stage.quote(), "Mistakes");
+    set_clock(&mut stage.home, 0);
+    screen.key(Key::Enter);
+    screen.sees("Saved.");
+    assert_eq!(stage.quote(), "Mistakes are");
+    screen.key(Key::Char('q'));
+    ends(&mut screen, 0);
+}
+
+fn signal(screen: &Pty, signal: Signal) {
+    let process = Pid::from_raw(screen.id().cast_signed()).expect("a process");
+    kill_process(process, signal).expect("it is there");
+}
+
+#[tokio::test]
+async fn a_machine_that_sleeps_while_the_person_approves_learns_of_it_when_it_wakes() {
+    let mut stage = Stage::new().await;
+    set_clock(&mut stage.home, 0);
+    let polls = |number| {
+        wait_until("it polls", || {
+            (stage.okta.count(Endpoint::Token) >= number).then_some(())
+        });
+    };
+    let mut screen = stage.open();
+    screen.sees("Enter Log in");
+    screen.key(Key::Enter);
+    let code = stage.okta.next_code();
+    screen.sees(&code);
+    polls(1);
+
+    // It sleeps for less than the code works. Its own clock stands still meanwhile; the time of day does not.
+    signal(&screen, Signal::STOP);
+    stage.okta.approve(&code, Person::James).expect("known");
+    fs::write(stage.home.path().join("clock"), "+120").expect("a file");
+    signal(&screen, Signal::CONT);
+    screen.sees("Welcome, James Joyce!");
+    screen.sees(INVITATION);
+    screen.key(Key::Char('s'));
+    screen.sees("Enter Log in");
+
+    // It sleeps for longer.
+    screen.key(Key::Enter);
+    let code = stage.okta.next_code();
+    screen.sees(&code);
+    let before = stage.okta.count(Endpoint::Token);
+    polls(before + 1);
+    signal(&screen, Signal::STOP);
+    fs::write(stage.home.path().join("clock"), "+1200").expect("a file");
+    stage.okta.expire_codes();
+    signal(&screen, Signal::CONT);
+    tells(
+        &mut screen,
+        "The code expired before it was approved. Sign in again with a new code.",
+    );
+
+    // And wakes where there is no network: that the code has ended is known all the same.
+    screen.key(Key::Enter);
+    let code = stage.okta.next_code();
+    screen.sees(&code);
+    let before = stage.okta.count(Endpoint::Token);
+    polls(before + 1);
+    stage.okta_network.refuse(true);
+    stage.okta_network.cut();
+    fs::write(stage.home.path().join("clock"), "+2400").expect("a file");
+    tells(&mut screen, "The code expired before it was approved.");
+    stage.okta_network.refuse(false);
+
+    // The clock is only set, by an hour: the code works as long as Okta says.
+    screen.key(Key::Enter);
+    let code = stage.okta.next_code();
+    screen.sees(&code);
+    fs::write(stage.home.path().join("clock"), "+200").expect("a file");
+    thread::sleep(Duration::from_millis(100));
+    fs::write(stage.home.path().join("clock"), "+6000").expect("a file");
+    let before = stage.okta.count(Endpoint::Token);
+    polls(before + 2);
+    stage.okta.approve(&code, Person::James).expect("known");
+    tells(&mut screen, "The clock of this machine is 2 hours fast");
+    fs::write(stage.home.path().join("clock"), "+0").expect("a file");
+    stage.sign_in(&mut screen);
+    screen.key(Key::Char('q'));
+    ends(&mut screen, 0);
+}
