@@ -30,8 +30,8 @@ const UNDER_WAY: &[u8] = b"!";
 impl Held {
     /// Whether a renewal was begun under this lock whose end was never noted.
     pub(super) fn was_cut_off(&self) -> bool {
-        let length = self.file.as_ref().map(|file| file.metadata());
-        matches!(length, Some(Ok(found)) if found.len() > 0)
+        let found = self.file.as_ref().map(File::metadata);
+        matches!(found, Some(Ok(found)) if found.len() > 0)
     }
 
     /// Notes that a renewal is under way. It is for a better message only, so that nothing hangs on it.

@@ -14,30 +14,31 @@ use crate::support::{
 };
 
 /// Where Debian and Fedora have it.
-fn library() -> &'static str {
-    let multiarch = format!("/usr/lib/{}-linux-gnu/faketime", std::env::consts::ARCH);
-    ["libfaketime.so.1"]
+fn library() -> String {
+    let multiarch = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    [&multiarch, "/usr/lib64", "/usr/lib"]
+        .map(|directory| format!("{directory}/faketime/libfaketime.so.1"))
         .into_iter()
-        .flat_map(|name| {
-            [
-                format!("{multiarch}/{name}"),
-                format!("/usr/lib64/faketime/{name}"),
-                format!("/usr/lib/faketime/{name}"),
-            ]
-        })
         .find(|path| Path::new(path).exists())
-        .expect("libfaketime is installed; scripts/setup test does it")
-        .leak()
+        .expect("libfaketime is there once `scripts/setup test` has run")
 }
 
-/// Sets the clock of what this home's owner runs from now on: seconds from the right time.
-fn set_clock(home: &mut Home, offset: i64) {
-    let file = home.write("clock", format!("{offset:+}").as_bytes());
+/// Gives what this home's owner runs from now on a clock that is this many seconds fast, and that [`set_clock`] sets.
+fn with_clock(home: &mut Home, ahead: i64) {
+    set_clock(home, ahead);
     home.set("LD_PRELOAD", library());
-    home.set("FAKETIME_TIMESTAMP_FILE", file.display().to_string());
+    home.set(
+        "FAKETIME_TIMESTAMP_FILE",
+        home.path().join("clock").display().to_string(),
+    );
     home.set("FAKETIME_NO_CACHE", "1");
-    // The clock that stops with the machine goes on as ever.
+    // The clock that only goes on is left alone.
     home.set("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+}
+
+fn set_clock(home: &Home, ahead: i64) {
+    let next = home.write("next", format!("{ahead:+}").as_bytes());
+    fs::rename(next, home.path().join("clock")).expect("the clock is set");
 }
 
 #[tokio::test]
@@ -75,20 +76,20 @@ async fn a_clock_that_is_hours_off_is_named_whose_ever_it_is() {
     assert_eq!(stage.run(&["show"]).data(), "Mistakes");
 
     // This machine's. An hour too late is no obstacle: what Okta has just signed is not asked for its age.
-    set_clock(&mut stage.home, 3600);
+    with_clock(&mut stage.home, 3600);
     for _ in 0..2 {
         assert_eq!(stage.run(&["show"]).data(), "Mistakes");
     }
-    set_clock(&mut stage.home, -3600);
+    set_clock(&stage.home, -3600);
     login(&stage, "60 minutes slow");
     // What is kept seems to be good for longer than it is.
     assert_eq!(stage.run(&["show"]).data(), "Mistakes");
     an_hour_passes(&stage.home);
     stage.run(&["show"]).fails(10, &["60 minutes slow"]);
-    set_clock(&mut stage.home, 7500);
+    set_clock(&stage.home, 7500);
     login(&stage, "2 hours fast");
     stage.run(&["show"]).fails(10, &["2 hours fast"]);
-    set_clock(&mut stage.home, 0);
+    set_clock(&stage.home, 0);
     assert_eq!(stage.run(&["show"]).data(), "Mistakes");
     assert_eq!(stage.okta.live_refresh_tokens(Person::James), 1);
 }
@@ -96,20 +97,20 @@ async fn a_clock_that_is_hours_off_is_named_whose_ever_it_is() {
 #[tokio::test]
 async fn a_clock_that_is_set_while_somebody_writes_takes_nothing_from_them() {
     let mut stage = Stage::signed_in().await;
-    set_clock(&mut stage.home, 0);
+    with_clock(&mut stage.home, 0);
     let mut screen = stage.open();
     screen.sees(INVITATION);
     screen.key(Key::Char('e'));
     screen.sees("Enter Save Quote");
     screen.type_("Mistakes");
-    set_clock(&mut stage.home, 3600);
+    set_clock(&stage.home, 3600);
     screen.key(Key::Enter);
     screen.sees("Saved.");
     screen.key(Key::Char('e'));
     screen.sees("Edit your quote");
     screen.type_(" are");
     an_hour_passes(&stage.home);
-    set_clock(&mut stage.home, 9000);
+    set_clock(&stage.home, 9000);
     screen.key(Key::Enter);
     tells(
         &mut screen,
@@ -118,7 +119,7 @@ async fn a_clock_that_is_set_while_somebody_writes_takes_nothing_from_them() {
     screen.sees("Mistakes are");
     is_kept(&stage, "Mistakes are");
     assert_eq!(stage.quote(), "Mistakes");
-    set_clock(&mut stage.home, 0);
+    set_clock(&stage.home, 0);
     screen.key(Key::Enter);
     screen.sees("Saved.");
     assert_eq!(stage.quote(), "Mistakes are");
@@ -134,7 +135,7 @@ fn signal(screen: &Pty, signal: Signal) {
 #[tokio::test]
 async fn a_machine_that_sleeps_while_the_person_approves_learns_of_it_when_it_wakes() {
     let mut stage = Stage::new().await;
-    set_clock(&mut stage.home, 0);
+    with_clock(&mut stage.home, 0);
     let polls = |number| {
         wait_until("it polls", || {
             (stage.okta.count(Endpoint::Token) >= number).then_some(())
@@ -150,7 +151,7 @@ async fn a_machine_that_sleeps_while_the_person_approves_learns_of_it_when_it_wa
     // It sleeps for less than the code works. Its own clock stands still meanwhile; the time of day does not.
     signal(&screen, Signal::STOP);
     stage.okta.approve(&code, Person::James).expect("known");
-    fs::write(stage.home.path().join("clock"), "+120").expect("a file");
+    set_clock(&stage.home, 120);
     signal(&screen, Signal::CONT);
     screen.sees("Welcome, James Joyce!");
     screen.sees(INVITATION);
@@ -164,7 +165,7 @@ async fn a_machine_that_sleeps_while_the_person_approves_learns_of_it_when_it_wa
     let before = stage.okta.count(Endpoint::Token);
     polls(before + 1);
     signal(&screen, Signal::STOP);
-    fs::write(stage.home.path().join("clock"), "+1200").expect("a file");
+    set_clock(&stage.home, 1200);
     stage.okta.expire_codes();
     signal(&screen, Signal::CONT);
     tells(
@@ -180,7 +181,7 @@ async fn a_machine_that_sleeps_while_the_person_approves_learns_of_it_when_it_wa
     polls(before + 1);
     stage.okta_network.refuse(true);
     stage.okta_network.cut();
-    fs::write(stage.home.path().join("clock"), "+2400").expect("a file");
+    set_clock(&stage.home, 2400);
     tells(&mut screen, "The code expired before it was approved.");
     stage.okta_network.refuse(false);
 
@@ -188,14 +189,14 @@ async fn a_machine_that_sleeps_while_the_person_approves_learns_of_it_when_it_wa
     screen.key(Key::Enter);
     let code = stage.okta.next_code();
     screen.sees(&code);
-    fs::write(stage.home.path().join("clock"), "+200").expect("a file");
+    set_clock(&stage.home, 200);
     thread::sleep(Duration::from_millis(100));
-    fs::write(stage.home.path().join("clock"), "+6000").expect("a file");
+    set_clock(&stage.home, 6000);
     let before = stage.okta.count(Endpoint::Token);
     polls(before + 2);
     stage.okta.approve(&code, Person::James).expect("known");
     tells(&mut screen, "The clock of this machine is 2 hours fast");
-    fs::write(stage.home.path().join("clock"), "+0").expect("a file");
+    set_clock(&stage.home, 0);
     stage.sign_in(&mut screen);
     screen.key(Key::Char('q'));
     ends(&mut screen, 0);

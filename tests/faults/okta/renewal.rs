@@ -88,8 +88,9 @@ async fn a_process_that_is_killed_while_it_renews_signs_nobody_out() {
         if lost {
             let told = ran.iter().filter(|ran| ran.stderr.contains(CUT_OFF));
             assert_eq!(told.count(), 1, "{ran:?}");
-            ran.iter()
-                .for_each(|ran| ran.fails(3, &["hint: ", "epigraph login"]));
+            for ran in ran {
+                ran.fails(3, &["hint: ", "epigraph login"]);
+            }
         } else {
             for ran in ran {
                 assert_eq!(ran.data(), QUOTE);
@@ -174,7 +175,7 @@ async fn a_save_for_which_the_session_cannot_be_renewed_leads_back_to_the_text()
             &(|| {
                 stage
                     .okta
-                    .script(Endpoint::Token, Answer::rate_limited(600))
+                    .script(Endpoint::Token, Answer::rate_limited(600));
             }) as &dyn Fn(),
             "is getting too many requests at the moment. Your text is safe.",
         ),
@@ -243,13 +244,14 @@ async fn a_save_for_which_the_session_cannot_be_renewed_leads_back_to_the_text()
     assert_eq!(stage.draft(), None);
 }
 
+type Forgery = fn(&mut Value, &mut Value);
+
 #[tokio::test]
 async fn an_id_token_that_is_not_accepted_is_explained_and_the_rotated_session_stays() {
     let stage = with_a_quote().await;
     stage
         .okta
         .configure(|settings| settings.grace = Duration::ZERO);
-    type Forgery = fn(&mut Value, &mut Value);
     let forgeries: [(Forgery, &str); 6] = [
         (
             |_, it| it["sub"] = json!("00u2somebodyelse"),
@@ -322,7 +324,7 @@ async fn a_token_that_somebody_else_used_first_is_adopted_or_ends_the_session_an
     an_hour_passes(&stage.home);
     let mut screen = stage.open();
     screen.sees("“Mistakes”");
-    let stale = fs::read(session_file(&stage.home)).expect("a session");
+    let backup = fs::read(session_file(&stage.home)).expect("a session");
 
     // Another process has renewed it meanwhile, more than once.
     for _ in 0..2 {
@@ -336,7 +338,7 @@ async fn a_token_that_somebody_else_used_first_is_adopted_or_ends_the_session_an
     assert_eq!(stage.quote(), "Mistakes!");
 
     // A backup was played back: Okta takes whoever shows the old token for a thief.
-    stage.home.write(session_file(&stage.home), &stale);
+    stage.home.write(session_file(&stage.home), &backup);
     stage
         .run(&["show"])
         .fails(3, &["your session has ended", "epigraph login"]);
