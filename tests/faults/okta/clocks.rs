@@ -1,6 +1,6 @@
 //! Clocks that are wrong, at Okta's end or here, and machines that sleep. The clock of a process of ours is set by libfaketime.
 
-use std::{fs, path::Path, thread, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -66,7 +66,9 @@ async fn a_clock_that_is_hours_off_is_named_whose_ever_it_is() {
         stage
             .okta
             .configure(|settings| settings.clock_offset = offset);
-        login(&stage, says);
+        if offset > 0 {
+            login(&stage, says);
+        }
         an_hour_passes(&stage.home);
         stage
             .run(&["show"])
@@ -81,7 +83,6 @@ async fn a_clock_that_is_hours_off_is_named_whose_ever_it_is() {
         assert_eq!(stage.run(&["show"]).data(), "Mistakes");
     }
     set_clock(&stage.home, -3600);
-    login(&stage, "60 minutes slow");
     // What is kept seems to be good for longer than it is.
     assert_eq!(stage.run(&["show"]).data(), "Mistakes");
     an_hour_passes(&stage.home);
@@ -158,39 +159,28 @@ async fn a_machine_that_sleeps_while_the_person_approves_learns_of_it_when_it_wa
     screen.key(Key::Char('s'));
     screen.sees("Enter Log in");
 
-    // It sleeps for longer.
+    // It sleeps for longer, and wakes where there is no network: that the code has ended is known all the same.
     screen.key(Key::Enter);
     let code = stage.okta.next_code();
     screen.sees(&code);
     let before = stage.okta.count(Endpoint::Token);
     polls(before + 1);
     signal(&screen, Signal::STOP);
-    set_clock(&stage.home, 1200);
     stage.okta.expire_codes();
+    stage.okta_network.refuse(true);
+    stage.okta_network.cut();
+    set_clock(&stage.home, 1200);
     signal(&screen, Signal::CONT);
     tells(
         &mut screen,
         "The code expired before it was approved. Sign in again with a new code.",
     );
-
-    // And wakes where there is no network: that the code has ended is known all the same.
-    screen.key(Key::Enter);
-    let code = stage.okta.next_code();
-    screen.sees(&code);
-    let before = stage.okta.count(Endpoint::Token);
-    polls(before + 1);
-    stage.okta_network.refuse(true);
-    stage.okta_network.cut();
-    set_clock(&stage.home, 2400);
-    tells(&mut screen, "The code expired before it was approved.");
     stage.okta_network.refuse(false);
 
     // The clock is only set, by an hour: the code works as long as Okta says.
     screen.key(Key::Enter);
     let code = stage.okta.next_code();
     screen.sees(&code);
-    set_clock(&stage.home, 200);
-    thread::sleep(Duration::from_millis(100));
     set_clock(&stage.home, 6000);
     let before = stage.okta.count(Endpoint::Token);
     polls(before + 2);
