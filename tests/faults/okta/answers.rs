@@ -1,6 +1,6 @@
 //! Every answer that is not Okta's, or not whole, at every place where it can come.
 
-use std::{fs, thread};
+use std::{fs, thread, time::Duration};
 
 use serde_json::json;
 
@@ -71,7 +71,11 @@ const FAULTS: [Fault; 14] = [
     ),
     fault(
         "a limit until the end of time",
-        || busy(429).header("Retry-After", "18446744073709551615"),
+        || {
+            busy(429)
+                .header("Retry-After", "18446744073709551615")
+                .after(Duration::from_secs(1))
+        },
         1,
         BUSY,
     ),
