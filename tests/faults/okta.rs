@@ -63,21 +63,26 @@ fn copy_of(stage: &Stage) -> Home {
     home
 }
 
-/// The file that holds the session.
-fn session_file(home: &Home) -> PathBuf {
+/// The file of this kind that is kept in a home.
+fn file_of(home: &Home, kind: &str) -> Option<PathBuf> {
     let state = home.path().join(if cfg!(target_os = "macos") {
         "Library/Application Support/epigraph"
     } else {
         ".local/state/epigraph"
     });
-    fs::read_dir(state)
-        .expect("a directory")
+    let entries = fs::read_dir(state).expect("a directory");
+    entries
         .map(|entry| entry.expect("an entry").path())
         .find(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with("session-")
+            name.starts_with(kind)
         })
-        .expect("a session is kept")
+}
+
+/// The file that holds the session.
+#[track_caller]
+fn session_file(home: &Home) -> PathBuf {
+    file_of(home, "session-").expect("a session is kept")
 }
 
 /// Lets the hour pass after which the kept ID token has to be renewed.

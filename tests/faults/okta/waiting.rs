@@ -22,6 +22,8 @@ use crate::support::{
 /// How long the processes are watched while they wait.
 const WATCH: Duration = Duration::from_secs(4);
 
+const TYPED: &str = "Silence, exile, and cunning";
+
 /// A process that waits, and how it came to that.
 enum Waiting {
     OnScreen(Pty),
@@ -105,7 +107,9 @@ fn later(stage: &Stage) -> Home {
 /// Everybody who waits for Okta, by what for.
 struct Crowd {
     waiting: Vec<(&'static str, Waiting)>,
-    /// Where they live, and an Okta that is out of order.
+    /// Where the one lives who wrote [`TYPED`] and saves it.
+    author: Home,
+    /// Where the others live, and an Okta that is out of order.
     _homes: Vec<Home>,
     _outage: Site,
 }
@@ -146,6 +150,21 @@ fn crowd(stage: &Stage) -> Crowd {
     waiting.extend([("a renewal", show), ("another's renewal", screen)]);
     homes.push(home);
 
+    // Whose token is as good as expired as soon as it comes.
+    okta.configure(|settings| {
+        settings.rotation = Rotation::Static;
+        settings.token_lifetime = 30;
+    });
+    let author = later(stage);
+    let mut screen = open(&author);
+    screen.sees(INVITATION);
+    screen.key(Key::Char('e'));
+    screen.type_(TYPED);
+    screen.sees(TYPED);
+    unanswered(okta, Endpoint::Token, || screen.key(Key::Enter));
+    screen.sees(TYPED);
+    waiting.push(("a save", Waiting::OnScreen(screen)));
+
     let home = copy_of(stage);
     let screen = unanswered(okta, Endpoint::Revoke, || {
         let mut screen = open(&home);
@@ -175,6 +194,7 @@ fn crowd(stage: &Stage) -> Crowd {
     homes.push(nobody);
     Crowd {
         waiting,
+        author,
         _homes: homes,
         _outage: outage,
     }
@@ -199,6 +219,9 @@ async fn who_waits_for_okta_needs_no_core_and_leaves_within_a_second() {
             let best = best.entry((number, what)).or_insert(took);
             *best = took.min(*best);
         }
+        let draft = super::file_of(&crowd.author, "draft-");
+        let draft = draft.and_then(|path| fs::read_to_string(path).ok());
+        assert!(draft.is_some_and(|draft| draft.contains(TYPED)));
     }
     // The machine may be busy with something else, but hardly each time.
     for (what, took) in best {
