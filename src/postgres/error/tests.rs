@@ -377,7 +377,7 @@ const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "The ID token is signed with a key that this database does not know.",
         false,
         Kind::Database,
-        "does not know yet. Your text is safe. Ask the owner of the database to run `epigraph admin keys`.",
+        "does not know yet. Ask the owner of the database to run `epigraph admin keys`.",
     ),
     (
         "28E06",
@@ -412,7 +412,7 @@ const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "This person is blocked.",
         false,
         Kind::Database,
-        "shut you out of it. Your text is safe.",
+        "shut you out of it.",
     ),
     (
         "28E12",
