@@ -331,12 +331,7 @@ async fn a_server_that_cannot_be_trusted_or_found_is_named_and_sent_nothing() {
 async fn what_a_pooler_says_itself_is_understood() {
     let stage = Stage::signed_in().await;
     give(&stage, "Pooled.");
-    let pooler = PgBouncer::start_with(
-        shared(),
-        1,
-        &[&stage.database],
-        "query_wait_timeout = 1\nmax_client_conn = 2\n",
-    );
+    let pooler = PgBouncer::start(shared(), 1, &[&stage.database]);
     let url = || {
         stage
             .database
@@ -363,4 +358,36 @@ async fn what_a_pooler_says_itself_is_understood() {
     through(bound, &["show"]).fails(11, &["channel binding", CURE]);
     let optioned = url().set("options", "-c work_mem=4MB");
     through(optioned, &["show"]).fails(11, &["refuses the options", CURE]);
+}
+
+/// The one server connection that the pooler may use is somebody else's for a while (`query_wait_timeout`).
+#[tokio::test]
+async fn a_pooler_without_a_server_connection_is_waited_for() {
+    let stage = Stage::signed_in().await;
+    give(&stage, "Pooled.");
+    let pooler = PgBouncer::start_with(
+        shared(),
+        1,
+        &[&stage.database],
+        "query_wait_timeout = 1\n",
+    );
+    let url = stage
+        .database
+        .user()
+        .port(pooler.port())
+        .without("channel_binding");
+    let mut command = stage.home.command(&["show"]);
+    command.env("DATABASE_URL", url.to_string());
+    let (ran, slept) = thread::scope(|scope| {
+        let somebody = scope.spawn(|| stage.database.psql(&url, "select 'slept', pg_sleep(3)"));
+        wait_until("somebody has it", || {
+            let sleeps = "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()";
+            (stage.database.query(sleeps) == "1").then_some(())
+        });
+        let ran = side_by_side([command]).remove(0);
+        (ran, somebody.join().expect("psql ends"))
+    });
+    assert!(slept.contains("slept"), "{slept}");
+    assert!(ran.stderr.contains("trying again"), "{ran:?}");
+    assert_eq!(ran.data(), "Pooled.");
 }

@@ -2,8 +2,8 @@
 
 use super::{give, sees_words, waits_for_a_lock, write};
 use crate::support::{
-    okta::{Okta, Person, Server},
-    postgres::{Cluster, Database, Settings},
+    okta::{Endpoint, Okta, Person, Server},
+    postgres::{Cluster, Database, Settings, literal},
     pty::{Key, Pty},
     stage::{INVITATION, Stage, ends},
     wait_until,
@@ -162,6 +162,51 @@ async fn a_role_that_may_no_longer_log_in_is_told_so() {
     sees_words(&mut screen, "Here. Still now");
 }
 
+/// The database's clock decides: what is refused there is renewed at Okta, once, and tried again.
+#[tokio::test]
+async fn a_session_that_has_expired_for_the_database_is_renewed_and_the_save_is_done() {
+    let stage = Stage::signed_in().await;
+    give(&stage, "One");
+    let mut screen = stage.open();
+    screen.sees("“One”");
+    for (spent, done) in [(true, true), (false, false)] {
+        let hashes: Vec<_> = stage
+            .okta
+            .issued_secrets()
+            .iter()
+            .map(|secret| literal(&md5(secret)))
+            .collect();
+        let condition = if spent {
+            format!("in ({})", hashes.join(", "))
+        } else {
+            "is not null".into()
+        };
+        stage.database.query(&format!(
+            "create or replace function public.expire() returns trigger language plpgsql as $$ begin
+               if md5(current_setting('okta.id_token')) {condition} then
+                 raise exception 'The token has expired.' using errcode = '28E08';
+               end if;
+               return new;
+             end $$;
+             create or replace trigger expire before update on public.user_messages
+               for each row execute function public.expire()"
+        ));
+        let refreshes = stage.okta.count(Endpoint::Token);
+        write(&mut screen, ", more");
+        screen.key(Key::Enter);
+        if done {
+            screen.sees("Saved.");
+            assert_eq!(stage.quote(), "One, more");
+        } else {
+            sees_words(&mut screen, "even a new session has expired");
+            sees_words(&mut screen, "Your text is still here, not saved.");
+            screen.sees("One, more, more");
+            assert_eq!(stage.quote(), "One, more");
+        }
+        assert_eq!(stage.okta.count(Endpoint::Token), refreshes + 1);
+    }
+}
+
 /// What a program does not know of is no reason to fail.
 #[tokio::test]
 async fn a_database_of_a_newer_program_serves_this_one() {
@@ -313,4 +358,11 @@ pub(super) async fn trusting<'a>(cluster: &'a Cluster, okta: &Okta) -> Database<
         &okta.published_keys(),
     );
     database
+}
+
+/// As the database's own function of that name writes it.
+fn md5(text: &str) -> String {
+    let hash = openssl::hash::hash(openssl::hash::MessageDigest::md5(), text.as_bytes())
+        .expect("OpenSSL knows it");
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
