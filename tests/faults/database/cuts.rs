@@ -154,7 +154,10 @@ fn wherever_the_connection_breaks_a_write_is_done_once_or_not_and_the_screen_say
         sum(3),
         sum(2),
     );
-    assert!(sum(1) > 0 && sum(4) > 0, "something breaks, and something gets through");
+    assert!(
+        sum(1) > 0 && sum(4) > 0,
+        "something breaks, and something gets through"
+    );
 }
 
 /// Plays so many rounds, each with a seed of its own.

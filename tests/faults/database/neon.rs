@@ -1,6 +1,6 @@
 //! What Neon's proxy does and says, and its compute that sleeps.
 
-use std::{process::Command, time::Duration};
+use std::{collections::BTreeSet, process::Command, time::Duration};
 
 use super::{end_sessions, give, side_by_side, write};
 use crate::{
@@ -169,16 +169,25 @@ async fn what_passes_at_neons_proxy_is_tried_again_and_works() {
     }
 }
 
+/// Every day one text of each meaning.
 #[tokio::test]
 async fn what_does_not_pass_at_neons_proxy_is_told_after_six_tries() {
     let stage = Stage::signed_in().await;
-    let fronts = PASSING.map(|(at, text, _)| {
-        let neon = Neon::before(shared());
-        neon.always(Some((at, Then::Refusal(text.into()))));
-        neon
-    });
+    let mut meanings = BTreeSet::new();
+    let tried: Vec<_> = PASSING
+        .into_iter()
+        .filter(|(_, _, says)| meanings.insert(*says) || rounds(0, 1) == 1)
+        .collect();
+    let fronts: Vec<_> = tried
+        .iter()
+        .map(|(at, text, _)| {
+            let neon = Neon::before(shared());
+            neon.always(Some((*at, Then::Refusal((*text).into()))));
+            neon
+        })
+        .collect();
     let commands = fronts.iter().map(|neon| through(&stage, neon, &["show"]));
-    for ((ran, neon), (_, text, says)) in side_by_side(commands).iter().zip(&fronts).zip(PASSING) {
+    for ((ran, neon), (_, text, says)) in side_by_side(commands).iter().zip(&fronts).zip(tried) {
         ran.fails(7, &[says, "hint: try again in a moment"]);
         assert_eq!(neon.connections(), 6, "{text}");
     }
@@ -302,21 +311,4 @@ async fn a_front_that_stays_silent_is_told_in_the_end() {
         screen.key(Key::Char('q'));
         ends(screen, 0);
     }
-}
-
-/// The proxy takes TLS as soon as TCP stands, and saves a round trip.
-#[tokio::test]
-async fn a_front_that_takes_tls_at_once_is_spoken_to_at_once() {
-    let stage = Stage::signed_in().await;
-    give(&stage, "Riverrun.");
-    let neon = Neon::before(shared());
-    let mut command = stage.home.command(&["show"]);
-    let url = stage.database.user().port(neon.port());
-    command.env(
-        "DATABASE_URL",
-        url.set("sslnegotiation", "direct").to_string(),
-    );
-    let ran = side_by_side([command]).remove(0);
-    assert_eq!(ran.data(), "Riverrun.");
-    assert_eq!(neon.connections(), 1);
 }

@@ -365,12 +365,7 @@ async fn what_a_pooler_says_itself_is_understood() {
 async fn a_pooler_without_a_server_connection_is_waited_for() {
     let stage = Stage::signed_in().await;
     give(&stage, "Pooled.");
-    let pooler = PgBouncer::start_with(
-        shared(),
-        1,
-        &[&stage.database],
-        "query_wait_timeout = 1\n",
-    );
+    let pooler = PgBouncer::start_with(shared(), 1, &[&stage.database], "query_wait_timeout = 1\n");
     let url = stage
         .database
         .user()

@@ -268,7 +268,7 @@ async fn what_was_changed_or_deleted_elsewhere_is_never_overwritten_unseen() {
     // What was deleted can be brought back, and not over what somebody else has put there since.
     give(&stage, "Four");
     screen.key(Key::Char('u'));
-    screen.sees("Your quote was changed elsewhere.");
+    screen.sees("There is a quote already.");
     screen.sees("Three");
     assert_eq!(stage.quote(), "Four");
 

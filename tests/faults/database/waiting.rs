@@ -69,8 +69,14 @@ impl Waits {
             "silent" | "asleep" => screen.sees("Waking the database…"),
             "retrying" => screen.sees("The database does not answer; trying again…"),
             _ => {
-                // Where a draft was left, the editor is open.
-                screen.sees("Enter Save Quote");
+                // The draft may be another window's.
+                screen.sees_that("is ready", |screen| {
+                    let shown = screen.contents();
+                    shown.contains("Enter Save Quote") || shown.contains("e edit")
+                });
+                if !screen.screen().contains("Enter Save Quote") {
+                    write(&mut screen, ", two");
+                }
                 screen.key(Key::Enter);
                 screen.sees("Saving…");
                 wait_until("the save waits", || {
