@@ -168,7 +168,7 @@ async fn play(first: u64, count: u32) -> [u32; 5] {
         .database
         .user()
         .port(stage.database_network.port())
-        .set("connect_timeout", "3");
+        .set("connect_timeout", "6");
     stage.home.set("DATABASE_URL", url.to_string());
     let ledger = Ledger::open(&stage).await;
     let mut screen = stage.open();

@@ -258,7 +258,7 @@ async fn a_compute_that_was_suspended_while_idle_is_woken_by_the_save() {
     });
 }
 
-/// `connect_timeout` makes the wait short; the connection after it is a good one.
+/// `connect_timeout` makes the wait short, but not too short for a good connection on a busy machine.
 #[tokio::test]
 async fn a_front_that_falls_silent_is_given_up_and_tried_again() {
     let stage = Stage::signed_in().await;
@@ -271,12 +271,11 @@ async fn a_front_that_falls_silent_is_given_up_and_tried_again() {
     let commands = fronts.iter().map(|neon| {
         let mut command = stage.home.command(&["show"]);
         let url = stage.database.user().port(neon.port());
-        command.env("DATABASE_URL", url.set("connect_timeout", "2").to_string());
+        command.env("DATABASE_URL", url.set("connect_timeout", "6").to_string());
         command
     });
     for (ran, neon) in side_by_side(commands).into_iter().zip(&fronts) {
         assert_eq!(ran.data(), "Riverrun.");
-        // On a busy machine a good one may be given up too.
         assert!(neon.connections() >= 2);
     }
 }
@@ -305,10 +304,11 @@ async fn a_front_that_stays_silent_is_told_in_the_end() {
         })
         .collect();
     for screen in &mut screens {
-        screen.sees("The database does not answer; trying again…");
-        if whole {
-            screen.sees("took too long to start a session");
-        }
+        screen.sees(if whole {
+            "took too long to start a session"
+        } else {
+            "The database does not answer; trying again…"
+        });
         screen.key(Key::Char('q'));
         ends(screen, 0);
     }

@@ -10,14 +10,18 @@ use std::{
 use super::{
     end_sessions, give, refusals::trusting, sees_words, side_by_side, waits_for_a_lock, write,
 };
-use crate::support::{
-    ca::{self, Validity},
-    pgbouncer::PgBouncer,
-    postgres::{Cluster, Settings, shared},
-    pty::{Key, Pty},
-    stage::{Stage, ends},
-    tls_front::TlsFront,
-    wait_until,
+use crate::{
+    faults::rounds,
+    support::{
+        ca::{self, Validity},
+        neon::{Neon, Stage as At, Then},
+        pgbouncer::PgBouncer,
+        postgres::{Cluster, Settings, shared},
+        pty::{Key, Pty},
+        stage::{Stage, ends},
+        tls_front::TlsFront,
+        wait_until,
+    },
 };
 
 const CURE: &str = "hint: ";
@@ -140,6 +144,38 @@ async fn a_save_or_delete_that_stays_in_question_says_so_and_is_settled_by_readi
     screen.key(Key::Char('r'));
     screen.sees("“One, two, never”");
     assert_eq!(stage.quote(), "One, two, never");
+
+    if rounds(0, 1) == 1 {
+        a_save_stays_in_question_when_its_time_is_over().await;
+    }
+}
+
+/// The minute that an operation may take ends while the answer is outstanding, after nothing had been sent for most of it.
+async fn a_save_stays_in_question_when_its_time_is_over() {
+    let stage = Stage::signed_in().await;
+    give(&stage, "One");
+    let mut screen = stage.open();
+    screen.sees("“One”");
+    write(&mut screen, ", two");
+    let owner = stage.database.owner_session().await;
+    owner
+        .batch_execute("begin; update public.user_messages set message = message")
+        .await
+        .expect("the owner may");
+    let neon = Neon::before(shared());
+    let takes = Duration::from_secs(25);
+    neon.always(Some((At::Authenticated, Then::ColdStart(takes))));
+    neon.once(At::Dialled, Then::Silence);
+    stage.database_network.lead_to(neon.port());
+    stage.database_network.cut();
+    screen.key(Key::Enter);
+    screen.sees("The database does not answer; trying again…");
+    sees_words(&mut screen, "It is not known whether the quote was saved.");
+    sees_words(&mut screen, "Your text is still here.");
+    owner.batch_execute("rollback").await.expect("it is open");
+    screen.key(Key::Enter);
+    screen.sees("Saved.");
+    assert_eq!(stage.quote(), "One, two");
 }
 
 fn lose_the_network(stage: &Stage) {
