@@ -25,7 +25,7 @@ const SEED: &str = "EPIGRAPH_TEST_SEED";
 const MOST_REQUESTED: usize = 4_500;
 const MOST_ANSWERED: usize = 6_000;
 
-/// Random numbers that come again (SplitMix64).
+/// Random numbers that come again (`SplitMix64`).
 struct Random(u64);
 
 impl Random {
@@ -122,6 +122,7 @@ impl Ledger {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "figures, for whoever asks for them")]
 fn wherever_the_connection_breaks_a_write_is_done_once_or_not_and_the_screen_says_which() {
     let first = std::env::var(SEED).map_or_else(
         |_| RandomState::new().build_hasher().finish(),

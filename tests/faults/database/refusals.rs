@@ -364,5 +364,6 @@ pub(super) async fn trusting<'a>(cluster: &'a Cluster, okta: &Okta) -> Database<
 fn md5(text: &str) -> String {
     let hash = openssl::hash::hash(openssl::hash::MessageDigest::md5(), text.as_bytes())
         .expect("OpenSSL knows it");
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
