@@ -93,6 +93,8 @@ pub struct Failure {
     pub what: String,
     /// What to do next, where there is something to do: one plain sentence.
     pub cure: Option<String>,
+    /// Whether what was asked may have been done all the same, because no answer came. `what` says so as well.
+    pub in_question: bool,
 }
 
 impl Failure {
@@ -102,6 +104,7 @@ impl Failure {
             kind,
             what: what.into(),
             cure: None,
+            in_question: false,
         }
     }
 

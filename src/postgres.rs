@@ -168,6 +168,7 @@ impl Postgres {
                     "{} It is not known whether the quote was {done}.",
                     failure.what
                 ),
+                in_question: true,
                 ..failure
             },
             _ => failure,
@@ -188,12 +189,14 @@ impl Postgres {
                 .take()
                 .filter(|connection| !connection.is_closed());
             let reused = open.is_some();
-            let error = match self.attempt(slot, open, operation, progress).await {
+            let error = match self
+                .attempt(slot, open, operation, progress, &mut attempts.in_question)
+                .await
+            {
                 Ok(rows) => return Ok(rows),
                 Err(error) => error,
             };
-            attempts.in_question |= error.lost_session();
-            if !error.is_transient() || attempts.retries == RETRIES {
+            if !error.is_transient(&self.connector.target) || attempts.retries == RETRIES {
                 return Err(error);
             }
             attempts.last = Some(error);
@@ -212,6 +215,7 @@ impl Postgres {
         open: Option<Connection>,
         operation: Option<&Operation<'_>>,
         progress: &Progress,
+        in_question: &mut bool,
     ) -> Result<Vec<Row>, Error> {
         let limit = if open.is_some() {
             ANSWER_LIMIT_WHEN_REUSED
@@ -232,16 +236,19 @@ impl Postgres {
         };
         // While the answer is outstanding the connection is in nobody's slot: whoever drops this future drops it too.
         let statement_timeout = &self.connector.target.statement_timeout;
+        // Also when the time for the whole operation is over before an answer is there.
+        let was_in_question = std::mem::replace(in_question, true);
         let answer = timeout(limit, transact(&connection, statement_timeout, operation))
             .await
-            .map_err(|_| Error::StatementTimedOut)?;
-        let refused = answer
-            .as_ref()
-            .is_err_and(|error| error.as_db_error().is_some());
+            .map_err(|_| Error::StatementTimedOut)?
+            .map_err(Error::Statement);
+        let lost = answer.as_ref().is_err_and(Error::lost_session);
+        *in_question = was_in_question || lost;
+        let refused = answer.as_ref().is_err_and(Error::is_refusal);
         if (answer.is_ok() || refused) && !connection.is_closed() {
             slot.connection = Some(connection);
         }
-        answer.map_err(Error::Statement)
+        answer
     }
 }
 

@@ -398,7 +398,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             // Another sign-in would change nothing.
             Kind::NotSignedIn => Failure::new(
                 Kind::Database,
-                "The database says that even a new session has expired: its clock or Okta's is wrong. Your text is safe.",
+                "The database says that even a new session has expired: its clock or Okta's is wrong.",
             )
             .cure("Tell the owner of the database."),
             _ => failure,

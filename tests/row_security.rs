@@ -93,7 +93,7 @@ async fn a_new_key_of_oktas_is_met_with_the_cure_and_the_text_is_kept_until_it_i
     screen.type_("Think you're escaping and run into yourself.");
     stage.okta.replace_keys();
     screen.key(Key::Enter);
-    screen.sees("Your text is safe.");
+    screen.sees("Your text is still here, not saved.");
     screen.sees("epigraph admin keys");
     screen.sees("Think you're escaping");
     stage.run(&["show"]).fails(

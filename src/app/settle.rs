@@ -128,14 +128,7 @@ fn settle_pane(model: &mut Model, outcome: Msg, user: User, pane: Pane) -> (Scre
             (Pane::Editing(sheet), _) => save(model, sheet),
             other => other,
         },
-        (Msg::Loaded(Ok(saved)), Pane::Reloading(desk)) => {
-            model.say(if saved == desk.saved {
-                "This is how it is saved."
-            } else {
-                "It was changed elsewhere; this is how it reads now."
-            });
-            (Pane::Reading(Desk { saved, ..desk }), Vec::new())
-        }
+        (Msg::Loaded(Ok(saved)), Pane::Reloading(desk)) => reloaded(model, saved, desk),
         (Msg::Saved(Ok(SaveOutcome::Saved(saved))), Pane::Saving(_)) => {
             model.say("Saved.");
             (
@@ -186,16 +179,33 @@ fn settle_pane(model: &mut Model, outcome: Msg, user: User, pane: Pane) -> (Scre
     (Screen::SignedIn { user, pane }, effects)
 }
 
-/// A failure to save, with the word about the text that its author waits for.
-fn reassured(failure: &Failure) -> Failure {
-    let mut failure = failure.clone();
-    if !failure.what.contains(TEXT_IS_SAFE) {
-        failure.what = format!("{} {TEXT_IS_SAFE}", failure.what);
+/// What was asked before and never answered shows here too: it need not have been somebody else.
+fn reloaded(model: &mut Model, saved: Option<Saved>, desk: Desk) -> (Pane, Vec<Effect>) {
+    let wrote = |saved: &Saved| {
+        let draft = desk.draft.as_ref();
+        draft.is_some_and(|draft| same_text(draft.editor.text(), &saved.text))
+    };
+    if saved.as_ref().is_some_and(wrote) {
+        model.say("What you wrote is saved.");
+        return (Pane::Reading(Desk::with(saved)), vec![Effect::DropDraft]);
     }
-    failure
+    let gone = desk.saved.as_ref().filter(|_| saved.is_none());
+    model.say(if saved == desk.saved {
+        "This is how it is saved."
+    } else if gone.is_some() {
+        "Your quote is gone by now. Press u to bring it back."
+    } else {
+        "It has changed meanwhile; this is how it reads now."
+    });
+    let deleted = gone.map(|gone| gone.text.clone()).or(desk.deleted);
+    let desk = Desk {
+        saved,
+        deleted,
+        draft: desk.draft,
+        scroll: desk.scroll,
+    };
+    (Pane::Reading(desk), Vec::new())
 }
-
-const TEXT_IS_SAFE: &str = "Your text is safe.";
 
 /// Puts the person back to where they can act, and never loses what they wrote.
 fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen, Vec<Effect>) {
@@ -213,30 +223,34 @@ fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen
         }
         return (Screen::SignedOut { unsaved }, Vec::new());
     }
+    let safe = match &pane {
+        Pane::Saving(_) if failure.in_question => Some("Your text is still here."),
+        Pane::Saving(_) => Some("Your text is still here, not saved."),
+        pane if pane.has_unsaved() => Some("What you wrote is kept."),
+        _ => None,
+    };
     let pane = match pane {
+        // It shows the failure itself, and that something is kept.
         pane @ (Pane::Loading(_) | Pane::WritingAhead(_) | Pane::SavingAhead(_)) => {
-            return (
-                Screen::SignedIn {
-                    user,
-                    pane: Pane::Unread {
-                        failure: failure.clone(),
-                        leftover: pane.into_draft(),
-                    },
-                },
-                Vec::new(),
-            );
+            let failure = failure.clone();
+            let leftover = pane.into_draft();
+            let pane = Pane::Unread { failure, leftover };
+            return (Screen::SignedIn { user, pane }, Vec::new());
         }
         Pane::Reloading(desk) | Pane::Deleting(desk) | Pane::Undeleting(desk) => {
             Pane::Reading(desk)
         }
-        Pane::Saving(sheet) => {
-            model.fail(&reassured(failure));
-            let pane = Pane::Editing(sheet);
-            return (Screen::SignedIn { user, pane }, Vec::new());
-        }
+        Pane::Saving(sheet) => Pane::Editing(sheet),
         pane => pane,
     };
-    model.fail(failure);
+    model.fail(&match safe {
+        // Before what to do next, which is read by somebody who knows it.
+        Some(safe) => Failure {
+            what: format!("{} {safe}", failure.what),
+            ..failure.clone()
+        },
+        None => failure.clone(),
+    });
     (Screen::SignedIn { user, pane }, Vec::new())
 }
 

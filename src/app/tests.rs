@@ -163,7 +163,47 @@ fn a_failed_save_leads_back_to_the_text_and_says_why() {
     assert_eq!(text_in_editor(&model), "Yes");
     assert_eq!(
         told(&model),
-        "The database does not answer. Your text is safe. Check your network, and try again."
+        "The database does not answer. Your text is still here, not saved. Check your network, and try again."
+    );
+    press(&mut model, "Enter");
+    let in_question = Failure {
+        in_question: true,
+        ..unreachable()
+    };
+    update(&mut model, Msg::Saved(Err(in_question)));
+    assert_eq!(text_in_editor(&model), "Yes");
+    assert_eq!(
+        told(&model),
+        "The database does not answer. Your text is still here. Check your network, and try again."
+    );
+}
+
+#[test]
+fn what_was_asked_and_never_answered_shows_when_it_is_read_again() {
+    let mut model = reading(80, 24, Some("Yes."));
+    press(&mut model, "e");
+    write(&mut model, " No.");
+    press(&mut model, "Enter");
+    update(&mut model, Msg::Saved(Err(unreachable())));
+    press(&mut model, "Esc");
+    press(&mut model, "r");
+    let effects = update(&mut model, Msg::Loaded(Ok(Some(saved("Yes. No.")))));
+    assert_eq!(effects, [Effect::DropDraft]);
+    assert_eq!(told(&model), "What you wrote is saved.");
+    assert!(!model.has_unsaved());
+
+    press(&mut model, "d");
+    press(&mut model, "y");
+    update(&mut model, Msg::Deleted(Err(unreachable())));
+    press(&mut model, "r");
+    update(&mut model, Msg::Loaded(Ok(None)));
+    assert_eq!(
+        told(&model),
+        "Your quote is gone by now. Press u to bring it back."
+    );
+    let effects = press(&mut model, "u");
+    assert!(
+        matches!(&effects[..], [Effect::Save { quote, based_on: None }] if quote.as_str() == "Yes. No.")
     );
 }
 

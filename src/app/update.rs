@@ -288,7 +288,7 @@ fn undelete(model: &mut Model, desk: Desk) -> (Pane, Vec<Effect>) {
     }
 }
 
-const KEPT: &str = "What you wrote is kept, not saved. Press e to go on with it.";
+const KEPT: &str = "What you wrote is kept. Press e to go on with it.";
 
 fn leave_editor(model: &mut Model, sheet: Sheet) -> (Pane, Vec<Effect>) {
     let Sheet { saved, draft } = sheet;

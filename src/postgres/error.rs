@@ -106,6 +106,11 @@ const MEANINGS: &[Meaning] = &[
         COPY_AGAIN,
     ),
     lasting(
+        "endpoint has been disabled",
+        "The database's endpoint is disabled in Neon.",
+        "Its owner can enable it in Neon's console.",
+    ),
+    lasting(
         "endpoint is disabled",
         "The database's endpoint is disabled in Neon.",
         "Its owner can enable it in Neon's console.",
@@ -114,6 +119,11 @@ const MEANINGS: &[Meaning] = &[
         "quota",
         "The Neon project has used up its quota.",
         "Its owner sees it in Neon's console, under Billing.",
+    ),
+    lasting(
+        "active endpoints",
+        "Neon runs as many databases of this account at once as its plan allows.",
+        "Its owner can suspend one, or raise the limit, in Neon's console.",
     ),
     lasting(
         "ip address",
@@ -142,6 +152,10 @@ const MEANINGS: &[Meaning] = &[
         "control plane request failed",
         "Neon has an outage of its own for the moment.",
     ),
+    passing(
+        "running operations",
+        "Neon is busy with a change of the project.",
+    ),
     passing("too many connections attempts", BUSY),
     passing("failed to acquire permit", BUSY),
     passing("too many connections", BUSY),
@@ -168,7 +182,7 @@ const NO_DATABASE: &str = "The server has no database of this name.";
 
 impl Error {
     /// Says whether the same may work in a moment.
-    pub(crate) fn is_transient(&self) -> bool {
+    pub(crate) fn is_transient(&self, target: &Target) -> bool {
         match self {
             Self::Setup(_) => false,
             Self::Resolve(error) => {
@@ -180,12 +194,14 @@ impl Error {
             Self::StartTimedOut | Self::StatementTimedOut => true,
             Self::Start(error) | Self::Statement(error) => match error.as_db_error() {
                 Some(error) => is_transient_refusal(error.code().code(), error.message()),
-                None => {
-                    !is_tls(error) && !is_authentication(error) && was_cut(error)
-                        || tls_was_cut(error)
-                }
+                None => hung_up(error) || tls_was_cut(error, target),
             },
         }
+    }
+
+    /// Says whether the server answered, and refused.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Start(error) | Self::Statement(error) if error.as_db_error().is_some())
     }
 
     /// Says whether the session is gone, so that it is not known how far the server got.
@@ -224,6 +240,10 @@ impl Error {
             .cure("Try again in a moment: a database that slept may be awake by then."),
             Self::StatementTimedOut => unreachable("The database took too long to answer.")
                 .cure("Check the network, and try again."),
+            Self::Start(error) if hung_up(error) => unreachable(format!(
+                "The server at {host} hung up before a session had begun."
+            ))
+            .cure("Try again in a moment; if it stays so, check that the connection string leads to PostgreSQL."),
             Self::Start(error) | Self::Statement(error) => explain(error, target),
         }
     }
@@ -294,10 +314,32 @@ fn was_cut(error: &tokio_postgres::Error) -> bool {
     error.is_closed() || io_cause(error).is_some_and(is_transient_io)
 }
 
-/// A connection that was cut during the handshake, which says nothing about the server's TLS.
-fn tls_was_cut(error: &tokio_postgres::Error) -> bool {
-    is_tls(error)
-        && io_cause(error).is_some_and(|error| error.kind() == io::ErrorKind::ConnectionReset)
+/// A connection that was cut, and neither by TLS nor because of the password.
+fn hung_up(error: &tokio_postgres::Error) -> bool {
+    !is_tls(error) && !is_authentication(error) && was_cut(error)
+}
+
+/// A connection that was cut during the handshake, which says nothing about the server's TLS. A server that does not take TLS
+/// at once hangs up in the same way.
+fn tls_was_cut(error: &tokio_postgres::Error, target: &Target) -> bool {
+    let was_reset = || {
+        io_cause(error).is_some_and(|error| {
+            matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::ConnectionAborted
+                    | io::ErrorKind::BrokenPipe
+            )
+        })
+    };
+    let was_closed = || {
+        let chain = chain(error);
+        target.tls != super::target::Tls::Direct
+            && ["unexpected eof", "connection closed"]
+                .iter()
+                .any(|text| chain.contains(text))
+    };
+    is_tls(error) && (was_reset() || was_closed())
 }
 
 fn is_shutdown(error: &DbError) -> bool {
@@ -342,12 +384,12 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
             .cure(format!("Ask the owner of the database for a connection string of your own (`epigraph admin invite`), or to run: grant epigraph_user to {user};")),
         "25006" => read_only(),
         "0A000" if lower.contains("during recovery") => read_only(),
-        "57014" => unreachable("The database gave up because it took too long; nothing was changed.")
+        "57014" => unreachable("The database gave up because it took too long.")
             .cure("Try again in a moment."),
-        "53100" | "53200" => refused("The database has no room left; nothing was changed.")
+        "53100" | "53200" => refused("The database has no room left.")
             .cure("Its owner has to make room or raise its limit."),
         "53300" => unreachable(BUSY).cure("Try again in a moment."),
-        "22P05" | "22021" => refused("The database's encoding has no place for a character of this text; nothing was changed.")
+        "22P05" | "22021" => refused("The database's encoding has no place for a character of this text.")
             .cure("Its owner can make a database with the encoding UTF8, as Neon's are."),
         _ if code == "3D000" || is_unknown("database ") => {
             refused(format!("There is no database {database} on this server."))
@@ -371,7 +413,7 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
 
 /// What a read replica is as well.
 pub(super) fn read_only() -> Failure {
-    refused("The database is read-only; nothing was changed.")
+    refused("The database is read-only.")
         .cure("Use the connection string of the primary, not that of a read replica.")
 }
 
@@ -473,7 +515,7 @@ fn tls(chain: &str, host: &str, direct: bool) -> Failure {
             .cure("It may not take TLS at once: leave sslnegotiation=direct out of the connection string.")
     } else {
         unreachable(format!("No TLS connection came about with the server at {host}."))
-            .cure("Check that the connection string leads to PostgreSQL, and that nothing on the way tampers with TLS.")
+            .cure("Try again in a moment; if it stays so, check that the connection string leads to PostgreSQL, and that nothing on the way tampers with TLS.")
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub(crate) mod ca;
 pub(crate) mod guardian;
+pub(crate) mod neon;
 #[cfg(test)]
 pub(crate) mod oidc_provider;
 pub(crate) mod okta;

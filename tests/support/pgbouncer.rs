@@ -22,6 +22,16 @@ pub(crate) struct PgBouncer {
 impl PgBouncer {
     /// Starts it before a cluster, with so many server connections for each database and user, for these databases' users.
     pub(crate) fn start(cluster: &Cluster, pool_size: usize, databases: &[&Database]) -> Self {
+        Self::start_with(cluster, pool_size, databases, "")
+    }
+
+    /// The same with more lines for its settings.
+    pub(crate) fn start_with(
+        cluster: &Cluster,
+        pool_size: usize,
+        databases: &[&Database],
+        more: &str,
+    ) -> Self {
         let scratch = Scratch::new("pgbouncer");
         let home = scratch.path().join("home");
         privilege::private_dir(&home);
@@ -46,7 +56,7 @@ impl PgBouncer {
                      pool_mode = transaction\ndefault_pool_size = {pool_size}\nmax_client_conn = 2000\n\
                      auth_type = scram-sha-256\nauth_file = {}\n\
                      client_tls_sslmode = require\nclient_tls_cert_file = {}\nclient_tls_key_file = {}\n\
-                     server_tls_sslmode = verify-full\nserver_tls_ca_file = {root}\n",
+                     server_tls_sslmode = verify-full\nserver_tls_ca_file = {root}\n{more}",
                     users.display(),
                     certificate.display(),
                     key.display(),

@@ -11,6 +11,7 @@ use std::{
 };
 
 use openssl::rand::rand_bytes;
+use rustix::process::Signal;
 
 use super::{
     ca::{self, Ca, Leaf},
@@ -48,6 +49,10 @@ pub(crate) struct Settings<'a> {
 /// A running cluster; it goes when it is dropped or when our process ends.
 pub(crate) struct Cluster {
     process: Started,
+    /// The directory of its programs.
+    server: PathBuf,
+    /// Where its data are.
+    data: PathBuf,
     scratch: Scratch,
     port: u16,
     password: String,
@@ -138,6 +143,8 @@ impl Cluster {
             .expect("PostgreSQL finds a free port within five tries");
         let mut cluster = Self {
             process,
+            server: server.to_owned(),
+            data,
             scratch,
             port,
             password,
@@ -187,6 +194,8 @@ impl Cluster {
             .expect("PostgreSQL finds a free port within five tries");
         Self {
             process,
+            server: server::installed().to_owned(),
+            data,
             scratch,
             port,
             password: self.password.clone(),
@@ -194,6 +203,18 @@ impl Cluster {
             authority: self.authority.clone(),
             version: self.version,
         }
+    }
+
+    /// Shuts it down as an administrator does: whoever is connected is told and cut off.
+    pub(crate) fn stop(&mut self) {
+        self.process.signal(Signal::INT);
+        self.process.wait_for_end();
+    }
+
+    /// Starts it again, on the same port.
+    pub(crate) fn start_again(&mut self) {
+        self.process = start(&self.scratch, &self.server, &self.data, self.port)
+            .expect("its port is still free");
     }
 
     /// Its port on the loopback interface.
@@ -618,6 +639,11 @@ fn initialise(scratch: &Scratch, server: &Path, home: &Path, password: &str) {
 /// Starts the server on a free port; `None` if somebody else took the port in between.
 fn serve(scratch: &Scratch, server: &Path, data: &Path) -> Option<(Started, u16)> {
     let port = free_port();
+    start(scratch, server, data, port).map(|process| (process, port))
+}
+
+/// Starts the server; `None` if somebody else has the port.
+fn start(scratch: &Scratch, server: &Path, data: &Path, port: u16) -> Option<Started> {
     let mut command = Command::new(server.join("postgres"));
     command.arg("-D").arg(data).arg("-p").arg(port.to_string());
     let mut process = scratch.spawn(privilege::as_unprivileged(command));
@@ -633,5 +659,5 @@ fn serve(scratch: &Scratch, server: &Path, data: &Path) -> Option<(Started, u16)
             None
         }
     });
-    ready.then_some((process, port))
+    ready.then_some(process)
 }

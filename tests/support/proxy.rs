@@ -51,8 +51,33 @@ struct State {
     answers_held: bool,
     refuses: bool,
     closed: bool,
+    /// How long each byte takes, where they come one by one.
+    trickle: Option<Duration>,
+    fuse: Option<Fuse>,
     counts: Counts,
     open: Vec<Arc<Line>>,
+}
+
+/// What happens to the connections once so many bytes more have passed in one direction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fuse {
+    pub(crate) way: Way,
+    /// How many bytes still pass.
+    pub(crate) after: usize,
+    pub(crate) then: Break,
+    /// Whether new connections are refused from that moment on.
+    pub(crate) refuse: bool,
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Break {
+    /// It is closed in order (FIN).
+    Closed,
+    /// It is reset (RST).
+    Reset,
+    /// Nothing passes any more, and nobody is told.
+    Silent,
 }
 
 /// One connection through the proxy.
@@ -65,9 +90,12 @@ struct Line {
     answered: AtomicBool,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Way {
+/// A direction.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Way {
+    /// From a client to the server.
     Request,
+    /// From the server to a client.
     Answer,
 }
 
@@ -142,18 +170,32 @@ impl Proxy {
 
     /// Lets nothing through any more on the connections that are open, without closing them: nobody is told.
     pub(crate) fn silence(&self) {
-        for line in &self.network.state().open {
-            line.silent.store(true, Ordering::SeqCst);
-        }
+        self.network.end(Break::Silent);
     }
 
     /// Cuts every connection; what is held back on it is lost.
     pub(crate) fn cut(&self) {
-        let open = std::mem::take(&mut self.network.state().open);
-        for line in open {
-            line.cut();
-        }
-        self.network.changed.notify_all();
+        self.network.end(Break::Closed);
+    }
+
+    /// Resets every connection; what is held back on it is lost.
+    pub(crate) fn reset(&self) {
+        self.network.end(Break::Reset);
+    }
+
+    /// Lets the bytes through one by one, each after a while, or as they come.
+    pub(crate) fn trickle(&self, each: Option<Duration>) {
+        self.network.state().trickle = each;
+    }
+
+    /// Breaks the connections when so many bytes more have passed; one fuse at a time, and none takes the last one out.
+    pub(crate) fn fuse(&self, fuse: Option<Fuse>) {
+        self.network.state().fuse = fuse;
+    }
+
+    /// Whether the fuse is still there.
+    pub(crate) fn has_fuse(&self) -> bool {
+        self.network.state().fuse.is_some()
     }
 }
 
@@ -169,6 +211,36 @@ impl Drop for Proxy {
 impl Network {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no panic under lock")
+    }
+
+    fn end(&self, how: Break) {
+        let mut state = self.state();
+        if how == Break::Silent {
+            for line in &state.open {
+                line.silent.store(true, Ordering::SeqCst);
+            }
+            return;
+        }
+        let open = std::mem::take(&mut state.open);
+        drop(state);
+        for line in open {
+            line.end(how);
+        }
+        self.changed.notify_all();
+    }
+
+    /// How many of so many bytes still pass before the fuse goes, if it goes here.
+    fn burn(&self, way: Way, count: usize) -> Option<(usize, Fuse)> {
+        let mut state = self.state();
+        let fuse = state.fuse.as_mut().filter(|fuse| fuse.way == way)?;
+        if count < fuse.after {
+            fuse.after -= count;
+            return None;
+        }
+        let fuse = *fuse;
+        state.fuse = None;
+        state.refuses |= fuse.refuse;
+        Some((fuse.after, fuse))
     }
 
     fn accept(self: &Arc<Self>, client: TcpStream) {
@@ -241,16 +313,29 @@ impl Network {
                     (held || line.silent.load(Ordering::SeqCst)) && !line.cut.load(Ordering::SeqCst)
                 })
                 .expect("no panic under lock");
+            let trickle = state.trickle;
             drop(state);
             if line.cut.load(Ordering::SeqCst) {
                 break;
             }
-            if way == Way::Answer {
+            let burnt = self.burn(way, bytes.len());
+            let bytes = burnt.map_or(&bytes[..], |(passing, _)| &bytes[..passing]);
+            if way == Way::Answer && !bytes.is_empty() {
                 // Before the bytes leave: the client may answer them at once.
                 line.answered.store(true, Ordering::SeqCst);
                 self.state().counts.answered += bytes.len();
             }
-            if sink.write_all(&bytes).is_err() {
+            let written = match trickle {
+                None => sink.write_all(bytes),
+                Some(each) => bytes.chunks(1).try_for_each(|byte| {
+                    thread::sleep(each);
+                    sink.write_all(byte)
+                }),
+            };
+            if let Some((_, fuse)) = burnt {
+                self.end(fuse.then);
+            }
+            if written.is_err() {
                 break;
             }
         }
@@ -260,9 +345,14 @@ impl Network {
 }
 
 impl Line {
-    fn cut(&self) {
+    fn end(&self, how: Break) {
         self.cut.store(true, Ordering::SeqCst);
-        self.client.shutdown(Shutdown::Both).ok();
-        self.server.shutdown(Shutdown::Both).ok();
+        for side in [&self.client, &self.server] {
+            if how == Break::Reset {
+                // Dissolves the association, which the other side is told by a reset.
+                rustix::net::connect_unspec(side).ok();
+            }
+            side.shutdown(Shutdown::Both).ok();
+        }
     }
 }

@@ -124,7 +124,7 @@ fn the_editor_can_be_left_before_the_quote_is_there() {
     assert_eq!(press(&mut model, "e x Esc"), []);
     assert_eq!(
         told(&model),
-        "What you wrote is kept, not saved. Press e to go on with it."
+        "What you wrote is kept. Press e to go on with it."
     );
     press(&mut model, "e y");
     assert_eq!(text_in_editor(&model), "xy");

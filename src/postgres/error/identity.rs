@@ -11,7 +11,7 @@ pub(super) fn refusal(number: &str, message: &str) -> Failure {
     match number {
         "01" => refused("The database was not told who is asking.")
             .cure("Something between this program and the database may take transactions apart: try another connection string."),
-        "04" => refused("Okta signs with a key that this database does not know yet. Your text is safe.")
+        "04" => refused("Okta signs with a key that this database does not know yet.")
             .cure("Ask the owner of the database to run `epigraph admin keys`."),
         "06" => refused("This database trusts another Okta issuer than the one that you signed in with.")
             .cure("Compare the issuer in your configuration with that of a colleague; its owner sees it with `epigraph admin status`."),
@@ -19,11 +19,11 @@ pub(super) fn refusal(number: &str, message: &str) -> Failure {
             .cure("Compare the client id in your configuration with that of a colleague; its owner sees it with `epigraph admin status`."),
         "08" => Failure::new(Kind::NotSignedIn, "For the database, your session has expired.")
             .cure("Sign in again."),
-        "09" => refused("For the database, your session begins in the future: one of the clocks is wrong. Your text is safe.")
+        "09" => refused("For the database, your session begins in the future: one of the clocks is wrong.")
             .cure("Try again in a minute; if it stays so, tell the owner of the database."),
-        "11" => refused("The owner of this database has shut you out of it. Your text is safe.")
+        "11" => refused("The owner of this database has shut you out of it.")
             .cure("Ask the owner of the database why."),
-        "12" => refused("This database has not been told yet whose sign-ins to trust. Your text is safe.")
+        "12" => refused("This database has not been told yet whose sign-ins to trust.")
             .cure("Ask the owner of the database to run `epigraph admin setup`."),
         "13" => refused("The token that Okta issues for you is too long for this database.")
             .cure("An administrator can take claims that are not needed out of it, for example the groups: Applications › the app › Sign On."),

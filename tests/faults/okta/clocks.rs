@@ -115,7 +115,7 @@ async fn a_clock_that_is_set_while_somebody_writes_takes_nothing_from_them() {
     screen.key(Key::Enter);
     tells(
         &mut screen,
-        "so Okta's tokens cannot be checked. Your text is safe.",
+        "so Okta's tokens cannot be checked. Your text is still here, not saved.",
     );
     screen.sees("Mistakes are");
     is_kept(&stage, "Mistakes are");

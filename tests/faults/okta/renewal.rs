@@ -177,11 +177,11 @@ async fn a_save_for_which_the_session_cannot_be_renewed_leads_back_to_the_text()
                     .okta
                     .script(Endpoint::Token, Answer::rate_limited(600));
             }) as &dyn Fn(),
-            "is getting too many requests at the moment. Your text is safe.",
+            "is getting too many requests at the moment. Your text is still here, not saved.",
         ),
         (
             &|| stage.okta.script(Endpoint::Token, Answer::proxy_page(200)),
-            "something answered that is not Okta's (HTTP status 200). Your text is safe.",
+            "something answered that is not Okta's (HTTP status 200). Your text is still here, not saved.",
         ),
         (
             &|| {
@@ -194,15 +194,15 @@ async fn a_save_for_which_the_session_cannot_be_renewed_leads_back_to_the_text()
                     ),
                 );
             },
-            "Okta does not know this client id. Your text is safe.",
+            "Okta does not know this client id. Your text is still here, not saved.",
         ),
         (
             &|| forge(|claims| claims["sub"] = json!("00u2somebodyelse")),
-            "with an ID token of another person. Your text is safe.",
+            "with an ID token of another person. Your text is still here, not saved.",
         ),
         (
             &|| forge(|claims| drop(claims.as_object_mut().expect("claims").remove("sub"))),
-            "it does not say what an ID token has to say. Your text is safe.",
+            "it does not say what an ID token has to say. Your text is still here, not saved.",
         ),
         (
             &|| {
@@ -211,7 +211,7 @@ async fn a_save_for_which_the_session_cannot_be_renewed_leads_back_to_the_text()
                     settings.clock_offset = 3600;
                 });
             },
-            "The clock of this machine is 60 minutes slow, so Okta's tokens cannot be checked. Your text is safe.",
+            "The clock of this machine is 60 minutes slow, so Okta's tokens cannot be checked. Your text is still here, not saved.",
         ),
         (
             &|| {
@@ -220,7 +220,7 @@ async fn a_save_for_which_the_session_cannot_be_renewed_leads_back_to_the_text()
                     settings.unpublished_key = true;
                 });
             },
-            "signed with a key that the authorization server does not publish. Your text is safe.",
+            "signed with a key that the authorization server does not publish. Your text is still here, not saved.",
         ),
     ] {
         fails();

@@ -1,0 +1,309 @@
+//! The connection breaks anywhere at all around a save or a delete: at any byte, in either direction, in any way.
+
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    panic::resume_unwind,
+    thread,
+    time::Duration,
+};
+
+use super::words;
+use crate::{
+    faults::rounds,
+    support::{
+        proxy::{Break, Fuse, Way},
+        pty::{Key, Pty},
+        stage::{INVITATION, Stage},
+        wait_until,
+    },
+};
+
+/// Set it to a number that a failure told, and the rounds are those that failed.
+const SEED: &str = "EPIGRAPH_TEST_SEED";
+
+/// More than a connection and an operation send, or are sent, and a bit: some fuses outlast the round.
+const MOST_REQUESTED: usize = 4_500;
+const MOST_ANSWERED: usize = 6_000;
+
+/// Random numbers that come again (`SplitMix64`).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % end
+    }
+}
+
+/// What the network does in a round.
+#[derive(Debug)]
+struct Trouble {
+    fuse: Fuse,
+    /// Whether the connection is a new one in this round.
+    anew: bool,
+    /// How long nobody is let in after the break; for longer than the program tries, where there is none.
+    away: Option<Duration>,
+}
+
+impl Trouble {
+    fn random(random: &mut Random) -> Self {
+        let way = if random.below(2) == 0 {
+            Way::Request
+        } else {
+            Way::Answer
+        };
+        let anew = random.below(2) == 0;
+        let most = match (way, anew) {
+            (_, false) => 2_500,
+            (Way::Request, true) => MOST_REQUESTED,
+            (Way::Answer, true) => MOST_ANSWERED,
+        };
+        let after = usize::try_from(random.below(most as u64)).expect("a small one");
+        let (then, away) = match random.below(40) {
+            // It takes the program five seconds and more to give a silent connection up, and eight to give the network up.
+            0 | 1 => (Break::Silent, Some(Duration::ZERO)),
+            2 => (Break::Reset, None),
+            number => (
+                if number % 2 == 0 {
+                    Break::Closed
+                } else {
+                    Break::Reset
+                },
+                Some(Duration::from_millis(match number % 4 {
+                    0 | 1 => 0,
+                    _ => random.below(900),
+                })),
+            ),
+        };
+        Self {
+            fuse: Fuse {
+                way,
+                after,
+                then,
+                refuse: away != Some(Duration::ZERO),
+            },
+            anew,
+            away,
+        }
+    }
+}
+
+/// The database, as its owner sees it.
+struct Ledger(tokio_postgres::Client);
+
+impl Ledger {
+    /// Counts from now on what is really done, whoever asked for it.
+    async fn open(stage: &Stage) -> Self {
+        let owner = stage.database.owner_session().await;
+        owner
+            .batch_execute(
+                "create table public.done (what text);
+                 create function public.count_it() returns trigger language plpgsql security definer as $$ begin
+                   insert into public.done values (tg_op); return null;
+                 end $$;
+                 create trigger count_it after insert or update or delete on public.user_messages
+                   for each row execute function public.count_it()",
+            )
+            .await
+            .expect("the owner may");
+        Self(owner)
+    }
+
+    /// The text of the one row, and how many changes led to it.
+    async fn read(&self) -> (Option<String>, i64) {
+        let statement =
+            "select (select message from public.user_messages), (select count(*) from public.done)";
+        let row = self.0.query_one(statement, &[]).await.expect("one row");
+        (row.get(0), row.get(1))
+    }
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "figures, for whoever asks for them")]
+fn wherever_the_connection_breaks_a_write_is_done_once_or_not_and_the_screen_says_which() {
+    let first = std::env::var(SEED).map_or_else(
+        |_| RandomState::new().build_hasher().finish(),
+        |seed| seed.parse().expect("a number"),
+    );
+    let lanes = rounds(2, 5);
+    let count = rounds(20, 500) / lanes;
+    let outcomes: Vec<_> = (0..lanes)
+        .map(|lane| {
+            let first = first.wrapping_add(u64::from(lane * count));
+            thread::spawn(move || {
+                tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .expect("a runtime")
+                    .block_on(play(first, count))
+            })
+        })
+        .collect::<Vec<_>>()
+        .into_iter()
+        .map(|lane| lane.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        .collect();
+    let sum = |kind: usize| outcomes.iter().map(|counts| counts[kind]).sum::<u32>();
+    println!(
+        "{} rounds, {} with a break: {} were done and said so, {} failed and said so; in question stayed {} that were done and {} that were not",
+        lanes * count,
+        sum(4),
+        sum(1),
+        sum(0),
+        sum(3),
+        sum(2),
+    );
+    assert!(
+        sum(1) > 0 && sum(4) > 0,
+        "something breaks, and something gets through"
+    );
+}
+
+/// Plays so many rounds, each with a seed of its own.
+async fn play(first: u64, count: u32) -> [u32; 5] {
+    let mut stage = Stage::signed_in().await;
+    // A connection that falls silent while it is made is given up soon.
+    let url = stage
+        .database
+        .user()
+        .port(stage.database_network.port())
+        .set("connect_timeout", "6");
+    stage.home.set("DATABASE_URL", url.to_string());
+    let ledger = Ledger::open(&stage).await;
+    let mut screen = stage.open();
+    screen.sees(INVITATION);
+    let mut outcomes = [0; 5];
+    for number in 0..count {
+        let seed = first.wrapping_add(number.into());
+        let (outcome, broke) = play_round(&stage, &ledger, &mut screen, seed, number).await;
+        outcomes[outcome] += 1;
+        outcomes[4] += u32::from(broke);
+    }
+    outcomes
+}
+
+async fn play_round(
+    stage: &Stage,
+    ledger: &Ledger,
+    screen: &mut Pty,
+    seed: u64,
+    number: u32,
+) -> (usize, bool) {
+    let network = &stage.database_network;
+    let mut random = Random(seed);
+    let trouble = Trouble::random(&mut random);
+    let (before, count) = ledger.read().await;
+    let deletes = before.is_some() && random.below(4) == 0;
+    let wanted = (!deletes).then(|| format!("Text of round {number}."));
+    let story = format!("{SEED}={seed}: {trouble:?}, from {before:?} to {wanted:?}");
+
+    if let Some(text) = &wanted {
+        screen.key(Key::Char('e'));
+        screen.sees("Enter Save Quote");
+        screen.key(Key::Ctrl('u'));
+        screen.type_(text);
+        screen.sees(text);
+    } else {
+        screen.key(Key::Char('d'));
+        screen.sees("Delete your quote?");
+    }
+    if trouble.anew {
+        network.cut();
+    }
+    network.fuse(Some(trouble.fuse));
+    screen.key(if deletes { Key::Char('y') } else { Key::Enter });
+    if let Some(away) = trouble.away {
+        // From the break on, which may not come at all.
+        wait_until(&story, || {
+            (!network.has_fuse() || is_settled(&screen.screen())).then_some(())
+        });
+        thread::sleep(away);
+        network.refuse(false);
+    }
+    screen.sees_that(&format!("settles ({story})"), |screen| {
+        is_settled(&screen.contents())
+    });
+    let shown = words(&screen.screen());
+    let broke = !network.has_fuse();
+    network.fuse(None);
+    network.refuse(false);
+
+    let (now, new_count) = ledger.read().await;
+    let is_done = now == wanted;
+    assert!(is_done || now == before, "{story}: {now:?}");
+    assert_eq!(new_count - count, i64::from(is_done), "{story}");
+    let says_done = shown.contains("Saved.") || shown.contains("Your quote is deleted.");
+    let says_nothing = shown.contains("It is not known whether the quote was");
+    // Nobody else writes.
+    assert!(!shown.contains("elsewhere"), "{story}:\n{shown}");
+    assert!(
+        says_nothing && !says_done || says_done == is_done,
+        "{story}:\n{shown}"
+    );
+    if !says_done && let Some(text) = &wanted {
+        assert!(shown.contains(text), "{story}:\n{shown}");
+        let safe = "Your text is still here";
+        assert_eq!(
+            shown.contains(&format!("{safe}.")),
+            says_nothing,
+            "{story}:\n{shown}"
+        );
+        assert_eq!(
+            shown.contains(&format!("{safe}, not saved.")),
+            !says_nothing,
+            "{story}:\n{shown}"
+        );
+        wait_until(&format!("the draft is kept ({story})"), || {
+            stage.draft()?.contains(text).then_some(())
+        });
+        screen.key(Key::Esc);
+        screen.sees("Press e to go on with it.");
+    }
+    // Read again, the screen says how it is.
+    screen.key(Key::Char('r'));
+    screen.sees_that(&format!("has read it again ({story})"), |screen| {
+        let shown = words(&screen.contents());
+        [
+            "This is how it is saved.",
+            "What you wrote is saved.",
+            "It has changed meanwhile; this is how it reads now.",
+            "Your quote is gone by now.",
+        ]
+        .iter()
+        .any(|words| shown.contains(words))
+    });
+    match &now {
+        Some(text) => screen.sees(&format!("“{text}”")),
+        None => screen.sees(INVITATION),
+    }
+    if is_done && !deletes {
+        wait_until(&format!("the draft is gone ({story})"), || {
+            stage.draft().is_none().then_some(())
+        });
+    }
+    assert_eq!(
+        ledger.read().await,
+        (now, new_count),
+        "{story}: it was changed later"
+    );
+    let outcome = usize::from(is_done) + 2 * usize::from(says_nothing);
+    (outcome, broke)
+}
+
+/// Whether the screen says what became of it.
+fn is_settled(shown: &str) -> bool {
+    let shown = words(shown);
+    [
+        "Saved.",
+        "Your quote is deleted.",
+        "Your text is still here",
+        "It is not known whether",
+        "Try again in a moment",
+        "and try again.",
+        "elsewhere",
+    ]
+    .iter()
+    .any(|words| shown.contains(words))
+}

@@ -1,0 +1,369 @@
+//! The database answers, and refuses; or somebody else has changed what was to be written.
+
+use super::{give, sees_words, waits_for_a_lock, write};
+use crate::support::{
+    okta::{Endpoint, Okta, Person, Server},
+    postgres::{Cluster, Database, Settings, literal},
+    pty::{Key, Pty},
+    stage::{INVITATION, Stage, ends},
+    wait_until,
+};
+
+/// How the table comes to refuse a save, what is said then, and how it is made good again.
+const REFUSALS: [(&str, &[&str], &str); 8] = [
+    (
+        "revoke insert, update on public.user_messages from epigraph_user",
+        &["may not do this with the table", "epigraph admin invite"],
+        "grant insert, update on public.user_messages to epigraph_user",
+    ),
+    (
+        "alter table public.user_messages rename message to body",
+        &["another shape than this program", "epigraph admin migrate"],
+        "alter table public.user_messages rename body to message",
+    ),
+    (
+        "alter table public.user_messages rename to elsewhere",
+        &["has no table public.user_messages", "epigraph admin migrate"],
+        "alter table public.elsewhere rename to user_messages",
+    ),
+    // As Neon words it when a project has reached its size.
+    (
+        "create function public.full() returns trigger language plpgsql as $$ begin
+           raise exception 'could not extend file because project size limit (512 MB) has been exceeded' using errcode = 'disk_full';
+         end $$;
+         create trigger full_disk before insert or update on public.user_messages execute function public.full()",
+        &["has no room left", "raise its limit"],
+        "drop function public.full() cascade",
+    ),
+    (
+        "create function public.memory() returns trigger language plpgsql as $$ begin
+           raise exception 'out of memory' using errcode = 'out_of_memory';
+         end $$;
+         create trigger no_memory before insert or update on public.user_messages execute function public.memory()",
+        &["has no room left"],
+        "drop function public.memory() cascade",
+    ),
+    (
+        "alter table public.user_messages add column later text, add constraint later check (later is not null) not valid",
+        &["The database refused: ", "violates check constraint"],
+        "alter table public.user_messages drop column later",
+    ),
+    (
+        "select okta.block(user_id) from public.user_messages",
+        &["shut you out", "Ask the owner"],
+        "select okta.unblock(user_id) from public.user_messages",
+    ),
+    (
+        "update okta.signing_key set kid = 'before-' || kid",
+        &["a key that this database does not know", "epigraph admin keys"],
+        "update okta.signing_key set kid = substr(kid, 8)",
+    ),
+];
+
+#[tokio::test]
+async fn a_save_that_is_refused_says_why_and_keeps_the_text_until_it_works() {
+    let stage = Stage::signed_in().await;
+    give(&stage, "Text 0");
+    let mut screen = stage.open();
+    screen.sees("“Text 0”");
+    for (round, (breaks, says, mends)) in REFUSALS.iter().enumerate() {
+        let before = stage.quote();
+        write(&mut screen, &format!(" {round}"));
+        let text = format!("{before} {round}");
+        stage.database.query(breaks);
+        screen.key(Key::Enter);
+        for part in *says {
+            sees_words(&mut screen, part);
+        }
+        sees_words(&mut screen, "Your text is still here, not saved.");
+        sees_words(&mut screen, &text);
+        wait_until("the draft is kept", || {
+            stage.draft()?.contains(&text).then_some(())
+        });
+        stage.database.query(mends);
+        assert_eq!(stage.quote(), before, "{breaks}");
+        screen.key(Key::Enter);
+        screen.sees("Saved.");
+        assert_eq!(stage.quote(), text, "{mends}");
+        wait_until("the draft is gone", || {
+            stage.draft().is_none().then_some(())
+        });
+    }
+}
+
+/// Somebody holds the row, and nobody lets go: the server's own limit ends the statement, and the text is there for another try.
+#[tokio::test]
+async fn a_row_that_somebody_holds_is_waited_for_as_long_as_a_statement_may_take() {
+    let mut stage = Stage::signed_in().await;
+    let url = stage
+        .database
+        .user()
+        .port(stage.database_network.port())
+        .set("statement_timeout", "300ms");
+    stage.home.set("DATABASE_URL", url.to_string());
+    give(&stage, "One");
+    let mut screen = stage.open();
+    screen.sees("“One”");
+    let owner = stage.database.owner_session().await;
+    owner
+        .batch_execute("begin; lock table public.user_messages in access exclusive mode")
+        .await
+        .expect("the owner may");
+    write(&mut screen, " and two");
+    screen.key(Key::Enter);
+    sees_words(&mut screen, "gave up because it took too long");
+    sees_words(&mut screen, "Your text is still here, not saved.");
+    owner.batch_execute("rollback").await.expect("it is open");
+    screen.key(Key::Enter);
+    screen.sees("Saved.");
+    assert_eq!(stage.quote(), "One and two");
+}
+
+#[tokio::test]
+async fn a_role_that_may_no_longer_log_in_is_told_so() {
+    let stage = Stage::signed_in().await;
+    give(&stage, "Here.");
+    let role = stage.database.user_name().to_owned();
+    for (change, code, says) in [
+        ("nologin", 11, "is not permitted to log in"),
+        ("login connection limit 0", 7, "has no connection left"),
+        (
+            "connection limit -1 valid until '2020-01-01'",
+            11,
+            "with this password",
+        ),
+    ] {
+        stage.database.query(&format!("alter role {role} {change}"));
+        stage.run(&["show"]).fails(code, &[says]);
+    }
+    stage
+        .database
+        .query(&format!("alter role {role} valid until 'infinity'"));
+    assert_eq!(stage.run(&["show"]).data(), "Here.");
+    // A change of its password counts for the next connection, and the one that is open goes on.
+    let mut screen = stage.open();
+    screen.sees("“Here.”");
+    stage
+        .database
+        .query(&format!("alter role {role} password 'changed'"));
+    write(&mut screen, " Still");
+    screen.key(Key::Enter);
+    screen.sees("Saved.");
+    super::end_sessions(&stage);
+    write(&mut screen, " now");
+    screen.key(Key::Enter);
+    sees_words(&mut screen, "does not accept the user");
+    sees_words(&mut screen, "Your text is still here, not saved.");
+    stage
+        .database
+        .query(&format!("drop owned by {role}; drop role {role}"));
+    screen.key(Key::Enter);
+    sees_words(&mut screen, "does not accept the user");
+    sees_words(&mut screen, "Here. Still now");
+}
+
+/// The database's clock decides: what is refused there is renewed at Okta, once, and tried again.
+#[tokio::test]
+async fn a_session_that_has_expired_for_the_database_is_renewed_and_the_save_is_done() {
+    let stage = Stage::signed_in().await;
+    give(&stage, "One");
+    let mut screen = stage.open();
+    screen.sees("“One”");
+    for (spent, done) in [(true, true), (false, false)] {
+        let hashes: Vec<_> = stage
+            .okta
+            .issued_secrets()
+            .iter()
+            .map(|secret| literal(&md5(secret)))
+            .collect();
+        let condition = if spent {
+            format!("in ({})", hashes.join(", "))
+        } else {
+            "is not null".into()
+        };
+        stage.database.query(&format!(
+            "create or replace function public.expire() returns trigger language plpgsql as $$ begin
+               if md5(current_setting('okta.id_token')) {condition} then
+                 raise exception 'The token has expired.' using errcode = '28E08';
+               end if;
+               return new;
+             end $$;
+             create or replace trigger expire before update on public.user_messages
+               for each row execute function public.expire()"
+        ));
+        let refreshes = stage.okta.count(Endpoint::Token);
+        write(&mut screen, ", more");
+        screen.key(Key::Enter);
+        if done {
+            screen.sees("Saved.");
+            assert_eq!(stage.quote(), "One, more");
+        } else {
+            sees_words(&mut screen, "even a new session has expired");
+            sees_words(&mut screen, "Your text is still here, not saved.");
+            screen.sees("One, more, more");
+            assert_eq!(stage.quote(), "One, more");
+        }
+        assert_eq!(stage.okta.count(Endpoint::Token), refreshes + 1);
+    }
+}
+
+/// What a program does not know of is no reason to fail.
+#[tokio::test]
+async fn a_database_of_a_newer_program_serves_this_one() {
+    let stage = Stage::signed_in().await;
+    stage.database.query(
+        "insert into public.epigraph_schema_history values (1000, 'future', '2030-01-01T00:00:00Z', '1');
+         alter table public.user_messages add column mood text not null default 'fine';
+         alter table public.user_messages add column first_column bigint generated always as identity",
+    );
+    assert_eq!(stage.run(&["set", "Of the future."]).code, Some(0));
+    assert_eq!(stage.run(&["show"]).data(), "Of the future.");
+    assert_eq!(stage.run(&["delete", "--yes"]).code, Some(0));
+    assert_eq!(stage.rows(), "");
+}
+
+#[tokio::test]
+async fn what_was_changed_or_deleted_elsewhere_is_never_overwritten_unseen() {
+    let stage = Stage::signed_in().await;
+    give(&stage, "One");
+    let mut screen = stage.open();
+    screen.sees("“One”");
+    write(&mut screen, " of mine");
+    give(&stage, "Two");
+    screen.key(Key::Enter);
+    screen.sees("Your quote was changed elsewhere.");
+    screen.sees("One of mine");
+    screen.sees("Two");
+    assert_eq!(stage.quote(), "Two");
+    screen.key(Key::Char('t'));
+    screen.sees("“Two”");
+
+    write(&mut screen, " of mine");
+    stage.database.query("delete from public.user_messages");
+    screen.key(Key::Enter);
+    screen.sees("Your quote was deleted elsewhere.");
+    screen.sees("Two of mine");
+    assert_eq!(stage.rows(), "");
+    screen.key(Key::Char('k'));
+    screen.sees("Saved.");
+    assert_eq!(stage.quote(), "Two of mine");
+
+    // What is to be deleted is what was on the screen.
+    give(&stage, "Three");
+    screen.key(Key::Char('d'));
+    screen.sees("Delete your quote?");
+    screen.key(Key::Char('y'));
+    sees_words(
+        &mut screen,
+        "It was changed elsewhere, so it was not deleted",
+    );
+    screen.sees("“Three”");
+    assert_eq!(stage.quote(), "Three");
+    stage.database.query("delete from public.user_messages");
+    screen.key(Key::Char('d'));
+    screen.sees("Delete your quote?");
+    screen.key(Key::Char('y'));
+    screen.sees(INVITATION);
+
+    // What was deleted can be brought back, and not over what somebody else has put there since.
+    give(&stage, "Four");
+    screen.key(Key::Char('u'));
+    screen.sees("There is a quote already.");
+    screen.sees("Three");
+    assert_eq!(stage.quote(), "Four");
+
+    // Another program's commands, in the same way.
+    screen.key(Key::Char('t'));
+    screen.sees("“Four”");
+    give(&stage, "Five");
+    screen.key(Key::Char('r'));
+    sees_words(
+        &mut screen,
+        "It has changed meanwhile; this is how it reads now.",
+    );
+    screen.sees("“Five”");
+    stage.database.query("delete from public.user_messages");
+    screen.key(Key::Char('r'));
+    sees_words(
+        &mut screen,
+        "Your quote is gone by now. Press u to bring it back.",
+    );
+    screen.key(Key::Char('u'));
+    screen.sees("“Five”");
+    assert_eq!(stage.quote(), "Five");
+}
+
+/// A program that waits for a lock has not been refused: the change that it waits for decides.
+#[tokio::test]
+async fn a_change_in_the_very_moment_of_the_save_is_shown_beside_the_text() {
+    let stage = Stage::signed_in().await;
+    give(&stage, "One");
+    let mut screen = stage.open();
+    screen.sees("“One”");
+    write(&mut screen, " of mine");
+    let owner = stage.database.owner_session().await;
+    owner
+        .batch_execute("begin; update public.user_messages set message = 'Theirs'")
+        .await
+        .expect("the owner may");
+    screen.key(Key::Enter);
+    wait_until("the save waits", || waits_for_a_lock(&stage).then_some(()));
+    owner.batch_execute("commit").await.expect("it is open");
+    screen.sees("Your quote was changed elsewhere.");
+    screen.sees("One of mine");
+    assert_eq!(stage.quote(), "Theirs");
+}
+
+#[tokio::test]
+async fn a_read_replica_shows_the_quote_and_refuses_the_save_in_words() {
+    let stage = Stage::signed_in().await;
+    let primary = Cluster::start(Settings::default());
+    let database = trusting(&primary, &stage.okta).await;
+    database.query(&format!(
+        "insert into public.user_messages (user_id, message) values ('{}', 'Original')",
+        Person::James.id()
+    ));
+    let standby = primary.standby();
+    let url = database.user().port(standby.port());
+    let mut command = stage.home.command::<&str>(&[]);
+    command.env("DATABASE_URL", url.to_string());
+    let mut screen = Pty::spawn(&command, 80, 24);
+    screen.sees("“Original”");
+    write(&mut screen, " and copy");
+    screen.key(Key::Enter);
+    sees_words(&mut screen, "The database is read-only.");
+    sees_words(&mut screen, "connection string of the primary");
+    sees_words(&mut screen, "Your text is still here, not saved.");
+    screen.key(Key::Ctrl('c'));
+    ends(&mut screen, 0);
+    assert!(
+        stage
+            .draft()
+            .is_some_and(|draft| draft.contains("Original and copy"))
+    );
+    assert_eq!(
+        database.query("select message from public.user_messages"),
+        "Original"
+    );
+}
+
+/// A database in a cluster of its own, for the people of a stage.
+pub(super) async fn trusting<'a>(cluster: &'a Cluster, okta: &Okta) -> Database<'a> {
+    let database = cluster.database();
+    database.migrate().await;
+    database.grant();
+    database.trust(
+        &okta.issuer(Server::Default),
+        &okta.client_id(),
+        &okta.published_keys(),
+    );
+    database
+}
+
+/// As the database's own function of that name writes it.
+fn md5(text: &str) -> String {
+    let hash = openssl::hash::hash(openssl::hash::MessageDigest::md5(), text.as_bytes())
+        .expect("OpenSSL knows it");
+    hash.iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
