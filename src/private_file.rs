@@ -77,7 +77,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Contents>, Error> {
 /// When its place is taken by something else, or the operating system refuses. The old file is then unharmed.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut new = begin(path)?;
-    new.write_all(bytes)?;
+    new.as_file_mut().write_all(bytes)?;
     new.as_file().sync_all()?;
     new.persist(path).map_err(|error| error.error)?;
     sync_directory(split(path)?.0);
@@ -90,7 +90,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// Where [`write`] would fail.
 pub fn could_write(path: &Path) -> Result<(), Error> {
     // A full disk may well take an empty file.
-    begin(path)?.write_all(&[b' '; ROOM])?;
+    begin(path)?.as_file_mut().write_all(&[b' '; ROOM])?;
     Ok(())
 }
 

@@ -23,7 +23,14 @@ pub(super) fn read(
 ) -> Result<Option<Vec<(Setting, Value)>>, Failure> {
     let text = match text(path) {
         Ok(text) => text,
-        Err(Unreadable::Io(error)) if error.kind() == io::ErrorKind::NotFound && !named => {
+        // Below a home that is no directory there is no file either.
+        Err(Unreadable::Io(error))
+            if !named
+                && matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+        {
             return Ok(None);
         }
         Err(unreadable) => {
