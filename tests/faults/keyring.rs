@@ -275,9 +275,16 @@ async fn processes_at_once_over_one_keyring_renew_once() {
         .okta
         .configure(|settings| settings.token_lifetime = 3600);
     let polls = stage.okta.count(Endpoint::Token);
+    stage.okta_network.hold_answers(true);
     let running: Vec<_> = (0..4)
         .map(|_| Home::start(&mut stage.home.command(&["show"])))
         .collect();
+    wait_until("one of them renews", || {
+        (stage.okta.count(Endpoint::Token) > polls).then_some(())
+    });
+    // The others have the time to do the same, if nothing held them.
+    thread::sleep(Duration::from_secs(1));
+    stage.okta_network.hold_answers(false);
     for process in running {
         let ran: Ran = process.wait_with_output().expect("it ends").into();
         ran.fails(5, &["there is no quote"]);
