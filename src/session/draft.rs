@@ -268,9 +268,7 @@ impl Drafts {
         match file.try_lock() {
             Ok(()) => Ok(Some(Some(file))),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) if has_no_locks(&error) => {
-                Ok(Some(None))
-            }
+            Err(TryLockError::Error(error)) if has_no_locks(&error) => Ok(Some(None)),
             Err(TryLockError::Error(error)) => Err(error.into()),
         }
     }

@@ -4,7 +4,7 @@ use std::{thread, time::Duration};
 
 use super::{ends_at_once, is_idle};
 use crate::support::{
-    okta::{Endpoint, Person, Server},
+    okta::{Answer, Endpoint, Person, Server},
     program::{Home, Ran},
     pty::{Key, Pty},
     secret_service::{Health, SecretService},
@@ -275,16 +275,12 @@ async fn processes_at_once_over_one_keyring_renew_once() {
         .okta
         .configure(|settings| settings.token_lifetime = 3600);
     let polls = stage.okta.count(Endpoint::Token);
-    stage.okta_network.hold_answers(true);
+    // The others have the time to do the same, if nothing held them.
+    let slow = Answer::handle().after(Duration::from_secs(1));
+    stage.okta.script(Endpoint::Token, slow);
     let running: Vec<_> = (0..4)
         .map(|_| Home::start(&mut stage.home.command(&["show"])))
         .collect();
-    wait_until("one of them renews", || {
-        (stage.okta.count(Endpoint::Token) > polls).then_some(())
-    });
-    // The others have the time to do the same, if nothing held them.
-    thread::sleep(Duration::from_secs(1));
-    stage.okta_network.hold_answers(false);
     for process in running {
         let ran: Ran = process.wait_with_output().expect("it ends").into();
         ran.fails(5, &["there is no quote"]);

@@ -87,7 +87,8 @@ async fn a_full_disk_is_told_and_takes_neither_the_text_nor_the_session() {
         .configure(|settings| settings.token_lifetime = 3600);
     stage.log_in();
     stage.home.set("EDITOR", "touch started;");
-    full(&stage, &["set", "--edit"]).fails(1, &["no file for the editor", "disk is not full"]);
+    full(&stage, &["set", "--edit"])
+        .fails(1, &["no file to keep your text in", "disk is not full"]);
     assert!(!stage.home.path().join("started").exists());
 
     let mut screen = Pty::spawn(&after(FULL, &stage.home.command::<&str>(&[])), 80, 24);
