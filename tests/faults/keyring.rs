@@ -36,7 +36,6 @@ async fn a_keyring_that_starts_later_is_found_by_the_running_program() {
     let mut screen = stage.open();
     screen.sees("There is no keyring here");
     screen.sees("--store file");
-    is_idle(&screen);
     keyring.start_again();
     stage.sign_in(&mut screen);
     screen.sees(INVITATION);
@@ -184,7 +183,6 @@ async fn a_rotated_token_whose_write_lands_late_is_the_one_that_is_kept() {
     let mut screen = stage.open_with_quote("Mistakes.");
     let before = kept(&keyring);
     renew_while(&stage, &mut screen, || keyring.hang(true));
-    is_idle(&screen);
     keyring.hang(false);
     wait_until("the write lands", || {
         (kept(&keyring) != before).then_some(())
