@@ -411,11 +411,6 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         memory.session = Some(known);
     }
 
-    /// Whether what is in memory was not written down.
-    fn is_ahead(&self) -> bool {
-        self.memory().session.as_ref().is_some_and(Known::is_ahead)
-    }
-
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
