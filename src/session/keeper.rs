@@ -373,7 +373,7 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         let Some(known) = known.filter(Known::is_ahead) else {
             return;
         };
-        let Ok(_lock) = lock::take(&self.lock, Duration::ZERO).await else {
+        let Ok(held) = lock::take(&self.lock, Duration::ZERO).await else {
             return;
         };
         if self.vault.read().await.is_err() {
@@ -385,6 +385,7 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         if known.is_ahead() && self.write(&known.entry).await.is_ok() {
             self.told_not_kept.store(false, Ordering::Relaxed);
             self.remember(Known::from_vault(known.entry));
+            held.end();
         }
     }
 
