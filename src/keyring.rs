@@ -111,6 +111,14 @@ impl Vault for Keyring {
         }
     }
 
+    async fn withdraw(&self, secret: SecretString) -> Result<(), Failure> {
+        match &self.place {
+            Place::System(system) => system.withdraw(secret).await,
+            // Its write is over when it has failed.
+            Place::File(_) => Ok(()),
+        }
+    }
+
     async fn would_keep(&self) -> Result<(), Failure> {
         match &self.place {
             Place::System(system) => system.probe().await,

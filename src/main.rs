@@ -1,6 +1,10 @@
-//! The exit code, nothing else.
+//! The exit code, and that the memory is nobody else's business.
 
 fn main() {
+    // It holds tokens and passwords: no crash writes them to a disk, and no other program of the same user reads them there.
+    // A debugger that starts the program still follows it. Where the kernel refuses, all else is as it was.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     // Not by returning: a thread that a hung keyring holds must not keep the process.
     std::process::exit(epigraph::cli::run(std::env::args_os()).into());
 }

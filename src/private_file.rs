@@ -20,6 +20,9 @@ pub enum Error {
     /// Something that is no directory has the name of the directory.
     #[error("its directory is not a directory")]
     NotADirectory,
+    /// The name of the directory leads elsewhere.
+    #[error("its directory is a symbolic link")]
+    LinkedDirectory,
     /// The file or its directory belongs to another user.
     #[error("it, or its directory, belongs to another user")]
     Foreign,
@@ -45,6 +48,7 @@ pub struct Contents {
 /// # Errors
 /// When it is a link, no file, another user's, too large, or cannot be read.
 pub fn read(path: &Path, limit: u64) -> Result<Option<Contents>, Error> {
+    no_link(split(path)?.0)?;
     let mut options = OpenOptions::new();
     options.read(true);
     no_follow(&mut options);
@@ -54,7 +58,9 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Contents>, Error> {
         Err(error) => return Err(opening(path, error)),
     };
     let was_open_to_others = own(&file, 0o600)?;
-    let mut bytes = Vec::new();
+    // Room for all of it: what grows leaves copies behind, and it may be a secret.
+    let length = file.metadata()?.len().min(limit);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) {
         return Err(Error::TooLarge);
@@ -71,7 +77,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Contents>, Error> {
 /// When its place is taken by something else, or the operating system refuses. The old file is then unharmed.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut new = begin(path)?;
-    new.write_all(bytes)?;
+    new.as_file_mut().write_all(bytes)?;
     new.as_file().sync_all()?;
     new.persist(path).map_err(|error| error.error)?;
     sync_directory(split(path)?.0);
@@ -83,8 +89,13 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// # Errors
 /// Where [`write`] would fail.
 pub fn could_write(path: &Path) -> Result<(), Error> {
-    begin(path).map(drop)
+    // A full disk may well take an empty file.
+    begin(path)?.as_file_mut().write_all(&[b' '; ROOM])?;
+    Ok(())
 }
+
+/// As much as a session takes.
+const ROOM: usize = 8 * 1024;
 
 /// Begins a file that is to replace the one at `path`.
 fn begin(path: &Path) -> Result<tempfile::NamedTempFile, Error> {
@@ -110,6 +121,7 @@ fn begin(path: &Path) -> Result<tempfile::NamedTempFile, Error> {
 /// When the operating system refuses.
 pub fn remove(path: &Path) -> Result<(), Error> {
     let (directory, name) = split(path)?;
+    no_link(directory)?;
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if absent(&error) => return Ok(()),
@@ -140,6 +152,7 @@ pub fn remove(path: &Path) -> Result<(), Error> {
 /// When the operating system refuses.
 pub fn set_aside(path: &Path) -> Result<PathBuf, Error> {
     let (directory, name) = split(path)?;
+    no_link(directory)?;
     let aside = (1..1000)
         .map(|number| directory.join(format!("{name}.aside-{number}")))
         .find(|aside| fs::symlink_metadata(aside).is_err())
@@ -244,10 +257,19 @@ fn own(file: &File, _mode: u32) -> Result<bool, Error> {
     Ok(false)
 }
 
+/// The directories above are the person's or the system's to arrange; this one is the program's.
+fn no_link(directory: &Path) -> Result<(), Error> {
+    match fs::symlink_metadata(directory) {
+        Ok(found) if found.is_symlink() => Err(Error::LinkedDirectory),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(unix)]
 fn make_directory(directory: &Path) -> Result<(), Error> {
     use std::os::unix::fs::DirBuilderExt;
 
+    no_link(directory)?;
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -339,6 +361,25 @@ mod tests {
             fs::read_to_string(&target).ok().as_deref(),
             Some("precious")
         );
+    }
+
+    #[test]
+    fn a_directory_that_is_a_symbolic_link_is_refused_and_what_it_points_at_stays_as_it_was() {
+        let scratch = scratch();
+        let target = scratch.path().join("target");
+        write(&target.join("file"), b"precious").expect("written");
+        fs::set_permissions(&target, fs::Permissions::from_mode(0o755)).expect("opened up");
+        let link = scratch.path().join("link");
+        symlink(&target, &link).expect("linked");
+        let path = link.join("file");
+        assert!(matches!(read(&path, 100), Err(Error::LinkedDirectory)));
+        assert!(matches!(write(&path, b"x"), Err(Error::LinkedDirectory)));
+        assert!(matches!(could_write(&path), Err(Error::LinkedDirectory)));
+        assert!(matches!(open_lock(&path), Err(Error::LinkedDirectory)));
+        assert!(matches!(set_aside(&path), Err(Error::LinkedDirectory)));
+        assert!(matches!(remove(&path), Err(Error::LinkedDirectory)));
+        assert_eq!(fs::read(target.join("file")).ok(), Some(b"precious".into()));
+        assert_eq!(mode(&target), 0o755);
     }
 
     #[test]

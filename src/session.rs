@@ -125,6 +125,11 @@ pub trait Vault: Send + Sync + 'static {
     /// Removes the secret (no error where there is none).
     fn clear(&self) -> impl Future<Output = Result<(), Failure>> + Send;
 
+    /// Removes a secret whose write was given up, and may yet take effect. Another secret stays.
+    fn withdraw(&self, _secret: SecretString) -> impl Future<Output = Result<(), Failure>> + Send {
+        async { Ok(()) }
+    }
+
     /// Fails where a secret could not be kept now: a locked keyring may well say that it holds none.
     fn would_keep(&self) -> impl Future<Output = Result<(), Failure>> + Send {
         async { self.read().await.map(drop) }
@@ -388,7 +393,13 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     ) -> Result<T, Failure> {
         let pass = self.pass(None, progress).await?;
         let refused = pass.id_token.clone();
-        match operation(pass).await {
+        let outcome = operation(pass).await;
+        if self.keeper.is_ahead() {
+            // The vault may take by now what it refused. Nobody waits for it.
+            let keeper = Arc::clone(&self.keeper);
+            tokio::spawn(async move { keeper.write_again().await });
+        }
+        match outcome {
             Err(failure) if failure.kind == Kind::NotSignedIn => {}
             outcome => return outcome,
         }

@@ -59,6 +59,19 @@ fn open(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+
+        // No link that somebody put there is followed, and no pipe is waited at.
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options
+            .mode(0o600)
+            .custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
+    }
+    options
+        .open(path)
+        .map_err(|error| match path.symlink_metadata() {
+            Ok(found) if found.is_symlink() => std::io::Error::other("it is a symbolic link"),
+            _ => error,
+        })
 }

@@ -6,7 +6,7 @@ use crossterm::{
     event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers},
     terminal::{disable_raw_mode, enable_raw_mode},
 };
-use secrecy::SecretString;
+use secrecy::{SecretString, zeroize::Zeroizing};
 
 use super::{
     output::{self, Stop},
@@ -31,7 +31,7 @@ pub(super) async fn read(prompt: &str) -> Result<SecretString, Stop> {
     let typed = quote::on_a_thread(typed).await.map_err(unreadable)?;
     drop(hidden);
     output::say("");
-    typed.map(SecretString::from).ok_or(Stop::Signal(2))
+    typed.ok_or(Stop::Signal(2))
 }
 
 /// The terminal shows nothing of what is typed for as long as this lives.
@@ -50,8 +50,9 @@ impl Drop for Hidden {
 }
 
 /// Reads a line as keys; `None` where it was broken off.
-fn typed() -> io::Result<Option<String>> {
-    let mut line = String::new();
+fn typed() -> io::Result<Option<SecretString>> {
+    // Room enough from the start: a text that grows leaves copies behind that nobody wipes.
+    let mut line = Zeroizing::new(String::with_capacity(4096));
     loop {
         let Event::Key(KeyEvent {
             code,
@@ -66,8 +67,8 @@ fn typed() -> io::Result<Option<String>> {
         match code {
             _ if kind == KeyEventKind::Release => {}
             KeyCode::Char('c') if control => return Ok(None),
-            KeyCode::Char('d' | 'j') if control => return Ok(Some(line)),
-            KeyCode::Enter => return Ok(Some(line)),
+            KeyCode::Char('d' | 'j') if control => return Ok(Some(line.as_str().into())),
+            KeyCode::Enter => return Ok(Some(line.as_str().into())),
             KeyCode::Char('u') if control => line.clear(),
             KeyCode::Backspace => drop(line.pop()),
             KeyCode::Char(c) if !control => line.push(c),

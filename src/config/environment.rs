@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::Path};
 
-use secrecy::SecretString;
+use secrecy::{SecretString, zeroize::Zeroizing};
 
 use super::{Origin, SETTINGS, Setting, Value, file};
 use crate::failure::{Failure, Kind};
@@ -37,9 +37,10 @@ pub(super) fn read(
     path: &Path,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<(Setting, Value)>, Failure> {
-    let text = file::text(path)
+    let whole = file::text(path)
+        .map(Zeroizing::new)
         .map_err(|unreadable| unreadable.failure(path, "Check the path after --env-file."))?;
-    let text = text.trim_start_matches('\u{feff}');
+    let text = whole.trim_start_matches('\u{feff}');
     let mut values: Vec<(Setting, Value)> = Vec::new();
     for item in dotenvy::from_read_iter(text.as_bytes()) {
         let (name, value) = item.map_err(|error| not_variables(path, text, &error))?;

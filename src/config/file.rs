@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use secrecy::SecretString;
+use secrecy::{SecretString, zeroize::Zeroizing};
 use toml::{Spanned, de::DeTable};
 
 use super::{Origin, SETTINGS, Setting, Value};
@@ -22,8 +22,15 @@ pub(super) fn read(
     warnings: &mut Vec<String>,
 ) -> Result<Option<Vec<(Setting, Value)>>, Failure> {
     let text = match text(path) {
-        Ok(text) => text,
-        Err(Unreadable::Io(error)) if error.kind() == io::ErrorKind::NotFound && !named => {
+        Ok(text) => Zeroizing::new(text),
+        // Below a home that is no directory there is no file either.
+        Err(Unreadable::Io(error))
+            if !named
+                && matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+        {
             return Ok(None);
         }
         Err(unreadable) => {
@@ -148,7 +155,11 @@ pub(super) fn text(path: &Path) -> Result<String, Unreadable> {
     if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
         return Err(Unreadable::Directory);
     }
-    let mut bytes = Vec::new();
+    // Room for all of it: what grows leaves copies behind, and it may hold a password.
+    let length = file
+        .metadata()
+        .map_or(0, |found| found.len().min(MAX_BYTES));
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
     file.take(MAX_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(Unreadable::Io)?;

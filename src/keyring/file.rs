@@ -97,6 +97,10 @@ impl File {
             private_file::Error::Io(_) => {
                 "See that its directory can be written to and that the disk is not full."
             }
+            private_file::Error::NotADirectory => {
+                "Set the variable HOME to a directory that you own."
+            }
+            private_file::Error::LinkedDirectory => "Put a directory in the place of the link.",
             _ => "Move it out of the way and sign in again.",
         };
         Failure::new(

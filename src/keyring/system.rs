@@ -1,12 +1,12 @@
 //! The keyring of the operating system, on a thread of its own: a call may wait for a person, or for ever.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
-use ::keyring::{Entry, Error};
+use keyring_core::{Entry, Error, api::CredentialStoreApi};
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
 use tokio::sync::oneshot;
 
@@ -30,18 +30,38 @@ const CHOOSE_FILE: &str = "set `store = \"file\"` in the configuration (or pass 
 type Work = Box<dyn FnOnce(&Entry) -> Result<Option<SecretString>, Error> + Send>;
 
 struct Call {
+    user: String,
     work: Work,
     late: Late,
     answer: oneshot::Sender<Result<Option<SecretString>, Failure>>,
 }
 
 pub(super) struct System {
-    /// One worker, so that calls take effect in the order in which they were made, also those that nobody waits for any more.
-    /// It is never joined: the process ends without it.
-    queue: OnceLock<mpsc::Sender<Call>>,
-    /// Since when the worker has been at its present call.
-    busy_since: Arc<Mutex<Option<Instant>>>,
+    worker: Mutex<Option<Worker>>,
     user: String,
+}
+
+/// One at a time, so that calls take effect in the order in which they were made, also those that nobody waits for any more.
+/// It is never joined: the process ends without it.
+#[derive(Clone)]
+struct Worker {
+    queue: mpsc::Sender<Call>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Since when the worker has been at its present call.
+    busy_since: Option<Instant>,
+    /// How many calls still have to take effect, with the present one.
+    to_do: usize,
+}
+
+impl State {
+    fn busy_for(&self, limit: Duration) -> bool {
+        self.busy_since
+            .is_some_and(|since| since.elapsed() >= limit)
+    }
 }
 
 /// What may become of a call that nobody waits for any more.
@@ -56,8 +76,7 @@ enum Late {
 impl System {
     pub(super) fn new(user: &str) -> Self {
         Self {
-            queue: OnceLock::new(),
-            busy_since: Arc::default(),
+            worker: Mutex::default(),
             user: user.to_owned(),
         }
     }
@@ -90,10 +109,24 @@ impl System {
         .map(drop)
     }
 
+    /// Removes the secret where it is this one.
+    pub(super) async fn withdraw(&self, secret: SecretString) -> Result<(), Failure> {
+        self.call(Late::Do, move |entry| {
+            let mut kept = entry.get_secret()?;
+            let same = kept == secret.expose_secret().as_bytes();
+            kept.zeroize();
+            if same {
+                entry.delete_credential()?;
+            }
+            Ok(None)
+        })
+        .await
+        .map(drop)
+    }
+
     /// Writes an entry that means nothing, and removes it: only a write shows that the keyring is locked, and has it unlocked.
     pub(super) async fn probe(&self) -> Result<(), Failure> {
-        self.call(Late::Skip, |_| {
-            let entry = Entry::new(SERVICE, "probe")?;
+        self.call_on("probe", Late::Skip, |entry| {
             entry.set_secret(b"probe")?;
             entry.delete_credential()?;
             Ok(None)
@@ -102,27 +135,56 @@ impl System {
         .map(drop)
     }
 
+    /// The worker. One that waits for an answer that may never come, because the keyring was started anew or its question
+    /// went unseen, is left to itself where nothing is lost by it.
+    fn worker(&self) -> Worker {
+        let mut worker = lock(&self.worker);
+        let given_up = worker.as_ref().is_some_and(|worker| {
+            let state = lock(&worker.state);
+            state.to_do == 0 && state.busy_for(2 * LIMIT)
+        });
+        if given_up {
+            *worker = None;
+        }
+        worker.get_or_insert_with(start).clone()
+    }
+
     async fn call(
         &self,
         late: Late,
         work: impl FnOnce(&Entry) -> Result<Option<SecretString>, Error> + Send + 'static,
     ) -> Result<Option<SecretString>, Failure> {
-        // Who waited in vain a moment ago does not wait in vain again, and hears at once that nothing has changed.
-        let stuck = lock(&self.busy_since).is_some_and(|since| since.elapsed() >= LIMIT);
-        if stuck && late == Late::Skip {
-            return Err(waiting());
-        }
+        self.call_on(&self.user, late, work).await
+    }
+
+    async fn call_on(
+        &self,
+        user: &str,
+        late: Late,
+        work: impl FnOnce(&Entry) -> Result<Option<SecretString>, Error> + Send + 'static,
+    ) -> Result<Option<SecretString>, Failure> {
+        let worker = self.worker();
+        let stuck = {
+            let mut state = lock(&worker.state);
+            // Who waited in vain a moment ago does not wait in vain again, and hears at once that nothing has changed.
+            let stuck = state.busy_for(LIMIT);
+            if stuck && late == Late::Skip {
+                return Err(waiting());
+            }
+            state.to_do += usize::from(late == Late::Do);
+            stuck
+        };
         let (answer, answered) = oneshot::channel();
         let call = Call {
+            user: user.to_owned(),
             work: Box::new(work),
             late,
             answer,
         };
-        let queue = self
-            .queue
-            .get_or_init(|| start(self.user.clone(), Arc::clone(&self.busy_since)));
-        // A worker that is gone drops the answer, which is told apart below.
-        let _ = queue.send(call);
+        // A worker that is gone drops the answer, which is told apart below. The next call has another one.
+        if worker.queue.send(call).is_err() {
+            *lock(&self.worker) = None;
+        }
         let limit = if stuck { Duration::ZERO } else { LIMIT };
         match tokio::time::timeout(limit, answered).await {
             Ok(Ok(result)) => result,
@@ -135,38 +197,56 @@ impl System {
     }
 }
 
-fn start(user: String, busy_since: Arc<Mutex<Option<Instant>>>) -> mpsc::Sender<Call> {
+fn start() -> Worker {
     let (queue, calls) = mpsc::channel::<Call>();
-    let worker = move || {
+    let state = Arc::<Mutex<State>>::default();
+    let shared = Arc::clone(&state);
+    let work = move || {
         for call in calls {
             if call.late == Late::Skip && call.answer.is_closed() {
                 continue;
             }
-            *lock(&busy_since) = Some(Instant::now());
-            let result = Entry::new(SERVICE, &user).and_then(|entry| (call.work)(&entry));
-            *lock(&busy_since) = None;
-            let _ = call.answer.send(match result {
-                Err(Error::NoEntry) => Ok(None),
-                Err(Error::NoDefaultStore) => Err(match Entry::store_status() {
-                    Err(Error::PlatformFailure(cause)) => unopened(&cause.to_string()),
-                    _ => absent(),
-                }),
-                other => other.map_err(|error| failure(&error)),
-            });
+            lock(&shared).busy_since = Some(Instant::now());
+            let result = match open(&call.user) {
+                Ok(entry) => match (call.work)(&entry) {
+                    Err(Error::NoEntry) => Ok(None),
+                    other => other.map_err(|error| failure(&error)),
+                },
+                Err(Error::PlatformFailure(cause)) => Err(unopened(&cause.to_string())),
+                Err(error) => Err(failure(&error)),
+            };
+            {
+                let mut state = lock(&shared);
+                state.busy_since = None;
+                state.to_do -= usize::from(call.late == Late::Do);
+            }
+            let _ = call.answer.send(result);
         }
     };
     if thread::Builder::new()
         .name("keyring".into())
-        .spawn(worker)
+        .spawn(work)
         .is_err()
     {
         tracing::error!(target: "epigraph", "the keyring's thread could not be started");
     }
-    queue
+    Worker { queue, state }
 }
 
-fn lock(busy_since: &Mutex<Option<Instant>>) -> MutexGuard<'_, Option<Instant>> {
-    busy_since.lock().unwrap_or_else(PoisonError::into_inner)
+/// Finds an entry, over a connection of its own: one that is kept dies with the keyring that it was made to, and calls are rare.
+fn open(user: &str) -> Result<Entry, Error> {
+    #[cfg(target_os = "macos")]
+    use apple_native_keyring_store::keychain::Store;
+    #[cfg(windows)]
+    use windows_native_keyring_store::Store;
+    #[cfg(all(unix, not(target_os = "macos")))]
+    use zbus_secret_service_keyring_store::Store;
+
+    Store::new()?.build(SERVICE, user, None)
+}
+
+fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn waiting() -> Failure {
@@ -223,6 +303,9 @@ fn absent() -> Failure {
 fn unopened(cause: &str) -> Failure {
     let lower = cause.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    if says(&["accessdenied"]) {
+        return denied();
+    }
     let refuses = says(&["org.freedesktop.", "crypto error", "serde error"])
         && !says(&[
             "serviceunknown",
@@ -261,19 +344,23 @@ fn platform(cause: &str) -> Failure {
     }
     // macOS errSecAuthFailed and errSecUserCanceled; D-Bus policy.
     if says(&["-25293", "-128", "denied", "dismissed", "cancel"]) {
-        return Failure::new(
-            Kind::Vault,
-            format!("{} did not let this program in.", capital(NAME)),
-        )
-        .cure(format!(
-            "Allow it when you are asked; otherwise, {CHOOSE_FILE}."
-        ));
+        return denied();
     }
     Failure::new(
         Kind::Vault,
         format!("{} failed: {}.", capital(NAME), text::clause(cause)),
     )
     .cure(format!("Try again; if it stays so, {CHOOSE_FILE}."))
+}
+
+fn denied() -> Failure {
+    Failure::new(
+        Kind::Vault,
+        format!("{} did not let this program in.", capital(NAME)),
+    )
+    .cure(format!(
+        "Allow it when you are asked; otherwise, {CHOOSE_FILE}."
+    ))
 }
 
 fn capital(text: &str) -> String {
@@ -378,10 +465,16 @@ mod tests {
     /// A keyring whose worker has been at one call for so long, and the calls that wait for it.
     fn hung_for(seconds: u64) -> (System, mpsc::Receiver<Call>) {
         let (queue, calls) = mpsc::channel();
-        let since = Instant::now().checked_sub(Duration::from_secs(seconds));
+        let busy_since = Instant::now().checked_sub(Duration::from_secs(seconds));
+        let state = State {
+            busy_since,
+            to_do: 0,
+        };
         let system = System {
-            queue: OnceLock::from(queue),
-            busy_since: Arc::new(Mutex::new(since)),
+            worker: Mutex::new(Some(Worker {
+                queue,
+                state: Arc::new(Mutex::new(state)),
+            })),
             user: String::new(),
         };
         (system, calls)
@@ -407,5 +500,18 @@ mod tests {
         let queued: Vec<_> = calls.try_iter().collect();
         assert_eq!(queued.len(), 2);
         assert!(queued.iter().all(|call| call.late == Late::Do));
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_hangs_for_long_is_left_to_itself_unless_it_still_has_to_change_something()
+     {
+        let is_left = |system: &System| lock(&system.worker().state).busy_since.is_none();
+        assert!(!is_left(&hung_for(4).0));
+        assert!(is_left(&hung_for(7).0));
+        let (system, _calls) = hung_for(7);
+        lock(&system.worker)
+            .iter()
+            .for_each(|worker| lock(&worker.state).to_do = 1);
+        assert!(!is_left(&system));
     }
 }

@@ -15,6 +15,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::lock::has_no_locks;
 use crate::{
     app::KeptDraft,
     failure::{Failure, Kind},
@@ -267,9 +268,7 @@ impl Drafts {
         match file.try_lock() {
             Ok(()) => Ok(Some(Some(file))),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
-                Ok(Some(None))
-            }
+            Err(TryLockError::Error(error)) if has_no_locks(&error) => Ok(Some(None)),
             Err(TryLockError::Error(error)) => Err(error.into()),
         }
     }

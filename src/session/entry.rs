@@ -1,5 +1,7 @@
 //! What the vault holds: one small JSON object.
 
+use std::{fmt, io};
+
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -41,9 +43,46 @@ struct Version {
 struct Read {
     sub: String,
     name: String,
-    refresh_token: Option<String>,
-    id_token: Option<String>,
+    refresh_token: Option<Secret>,
+    id_token: Option<Secret>,
     exp: Option<i64>,
+}
+
+/// A text that goes from the parser to where it is wiped, with no copy between.
+struct Secret(SecretString);
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Secret;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Secret, E> {
+                Ok(Secret(text.into()))
+            }
+        }
+
+        deserializer.deserialize_str(Visitor)
+    }
+}
+
+/// Counts what is written.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Entry {
@@ -51,12 +90,12 @@ impl Entry {
     pub(super) fn encode(&self, capacity: Option<usize>) -> SecretString {
         let whole = self.write(true);
         match capacity {
-            Some(most) if whole.len() > most => self.write(false).into(),
-            _ => whole.into(),
+            Some(most) if whole.expose_secret().len() > most => self.write(false),
+            _ => whole,
         }
     }
 
-    fn write(&self, with_id_token: bool) -> String {
+    fn write(&self, with_id_token: bool) -> SecretString {
         let id_token = self.id_token.as_ref().filter(|_| with_id_token);
         let written = Written {
             version: VERSION,
@@ -66,7 +105,15 @@ impl Entry {
             id_token: id_token.map(|(token, _)| token.expose_secret()),
             exp: id_token.map(|(_, expires_at)| *expires_at),
         };
-        serde_json::to_string(&written).expect("strings and numbers can always be written as JSON")
+        // Measured first: a text that grows leaves copies behind that nobody wipes.
+        let mut length = Length(0);
+        let mut text = Vec::new();
+        let done = serde_json::to_writer(&mut length, &written).and_then(|()| {
+            text.reserve_exact(length.0);
+            serde_json::to_writer(&mut text, &written)
+        });
+        done.expect("strings and numbers can always be written as JSON");
+        String::from_utf8(text).expect("JSON is UTF-8").into()
     }
 
     /// Reads an entry. What the parser complains about is dropped, because it may quote a token.
@@ -91,8 +138,8 @@ impl Entry {
                 id: read.sub,
                 name: read.name,
             },
-            refresh_token: read.refresh_token.map(Into::into),
-            id_token: read.id_token.map(Into::into).zip(read.exp),
+            refresh_token: read.refresh_token.map(|token| token.0),
+            id_token: read.id_token.map(|token| token.0).zip(read.exp),
         })
     }
 

@@ -221,6 +221,11 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
             Err(failure) => Err(failure),
         };
         if let Err(failure) = kept {
+            // What was revoked must not look like a session later on. The failure is known already.
+            let _ = self
+                .vault
+                .withdraw(entry.encode(self.vault.capacity()))
+                .await;
             self.revoke(Ok(entry.refresh_token)).await;
             return Err(failure);
         }
@@ -340,7 +345,7 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
             Ok(()) => entry.refresh_token.clone(),
             Err(failure) => {
                 if !self.told_not_kept.swap(true, Ordering::Relaxed) {
-                    progress.report(Activity::SessionNotKept(failure));
+                    progress.report(Activity::SessionNotKept(not_kept(&failure)));
                 }
                 known.in_vault
             }
@@ -354,6 +359,34 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         self.remember(known);
         accepted?;
         pass.ok_or_else(not_signed_in)
+    }
+
+    /// Says whether the vault refused the newest refresh token.
+    pub(super) fn is_ahead(&self) -> bool {
+        self.memory().session.as_ref().is_some_and(Known::is_ahead)
+    }
+
+    /// Writes down what the vault refused, where it answers again. Must run to its end once it has begun.
+    pub(super) async fn write_again(&self) {
+        let _only = self.renewing.lock().await;
+        let known = self.memory().session.clone();
+        let Some(known) = known.filter(Known::is_ahead) else {
+            return;
+        };
+        let Ok(held) = lock::take(&self.lock, Duration::ZERO).await else {
+            return;
+        };
+        if self.vault.read().await.is_err() {
+            return;
+        }
+        let Ok(known) = self.catch_up(known).await else {
+            return;
+        };
+        if known.is_ahead() && self.write(&known.entry).await.is_ok() {
+            self.told_not_kept.store(false, Ordering::Relaxed);
+            self.remember(Known::from_vault(known.entry));
+            held.end();
+        }
     }
 
     /// Ends the session on this machine. The entry is dead, and one that stays in the vault only ends the next start in the same way.
@@ -379,14 +412,20 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         memory.session = Some(known);
     }
 
-    /// Whether what is in memory was not written down.
-    fn is_ahead(&self) -> bool {
-        self.memory().session.as_ref().is_some_and(Known::is_ahead)
-    }
-
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn not_kept(failure: &Failure) -> Failure {
+    let what = format!(
+        "Your session was renewed and could not be kept: {}",
+        failure.what
+    );
+    let cure = failure.cure.as_deref().unwrap_or_default();
+    Failure::new(failure.kind, what).cure(
+        format!("It goes on as long as this program runs, which tries again. {cure}").trim_end(),
+    )
 }
 
 fn not_signed_in() -> Failure {

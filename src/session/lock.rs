@@ -75,7 +75,7 @@ pub(super) async fn take(path: &Path, patience: Duration) -> Result<Held, Failur
                 .cure("Try again; if it stays so, end the other one."));
             }
             // Some network file systems have no locks, and nobody there could ever renew a session.
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+            Err(TryLockError::Error(error)) if has_no_locks(&error) => {
                 tracing::warn!(target: "epigraph", "the file system of the state directory has no locks");
                 return Ok(Held { file: None });
             }
@@ -92,9 +92,35 @@ pub(super) async fn take(path: &Path, patience: Duration) -> Result<Held, Failur
     }
 }
 
+/// Whether it is the file system that knows no locks, or lacks the service for them (`ENOLCK`, as NFS has it).
+pub(super) fn has_no_locks(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(rustix::io::Errno::NOLCK.raw_os_error()) {
+        return true;
+    }
+    error.kind() == io::ErrorKind::Unsupported
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_system_without_locks_is_told_from_a_lock_that_fails() {
+        use rustix::io::Errno;
+
+        for (errno, without) in [
+            (Errno::NOLCK, true),
+            (Errno::NOSYS, true),
+            (Errno::OPNOTSUPP, true),
+            (Errno::IO, false),
+            (Errno::BADF, false),
+        ] {
+            let error = io::Error::from_raw_os_error(errno.raw_os_error());
+            assert_eq!(has_no_locks(&error), without, "{error}");
+        }
+    }
 
     #[tokio::test]
     async fn whoever_comes_second_waits_until_the_first_lets_go() {

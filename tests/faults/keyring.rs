@@ -1,1 +1,289 @@
 //! What fails at the keyring.
+
+use std::{thread, time::Duration};
+
+use super::{ends_at_once, is_idle};
+use crate::support::{
+    okta::{Answer, Endpoint, Person, Server},
+    program::{Home, Ran},
+    pty::{Key, Pty},
+    secret_service::{Health, SecretService},
+    stage::{INVITATION, Stage},
+    wait_until,
+};
+
+/// James Joyce's home with a desktop's keyring, before he signs in.
+async fn set_up(health: Health) -> (Stage, SecretService) {
+    let mut stage = Stage::new().await;
+    let keyring = SecretService::start(health);
+    stage
+        .home
+        .set("DBUS_SESSION_BUS_ADDRESS", keyring.address());
+    stage.configure("");
+    (stage, keyring)
+}
+
+/// The one secret that the keyring holds for the program.
+fn kept(keyring: &SecretService) -> String {
+    let mut kept = keyring.secrets("service", "epigraph");
+    assert_eq!(kept.len(), 1, "one entry");
+    kept.remove(0)
+}
+
+#[tokio::test]
+async fn a_keyring_that_starts_later_is_found_by_the_running_program() {
+    let (stage, mut keyring) = set_up(Health::Absent).await;
+    let mut screen = stage.open();
+    screen.sees("There is no keyring here");
+    screen.sees("--store file");
+    keyring.start_again();
+    stage.sign_in(&mut screen);
+    screen.sees(INVITATION);
+    assert!(kept(&keyring).contains(Person::James.id()));
+}
+
+#[tokio::test]
+async fn a_keyring_or_a_bus_that_restarts_is_used_again_by_the_running_program() {
+    let (stage, mut keyring) = set_up(Health::Unlocked).await;
+    // Every operation has to renew, and so to read and to write the keyring.
+    stage.okta.configure(|settings| {
+        settings.token_lifetime = 30;
+        settings.grace = Duration::ZERO;
+    });
+    let mut screen = stage.open_with_quote("Mistakes.");
+    keyring.start_again();
+    let before = kept(&keyring);
+    screen.key(Key::Char('r'));
+    screen.sees("This is how it is saved.");
+    assert_ne!(kept(&keyring), before);
+
+    keyring.end_bus();
+    screen.key(Key::Char('r'));
+    screen.sees("There is no keyring here");
+    screen.sees("“Mistakes.”");
+    keyring.start_bus_again();
+    keyring.start_again();
+    let before = kept(&keyring);
+    screen.key(Key::Char('r'));
+    screen.sees("This is how it is saved.");
+    assert_ne!(kept(&keyring), before);
+    assert_eq!(stage.okta.live_refresh_tokens(Person::James), 1);
+    ends_at_once(screen, Key::Char('q'));
+}
+
+#[tokio::test]
+async fn a_keyring_that_waits_or_hangs_holds_neither_the_screen_nor_the_end_and_its_session_is_found_afterwards()
+ {
+    let (stage, mut keyring) = set_up(Health::WaitingForPassword).await;
+    keyring.start_again();
+    stage.log_in();
+    for locked in [true, false] {
+        if locked {
+            keyring.lock();
+        } else {
+            keyring.hang(true);
+        }
+        let mut screen = stage.open();
+        screen.sees("Looking for your session…");
+        ends_at_once(screen, Key::Char('q'));
+        let mut screen = stage.open();
+        screen.sees("waiting to be unlocked, or does not answer");
+        screen.sees("store = \"file\"");
+        is_idle(&screen);
+        // Nobody is sent to the browser for a session that cannot be kept.
+        screen.key(Key::Enter);
+        screen.sees_no_more("Asking the keyring…");
+        ends_at_once(screen, Key::Ctrl('c'));
+        let mut screen = stage.open();
+        screen.sees("waiting to be unlocked, or does not answer");
+        if locked {
+            keyring.start_again();
+        } else {
+            keyring.hang(false);
+        }
+        wait_until("trying again leads in", || {
+            screen.key(Key::Char('r'));
+            thread::sleep(Duration::from_millis(300));
+            screen
+                .screen()
+                .contains("Welcome, James Joyce!")
+                .then_some(())
+        });
+        screen.sees_no_more("Reading your quote…");
+        ends_at_once(screen, Key::Char('q'));
+    }
+    assert_eq!(stage.okta.count(Endpoint::DeviceAuthorize), 1);
+}
+
+#[tokio::test]
+async fn a_keyring_that_refuses_says_so() {
+    let (stage, _keyring) = set_up(Health::Denied).await;
+    for command in ["login", "whoami", "show"] {
+        stage.run(&[command]).fails(
+            9,
+            &["did not let this program in", "allow it", "--store file"],
+        );
+    }
+    assert_eq!(stage.okta.count(Endpoint::DeviceAuthorize), 0);
+    let mut screen = stage.open();
+    screen.sees("did not let this program in");
+    ends_at_once(screen, Key::Char('q'));
+}
+
+/// Renews the session, and has the keyring fail between the request to Okta and its answer.
+fn renew_while(stage: &Stage, screen: &mut Pty, fail: impl FnOnce()) {
+    let asked = stage.okta.count(Endpoint::Token);
+    stage.okta_network.hold_answers(true);
+    screen.key(Key::Char('r'));
+    wait_until("Okta is asked for the renewal", || {
+        (stage.okta.count(Endpoint::Token) > asked).then_some(())
+    });
+    fail();
+    stage.okta_network.hold_answers(false);
+    screen.sees("Your session was renewed and could not be kept");
+    screen.sees("r reload");
+    screen.sees("“Mistakes.”");
+}
+
+#[tokio::test]
+async fn a_rotated_token_that_the_keyring_refuses_lives_on_and_is_kept_as_soon_as_it_can_be() {
+    let (stage, mut keyring) = set_up(Health::Unlocked).await;
+    stage.okta.configure(|settings| {
+        settings.token_lifetime = 30;
+        settings.grace = Duration::ZERO;
+    });
+    let mut screen = stage.open_with_quote("Mistakes.");
+    stage
+        .okta
+        .configure(|settings| settings.token_lifetime = 3600);
+    let before = kept(&keyring);
+    renew_while(&stage, &mut screen, || keyring.end());
+    // The token in memory goes on working, without the keyring.
+    screen.key(Key::Char('r'));
+    screen.sees("This is how it is saved.");
+    keyring.start_again();
+    assert_eq!(kept(&keyring), before, "it has never been there");
+    screen.key(Key::Char('r'));
+    wait_until("the renewed session is kept", || {
+        (kept(&keyring) != before).then_some(())
+    });
+    ends_at_once(screen, Key::Char('q'));
+    // A next start has the one token that Okta takes.
+    stage.run(&["show"]).data();
+    assert_eq!(stage.okta.live_refresh_tokens(Person::James), 1);
+}
+
+#[tokio::test]
+async fn a_rotated_token_whose_write_lands_late_is_the_one_that_is_kept() {
+    let (stage, keyring) = set_up(Health::Unlocked).await;
+    stage.okta.configure(|settings| {
+        settings.token_lifetime = 30;
+        settings.grace = Duration::ZERO;
+    });
+    let mut screen = stage.open_with_quote("Mistakes.");
+    let before = kept(&keyring);
+    renew_while(&stage, &mut screen, || keyring.hang(true));
+    keyring.hang(false);
+    wait_until("the write lands", || {
+        (kept(&keyring) != before).then_some(())
+    });
+    // It has run out again: this renews with the token that landed late.
+    screen.key(Key::Char('r'));
+    screen.sees("This is how it is saved.");
+    assert_eq!(stage.okta.live_refresh_tokens(Person::James), 1);
+    ends_at_once(screen, Key::Char('q'));
+}
+
+#[tokio::test]
+async fn a_sign_in_whose_write_lands_late_leaves_nothing_that_looks_like_a_session() {
+    let (stage, keyring) = set_up(Health::Unlocked).await;
+    let mut screen = stage.open();
+    screen.sees("Enter Log in");
+    screen.key(Key::Enter);
+    let code = stage.okta.next_code();
+    screen.sees(&code);
+    keyring.hang(true);
+    stage
+        .okta
+        .approve(&code, Person::James)
+        .expect("the code works");
+    screen.sees("waiting to be unlocked, or does not answer");
+    wait_until("the tokens are revoked", || {
+        (stage.okta.live_refresh_tokens(Person::James) == 0).then_some(())
+    });
+    keyring.hang(false);
+    // This asks the keyring after everything that waited for it.
+    let code = wait_until("the keyring answers again", || {
+        screen.key(Key::Enter);
+        stage.okta.next_code_within(Duration::from_secs(2))
+    });
+    screen.sees(&code);
+    assert_eq!(keyring.secrets("service", "epigraph"), [""; 0]);
+    ends_at_once(screen, Key::Char('q'));
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_read_is_told_left_alone_and_replaced_by_a_sign_in() {
+    let (stage, keyring) = set_up(Health::Unlocked).await;
+    let user = format!(
+        "{} {}",
+        stage.okta.issuer(Server::Default),
+        stage.okta.client_id()
+    );
+    let own = ["service", "epigraph", "username", &user];
+    for (entry, says) in [
+        ("Mistakes are the portals", "cannot be read"),
+        ("{\"version\":1,\"sub\":\"00u\"}", "cannot be read"),
+        ("{\"version\":2}", "newer version"),
+    ] {
+        keyring.store(entry, &own);
+        for command in ["whoami", "show", "set"] {
+            stage
+                .run(&[command, "text"][..if command == "set" { 2 } else { 1 }])
+                .fails(9, &[says, "sign in again"]);
+        }
+        assert_eq!(kept(&keyring), entry);
+        let mut screen = stage.open();
+        screen.sees(says);
+        screen.key(Key::Enter);
+        let code = stage.okta.next_code();
+        stage
+            .okta
+            .approve(&code, Person::James)
+            .expect("the code works");
+        screen.sees("Welcome, James Joyce!");
+        assert!(kept(&keyring).contains(Person::James.id()));
+        ends_at_once(screen, Key::Char('q'));
+    }
+    keyring.store("second", &[&own[..], &["more", "than one"]].concat());
+    stage
+        .run(&["whoami"])
+        .fails(9, &["more than one session", "remove the entries"]);
+}
+
+#[tokio::test]
+async fn processes_at_once_over_one_keyring_renew_once() {
+    let (stage, keyring) = set_up(Health::Unlocked).await;
+    stage.okta.configure(|settings| {
+        settings.token_lifetime = 30;
+        settings.grace = Duration::ZERO;
+    });
+    stage.log_in();
+    stage
+        .okta
+        .configure(|settings| settings.token_lifetime = 3600);
+    let polls = stage.okta.count(Endpoint::Token);
+    // The others have the time to do the same, if nothing held them.
+    let slow = Answer::handle().after(Duration::from_secs(1));
+    stage.okta.script(Endpoint::Token, slow);
+    let running: Vec<_> = (0..4)
+        .map(|_| Home::start(&mut stage.home.command(&["show"])))
+        .collect();
+    for process in running {
+        let ran: Ran = process.wait_with_output().expect("it ends").into();
+        ran.fails(5, &["there is no quote"]);
+    }
+    assert_eq!(stage.okta.count(Endpoint::Token), polls + 1);
+    assert_eq!(stage.okta.live_refresh_tokens(Person::James), 1);
+    assert!(kept(&keyring).contains(Person::James.id()));
+}

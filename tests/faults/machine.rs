@@ -1,1 +1,553 @@
 //! What fails on the machine itself: its disk, its clock, its processes.
+
+use std::{
+    fs,
+    os::unix::{
+        fs::{PermissionsExt, symlink},
+        process::ExitStatusExt,
+    },
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use rustix::process::Signal;
+
+use super::{ends_at_once, rounds};
+use crate::support::{
+    okta::{Endpoint, Person, Server},
+    program::{Home, Ran},
+    pty::{Key, Pty},
+    stage::{INVITATION, Stage, ends},
+    wait_until,
+};
+
+/// A command that the shell starts after this has prepared the process.
+fn after(preparation: &str, command: &Command) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .args(["-c", &format!("{preparation}; exec \"$0\" \"$@\"")])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            shell.env(name, value);
+        }
+    }
+    if let Some(directory) = command.get_current_dir() {
+        shell.current_dir(directory);
+    }
+    shell
+}
+
+fn run(command: &mut Command) -> Ran {
+    command.output().expect("the program starts").into()
+}
+
+/// Every write to a file fails from now on, whoever the user is.
+const FULL: &str = "trap '' XFSZ; ulimit -f 0";
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_takes_neither_the_text_nor_the_session() {
+    let mut stage = Stage::new().await;
+    let full =
+        |stage: &Stage, arguments: &[&str]| run(&mut after(FULL, &stage.home.command(arguments)));
+    // Nobody is sent to the browser for a session that cannot be kept.
+    full(&stage, &["login"]).fails(
+        9,
+        &["the session file", "File too large", "disk is not full"],
+    );
+    assert_eq!(stage.okta.count(Endpoint::DeviceAuthorize), 0);
+
+    stage
+        .okta
+        .configure(|settings| settings.token_lifetime = 30);
+    stage.log_in();
+    let kept = stage.kept();
+    let saved = full(&stage, &["--log", "log", "set", "Saved all the same."]);
+    assert!(
+        saved.stderr.contains("renewed and could not be kept"),
+        "{saved:?}"
+    );
+    assert!(saved.stderr.contains("disk is not full"), "{saved:?}");
+    saved.data();
+    assert_eq!(stage.quote(), "Saved all the same.");
+    assert_eq!(stage.kept(), kept, "nothing is left half written");
+
+    stage
+        .okta
+        .configure(|settings| settings.token_lifetime = 3600);
+    stage.log_in();
+    stage.home.set("EDITOR", "touch started;");
+    full(&stage, &["set", "--edit"])
+        .fails(1, &["no file to keep your text in", "disk is not full"]);
+    assert!(!stage.home.path().join("started").exists());
+
+    let mut screen = Pty::spawn(&after(FULL, &stage.home.command::<&str>(&[])), 80, 24);
+    screen.sees("“Saved all the same.”");
+    screen.key(Key::Char('e'));
+    screen.sees("Enter Save Quote");
+    screen.type_(" And this.");
+    screen.sees("The draft file");
+    screen.sees("on the screen only");
+    screen.key(Key::Enter);
+    screen.sees("Saved.");
+    assert_eq!(stage.quote(), "Saved all the same. And this.");
+    ends_at_once(screen, Key::Char('q'));
+}
+
+#[tokio::test]
+async fn a_home_that_is_none_is_told_and_the_platforms_variables_stand_in_for_it() {
+    let mut stage = Stage::new().await;
+    let config = stage.home.path().join(".config/epigraph/config.toml");
+    let config = config.display().to_string();
+    let file = stage.home.write("file", b"precious");
+    for home in [file.display().to_string(), "/proc/none".into()] {
+        stage.home.set("HOME", home);
+        stage
+            .run(&["--config", &config, "whoami"])
+            .fails(3, &["epigraph login"]);
+        stage
+            .run(&["--config", &config, "login"])
+            .fails(9, &["the session file", "cannot be used"]);
+        stage.run(&["whoami"]).fails(8, &["missing"]);
+    }
+    assert_eq!(stage.okta.count(Endpoint::DeviceAuthorize), 0);
+    assert_eq!(fs::read(file).ok().as_deref(), Some(&b"precious"[..]));
+    stage.home.unset("HOME");
+    for (name, directory) in [("XDG_CONFIG_HOME", ".config"), ("XDG_STATE_HOME", "state")] {
+        let path = stage.home.path().join(directory).display().to_string();
+        stage.home.set(name, path);
+    }
+    stage.log_in();
+    stage.run(&["set", "Mistakes."]).data();
+    assert!(stage.home.path().join("state/epigraph").is_dir());
+}
+
+/// Writes into the editor of a window, and waits until that is in a file of its own.
+fn write_draft(stage: &Stage, screen: &mut Pty, text: &str) {
+    screen.key(Key::Char('e'));
+    screen.sees("Enter Save Quote");
+    screen.type_(text);
+    wait_until("the draft is written", || {
+        drafts(stage).contains(text).then_some(())
+    });
+}
+
+/// All that the draft files hold.
+fn drafts(stage: &Stage) -> String {
+    let kept = stage.kept().into_iter();
+    kept.filter(|path| path.display().to_string().contains("draft-"))
+        .map(|path| fs::read_to_string(path).unwrap_or_default())
+        .collect()
+}
+
+#[tokio::test]
+async fn two_windows_at_once_keep_what_is_typed_in_each() {
+    let stage = Stage::signed_in().await;
+    let mut one = stage.open();
+    let mut two = stage.open();
+    for screen in [&mut one, &mut two] {
+        screen.sees(INVITATION);
+    }
+    write_draft(&stage, &mut one, "Of the first.");
+    write_draft(&stage, &mut two, "Of the second.");
+    // Both are killed, and each text comes back in a window.
+    for screen in [one, two] {
+        screen.signal(Signal::KILL);
+    }
+    let mut one = stage.open();
+    one.sees("There is one more text that you had not saved.");
+    let mut two = stage.open();
+    two.sees("Here is what you had not saved.");
+    one.sees("Of the first.");
+    two.sees("Of the second.");
+    // One saves, and takes only its own draft away.
+    one.key(Key::Enter);
+    one.sees("Saved.");
+    wait_until("the draft of the first goes", || {
+        (!drafts(&stage).contains("first")).then_some(())
+    });
+    assert!(drafts(&stage).contains("Of the second."));
+    // The other is told, and may still choose.
+    two.key(Key::Enter);
+    two.sees("Which text is to stay?");
+    assert_eq!(stage.quote(), "Of the first.");
+    // Nor does a sign-out, which the other notices as soon as it needs a new token.
+    one.key(Key::Char('s'));
+    one.sees("You are signed out.");
+    assert!(drafts(&stage).contains("Of the second."));
+    two.signal(Signal::KILL);
+    stage.log_in();
+    let mut two = stage.open();
+    two.sees("Of the second.");
+    ends_at_once(one, Key::Char('q'));
+}
+
+#[tokio::test]
+async fn a_garbled_file_is_told_and_what_is_left_of_it_stays() {
+    let stage = Stage::signed_in().await;
+    let mut screen = stage.open();
+    screen.sees(INVITATION);
+    write_draft(&stage, &mut screen, "Half");
+    screen.signal(Signal::KILL);
+    screen.exit_status();
+    let [draft, session] = &stage.kept()[..] else {
+        panic!("{:?}", stage.kept())
+    };
+    fs::write(draft, "{\"version\":1,\"text\":\"Ha").expect("written");
+    let mut screen = stage.open();
+    screen.sees("What you had not saved cannot be read.");
+    screen.sees("The file is now");
+    ends_at_once(screen, Key::Char('q'));
+    let aside = PathBuf::from(format!("{}.aside-1", draft.display()));
+    assert!(fs::read_to_string(aside).is_ok_and(|text| text.ends_with("Ha")));
+
+    fs::write(session, "Mistakes").expect("written");
+    stage
+        .run(&["show"])
+        .fails(9, &["the kept session cannot be read", "sign in again"]);
+    assert_eq!(
+        fs::read_to_string(session).ok().as_deref(),
+        Some("Mistakes")
+    );
+    let mut screen = stage.open();
+    screen.sees("The kept session cannot be read.");
+    stage.sign_in(&mut screen);
+    ends_at_once(screen, Key::Char('q'));
+    stage.run(&["show"]).fails(5, &["no quote"]);
+}
+
+#[tokio::test]
+async fn no_symbolic_link_is_followed_in_place_of_any_file_or_directory() {
+    let stage = Stage::signed_in().await;
+    stage
+        .okta
+        .configure(|settings| settings.token_lifetime = 30);
+    let target = stage.home.write("target", b"precious");
+    let mut screen = stage.open();
+    screen.sees(INVITATION);
+    write_draft(&stage, &mut screen, "Mistakes.");
+    screen.signal(Signal::KILL);
+    screen.exit_status();
+    let names: Vec<_> = fs::read_dir(stage.state())
+        .expect("there")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    assert_eq!(
+        names.len(),
+        4,
+        "session, draft and a lock for each: {names:?}"
+    );
+    for path in &names {
+        fs::remove_file(path).expect("removed");
+        symlink(&target, path).expect("linked");
+    }
+    stage.run(&["show"]).fails(9, &["it is a symbolic link"]);
+    stage.run(&["login"]).fails(9, &["it is a symbolic link"]);
+    for path in &names {
+        fs::remove_file(path).expect("removed");
+    }
+    stage.log_in();
+    for path in names.iter().filter(|path| !path.exists()) {
+        symlink(&target, path).expect("linked");
+    }
+    // A draft is kept beside what is no draft.
+    let mut screen = stage.open();
+    screen.sees(INVITATION);
+    screen.key(Key::Char('e'));
+    screen.sees("Enter Save Quote");
+    screen.type_("Beside it.");
+    screen.key(Key::Ctrl('c'));
+    ends(&mut screen, 0);
+    let link = stage.home.path().join("log");
+    symlink(&target, &link).expect("linked");
+    stage
+        .run(&["--log", "log", "whoami"])
+        .fails(8, &["it is a symbolic link"]);
+
+    let elsewhere = stage.home.path().join("elsewhere");
+    fs::rename(stage.state(), &elsewhere).expect("moved");
+    fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o755)).expect("a mode");
+    symlink(&elsewhere, stage.state()).expect("linked");
+    for command in ["show", "login", "logout"] {
+        stage
+            .run(&[command])
+            .fails(9, &["its directory is a symbolic link"]);
+    }
+    assert_eq!(mode(&elsewhere), 0o755);
+    assert_eq!(fs::read(&target).ok().as_deref(), Some(&b"precious"[..]));
+    assert_eq!(mode(&target), 0o600);
+}
+
+fn mode(path: &Path) -> u32 {
+    let found = fs::symlink_metadata(path).expect("it is there");
+    found.permissions().mode() & 0o7777
+}
+
+#[tokio::test]
+async fn a_state_directory_that_is_removed_while_the_program_runs_is_made_again() {
+    let stage = Stage::signed_in().await;
+    let mut screen = stage.open();
+    screen.sees(INVITATION);
+    write_draft(&stage, &mut screen, "Mistakes");
+    fs::remove_dir_all(stage.state()).expect("removed");
+    screen.type_(" are the portals");
+    wait_until("the draft is written again", || {
+        drafts(&stage)
+            .contains("Mistakes are the portals")
+            .then_some(())
+    });
+    screen.signal(Signal::TERM);
+    screen.exit_status();
+    // The session went with it, the text did not.
+    stage.log_in();
+    let mut screen = stage.open();
+    screen.sees("Mistakes are the portals");
+    ends_at_once(screen, Key::Ctrl('c'));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_lock_that_somebody_holds_for_ever_holds_neither_the_screen_nor_the_end() {
+    let stage = Stage::new().await;
+    stage
+        .okta
+        .configure(|settings| settings.token_lifetime = 30);
+    let mut screen = stage.open_with_quote("Mistakes.");
+    let lock = fs::read_dir(stage.state())
+        .expect("there")
+        .map(|entry| entry.expect("an entry").path())
+        .find(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("lock-") && !name.contains("draft")
+        });
+    let lock = fs::File::open(lock.expect("a lock file")).expect("opened");
+    lock.lock().expect("nobody else renews");
+    let asked = stage.okta.count(Endpoint::Token);
+    screen.key(Key::Char('r'));
+    screen.sees("Reading your quote…");
+    super::is_idle(&screen);
+    assert_eq!(stage.okta.count(Endpoint::Token), asked);
+    ends_at_once(screen, Key::Char('q'));
+    if rounds(0, 1) == 1 {
+        stage.run(&["show"]).fails(
+            1,
+            &["another epigraph has been renewing", "end the other one"],
+        );
+        // Who signs out waits for nobody.
+        stage.run(&["logout"]).data();
+        return;
+    }
+    lock.unlock().expect("unlocked");
+    stage.run(&["show"]).data();
+}
+
+#[tokio::test]
+async fn whatever_the_umask_nothing_is_open_to_others_at_any_time() {
+    let mut stage = Stage::new().await;
+    stage.home.set("EDITOR", "printf Edited >");
+    let home = stage.home.path().to_owned();
+    let ended = Arc::new(AtomicBool::new(false));
+    let watcher = thread::spawn({
+        let (directory, ended) = (stage.state(), Arc::clone(&ended));
+        let log = home.join("log");
+        move || {
+            let mut seen = 0;
+            let mut open = Vec::new();
+            while !ended.load(Ordering::Relaxed) {
+                let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
+                let paths = entries.map(|entry| entry.path());
+                for path in paths.chain([directory.clone(), log.clone()]) {
+                    if let Ok(found) = fs::symlink_metadata(&path) {
+                        seen += 1;
+                        if found.permissions().mode() & 0o077 != 0 {
+                            open.push(path);
+                        }
+                    }
+                }
+            }
+            (seen, open)
+        }
+    });
+    let command = |arguments: &[&str]| {
+        let mut all = vec!["--log", "log"];
+        all.extend(arguments);
+        after("umask 000", &stage.home.command(&all))
+    };
+    let login = Home::start(&mut command(&["login"]));
+    stage.approve();
+    let ran: Ran = login.wait_with_output().expect("it ends").into();
+    assert_eq!(ran.code, Some(0));
+    run(&mut command(&["set", "--edit"])).data();
+    assert_eq!(stage.quote(), "Edited");
+    let mut screen = Pty::spawn(&command(&[]), 80, 24);
+    screen.sees("“Edited”");
+    write_draft(&stage, &mut screen, " again");
+    ends_at_once(screen, Key::Ctrl('c'));
+    ended.store(true, Ordering::Relaxed);
+    let (seen, open) = watcher.join().expect("no panic");
+    assert!(seen > 0);
+    assert!(open.is_empty(), "{open:?}");
+    for directory in [".local", ".local/state", ".local/state/epigraph"] {
+        assert_eq!(mode(&home.join(directory)), 0o700, "{directory}");
+    }
+}
+
+/// A program in the person's own directory that writes down with what it was started, and what started it.
+fn spy(stage: &Stage, name: &str) -> PathBuf {
+    let script =
+        "#!/bin/sh\n{ env; echo \"$0 $*\"; tr '\\0' ' ' </proc/$PPID/cmdline; } >>seen-$$\n";
+    let path = stage.home.write(name, script.as_bytes());
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("a mode");
+    path
+}
+
+fn seen(stage: &Stage) -> String {
+    let entries = fs::read_dir(stage.home.path()).expect("there").flatten();
+    entries
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("seen-"))
+        .map(|entry| fs::read_to_string(entry.path()).expect("a text"))
+        .collect()
+}
+
+/// What the spies write is looked through for secrets as every file of the home is.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn no_secret_is_in_the_command_line_or_the_environment_of_what_the_program_starts() {
+    const SECRET: &str = "a-client-secret-of-a-test";
+    let mut stage = Stage::new().await;
+    let url = stage
+        .database
+        .user()
+        .port(stage.database_network.port())
+        .to_string();
+    stage.home.configure(&format!(
+        "issuer = \"{}\"\nclient_id = \"{}\"\nstore = \"file\"\n",
+        stage.okta.issuer(Server::Default),
+        stage.okta.client_id()
+    ));
+    stage.home.set("DATABASE_URL", &url);
+    stage.home.set("EPIGRAPH_ADMIN_DATABASE_URL", &url);
+    let editor = spy(&stage, "editor").display().to_string();
+    stage.home.set("EDITOR", editor);
+    let path = format!(
+        "{}:{}",
+        stage.home.path().display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    stage.home.set("PATH", path);
+    spy(&stage, "xdg-open");
+
+    let login = Home::start(&mut stage.home.command(&["login", "--open"]));
+    stage.approve();
+    let ran: Ran = login.wait_with_output().expect("it ends").into();
+    ran.data();
+    stage.home.set("AUTH_OKTA_SECRET", SECRET);
+    stage.run(&["set", "--edit"]).data();
+    let seen = seen(&stage);
+    assert!(seen.contains("xdg-open https://"), "{seen}");
+    assert!(seen.contains("editor /"), "{seen}");
+    for hidden in ["DATABASE_URL", "AUTH_OKTA_SECRET", SECRET, "postgresql://"] {
+        assert!(!seen.contains(hidden), "{hidden} was handed on");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_crash_writes_no_memory_to_the_disk() {
+    let stage = Stage::signed_in().await;
+    stage.okta_network.hold_answers(true);
+    stage.okta_network.forget();
+    let mut command = after("ulimit -c unlimited", &stage.home.command(&["login"]));
+    let child = Home::start(&mut command);
+    let pid = i32::try_from(child.id()).expect("an id");
+    // It has begun, and holds the session that it found.
+    wait_until("it asks Okta", || {
+        (stage.okta_network.counts().requested > 0).then_some(())
+    });
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(pid).expect("an id"),
+        Signal::ABORT,
+    )
+    .expect("it runs");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.signal(), Some(6));
+    assert!(!output.status.core_dumped());
+}
+
+/// The library that tells a program another time, where Debian and Fedora put it.
+#[cfg(target_os = "linux")]
+fn fake_clock() -> PathBuf {
+    let library = "faketime/libfaketime.so.1";
+    let directories = ["/usr/lib", "/usr/lib64"];
+    let multiarch = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    let mut paths = directories
+        .into_iter()
+        .chain([multiarch.as_str()])
+        .map(|directory| Path::new(directory).join(library));
+    paths
+        .find(|path| path.exists())
+        .expect("libfaketime is installed: scripts/setup test")
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_clock_that_jumps_by_hours_loses_neither_text_nor_session() {
+    let mut stage = Stage::new().await;
+    stage
+        .okta
+        .configure(|settings| settings.grace = std::time::Duration::ZERO);
+    // Replaced as a whole: the program reads it at every look at the clock.
+    let set_clock = |stage: &Stage, offset: &str| {
+        let new = stage.home.write("clock.new", offset.as_bytes());
+        fs::rename(new, stage.home.path().join("clock")).expect("renamed");
+    };
+    set_clock(&stage, "+0");
+    stage.log_in();
+    let clock = stage.home.path().join("clock").display().to_string();
+    for (name, value) in [
+        ("LD_PRELOAD", fake_clock().display().to_string()),
+        ("FAKETIME_TIMESTAMP_FILE", clock),
+        ("FAKETIME_NO_CACHE", "1".into()),
+        // As in a real jump, what counts from the start of the machine goes on.
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+    ] {
+        stage.home.set(name, value);
+    }
+    let mut screen = stage.open();
+    screen.sees(INVITATION);
+    screen.key(Key::Char('e'));
+    screen.sees("Enter Save Quote");
+    for (offset, says) in [("+5h", "5 hours fast"), ("-5h", "Saved.")] {
+        set_clock(&stage, offset);
+        // The draft follows, whatever the clock says.
+        let text = format!("Typed at {offset}.");
+        screen.type_(&text);
+        wait_until("the draft is written", || {
+            drafts(&stage).contains(&text).then_some(())
+        });
+        screen.key(Key::Enter);
+        screen.sees(says);
+        super::is_idle(&screen);
+    }
+    assert_eq!(stage.quote(), "Typed at +5h.Typed at -5h.");
+    // What was rotated under the wrong clock is the one token that Okta takes.
+    set_clock(&stage, "+59m");
+    for command in ["show", "whoami"] {
+        stage.run(&[command]).data();
+    }
+    set_clock(&stage, "+0");
+    screen.key(Key::Char('r'));
+    screen.sees("This is how it is saved.");
+    assert_eq!(stage.okta.live_refresh_tokens(Person::James), 1);
+    ends_at_once(screen, Key::Char('q'));
+}

@@ -28,13 +28,16 @@ pub(crate) enum Health {
     Hung,
     /// The bus tries to start it, and it never gets ready.
     NeverStarts,
+    /// It is there, and the bus lets nobody speak to it.
+    Denied,
 }
 
 /// A message bus and the keyring on it. Both end at drop.
 pub(crate) struct SecretService {
     address: String,
+    health: Health,
     keyring: Option<Started>,
-    bus: Started,
+    bus: Option<Started>,
     // After the processes that run in it.
     scratch: Scratch,
 }
@@ -52,21 +55,61 @@ impl SecretService {
         let (bus, address) = start_bus(&scratch, health);
         let mut service = Self {
             address,
+            health,
             keyring: None,
-            bus,
+            bus: Some(bus),
             scratch,
         };
         if !matches!(health, Health::Absent | Health::NeverStarts) {
-            let keyring = service.start_keyring();
+            service.start_again();
             if matches!(health, Health::Locked | Health::WaitingForPassword) {
                 service.lock();
             }
             if health == Health::Hung {
-                keyring.signal(Signal::STOP);
+                service.hang(true);
             }
-            service.keyring = Some(keyring);
         }
         service
+    }
+
+    /// Ends the keyring. What it holds is on its disk.
+    pub(crate) fn end(&mut self) {
+        self.keyring = None;
+    }
+
+    /// Starts the keyring, once more or for the first time, with its default collection open.
+    pub(crate) fn start_again(&mut self) {
+        self.end();
+        self.keyring = Some(self.start_keyring());
+    }
+
+    /// Ends the bus, and with it the keyring.
+    pub(crate) fn end_bus(&mut self) {
+        self.bus = None;
+        self.end();
+    }
+
+    /// Starts a bus at the same address, without the keyring.
+    pub(crate) fn start_bus_again(&mut self) {
+        self.end_bus();
+        let (bus, address) = start_bus(&self.scratch, self.health);
+        assert_eq!(address, self.address);
+        self.bus = Some(bus);
+    }
+
+    /// Has the keyring answer nobody, or go on.
+    pub(crate) fn hang(&self, hang: bool) {
+        let signal = if hang { Signal::STOP } else { Signal::CONT };
+        self.keyring.as_ref().expect("it runs").signal(signal);
+    }
+
+    /// Puts a secret into the keyring, with a program that is not ours, where the attributes say.
+    pub(crate) fn store(&self, secret: &str, attributes: &[&str]) {
+        let mut command = Command::new("sh");
+        let script = "printf %s \"$0\" | secret-tool store --label=test \"$@\"";
+        command.args(["-c", script, secret]).args(attributes);
+        self.offer(&mut command);
+        assert!(self.scratch.run(command).status.success());
     }
 
     /// The address of the bus.
@@ -111,6 +154,9 @@ impl SecretService {
             .expect("its input is piped")
             .write_all(b"password of the keyring")
             .expect("it reads its password");
+        if self.health == Health::Denied {
+            return keyring;
+        }
         keyring.wait_until("the default collection is open", |_| {
             (self.is_locked() == Some(false)).then_some(())
         });
@@ -175,7 +221,13 @@ fn start_bus(scratch: &Scratch, health: Health) -> (Started, String) {
         )
         .expect("the scratch directory is writable");
     }
+    let denied = if health == Health::Denied {
+        format!("<deny send_destination=\"{SERVICE}\"/>")
+    } else {
+        String::new()
+    };
     let socket = path.join("run/bus");
+    fs::remove_file(&socket).ok();
     let configuration = path.join("bus.conf");
     fs::write(
         &configuration,
@@ -190,6 +242,7 @@ fn start_bus(scratch: &Scratch, health: Health) -> (Started, String) {
     <allow send_destination="*" eavesdrop="true"/>
     <allow eavesdrop="true"/>
     <allow own="*"/>
+    {denied}
   </policy>
   <limit name="service_start_timeout">600000</limit>
 </busconfig>
@@ -213,6 +266,8 @@ fn start_bus(scratch: &Scratch, health: Health) -> (Started, String) {
     let address = bus.wait_until("it says its address", |bus| {
         let log = bus.log();
         let (address, _) = log.split_once('\n')?;
+        // Without the id of this very bus, so that it is the address of the next one as well.
+        let (address, _) = address.split_once(",guid=").unwrap_or((address, ""));
         address.starts_with("unix:").then(|| address.to_owned())
     });
     (bus, address)
