@@ -16,7 +16,7 @@ use crate::{
     keyring::Keyring,
     okta::Okta,
     postgres::{Postgres, Target},
-    runtime::{self, ExitReason},
+    runtime::{self, ExitReason, LastText},
     session::{Quotes, Session},
     terminal::Terminal,
 };
@@ -312,17 +312,27 @@ fn screens(config: &Config) -> Outcome {
         no_color: is_set("NO_COLOR"),
     };
     let session = session(config, database(config)?)?;
-    let draft_kept = match runtime::run(about, session, Terminal::take) {
-        Ok(ExitReason::Quit { draft_kept }) => draft_kept,
-        Ok(ExitReason::Signal { number, .. }) => return Err(Stop::Signal(number)),
+    let (text, signal) = match runtime::run(about, session, Terminal::take) {
+        Ok(ExitReason::Quit { text }) => (text, None),
+        Ok(ExitReason::Signal { number, text }) => (text, Some(number)),
         Err(error) => {
             return Err(Failure::new(Kind::Failed, format!("It stopped: {error}.")).into());
         }
     };
-    if draft_kept {
-        output::say("what you wrote and did not save is kept: it is there when you start again");
+    match text {
+        LastText::None => {}
+        LastText::Saved => output::say("what you wrote is saved"),
+        LastText::Kept => output::say(
+            "what you wrote and did not save is kept: it is there when you start again",
+        ),
+        LastText::KeptInQuestion => output::say(
+            "the save did not come to its end; what you wrote is kept: it is there when you start again, unless it was saved",
+        ),
+        LastText::Lost => {
+            output::warn("What you wrote could be neither saved nor kept; it is lost.");
+        }
     }
-    Ok(())
+    signal.map_or(Ok(()), |number| Err(Stop::Signal(number)))
 }
 
 /// Says whether a browser that is started here shows up where the person is.

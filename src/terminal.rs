@@ -235,7 +235,9 @@ fn give_back_on_panic(main: ThreadId) {
 fn stop_until_continued() {
     use rustix::process::{Signal, kill_current_process_group};
 
-    let _ = kill_current_process_group(Signal::TSTP);
+    // The kernel's own signal for Ctrl-Z is listened to: it also comes from outside. This one does the same,
+    // and SIGSTOP would stop an orphan as well.
+    let _ = kill_current_process_group(Signal::TTOU);
 }
 
 #[cfg(not(unix))]
