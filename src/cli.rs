@@ -144,9 +144,16 @@ enum Command {
 
 /// Runs the command line and returns the exit code of the process.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let given: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&given) {
         Ok(arguments) => arguments,
-        Err(error) => return usage(&error),
+        Err(error) => {
+            // It repeats what it was given, which a terminal must not obey.
+            let harmless = given
+                .iter()
+                .map(|argument| output::harmless(&argument.to_string_lossy()));
+            return usage(&Arguments::try_parse_from(harmless).err().unwrap_or(error));
+        }
     };
     let json = arguments
         .command

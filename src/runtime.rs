@@ -2,12 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    future::{Future, poll_fn},
+    future::Future,
     io,
     panic::AssertUnwindSafe,
-    pin::pin,
     sync::Arc,
-    task::Poll,
     time::Duration,
 };
 
@@ -39,8 +37,8 @@ pub(crate) const FINISH: Duration = Duration::from_millis(800);
 /// and a paste without brackets must not be cut.
 const BATCH: usize = 1 << 20;
 
-/// How long a terminal takes between the parts of a paste.
-const GAP: Duration = Duration::from_millis(30);
+/// How long a terminal takes at most between the parts of a paste.
+const GAP: Duration = Duration::from_millis(20);
 
 /// The world, as the loop sees it: one order, one outcome.
 pub trait Services: Send + Sync + 'static {
@@ -70,6 +68,12 @@ pub trait Console {
     /// Waits for a key, a paste, or a new size; `None` when a terminal that was too slow can be shown what has changed
     /// meanwhile. An error means that the terminal is gone.
     fn next(&mut self) -> impl Future<Output = io::Result<Option<Event>>>;
+
+    /// Returns a key, a paste, or a new size that is there already, without waiting.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    fn at_hand(&mut self) -> io::Result<Option<Event>>;
 
     /// Forgets what is on the screen, so that the next frame draws every cell.
     ///
@@ -265,29 +269,19 @@ async fn gather<C: Console>(console: &mut C, events: &mut VecDeque<Event>) -> io
         events.extend(console.next().await?);
     }
     while events.len() < BATCH {
-        let more = match already(console.next()).await {
-            None if app::may_go_on(events) => time::timeout(GAP, console.next()).await.ok(),
+        let more = match console.at_hand()? {
+            None if app::may_go_on(events) => {
+                let more = time::timeout(GAP, console.next()).await;
+                more.unwrap_or(Ok(None))?
+            }
             more => more,
         };
-        match more.transpose()?.flatten() {
+        match more {
             Some(event) => events.push_back(event),
             None => break,
         }
     }
     Ok(())
-}
-
-/// Returns what a future has ready, without waiting. It is polled with the waker of the loop: the event stream
-/// remembers the first one that it sees.
-async fn already<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    poll_fn(|context| {
-        Poll::Ready(match future.as_mut().poll(context) {
-            Poll::Ready(value) => Some(value),
-            Poll::Pending => None,
-        })
-    })
-    .await
 }
 
 /// Gives the terminal to the shell until the program is continued. What was typed is in the draft file before.

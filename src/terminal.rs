@@ -8,12 +8,13 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, ThreadId},
+    time::Duration,
 };
 
 use crossterm::{
     clipboard::CopyToClipboard,
     cursor,
-    event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream},
+    event::{self, DisableBracketedPaste, EnableBracketedPaste, Event, EventStream},
     queue, style,
     terminal::{
         self, BeginSynchronizedUpdate, DisableLineWrap, EnableLineWrap, EndSynchronizedUpdate,
@@ -120,15 +121,22 @@ impl Console for Terminal {
         select! {
             biased;
             event = events.next() => match event {
-                Some(Ok(Event::Resize(..))) => {
-                    let (columns, rows) = size()?;
-                    Ok(Some(Event::Resize(columns, rows)))
-                }
-                Some(event) => event.map(Some),
+                Some(event) => event.and_then(sized).map(Some),
                 None => Err(io::ErrorKind::UnexpectedEof.into()),
             },
             () = self.output.caught_up(), if self.behind => Ok(None),
         }
+    }
+
+    fn at_hand(&mut self) -> io::Result<Option<Event>> {
+        // Where it may take no time at all, crossterm does not even look at what it has read. The stream, which asks in
+        // that way, would hand over one key of a paste after the other, with a thread and a frame between them.
+        const MOMENT: Duration = Duration::from_micros(50);
+
+        if self.events.is_none() || !event::poll(MOMENT)? {
+            return Ok(None);
+        }
+        event::read().and_then(sized).map(Some)
     }
 
     fn redraw(&mut self) -> io::Result<()> {
@@ -171,6 +179,14 @@ fn size() -> io::Result<(u16, u16)> {
         (0, _) | (_, 0) => (80, 24),
         size => size,
     })
+}
+
+/// Puts the size that the terminal has by now into the news of another one.
+fn sized(event: Event) -> io::Result<Event> {
+    match event {
+        Event::Resize(..) => size().map(|(columns, rows)| Event::Resize(columns, rows)),
+        event => Ok(event),
+    }
 }
 
 fn set_modes() -> io::Result<()> {

@@ -92,14 +92,10 @@ fn is_quiet(effect: &Effect) -> bool {
     matches!(effect, Effect::KeepDraft(_) | Effect::DropDraft)
 }
 
-/// Says whether more may be on its way of what came at once: a terminal sends a long paste in parts.
+/// Says whether more may be on its way of what came at once: a paste comes in parts, and nobody presses two keys in one moment.
 #[must_use]
 pub fn may_go_on(events: &VecDeque<Event>) -> bool {
-    const LONG: usize = 16;
-
-    let mut last = events.iter().rev();
-    let ends_in_enter = last.next().is_some_and(is_enter);
-    events.len() >= LONG || ends_in_enter && last.next().and_then(typed).is_some()
+    events.iter().filter_map(typed).nth(1).is_some()
 }
 
 /// Returns the character that a key types where text is written.

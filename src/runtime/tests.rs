@@ -121,6 +121,10 @@ impl Console for FakeConsole {
         }
     }
 
+    fn at_hand(&mut self) -> io::Result<Option<Event>> {
+        self.keys.try_recv().ok().transpose()
+    }
+
     fn redraw(&mut self) -> io::Result<()> {
         self.called("redraw")
     }

@@ -72,7 +72,7 @@ async fn a_strangers_words_reach_no_terminal_as_anything_but_text() {
     login.exit_status();
     assert!(login.screen().contains("signed in as Eve"));
     is_harmless("the name at the sign-in", &login);
-    for arguments in [&["whoami"][..], &["whoami", "--json"], &["doctor"]] {
+    for arguments in [&["whoami"][..], &["whoami", "--json"]] {
         on_a_terminal(&stage, "the name", arguments, "Eve");
     }
 
@@ -172,16 +172,16 @@ async fn a_strangers_settings_reach_no_terminal_as_anything_but_text() {
     let stage = Stage::new().await;
     let hostile = escaped(HOSTILE);
     let good = format!(
-        "issuer = \"https://x.okta.com\"\nclient_id = \"0oa\"\nstore = \"file\"\ndatabase_url = \"{}\"\n",
+        "issuer = \"https://localhost:1\"\nclient_id = \"0oa\"\nstore = \"file\"\ndatabase_url = \"{}\"\n",
         stage.database.user_url()
     );
     for settings in [
         format!("issuer = \"https://{hostile}\"\nclient_id = \"x\"\ndatabase_url = \"postgresql://u:p@localhost/d\"\n"),
         format!("issuer = \"{hostile}\"\nclient_id = \"{hostile}\"\ndatabase_url = \"postgresql://u:p@localhost/d\"\n"),
-        format!("issuer = \"https://x.okta.com\"\nclient_id = \"x\"\ndatabase_url = \"postgresql://u:p@{hostile}/d\"\n"),
-        format!("issuer = \"https://x.okta.com\"\nclient_id = \"x\"\ndatabase_url = \"postgresql://{hostile}:p@localhost/{hostile}\"\n"),
-        format!("issuer = \"https://x.okta.com\"\nclient_id = \"x\"\ndatabase_url = \"postgresql://u:p@localhost/d?{hostile}=1&sslmode={hostile}\"\n"),
-        format!("issuer = \"https://x.okta.com\"\nclient_id = \"x\"\ndatabase_url = \"{hostile}\"\n"),
+        format!("issuer = \"https://localhost:1\"\nclient_id = \"x\"\ndatabase_url = \"postgresql://u:p@{hostile}/d\"\n"),
+        format!("issuer = \"https://localhost:1\"\nclient_id = \"x\"\ndatabase_url = \"postgresql://{hostile}:p@localhost/{hostile}\"\n"),
+        format!("issuer = \"https://localhost:1\"\nclient_id = \"x\"\ndatabase_url = \"postgresql://u:p@localhost/d?{hostile}=1&sslmode={hostile}\"\n"),
+        format!("issuer = \"https://localhost:1\"\nclient_id = \"x\"\ndatabase_url = \"{hostile}\"\n"),
         format!("\"{hostile}\" = 1\n"),
         format!("store = \"{hostile}\"\n"),
         // As it is, where TOML does not allow it.
@@ -189,7 +189,7 @@ async fn a_strangers_settings_reach_no_terminal_as_anything_but_text() {
         format!("{HOSTILE} = 1\n"),
     ] {
         stage.home.configure(&settings);
-        for arguments in [&["show"][..], &["login"], &["doctor"], &["doctor", "--json"], &[]] {
+        for arguments in [&["login"][..], &["doctor"], &[]] {
             let mut screen = Pty::spawn(&stage.home.command(arguments), 200, 50);
             // The screens may well come up: a name that cannot be looked up is told when it is.
             screen.sees_that("says something", |screen| !screen.contents().trim().is_empty());
@@ -208,7 +208,6 @@ async fn a_strangers_settings_reach_no_terminal_as_anything_but_text() {
         &["--log", "no/such/\x1b[6n\x1b]0;owned\x07/Eve", "show"],
         &["--store", HOSTILE, "show"],
         &[HOSTILE],
-        &["set", HOSTILE],
         &["show", HOSTILE],
     ] {
         on_a_terminal(&stage, "an argument", arguments, "Eve");

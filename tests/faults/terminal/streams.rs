@@ -17,10 +17,10 @@ use crate::support::{
 /// Every command that ends by itself, and what it does when nobody hears it.
 const COMMANDS: [&[&str]; 12] = [
     &[],
+    &["set", "Yes."],
     &["whoami"],
     &["show"],
     &["show", "--json"],
-    &["set", "Yes."],
     &["set", "-"],
     &["delete", "--yes"],
     &["doctor"],
