@@ -326,19 +326,21 @@ fn screens(config: &Config) -> Outcome {
             return Err(Failure::new(Kind::Failed, format!("It stopped: {error}.")).into());
         }
     };
-    match text {
-        LastText::None => {}
-        LastText::Saved => output::say("what you wrote is saved"),
-        LastText::Kept => output::say(
-            "what you wrote and did not save is kept: it is there when you start again",
-        ),
-        LastText::KeptInQuestion => output::say(
+    let kept = match text {
+        LastText::None => None,
+        LastText::Saved => Some("what you wrote is saved"),
+        LastText::Kept => {
+            Some("what you wrote and did not save is kept: it is there when you start again")
+        }
+        LastText::KeptInQuestion => Some(
             "the save did not come to its end; what you wrote is kept: it is there when you start again, unless it was saved",
         ),
         LastText::Lost => {
             output::warn("What you wrote could be neither saved nor kept; it is lost.");
+            None
         }
-    }
+    };
+    kept.into_iter().for_each(output::say);
     signal.map_or(Ok(()), |number| Err(Stop::Signal(number)))
 }
 

@@ -1,12 +1,7 @@
 //! The loop: messages in, effects out; tasks and signals. Owns the traits of the terminal and the world.
 
 use std::{
-    collections::VecDeque,
-    future::Future,
-    io,
-    panic::AssertUnwindSafe,
-    sync::Arc,
-    time::Duration,
+    collections::VecDeque, future::Future, io, panic::AssertUnwindSafe, sync::Arc, time::Duration,
 };
 
 use crossterm::event::Event;

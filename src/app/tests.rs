@@ -1,7 +1,7 @@
 use super::{
     samples::{
-        code, conflicted, joyce, kept, key_event, pane, press, reading, restored, saved, session_over,
-        started, unreachable, waiting, write,
+        code, conflicted, joyce, kept, key_event, pane, press, reading, restored, saved,
+        session_over, started, unreachable, waiting, write,
     },
     *,
 };

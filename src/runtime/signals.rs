@@ -86,7 +86,9 @@ mod unix {
             .find_map(|line| line.strip_prefix("SigIgn:"))
             .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
             .unwrap_or(0);
-        move |kind| (1..=64).contains(&kind.as_raw_value()) && mask >> (kind.as_raw_value() - 1) & 1 == 1
+        move |kind| {
+            (1..=64).contains(&kind.as_raw_value()) && mask >> (kind.as_raw_value() - 1) & 1 == 1
+        }
     }
 }
 

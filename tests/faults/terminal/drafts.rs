@@ -69,15 +69,19 @@ fn killed(stage: &Stage, dice: &mut Dice, kept: &str, round: u32) -> String {
             Some(_) => {}
             None => {
                 word += 1;
-                let text = format!("{round}-{word}");
-                screen.type_(&format!("{text} "));
-                typed.push_str(&format!("{text} "));
-                next = Some((text, typed.len()));
+                let text = format!("{round}-{word} ");
+                screen.type_(&text);
+                typed.push_str(&text);
+                next = Some((text.trim_end().to_owned(), typed.len()));
             }
         }
         // A pause between two words: none, one, or so long that the program rests.
         let pause = dice.throw(0..=9);
-        for _ in 0..if pause == 9 { dice.throw(0..=80) } else { pause } {
+        for _ in 0..if pause == 9 {
+            dice.throw(0..=80)
+        } else {
+            pause
+        } {
             if Instant::now() < end {
                 wait.a_little();
             }
@@ -100,7 +104,10 @@ fn killed(stage: &Stage, dice: &mut Dice, kept: &str, round: u32) -> String {
         "only {now:?} is left of {typed:?}, of which {must} bytes were seen a second before"
     );
     for path in stage.kept() {
-        let mode = fs::metadata(&path).expect("it is there").permissions().mode();
+        let mode = fs::metadata(&path)
+            .expect("it is there")
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600, "{}", path.display());
     }
     now
@@ -164,9 +171,7 @@ async fn two_windows_keep_a_draft_each() {
         window.type_(text);
         window.sees(text);
     }
-    wait_until("both are kept", || {
-        (stage.kept().len() == 3).then_some(())
-    });
+    wait_until("both are kept", || (stage.kept().len() == 3).then_some(()));
     for window in &mut windows {
         send(window, Signal::KILL);
         window.exit_status();
@@ -177,10 +182,16 @@ async fn two_windows_keep_a_draft_each() {
     let mut second = stage.open();
     second.sees(BACK);
     let shown = [first.screen(), second.screen()].map(|screen| {
-        (screen.contains("Yes. Mine."), screen.contains("Yes. Other."))
+        (
+            screen.contains("Yes. Mine."),
+            screen.contains("Yes. Other."),
+        )
     });
     assert!(
-        matches!(shown, [(true, false), (false, true)] | [(false, true), (true, false)]),
+        matches!(
+            shown,
+            [(true, false), (false, true)] | [(false, true), (true, false)]
+        ),
         "{shown:?}"
     );
     // A save takes its own draft away, and the other window hears of the change.

@@ -97,11 +97,7 @@ async fn streams_that_are_closed_or_full_make_no_command_hang_or_panic() {
 async fn the_screens_do_without_what_is_written_beside_them() {
     let stage = Stage::signed_in().await;
     for redirection in ["2>&-", "2>/dev/full"] {
-        let mut screen = Pty::spawn(
-            &with_streams(&stage, &[], redirection),
-            80,
-            24,
-        );
+        let mut screen = Pty::spawn(&with_streams(&stage, &[], redirection), 80, 24);
         screen.sees(INVITATION);
         screen.type_("eYes.");
         screen.sees("Yes.");
@@ -111,11 +107,7 @@ async fn the_screens_do_without_what_is_written_beside_them() {
         std::fs::remove_file(stage.kept().remove(0)).expect("the draft");
     }
     for redirection in ["<&-", ">&-", "</dev/null", ">/dev/full"] {
-        let mut screen = Pty::spawn(
-            &with_streams(&stage, &[], redirection),
-            80,
-            24,
-        );
+        let mut screen = Pty::spawn(&with_streams(&stage, &[], redirection), 80, 24);
         ends_within_a_second(redirection, &mut screen, 2);
         assert!(
             screen.screen().contains("the full screen needs a terminal"),
@@ -150,7 +142,11 @@ async fn a_terminal_that_hangs_up_ends_the_program_and_the_draft_is_kept() {
         assert!(wait.since.elapsed() < PATIENCE, "it never ends");
         wait.a_little();
     }
-    assert!(wait.elapsed() < Duration::from_secs(1), "{:?}", wait.elapsed());
+    assert!(
+        wait.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        wait.elapsed()
+    );
     screen.exit_status();
     assert_eq!(kept_text(&stage).as_deref(), Some("Yes."));
     let mut screen = stage.open();

@@ -194,4 +194,3 @@ async fn a_terminal_that_hides_what_it_is_gets_the_screens_and_a_dumb_one_a_hint
     // The commands do the same work there.
     assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
 }
-
