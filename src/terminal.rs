@@ -49,6 +49,8 @@ pub struct Terminal {
     output: &'static Output,
     /// Whether the screen shows less than the model says, because the terminal did not take the frame before.
     behind: bool,
+    /// Whether the size has changed since the last frame. It may be what it was before, but not what the screen shows.
+    resized: bool,
     /// Dropped while a shell has the terminal: as long as it lives, it eats the shell's keys.
     events: Option<EventStream>,
 }
@@ -75,8 +77,20 @@ impl Terminal {
             screen: Screen::new(Frames::default()).inspect_err(|_| give_back())?,
             output,
             behind: false,
+            resized: false,
             events: Some(EventStream::new()),
         })
+    }
+
+    /// Puts the size that the terminal has by now into the news of another one.
+    fn sized(&mut self, event: Event) -> io::Result<Event> {
+        match event {
+            Event::Resize(..) => {
+                self.resized = true;
+                size().map(|(columns, rows)| Event::Resize(columns, rows))
+            }
+            event => Ok(event),
+        }
     }
 
     /// Sets the size again, which makes the next frame draw every cell. (`clear` would ask the terminal where its
@@ -104,6 +118,9 @@ impl Console for Terminal {
         if self.behind {
             return Ok(());
         }
+        if std::mem::take(&mut self.resized) {
+            self.forget_screen()?;
+        }
         self.screen.draw(|frame| view::draw(model, frame))?;
         let mut frame = self.screen.backend_mut().take();
         if frame.len() > WORTH_BRACKETING {
@@ -118,14 +135,13 @@ impl Console for Terminal {
 
     async fn next(&mut self) -> io::Result<Option<Event>> {
         let events = self.events.get_or_insert_with(EventStream::new);
-        select! {
+        let event = select! {
             biased;
-            event = events.next() => match event {
-                Some(event) => event.and_then(sized).map(Some),
-                None => Err(io::ErrorKind::UnexpectedEof.into()),
-            },
-            () = self.output.caught_up(), if self.behind => Ok(None),
-        }
+            event = events.next() => event,
+            () = self.output.caught_up(), if self.behind => return Ok(None),
+        };
+        let event = event.ok_or(io::ErrorKind::UnexpectedEof)??;
+        self.sized(event).map(Some)
     }
 
     fn at_hand(&mut self) -> io::Result<Option<Event>> {
@@ -136,7 +152,8 @@ impl Console for Terminal {
         if self.events.is_none() || !event::poll(MOMENT)? {
             return Ok(None);
         }
-        event::read().and_then(sized).map(Some)
+        let event = event::read()?;
+        self.sized(event).map(Some)
     }
 
     fn redraw(&mut self) -> io::Result<()> {
@@ -179,14 +196,6 @@ fn size() -> io::Result<(u16, u16)> {
         (0, _) | (_, 0) => (80, 24),
         size => size,
     })
-}
-
-/// Puts the size that the terminal has by now into the news of another one.
-fn sized(event: Event) -> io::Result<Event> {
-    match event {
-        Event::Resize(..) => size().map(|(columns, rows)| Event::Resize(columns, rows)),
-        event => Ok(event),
-    }
 }
 
 fn set_modes() -> io::Result<()> {
