@@ -14,7 +14,7 @@ use crate::{
     faults::rounds,
     support::{
         pty::Key,
-        stage::{INVITATION, Stage, WONDERFUL, ends},
+        stage::{INVITATION, Stage, WONDERFUL},
         wait_until,
     },
 };
@@ -157,56 +157,4 @@ async fn a_kill_during_a_save_or_just_after_loses_nothing_and_asks_nothing() {
         before = text;
         screen.key(Key::Char('e'));
     }
-}
-
-#[tokio::test]
-async fn two_windows_keep_a_draft_each() {
-    let stage = Stage::signed_in().await;
-    assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
-    let mut windows = [stage.open(), stage.open()];
-    for (window, text) in windows.iter_mut().zip([" Mine.", " Other."]) {
-        window.sees("“Yes.”");
-        window.key(Key::Char('e'));
-        window.sees(WRITING);
-        window.type_(text);
-        window.sees(text);
-    }
-    wait_until("both are kept", || (stage.kept().len() == 3).then_some(()));
-    for window in &mut windows {
-        send(window, Signal::KILL);
-        window.exit_status();
-    }
-    // Each comes back in a window of its own.
-    let mut first = stage.open();
-    first.sees(BACK);
-    let mut second = stage.open();
-    second.sees(BACK);
-    let shown = [first.screen(), second.screen()].map(|screen| {
-        (
-            screen.contains("Yes. Mine."),
-            screen.contains("Yes. Other."),
-        )
-    });
-    assert!(
-        matches!(
-            shown,
-            [(true, false), (false, true)] | [(false, true), (true, false)]
-        ),
-        "{shown:?}"
-    );
-    // A save takes its own draft away, and the other window hears of the change.
-    first.key(Key::Enter);
-    first.sees("Saved.");
-    wait_until("one is left", || (stage.kept().len() == 2).then_some(()));
-    second.key(Key::Enter);
-    second.sees("Your quote was changed elsewhere.");
-    second.key(Key::Ctrl('c'));
-    ends(&mut second, 0);
-    first.key(Key::Char('q'));
-    ends(&mut first, 0);
-    let mut third = stage.open();
-    third.sees("Your quote was changed elsewhere.");
-    third.key(Key::Char('t'));
-    third.sees(WONDERFUL);
-    wait_until("none is left", || (stage.kept().len() == 1).then_some(()));
 }

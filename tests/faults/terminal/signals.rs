@@ -8,7 +8,7 @@ use super::{WRITING, child_of, ends_within_a_second, kept_text, send};
 use crate::support::{
     program::Home,
     pty::{Key, Pty},
-    stage::{Stage, WONDERFUL, ends},
+    stage::{INVITATION, Stage, WONDERFUL, ends},
     wait_until,
 };
 
@@ -77,7 +77,7 @@ async fn a_stop_that_no_shell_would_end_is_none() {
 async fn a_save_goes_on_while_the_program_is_stopped() {
     let stage = Stage::signed_in().await;
     let mut screen = shell_for(&stage, "");
-    screen.sees("Welcome, James Joyce!");
+    screen.sees(INVITATION);
     screen.key(Key::Char('e'));
     screen.sees(WRITING);
     screen.type_("Yes.");
@@ -105,12 +105,12 @@ async fn a_save_goes_on_while_the_program_is_stopped() {
 #[tokio::test]
 async fn a_signal_during_a_save_lets_it_finish_or_keeps_the_text_and_says_which() {
     let stage = Stage::signed_in().await;
-    for (text, signal, code) in [
-        ("One.", Signal::TERM, 128 + 15),
-        ("Two.", Signal::HUP, 128 + 1),
+    for (before, text, signal, code) in [
+        (INVITATION, "One.", Signal::TERM, 128 + 15),
+        ("“One.”", "Two.", Signal::HUP, 128 + 1),
     ] {
         let mut screen = stage.open();
-        screen.sees("Welcome, James Joyce!");
+        screen.sees(before);
         screen.key(Key::Char('e'));
         screen.sees(WRITING);
         screen.key(Key::Ctrl('u'));
