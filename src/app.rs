@@ -11,7 +11,7 @@ use crate::{
 pub use model::{
     About, Conflict, Desk, Draft, Model, Notice, Pane, Question, Screen, Sheet, Size, Tone, Unsaved,
 };
-pub use update::{init, update};
+pub use update::{init, may_go_on, take_in, update};
 
 pub mod geometry;
 mod model;

@@ -16,7 +16,7 @@ use crate::{
     keyring::Keyring,
     okta::Okta,
     postgres::{Postgres, Target},
-    runtime::{self, ExitReason},
+    runtime::{self, ExitReason, LastText},
     session::{Quotes, Session},
     terminal::Terminal,
 };
@@ -144,9 +144,16 @@ enum Command {
 
 /// Runs the command line and returns the exit code of the process.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let given: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&given) {
         Ok(arguments) => arguments,
-        Err(error) => return usage(&error),
+        Err(error) => {
+            // It repeats what it was given, which a terminal must not obey.
+            let harmless = given
+                .iter()
+                .map(|argument| output::harmless(&argument.to_string_lossy()));
+            return usage(&Arguments::try_parse_from(harmless).err().unwrap_or(error));
+        }
     };
     let json = arguments
         .command
@@ -312,17 +319,29 @@ fn screens(config: &Config) -> Outcome {
         no_color: is_set("NO_COLOR"),
     };
     let session = session(config, database(config)?)?;
-    let draft_kept = match runtime::run(about, session, Terminal::take) {
-        Ok(ExitReason::Quit { draft_kept }) => draft_kept,
-        Ok(ExitReason::Signal { number, .. }) => return Err(Stop::Signal(number)),
+    let (text, signal) = match runtime::run(about, session, Terminal::take) {
+        Ok(ExitReason::Quit { text }) => (text, None),
+        Ok(ExitReason::Signal { number, text }) => (text, Some(number)),
         Err(error) => {
             return Err(Failure::new(Kind::Failed, format!("It stopped: {error}.")).into());
         }
     };
-    if draft_kept {
-        output::say("what you wrote and did not save is kept: it is there when you start again");
-    }
-    Ok(())
+    let kept = match text {
+        LastText::None => None,
+        LastText::Saved => Some("what you wrote is saved"),
+        LastText::Kept => {
+            Some("what you wrote and did not save is kept: it is there when you start again")
+        }
+        LastText::KeptInQuestion => Some(
+            "the save did not come to its end; what you wrote is kept: it is there when you start again, unless it was saved",
+        ),
+        LastText::Lost => {
+            output::warn("What you wrote could be neither saved nor kept; it is lost.");
+            None
+        }
+    };
+    kept.into_iter().for_each(output::say);
+    signal.map_or(Ok(()), |number| Err(Stop::Signal(number)))
 }
 
 /// Says whether a browser that is started here shows up where the person is.

@@ -213,37 +213,54 @@ impl Editor {
         self.settle();
     }
 
-    /// Replaces a part of the text and wraps anew only the lines that it touches.
+    /// Replaces a part of the text and wraps anew only the rows that may change, so that a key costs the same in a long text.
     fn replace(&mut self, range: Range<usize>, inserted: &str) {
-        let line_start = self.text[..range.start].rfind('\n').map_or(0, |at| at + 1);
+        let here = self.row_at(range.start);
+        // A word that changes may move to the row before, and what was only half a word there, to the one before that.
+        let mut first = here;
+        while here - first < 2 && !self.starts_line(first) {
+            first -= 1;
+        }
+        let from = self.rows[first].start;
         let line_end = self.text[range.end..]
             .find('\n')
             .map_or(self.text.len(), |at| range.end + at);
-        let first = self.rows.partition_point(|row| row.start < line_start);
-        let last = self.rows.partition_point(|row| row.start <= line_end);
 
         let (removed, added) = (range.len(), inserted.len());
+        let after = range.start + added;
         self.text.replace_range(range, inserted);
         let line_end = line_end - removed + added;
 
         let columns = self.wrap_columns();
+        let old = &self.rows;
+        let mut last = old.partition_point(|row| row.start <= line_end - added + removed);
         let mut fresh = Vec::new();
-        let mut start = line_start;
-        for line in self.text[line_start..line_end].split('\n') {
-            text::wrap_line(line, start, columns, &mut fresh);
+        let mut start = from;
+        for line in self.text[from..line_end].split('\n') {
+            // Behind the change, a row that starts where one did goes on as that one did.
+            text::wrap_line_until(line, start, columns, &mut fresh, |at| {
+                let same = (at > after)
+                    .then(|| old.binary_search_by_key(&(at - added + removed), |row| row.start));
+                if let Some(Ok(row)) = same {
+                    last = row;
+                    return true;
+                }
+                false
+            });
             start += line.len() + 1;
         }
         let behind = first + fresh.len();
         self.rows.splice(first..last, fresh);
-        for row in &mut self.rows[behind..] {
-            *row = row.start - removed + added..row.end - removed + added;
+        if added != removed {
+            for row in &mut self.rows[behind..] {
+                *row = row.start - removed + added..row.end - removed + added;
+            }
         }
     }
 
     /// Puts the cursor on a grapheme again: what was typed may have joined its neighbours.
     fn settle(&mut self) {
-        let mut boundary = GraphemeCursor::new(self.cursor, self.text.len(), true);
-        if !matches!(boundary.is_boundary(&self.text, 0), Ok(true)) {
+        if !self.is_boundary(self.cursor) {
             self.cursor = self.after(self.cursor);
         }
         self.goal = None;
@@ -267,13 +284,28 @@ impl Editor {
     }
 
     fn cursor_row(&self) -> usize {
+        self.row_at(self.cursor)
+    }
+
+    fn row_at(&self, at: usize) -> usize {
         self.rows
-            .partition_point(|row| row.start <= self.cursor)
+            .partition_point(|row| row.start <= at)
             .saturating_sub(1)
+    }
+
+    /// Says whether a row is the first one of its line.
+    fn starts_line(&self, row: usize) -> bool {
+        let start = self.rows[row].start;
+        start == 0 || self.text.as_bytes()[start - 1] == b'\n'
     }
 
     fn column_in(&self, row: usize) -> usize {
         text::width(&self.text[self.rows[row].start..self.cursor])
+    }
+
+    fn is_boundary(&self, at: usize) -> bool {
+        let mut boundary = GraphemeCursor::new(at, self.text.len(), true);
+        matches!(boundary.is_boundary(&self.text, 0), Ok(true))
     }
 
     fn before(&self, at: usize) -> usize {
@@ -293,6 +325,16 @@ impl Editor {
     }
 
     fn destination(&self, motion: Motion) -> usize {
+        let at = self.aim(motion);
+        // Words can end within a grapheme: a flag with an accent.
+        match motion {
+            Motion::WordLeft if !self.is_boundary(at) => self.before(at),
+            Motion::WordRight if !self.is_boundary(at) => self.after(at),
+            _ => at,
+        }
+    }
+
+    fn aim(&self, motion: Motion) -> usize {
         match motion {
             Motion::Left => self.before(self.cursor),
             Motion::Right => self.after(self.cursor),

@@ -266,7 +266,7 @@ pub struct Chord {
 }
 
 impl Chord {
-    const fn plain(code: KeyCode) -> Self {
+    pub(crate) const fn plain(code: KeyCode) -> Self {
         Self {
             code,
             modifiers: KeyModifiers::NONE,

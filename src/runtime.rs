@@ -1,13 +1,7 @@
 //! The loop: messages in, effects out; tasks and signals. Owns the traits of the terminal and the world.
 
 use std::{
-    future::{Future, poll_fn},
-    io,
-    panic::AssertUnwindSafe,
-    pin::pin,
-    sync::Arc,
-    task::Poll,
-    time::Duration,
+    collections::VecDeque, future::Future, io, panic::AssertUnwindSafe, sync::Arc, time::Duration,
 };
 
 use crossterm::event::Event;
@@ -19,6 +13,8 @@ use crate::{
     session::{self, Progress},
 };
 
+#[cfg(unix)]
+pub(crate) use signals::ignored as ignored_signals;
 use signals::{Signal, Signals};
 use tasks::Tasks;
 
@@ -32,8 +28,12 @@ mod tests;
 /// How long writes may take to finish when the program ends. Whatever hangs, the person has the shell back in a second.
 pub(crate) const FINISH: Duration = Duration::from_millis(800);
 
-/// How many events are taken in before the screen is drawn: a flood of keys must not be drawn one by one.
-const BATCH: usize = 256;
+/// How many events are taken in before the screen is drawn at the latest: a flood of keys must not be drawn one by one,
+/// and a paste without brackets must not be cut.
+const BATCH: usize = 1 << 20;
+
+/// How long a terminal takes at most between the parts of a paste.
+const GAP: Duration = Duration::from_millis(20);
 
 /// The world, as the loop sees it: one order, one outcome.
 pub trait Services: Send + Sync + 'static {
@@ -64,6 +64,12 @@ pub trait Console {
     /// meanwhile. An error means that the terminal is gone.
     fn next(&mut self) -> impl Future<Output = io::Result<Option<Event>>>;
 
+    /// Returns a key, a paste, or a new size that is there already, without waiting.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    fn at_hand(&mut self) -> io::Result<Option<Event>>;
+
     /// Forgets what is on the screen, so that the next frame draws every cell.
     ///
     /// # Errors
@@ -89,21 +95,29 @@ pub trait Console {
     fn copy(&mut self, text: &str) -> io::Result<()>;
 }
 
-/// Why the screens came to their end.
+/// Why the screens came to their end, and what became of the text that was being written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum ExitReason {
     /// The person quit.
-    Quit {
-        /// Whether the draft file holds something that was not saved: worth a line on the way out.
-        draft_kept: bool,
-    },
+    Quit { text: LastText },
     /// A signal asked for it, by its number.
-    Signal {
-        /// The signal's number.
-        number: u8,
-        /// Whether the draft file holds something that was not saved.
-        draft_kept: bool,
-    },
+    Signal { number: u8, text: LastText },
+}
+
+/// What became of a text at the end: worth a line on the way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastText {
+    /// There was none that was not saved long before.
+    None,
+    /// The save that was under way has come to its end.
+    Saved,
+    /// It is in the draft file.
+    Kept,
+    /// It is in the draft file, and a save was under way that did not come to its end in time.
+    KeptInQuestion,
+    /// It is neither saved nor in the draft file.
+    Lost,
 }
 
 /// Why the screens could not be shown, or ended early.
@@ -165,6 +179,7 @@ async fn run_on<C: Console, S: Services>(
     let mut tasks = Tasks::new(Arc::new(services));
     let work = turn(console, signals, &mut model, &mut tasks, effects);
     let ended = AssertUnwindSafe(work).catch_unwind().await;
+    let saving = model.is_saving();
     // Also after a panic: what was typed last must still reach the draft file.
     let _ = time::timeout(FINISH, async {
         tasks.finish(&mut model).await;
@@ -172,10 +187,16 @@ async fn run_on<C: Console, S: Services>(
         session::settle().await;
     })
     .await;
-    let draft_kept = model.has_unsaved() && tasks.keeps_drafts();
+    let text = match (model.has_unsaved(), tasks.keeps_drafts()) {
+        (false, _) if saving => LastText::Saved,
+        (false, _) => LastText::None,
+        (true, true) if model.is_saving() => LastText::KeptInQuestion,
+        (true, true) => LastText::Kept,
+        (true, false) => LastText::Lost,
+    };
     match ended {
-        Ok(Ok(None)) => Ok(ExitReason::Quit { draft_kept }),
-        Ok(Ok(Some(number))) => Ok(ExitReason::Signal { number, draft_kept }),
+        Ok(Ok(None)) => Ok(ExitReason::Quit { text }),
+        Ok(Ok(Some(number))) => Ok(ExitReason::Signal { number, text }),
         Ok(Err(error)) => Err(Error::Lost(error)),
         Err(panic) => std::panic::resume_unwind(panic),
     }
@@ -190,6 +211,7 @@ async fn turn<C: Console, S: Services>(
     first: Vec<Effect>,
 ) -> io::Result<Option<u8>> {
     let mut effects = first;
+    let mut events = VecDeque::new();
     loop {
         // Before the effects: something is to be seen before the network or the keyring is asked.
         console.draw(model)?;
@@ -203,9 +225,7 @@ async fn turn<C: Console, S: Services>(
                     stale = true;
                 }
                 Effect::Suspend => {
-                    tasks.flush_draft().await;
-                    console.suspend()?;
-                    follow_size(console, model)?;
+                    suspend(console, model, tasks).await?;
                     stale = true;
                 }
                 effect => tasks.start(effect),
@@ -214,52 +234,60 @@ async fn turn<C: Console, S: Services>(
         if stale {
             console.draw(model)?;
         }
-        let msg = select! {
+        effects = select! {
             biased;
             signal = signals.next() => match signal {
                 Signal::Terminated(number) => return Ok(Some(number)),
+                Signal::Stopped => {
+                    suspend(console, model, tasks).await?;
+                    continue;
+                }
                 Signal::Continued => {
                     console.resume()?;
                     follow_size(console, model)?;
                     continue;
                 }
             },
-            msg = tasks.next() => msg,
-            event = console.next() => match event? {
-                Some(event) => Msg::Terminal(event),
-                None => continue,
-            },
-        };
-        effects = app::update(model, msg);
-        // What is there already is taken in before the next frame.
-        for _ in 0..BATCH {
-            if !effects.is_empty() && !effects.iter().all(is_quiet) {
-                break;
+            msg = tasks.next() => app::update(model, msg),
+            gathered = gather(console, &mut events) => {
+                gathered?;
+                app::take_in(model, &mut events)
             }
-            let Some(event) = already(console.next()).await.transpose()?.flatten() else {
-                break;
-            };
-            effects.extend(app::update(model, Msg::Terminal(event)));
-        }
+        };
     }
 }
 
-/// Returns what a future has ready, without waiting. It is polled with the waker of the loop: the event stream
-/// remembers the first one that it sees.
-async fn already<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    poll_fn(|context| {
-        Poll::Ready(match future.as_mut().poll(context) {
-            Poll::Ready(value) => Some(value),
-            Poll::Pending => None,
-        })
-    })
-    .await
+/// Waits for what comes from the terminal, and takes what is there already: it is shown in one frame. Nothing of it is lost
+/// where something else comes first.
+async fn gather<C: Console>(console: &mut C, events: &mut VecDeque<Event>) -> io::Result<()> {
+    if events.is_empty() {
+        events.extend(console.next().await?);
+    }
+    while events.len() < BATCH {
+        let more = match console.at_hand()? {
+            None if app::may_go_on(events) => {
+                let more = time::timeout(GAP, console.next()).await;
+                more.unwrap_or(Ok(None))?
+            }
+            more => more,
+        };
+        match more {
+            Some(event) => events.push_back(event),
+            None => break,
+        }
+    }
+    Ok(())
 }
 
-/// Says whether an effect may wait until the keys that are there already have been taken in.
-fn is_quiet(effect: &Effect) -> bool {
-    matches!(effect, Effect::KeepDraft(_) | Effect::DropDraft)
+/// Gives the terminal to the shell until the program is continued. What was typed is in the draft file before.
+async fn suspend<C: Console, S: Services>(
+    console: &mut C,
+    model: &mut Model,
+    tasks: &mut Tasks<S>,
+) -> io::Result<()> {
+    tasks.flush_draft().await;
+    console.suspend()?;
+    follow_size(console, model)
 }
 
 /// Tells the model the size, which may have changed while somebody else had the terminal.

@@ -8,12 +8,13 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, ThreadId},
+    time::Duration,
 };
 
 use crossterm::{
     clipboard::CopyToClipboard,
     cursor,
-    event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream},
+    event::{self, DisableBracketedPaste, EnableBracketedPaste, Event, EventStream},
     queue, style,
     terminal::{
         self, BeginSynchronizedUpdate, DisableLineWrap, EnableLineWrap, EndSynchronizedUpdate,
@@ -48,6 +49,8 @@ pub struct Terminal {
     output: &'static Output,
     /// Whether the screen shows less than the model says, because the terminal did not take the frame before.
     behind: bool,
+    /// Whether the size has changed since the last frame. It may be what it was before, but not what the screen shows.
+    resized: bool,
     /// Dropped while a shell has the terminal: as long as it lives, it eats the shell's keys.
     events: Option<EventStream>,
 }
@@ -74,8 +77,20 @@ impl Terminal {
             screen: Screen::new(Frames::default()).inspect_err(|_| give_back())?,
             output,
             behind: false,
+            resized: false,
             events: Some(EventStream::new()),
         })
+    }
+
+    /// Puts the size that the terminal has by now into the news of another one.
+    fn sized(&mut self, event: Event) -> io::Result<Event> {
+        match event {
+            Event::Resize(..) => {
+                self.resized = true;
+                size().map(|(columns, rows)| Event::Resize(columns, rows))
+            }
+            event => Ok(event),
+        }
     }
 
     /// Sets the size again, which makes the next frame draw every cell. (`clear` would ask the terminal where its
@@ -103,6 +118,9 @@ impl Console for Terminal {
         if self.behind {
             return Ok(());
         }
+        if std::mem::take(&mut self.resized) {
+            self.forget_screen()?;
+        }
         self.screen.draw(|frame| view::draw(model, frame))?;
         let mut frame = self.screen.backend_mut().take();
         if frame.len() > WORTH_BRACKETING {
@@ -117,18 +135,25 @@ impl Console for Terminal {
 
     async fn next(&mut self) -> io::Result<Option<Event>> {
         let events = self.events.get_or_insert_with(EventStream::new);
-        select! {
+        let event = select! {
             biased;
-            event = events.next() => match event {
-                Some(Ok(Event::Resize(..))) => {
-                    let (columns, rows) = size()?;
-                    Ok(Some(Event::Resize(columns, rows)))
-                }
-                Some(event) => event.map(Some),
-                None => Err(io::ErrorKind::UnexpectedEof.into()),
-            },
-            () = self.output.caught_up(), if self.behind => Ok(None),
+            event = events.next() => event,
+            () = self.output.caught_up(), if self.behind => return Ok(None),
+        };
+        let event = event.ok_or(io::ErrorKind::UnexpectedEof)??;
+        self.sized(event).map(Some)
+    }
+
+    fn at_hand(&mut self) -> io::Result<Option<Event>> {
+        // Where it may take no time at all, crossterm does not even look at what it has read. The stream, which asks in
+        // that way, would hand over one key of a paste after the other, with a thread and a frame between them.
+        const MOMENT: Duration = Duration::from_micros(50);
+
+        if self.events.is_none() || !event::poll(MOMENT)? {
+            return Ok(None);
         }
+        let event = event::read()?;
+        self.sized(event).map(Some)
     }
 
     fn redraw(&mut self) -> io::Result<()> {
@@ -235,7 +260,9 @@ fn give_back_on_panic(main: ThreadId) {
 fn stop_until_continued() {
     use rustix::process::{Signal, kill_current_process_group};
 
-    let _ = kill_current_process_group(Signal::TSTP);
+    // The kernel's own signal for Ctrl-Z is listened to: it also comes from outside. This one does the same,
+    // and SIGSTOP would stop an orphan as well.
+    let _ = kill_current_process_group(Signal::TTOU);
 }
 
 #[cfg(not(unix))]

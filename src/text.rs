@@ -142,6 +142,17 @@ pub fn wrap(text: &str, cells: usize) -> Vec<Range<usize>> {
 
 /// Wraps one line that starts at byte `offset` of its text, and appends its rows.
 pub fn wrap_line(line: &str, offset: usize, cells: usize, rows: &mut Vec<Range<usize>>) {
+    wrap_line_until(line, offset, cells, rows, |_| false);
+}
+
+/// As [`wrap_line`], but stops before a row that starts where `known` says that the rest is known. Says whether it did.
+pub fn wrap_line_until(
+    line: &str,
+    offset: usize,
+    cells: usize,
+    rows: &mut Vec<Range<usize>>,
+    known: impl FnMut(usize) -> bool,
+) -> bool {
     let cells = cells.max(1);
     if is_plain(line) {
         // Most texts: nothing has to be looked up in tables.
@@ -150,14 +161,14 @@ pub fn wrap_line(line: &str, offset: usize, cells: usize, rows: &mut Vec<Range<u
             width: 1,
             blank: byte == b' ',
         });
-        wrap_pieces(pieces, offset, cells, rows);
+        wrap_pieces(pieces, offset, cells, rows, known)
     } else {
         let pieces = line.grapheme_indices(true).map(|(at, grapheme)| Piece {
             range: at..at + grapheme.len(),
             width: shown(grapheme).1,
             blank: grapheme.chars().all(char::is_whitespace),
         });
-        wrap_pieces(pieces, offset, cells, rows);
+        wrap_pieces(pieces, offset, cells, rows, known)
     }
 }
 
@@ -173,19 +184,24 @@ fn wrap_pieces(
     offset: usize,
     cells: usize,
     rows: &mut Vec<Range<usize>>,
-) {
+    mut known: impl FnMut(usize) -> bool,
+) -> bool {
     let (mut start, mut end) = (0, 0);
     let mut used = 0;
     // The last place where the row may end, and how much of the row lies before it.
     let mut gap = None;
     for piece in pieces {
         let at = piece.range.start;
-        if used + piece.width > cells && !piece.blank && at > start {
+        // Twice where a wide character does not fit behind the word that goes on with it either.
+        while used + piece.width > cells && !piece.blank && at > start {
             let (cut, behind) = match gap {
                 Some((cut, before)) if cut > start => (cut, used - before),
                 _ => (at, 0),
             };
             rows.push(offset + start..offset + cut);
+            if known(offset + cut) {
+                return true;
+            }
             start = cut;
             used = behind;
             gap = None;
@@ -197,6 +213,7 @@ fn wrap_pieces(
         }
     }
     rows.push(offset + start..offset + end);
+    false
 }
 
 /// Says whether every byte is one grapheme of one cell that may be shown as it is.
@@ -231,6 +248,7 @@ mod tests {
         assert_eq!(rows("👨‍👩‍👧👨‍👩‍👧", 3), ["👨‍👩‍👧", "👨‍👩‍👧"]);
         assert_eq!(rows("日", 1), ["日"]);
         assert_eq!(rows("see 日本語", 7), ["see 日", "本語"]);
+        assert_eq!(rows(" ab日", 3), [" ", "ab", "日"]);
     }
 
     #[test]

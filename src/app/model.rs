@@ -271,6 +271,18 @@ impl Model {
         }
     }
 
+    /// Says whether a text is on its way to the database.
+    #[must_use]
+    pub fn is_saving(&self) -> bool {
+        matches!(
+            &self.screen,
+            Screen::SignedIn {
+                pane: Pane::Saving(_),
+                ..
+            }
+        )
+    }
+
     /// Says whether something was written that is not saved.
     #[must_use]
     pub fn has_unsaved(&self) -> bool {

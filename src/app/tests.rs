@@ -1,12 +1,13 @@
 use super::{
     samples::{
-        code, conflicted, joyce, kept, pane, press, reading, restored, saved, session_over,
-        started, unreachable, waiting, write,
+        code, conflicted, joyce, kept, key_event, pane, press, reading, restored, saved,
+        session_over, started, unreachable, waiting, write,
     },
     *,
 };
 use crate::{failure::Kind, keymap};
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use std::collections::VecDeque;
 
 mod ahead;
 mod random;
@@ -520,4 +521,89 @@ fn a_key_that_is_let_go_is_not_pressed_twice() {
     key.kind = crossterm::event::KeyEventKind::Release;
     update(&mut model, Msg::Terminal(Event::Key(key)));
     assert_eq!(text_in_editor(&model), "x");
+}
+
+/// Lets keys come in at once.
+fn at_once(model: &mut Model, keys: impl IntoIterator<Item = KeyEvent>) -> Vec<Effect> {
+    let mut events: VecDeque<_> = keys.into_iter().map(Event::Key).collect();
+    let mut effects = Vec::new();
+    while !events.is_empty() {
+        effects.extend(take_in(model, &mut events));
+    }
+    effects
+}
+
+fn keys(text: &str) -> impl Iterator<Item = KeyEvent> {
+    text.chars().map(|c| match c {
+        '\n' => key_event("Enter"),
+        '\t' => KeyEvent::new(KeyCode::Tab, KeyModifiers::NONE),
+        c => KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE),
+    })
+}
+
+#[test]
+fn what_comes_at_once_is_what_it_is_when_it_is_typed() {
+    for text in [
+        "a",
+        "two words",
+        " q blanks  before and after  ",
+        "tabs\tand  日本 👨‍👩‍👧 e\u{301}",
+        "?eds",
+    ] {
+        let mut typed = reading(80, 24, Some("It was: "));
+        press(&mut typed, "e");
+        let mut at_once_model = typed.clone();
+        let one = keys(text).fold(Vec::new(), |_, key| {
+            update(&mut typed, Msg::Terminal(Event::Key(key)))
+        });
+        let other = at_once(&mut at_once_model, keys(text));
+        assert_eq!(one, other, "{text:?}: one draft, the newest");
+        assert_eq!(text_in_editor(&typed), text_in_editor(&at_once_model));
+        for _ in 0..8 {
+            assert_eq!(text_in_editor(&typed), text_in_editor(&at_once_model));
+            press(&mut typed, "Ctrl-Z Ctrl-_");
+            press(&mut at_once_model, "Ctrl-Z Ctrl-_");
+        }
+    }
+}
+
+#[test]
+fn enter_saves_unless_it_came_with_characters_on_both_sides() {
+    for (came, text, saves) in [
+        ("one\ntwo\n\n  q d y\n", "one\ntwo\n\n  q d y", true),
+        ("one\ntwo", "one\ntwo", false),
+        ("one\n", "one", true),
+        ("one\n\n", "one", true),
+    ] {
+        let mut model = reading(80, 24, None);
+        press(&mut model, "e");
+        let effects = at_once(&mut model, keys(came));
+        let quote = Quote::new(text).expect("a quote");
+        let save = Effect::Save {
+            quote,
+            based_on: None,
+        };
+        assert_eq!(effects.contains(&save), saves, "{came:?}: {effects:?}");
+        if !saves {
+            assert_eq!(text_in_editor(&model), text);
+        }
+    }
+    // Where nothing is being written, keys are keys.
+    let mut model = reading(80, 24, Some("One."));
+    assert_eq!(at_once(&mut model, keys("d\nq")), [Effect::Quit]);
+}
+
+#[test]
+fn more_is_waited_for_where_a_paste_may_have_been_cut() {
+    let events = |text| keys(text).map(Event::Key).collect();
+    for (text, waits) in [
+        ("", false),
+        ("a", false),
+        ("\n", false),
+        ("a\n", false),
+        ("quick", true),
+        ("a\nb\n", true),
+    ] {
+        assert_eq!(may_go_on(&events(text)), waits, "{text:?}");
+    }
 }

@@ -51,18 +51,29 @@ pub(super) async fn let_tasks_finish() {
 fn stopped() -> io::Result<impl Future<Output = u8>> {
     use tokio::signal::unix::{SignalKind, signal};
 
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let ignored = crate::runtime::ignored_signals();
+    let listen = |kind| (!ignored(kind)).then(|| signal(kind)).transpose();
+    let mut hangup = listen(SignalKind::hangup())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
     Ok(async move {
         loop {
             tokio::select! {
-                _ = hangup.recv() => return 1,
-                _ = interrupt.recv() => if !HELD.load(Ordering::Relaxed) { return 2 },
-                _ = terminate.recv() => return 15,
+                () = next(&mut hangup) => return 1,
+                () = next(&mut interrupt) => if !HELD.load(Ordering::Relaxed) { return 2 },
+                () = next(&mut terminate) => return 15,
             }
         }
     })
+}
+
+/// Waits for a signal; for ever, where it is one that the program was told to ignore.
+#[cfg(unix)]
+async fn next(signal: &mut Option<tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
 }
 
 #[cfg(not(unix))]

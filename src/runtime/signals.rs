@@ -7,6 +7,9 @@ use std::io;
 pub(super) enum Signal {
     /// The program is to end; by the signal's number.
     Terminated(u8),
+    /// The program is to stop until it is continued, as at Ctrl-Z.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix stops programs"))]
+    Stopped,
     /// The program was stopped, and goes on.
     #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix stops programs"))]
     Continued,
@@ -23,6 +26,7 @@ mod unix {
     /// The signals that are listened to.
     pub(in super::super) struct Signals {
         ends: Vec<(u8, unix::Signal)>,
+        stopped: Option<unix::Signal>,
         continued: unix::Signal,
     }
 
@@ -35,14 +39,18 @@ mod unix {
                 SignalKind::quit(),
                 SignalKind::terminate(),
             ];
+            let stop = SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw());
+            let ignored = ignored();
             Ok(Self {
                 ends: ends
                     .into_iter()
+                    .filter(|kind| !ignored(*kind))
                     .map(|kind| {
                         let number = u8::try_from(kind.as_raw_value()).unwrap_or(u8::MAX);
                         Ok((number, unix::signal(kind)?))
                     })
                     .collect::<io::Result<_>>()?,
+                stopped: (!ignored(stop)).then(|| unix::signal(stop)).transpose()?,
                 continued: unix::signal(SignalKind::from_raw(
                     rustix::process::Signal::CONT.as_raw(),
                 ))?,
@@ -60,13 +68,34 @@ mod unix {
                     return Poll::Ready(Signal::Terminated(*number));
                 }
             }
+            if let Some(stopped) = &mut self.stopped
+                && stopped.poll_recv(context).is_ready()
+            {
+                return Poll::Ready(Signal::Stopped);
+            }
             self.continued.poll_recv(context).map(|_| Signal::Continued)
+        }
+    }
+
+    /// Returns which signals whoever started the program wants it to ignore, as `nohup` does and a shell for its background.
+    /// To be asked before anything listens. Only Linux says so without unsafe code.
+    pub(crate) fn ignored() -> impl Fn(SignalKind) -> bool {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigIgn:"))
+            .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+            .unwrap_or(0);
+        move |kind| {
+            (1..=64).contains(&kind.as_raw_value()) && mask >> (kind.as_raw_value() - 1) & 1 == 1
         }
     }
 }
 
 #[cfg(unix)]
 pub(super) use unix::Signals;
+#[cfg(unix)]
+pub(crate) use unix::ignored;
 
 /// The signals that are listened to.
 #[cfg(not(unix))]

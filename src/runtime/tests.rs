@@ -121,6 +121,10 @@ impl Console for FakeConsole {
         }
     }
 
+    fn at_hand(&mut self) -> io::Result<Option<Event>> {
+        self.keys.try_recv().ok().transpose()
+    }
+
     fn redraw(&mut self) -> io::Result<()> {
         self.called("redraw")
     }
@@ -246,7 +250,9 @@ fn a_frame_is_on_the_screen_before_anybody_is_asked() {
     running.press("q");
     assert_eq!(
         running.end().expect("an end"),
-        ExitReason::Quit { draft_kept: false }
+        ExitReason::Quit {
+            text: LastText::None
+        }
     );
 }
 
@@ -330,7 +336,9 @@ fn drafts_are_written_seldom_and_the_last_one_always() {
     let script = running.script.clone();
     assert_eq!(
         running.end().expect("an end"),
-        ExitReason::Quit { draft_kept: true }
+        ExitReason::Quit {
+            text: LastText::Kept
+        }
     );
     assert_eq!(script.orders().last(), Some(&kept_draft("Yes.abcd")));
 }
@@ -345,7 +353,9 @@ fn a_draft_file_that_fails_is_not_promised() {
     running.press("Ctrl-C");
     assert_eq!(
         running.end().expect("an end"),
-        ExitReason::Quit { draft_kept: false }
+        ExitReason::Quit {
+            text: LastText::Lost
+        }
     );
 }
 
@@ -363,7 +373,9 @@ fn a_save_under_way_may_finish_and_takes_its_draft_away() {
     let script = running.script.clone();
     assert_eq!(
         running.end().expect("an end"),
-        ExitReason::Quit { draft_kept: false }
+        ExitReason::Quit {
+            text: LastText::Saved
+        }
     );
     assert_eq!(script.orders().last(), Some(&Effect::DropDraft));
 }
@@ -379,7 +391,13 @@ fn whatever_hangs_quitting_takes_less_than_a_second() {
     running.sees("Waking");
     let start = Instant::now();
     running.press("q");
-    running.end().expect("an end");
+    // Neither the save nor the draft came to its end.
+    assert_eq!(
+        running.end().expect("an end"),
+        ExitReason::Quit {
+            text: LastText::Lost
+        }
+    );
     assert!(
         start.elapsed() < Duration::from_secs(1),
         "{:?}",

@@ -2,6 +2,7 @@ use crossterm::event::Event;
 use ratatui::{
     Terminal,
     backend::TestBackend,
+    buffer::Cell,
     style::{Color, Modifier},
 };
 
@@ -27,8 +28,16 @@ fn drawn(model: &Model) -> Terminal<TestBackend> {
     terminal
 }
 
-/// Takes a picture at every size.
+/// Takes a picture at every size, and sees that any other size breaks nothing and keeps everything inside.
 fn pictures(name: &str, model: impl Fn(u16, u16) -> Model) {
+    let usual = model(80, 24);
+    for columns in [0, 1, 2, 9, 20, 29, 80, 300] {
+        for rows in [0, 1, 2, 3, 5, 9, 24, 100] {
+            let mut model = usual.clone();
+            update(&mut model, Msg::Terminal(Event::Resize(columns, rows)));
+            is_inside(name, &model);
+        }
+    }
     for (columns, rows) in SIZES {
         let terminal = drawn(&model(columns, rows));
         insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), terminal.backend());
@@ -193,33 +202,39 @@ fn every_question_and_its_answer_look_as_they_should() {
     });
 }
 
-#[test]
-fn nothing_breaks_at_any_size() {
-    let models = [
-        waiting(80, 24),
-        reading(80, 24, None),
-        reading(80, 24, Some(LONG)),
-        conflicted(80, 24, LONG, Some(LONG)),
-        {
-            let mut model = reading(80, 24, Some(LONG));
-            press(&mut model, "e");
-            model
-        },
-        {
-            let mut model = reading(80, 24, None);
-            press(&mut model, "?");
-            model
-        },
-    ];
-    for model in models {
-        for columns in (0..4).chain([9, 20, 41, 80, 300]) {
-            for rows in (0..6).chain([9, 24, 100]) {
-                let mut model = model.clone();
-                update(&mut model, Msg::Terminal(Event::Resize(columns, rows)));
-                drawn(&model);
-            }
+/// Draws on a screen that is larger than the model knows, and one that is smaller.
+#[track_caller]
+fn is_inside(name: &str, model: &Model) {
+    const MORE: u16 = 3;
+    let Size { columns, rows } = model.size;
+    let backend = TestBackend::new(columns + MORE, rows + MORE);
+    let mut terminal = Terminal::new(backend).expect("a screen");
+    let mut cursor = None;
+    terminal
+        .draw(|frame| {
+            draw(model, frame);
+        })
+        .expect("a frame");
+    if terminal.backend().cursor_visible() {
+        cursor = Some(terminal.backend().cursor_position());
+    }
+    let buffer = terminal.backend().buffer();
+    for y in 0..rows + MORE {
+        for x in 0..columns + MORE {
+            let outside = x >= columns || y >= rows;
+            assert!(
+                !outside || buffer[(x, y)] == Cell::EMPTY,
+                "{name} at {columns}x{rows} draws at {x},{y}"
+            );
         }
     }
+    assert!(
+        cursor.is_none_or(|at| at.x < columns && at.y < rows),
+        "the cursor of {name} at {columns}x{rows} is at {cursor:?}"
+    );
+    let smaller = TestBackend::new(columns.saturating_sub(MORE), rows.saturating_sub(MORE));
+    let mut terminal = Terminal::new(smaller).expect("a screen");
+    terminal.draw(|frame| draw(model, frame)).expect("a frame");
 }
 
 #[test]

@@ -1,1 +1,130 @@
 //! What fails at the terminal.
+
+mod drafts;
+mod signals;
+mod strangers;
+mod streams;
+mod typing;
+mod waiting;
+
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::support::{
+    PATIENCE,
+    pty::Pty,
+    stage::{Stage, ends},
+    wait_until,
+};
+
+/// What the screens say where a text is being written.
+const WRITING: &str = "Enter Save Quote";
+/// What they say when they bring back what was not saved.
+const BACK: &str = "Here is what you had not saved.";
+
+fn send(screen: &Pty, signal: Signal) {
+    let process = Pid::from_raw(screen.id().cast_signed()).expect("a process");
+    kill_process(process, signal).expect("it is there");
+}
+
+/// The text in the draft file.
+fn kept_text(stage: &Stage) -> Option<String> {
+    let file: Value = serde_json::from_str(&stage.draft()?).expect("a draft file is JSON");
+    Some(file["text"].as_str().expect("with a text").to_owned())
+}
+
+/// Measures a wait, without what a busy machine added to it: as much as our own short sleeps came late.
+struct Wait {
+    since: Instant,
+    late: Duration,
+}
+
+impl Wait {
+    fn begin() -> Self {
+        Self {
+            since: Instant::now(),
+            late: Duration::ZERO,
+        }
+    }
+
+    fn a_little(&mut self) {
+        const LITTLE: Duration = Duration::from_millis(5);
+        let before = Instant::now();
+        thread::sleep(LITTLE);
+        self.late += before.elapsed().saturating_sub(LITTLE);
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.since.elapsed().saturating_sub(self.late)
+    }
+}
+
+/// Expects that what was just done ends the program within a second, as it should, with nothing left behind.
+#[track_caller]
+fn ends_within_a_second(what: &str, screen: &mut Pty, code: u32) {
+    let id = screen.id();
+    let mut wait = Wait::begin();
+    while !screen.has_ended() {
+        assert!(wait.since.elapsed() < PATIENCE, "{what} never ends");
+        wait.a_little();
+    }
+    let took = wait.elapsed();
+    ends(screen, code);
+    assert!(took < Duration::from_secs(1), "{what} takes {took:?}");
+    assert_eq!(in_session(id), Vec::<String>::new(), "{what}");
+}
+
+/// The processes of a terminal session, zombies included.
+fn in_session(session: u32) -> Vec<String> {
+    processes()
+        .into_iter()
+        .filter(|stat| stat.fields[3] == session.to_string())
+        .map(|stat| stat.name)
+        .collect()
+}
+
+/// The process that a process has started.
+fn child_of(parent: u32) -> u32 {
+    let path = format!("/proc/{parent}/task/{parent}/children");
+    wait_until("it has a child", || {
+        let children = fs::read_to_string(&path).ok()?;
+        children.split_whitespace().next()?.parse().ok()
+    })
+}
+
+/// A line of `/proc/PID/stat`: the name, and what follows it from the state on.
+struct Stat {
+    name: String,
+    fields: Vec<String>,
+}
+
+fn processes() -> Vec<Stat> {
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| stat(&entry.file_name().to_string_lossy()))
+        .collect()
+}
+
+fn stat(id: &str) -> Option<Stat> {
+    id.parse::<u32>().ok()?;
+    let line = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let (name, rest) = line.rsplit_once(')')?;
+    Some(Stat {
+        name: name.to_owned(),
+        fields: rest.split_whitespace().map(Into::into).collect(),
+    })
+}
+
+/// The processor time of a process so far, in ticks of 10 ms.
+fn ticks(id: u32) -> u64 {
+    let stat = stat(&id.to_string()).expect("it runs");
+    let number = |at: usize| stat.fields[at].parse::<u64>().expect("a number");
+    number(11) + number(12)
+}

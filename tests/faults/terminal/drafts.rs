@@ -1,0 +1,160 @@
+//! The draft file, when the program has no time to end.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::Signal;
+
+use super::{BACK, WRITING, Wait, kept_text, send, typing::Dice};
+use crate::{
+    faults::rounds,
+    support::{
+        pty::Key,
+        stage::{INVITATION, Stage, WONDERFUL},
+        wait_until,
+    },
+};
+
+/// How many write at the same time.
+const WRITERS: u32 = 2;
+
+#[tokio::test]
+async fn a_kill_at_any_moment_loses_no_more_than_the_last_second() {
+    let mut stages = Vec::new();
+    for seed in 1..=WRITERS {
+        stages.push((seed, Stage::signed_in().await));
+    }
+    thread::scope(|scope| {
+        for (seed, stage) in stages {
+            let mut dice = Dice::new(u64::from(seed) * 7919);
+            scope.spawn(move || {
+                let mut kept = String::new();
+                for round in 0..rounds(10, 200).div_ceil(WRITERS) {
+                    kept = killed(&stage, &mut dice, &kept, round);
+                }
+            });
+        }
+    });
+}
+
+/// Goes on with what is kept, is killed while it types, and returns what is kept then.
+fn killed(stage: &Stage, dice: &mut Dice, kept: &str, round: u32) -> String {
+    let mut screen = stage.open();
+    if kept.is_empty() {
+        screen.sees(INVITATION);
+        screen.key(Key::Char('e'));
+    } else {
+        screen.sees(BACK);
+        let last = kept.split_whitespace().next_back().expect("a word");
+        screen.sees(last);
+    }
+    screen.sees(WRITING);
+    let mut typed = kept.to_owned();
+    // The words that were seen on the screen, with the moment and how much had been typed by then.
+    let mut shown: Vec<(Instant, usize)> = Vec::new();
+    let mut next: Option<(String, usize)> = None;
+    let end = Instant::now() + Duration::from_millis(dice.throw(0..=2500));
+    let mut wait = Wait::begin();
+    let mut word = 0;
+    while Instant::now() < end {
+        match &next {
+            Some((text, length)) if screen.screen().contains(text) => {
+                shown.push((Instant::now(), *length));
+                next = None;
+            }
+            Some(_) => {}
+            None => {
+                word += 1;
+                let text = format!("{round}-{word} ");
+                screen.type_(&text);
+                typed.push_str(&text);
+                next = Some((text.trim_end().to_owned(), typed.len()));
+            }
+        }
+        // A pause between two words: none, one, or so long that the program rests.
+        let pause = dice.throw(0..=9);
+        for _ in 0..if pause == 9 {
+            dice.throw(0..=80)
+        } else {
+            pause
+        } {
+            if Instant::now() < end {
+                wait.a_little();
+            }
+        }
+    }
+    send(&screen, Signal::KILL);
+    let late = wait.late;
+    let kill = Instant::now();
+    screen.exit_status();
+
+    let now = kept_text(stage).unwrap_or_default();
+    assert!(typed.starts_with(&now), "{now:?} is no start of {typed:?}");
+    let must = shown
+        .iter()
+        .rev()
+        .find(|(at, _)| kill.duration_since(*at) > Duration::from_secs(1) + late)
+        .map_or(kept.len(), |(_, length)| *length);
+    assert!(
+        now.len() >= must.min(typed.len()),
+        "only {now:?} is left of {typed:?}, of which {must} bytes were seen a second before"
+    );
+    for path in stage.kept() {
+        let mode = fs::metadata(&path)
+            .expect("it is there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+    }
+    now
+}
+
+#[tokio::test]
+async fn a_kill_during_a_save_or_just_after_loses_nothing_and_asks_nothing() {
+    let stage = Stage::signed_in().await;
+    let mut dice = Dice::new(0x5a7e);
+    let mut screen = stage.open();
+    screen.sees(INVITATION);
+    screen.key(Key::Char('e'));
+    let mut before = String::new();
+    for round in 0..rounds(6, 60) {
+        screen.sees(WRITING);
+        let text = format!("{before}{round} ");
+        screen.type_(&format!("{round} "));
+        screen.sees(text.trim_end());
+        wait_until("the draft is in its file", || {
+            (kept_text(&stage)? == text).then_some(())
+        });
+        screen.key(Key::Enter);
+        // From before the first byte is sent to after the draft is gone.
+        thread::sleep(Duration::from_millis(dice.throw(0..=60)));
+        send(&screen, Signal::KILL);
+        screen.exit_status();
+        let row = stage.quote();
+        assert!(
+            row == text || row == before && kept_text(&stage).as_deref() == Some(&text),
+            "{row:?} is saved, and {:?} kept, of {text:?}",
+            kept_text(&stage)
+        );
+        screen = stage.open();
+        screen.sees(text.trim_end());
+        screen.sees_that("asks nothing", |screen| {
+            let shown = screen.contents();
+            shown.contains(WONDERFUL) || shown.contains(WRITING)
+        });
+        assert_eq!(screen.screen().contains(WRITING), row != text);
+        if row != text {
+            screen.key(Key::Enter);
+            screen.sees("Saved.");
+        }
+        wait_until("the draft is gone", || {
+            stage.draft().is_none().then_some(())
+        });
+        before = text;
+        screen.key(Key::Char('e'));
+    }
+}

@@ -1,0 +1,232 @@
+//! What strangers write, wherever it comes from: nothing of it may reach the terminal as anything but text.
+
+use std::sync::Arc;
+
+use crate::support::{
+    okta::{Answer, Endpoint, Person},
+    pty::{Key, Pty},
+    stage::Stage,
+};
+
+/// A title, a question to the terminal, both of its 8-bit forms, a bell, a turn of direction, and what follows shows that it got through.
+const HOSTILE: &str =
+    "Eve\x1b]0;owned\x07\x1b[6n\u{9b}6n\u{9d}0;x\u{9c}\u{202e}\x08\x1bP1$r\x1b\\\u{2066}end";
+
+/// The same as SQL and TOML write it.
+fn escaped(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            if c.is_ascii_alphanumeric() {
+                vec![c]
+            } else {
+                format!("\\u{:04x}", u32::from(c)).chars().collect()
+            }
+        })
+        .collect()
+}
+
+/// Expects that a terminal has been told nothing but what this program says itself.
+#[track_caller]
+fn is_harmless(what: &str, screen: &Pty) {
+    let raw = screen.raw();
+    let text = String::from_utf8(raw).expect("the output is UTF-8");
+    for obeyed in [
+        "\x1b]", "\x1b[6n", "\x1bP", "\x07", "\x08", "\0", "\u{9b}", "\u{9c}", "\u{9d}",
+        "\u{202e}", "\u{2066}",
+    ] {
+        assert!(!text.contains(obeyed), "{what}: {obeyed:?} in {text:?}");
+    }
+}
+
+/// Runs a command on a terminal to its end.
+#[track_caller]
+fn on_a_terminal(stage: &Stage, what: &str, arguments: &[&str], shows: &str) {
+    let mut screen = Pty::spawn(&stage.home.command(arguments), 200, 50);
+    screen.exit_status();
+    let told = screen.screen();
+    assert!(
+        told.contains(shows),
+        "{what}: {arguments:?} does not show {shows:?}:\n{told}"
+    );
+    is_harmless(what, &screen);
+}
+
+#[tokio::test]
+async fn a_strangers_words_reach_no_terminal_as_anything_but_text() {
+    let stage = Stage::new().await;
+    let forge = |claims: &[&'static str]| {
+        let claims = claims.to_vec();
+        move |_: &mut serde_json::Value, body: &mut serde_json::Value| {
+            for claim in &claims {
+                body[*claim] = HOSTILE.into();
+            }
+        }
+    };
+    let forged = Arc::new(forge(&["name", "email", "preferred_username"]));
+    stage
+        .okta
+        .configure(|settings| settings.forge = Some(forged));
+
+    // The name, at the sign-in and wherever somebody is named.
+    let mut login = Pty::spawn(&stage.home.command(&["login"]), 200, 60);
+    stage.approve();
+    login.exit_status();
+    assert!(login.screen().contains("signed in as Eve"));
+    is_harmless("the name at the sign-in", &login);
+    for arguments in [&["whoami"][..], &["whoami", "--json"]] {
+        on_a_terminal(&stage, "the name", arguments, "Eve");
+    }
+
+    // The row.
+    stage.database.query(&format!(
+        "insert into public.user_messages (user_id, message) values ('{}', U&'{}')",
+        Person::James.id(),
+        escaped(HOSTILE).replace("\\u", "\\")
+    ));
+    for arguments in [&["show"][..], &["show", "--json"]] {
+        on_a_terminal(&stage, "the quote", arguments, "end");
+    }
+    let mut screen = stage.open();
+    screen.sees("Welcome, Eve");
+    screen.sees("end”");
+    screen.key(Key::Char('e'));
+    screen.sees("Enter Save Quote");
+    screen.key(Key::Enter);
+    screen.sees("end");
+    is_harmless("the name and the quote on the screens", &screen);
+    drop(screen);
+
+    // What the database says when it refuses.
+    stage.database.query(&format!(
+        "create function public.refuse() returns trigger language plpgsql as $$
+         begin raise exception using message = U&'{0}', detail = U&'{0}', hint = U&'{0}', errcode = 'P0001'; end $$;
+         create trigger refuse before insert or update or delete on public.user_messages
+         for each row execute function public.refuse()",
+        escaped(HOSTILE).replace("\\u", "\\")
+    ));
+    on_a_terminal(&stage, "the database", &["set", "x"], "Eve");
+    on_a_terminal(&stage, "the database", &["delete", "--yes"], "Eve");
+    let mut screen = stage.open();
+    screen.sees("end”");
+    screen.type_("dy");
+    screen.sees("Eve");
+    screen.sees_no_more("Deleting…");
+    is_harmless("the database's words on the screens", &screen);
+}
+
+#[tokio::test]
+async fn words_in_oktas_name_reach_no_terminal_as_anything_but_text() {
+    let stage = Stage::new().await;
+    // What Okta says when it refuses, as OAuth and as Okta's own API.
+    let refusals: [(Endpoint, fn() -> Answer); 4] = [
+        (Endpoint::DeviceAuthorize, || {
+            Answer::error(400, "invalid_request", HOSTILE)
+        }),
+        (Endpoint::DeviceAuthorize, || {
+            Answer::error(400, HOSTILE, HOSTILE)
+        }),
+        (Endpoint::DeviceAuthorize, || {
+            Answer::json(
+                403,
+                &serde_json::json!({"errorCode": HOSTILE, "errorSummary": HOSTILE}),
+            )
+        }),
+        (Endpoint::Discovery, || {
+            Answer::http(403, "text/html", format!("<title>{HOSTILE}</title>"))
+        }),
+    ];
+    for (endpoint, answer) in refusals {
+        stage.okta.script(endpoint, answer());
+        on_a_terminal(&stage, "Okta", &["login"], "error: ");
+    }
+    let mut screen = stage.open();
+    screen.sees("Enter Log in");
+    stage.okta.script(
+        Endpoint::DeviceAuthorize,
+        Answer::error(400, "invalid_request", HOSTILE),
+    );
+    screen.key(Key::Enter);
+    screen.sees("Eve");
+    is_harmless("Okta's words on the screens", &screen);
+
+    // A code and an address that are none.
+    stage.okta.script(
+        Endpoint::DeviceAuthorize,
+        Answer::json(
+            200,
+            &serde_json::json!({
+                "device_code": "a-device-code-of-a-stranger",
+                "user_code": HOSTILE,
+                "verification_uri": format!("https://localhost/{HOSTILE}"),
+                "verification_uri_complete": format!("https://localhost/{HOSTILE}"),
+                "expires_in": 1,
+            }),
+        ),
+    );
+    screen.key(Key::Enter);
+    screen.sees_no_more("Asking Okta");
+    is_harmless("a code on the screens", &screen);
+    screen.key(Key::Ctrl('c'));
+    screen.exit_status();
+}
+
+#[tokio::test]
+async fn a_strangers_settings_reach_no_terminal_as_anything_but_text() {
+    let stage = Stage::new().await;
+    let hostile = escaped(HOSTILE);
+    let good = format!(
+        "issuer = \"https://localhost:1\"\nclient_id = \"0oa\"\nstore = \"file\"\ndatabase_url = \"{}\"\n",
+        stage.database.user_url()
+    );
+    for settings in [
+        format!(
+            "issuer = \"https://{hostile}\"\nclient_id = \"x\"\ndatabase_url = \"postgresql://u:p@localhost/d\"\n"
+        ),
+        format!(
+            "issuer = \"{hostile}\"\nclient_id = \"{hostile}\"\ndatabase_url = \"postgresql://u:p@localhost/d\"\n"
+        ),
+        format!(
+            "issuer = \"https://localhost:1\"\nclient_id = \"x\"\ndatabase_url = \"postgresql://u:p@{hostile}/d\"\n"
+        ),
+        format!(
+            "issuer = \"https://localhost:1\"\nclient_id = \"x\"\ndatabase_url = \"postgresql://{hostile}:p@localhost/{hostile}\"\n"
+        ),
+        format!(
+            "issuer = \"https://localhost:1\"\nclient_id = \"x\"\ndatabase_url = \"postgresql://u:p@localhost/d?{hostile}=1&sslmode={hostile}\"\n"
+        ),
+        format!(
+            "issuer = \"https://localhost:1\"\nclient_id = \"x\"\ndatabase_url = \"{hostile}\"\n"
+        ),
+        format!("\"{hostile}\" = 1\n"),
+        format!("store = \"{hostile}\"\n"),
+        // As it is, where TOML does not allow it.
+        format!("issuer = \"{HOSTILE}\"\n"),
+        format!("{HOSTILE} = 1\n"),
+    ] {
+        stage.home.configure(&settings);
+        for arguments in [&["login"][..], &["doctor"], &[]] {
+            let mut screen = Pty::spawn(&stage.home.command(arguments), 200, 50);
+            // The screens may well come up: a name that cannot be looked up is told when it is.
+            screen.sees_that("says something", |screen| {
+                !screen.contents().trim().is_empty()
+            });
+            if screen.alternate_screen() {
+                screen.sees("…");
+                screen.key(Key::Ctrl('c'));
+            }
+            screen.exit_status();
+            is_harmless(&settings, &screen);
+        }
+    }
+    stage.home.configure(&good);
+    for arguments in [
+        &["--config", HOSTILE, "show"][..],
+        &["--env-file", HOSTILE, "show"],
+        &["--log", "no/such/\x1b[6n\x1b]0;owned\x07/Eve", "show"],
+        &["--store", HOSTILE, "show"],
+        &[HOSTILE],
+        &["show", HOSTILE],
+    ] {
+        on_a_terminal(&stage, "an argument", arguments, "Eve");
+    }
+}

@@ -1,0 +1,154 @@
+//! Standard streams that are closed, full, or gone.
+
+use std::{
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use rustix::process::Signal;
+
+use super::{BACK, Wait, child_of, ends_within_a_second, kept_text, send, stat};
+use crate::support::{
+    PATIENCE,
+    pty::{Key, Pty},
+    stage::{INVITATION, Stage},
+};
+
+/// Every command that ends by itself, and what it does when nobody hears it.
+const COMMANDS: [&[&str]; 12] = [
+    &[],
+    &["set", "Yes."],
+    &["whoami"],
+    &["show"],
+    &["show", "--json"],
+    &["set", "-"],
+    &["delete", "--yes"],
+    &["doctor"],
+    &["man"],
+    &["completions", "bash"],
+    &["--help"],
+    &["admin", "status"],
+];
+
+/// The program, run by a shell that has done something to its streams.
+fn with_streams(stage: &Stage, arguments: &[&str], redirection: &str) -> Command {
+    let program = stage.home.command(arguments);
+    let mut shell = Command::new("sh");
+    shell
+        .arg("-c")
+        .arg(format!("exec \"$@\" {redirection}"))
+        .arg("sh")
+        .arg(program.get_program())
+        .args(program.get_args())
+        .current_dir(stage.home.path())
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    for (name, value) in program.get_envs() {
+        shell.env(name, value.unwrap_or_default());
+    }
+    shell
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn streams_that_are_closed_or_full_make_no_command_hang_or_panic() {
+    let stage = Stage::signed_in().await;
+    for arguments in COMMANDS {
+        for redirection in [
+            "<&-",
+            ">&-",
+            "2>&-",
+            "<&- >&- 2>&-",
+            ">/dev/full",
+            "2>/dev/full",
+            ">/dev/full 2>&1",
+        ] {
+            if arguments == ["delete", "--yes"] {
+                assert_eq!(stage.run(&["set", "To go."]).code, Some(0));
+            }
+            let mut shell = with_streams(&stage, arguments, redirection);
+            let output = shell.output().expect("it ends");
+            let talk = String::from_utf8_lossy(&output.stderr);
+            let code = output.status.code();
+            assert!(
+                code.is_some_and(|code| code < 12) && !talk.contains("panicked"),
+                "{arguments:?} {redirection}: {:?} {talk}",
+                output.status
+            );
+            // Data that nobody got is a failure; talk that nobody heard is none.
+            let data = matches!(
+                arguments[..],
+                ["whoami" | "show" | "man" | "completions" | "--help", ..]
+            );
+            if data && redirection.starts_with(">/dev/full") {
+                assert_eq!(code, Some(1), "{arguments:?} {redirection}: {talk}");
+            }
+            if matches!(arguments[..], ["set", "Yes."]) {
+                assert_eq!(code, Some(0), "{arguments:?} {redirection}: {talk}");
+                assert_eq!(stage.quote(), "Yes.");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_screens_do_without_what_is_written_beside_them() {
+    let stage = Stage::signed_in().await;
+    for redirection in ["2>&-", "2>/dev/full"] {
+        let mut screen = Pty::spawn(&with_streams(&stage, &[], redirection), 80, 24);
+        screen.sees(INVITATION);
+        screen.type_("eYes.");
+        screen.sees("Yes.");
+        screen.key(Key::Ctrl('c'));
+        ends_within_a_second(redirection, &mut screen, 0);
+        assert_eq!(kept_text(&stage).as_deref(), Some("Yes."));
+        std::fs::remove_file(stage.kept().remove(0)).expect("the draft");
+    }
+    for redirection in ["<&-", ">&-", "</dev/null", ">/dev/full"] {
+        let mut screen = Pty::spawn(&with_streams(&stage, &[], redirection), 80, 24);
+        ends_within_a_second(redirection, &mut screen, 2);
+        assert!(
+            screen.screen().contains("the full screen needs a terminal"),
+            "{}",
+            screen.screen()
+        );
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_terminal_that_hangs_up_ends_the_program_and_the_draft_is_kept() {
+    let stage = Stage::signed_in().await;
+    let program = stage.home.command::<&str>(&[]);
+    // Somebody between us and the program holds its terminal, and can be taken away.
+    let mut holder = Command::new("script");
+    holder
+        .args(["--quiet", "--command"])
+        .arg(format!("exec {}", program.get_program().display()))
+        .arg("/dev/null");
+    for (name, value) in program.get_envs() {
+        holder.env(name, value.unwrap_or_default());
+    }
+    let mut screen = Pty::spawn(&holder, 80, 24);
+    screen.sees(INVITATION);
+    screen.type_("eYes.");
+    screen.sees("Yes.");
+    let id = child_of(screen.id());
+    send(&screen, Signal::KILL);
+    let mut wait = Wait::begin();
+    while stat(&id.to_string()).is_some_and(|stat| stat.fields[0] != "Z") {
+        assert!(wait.since.elapsed() < PATIENCE, "it never ends");
+        wait.a_little();
+    }
+    assert!(
+        wait.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        wait.elapsed()
+    );
+    screen.exit_status();
+    assert_eq!(kept_text(&stage).as_deref(), Some("Yes."));
+    let mut screen = stage.open();
+    screen.sees(BACK);
+}

@@ -1,0 +1,196 @@
+//! Sizes, pastes and bytes: what a terminal sends.
+
+use std::ops::RangeInclusive;
+
+use super::{WRITING, kept_text};
+use crate::support::{
+    pty::{Key, Pty},
+    stage::{INVITATION, Stage, ends},
+    wait_until,
+};
+
+/// Numbers that look random and are the same in every run.
+pub(super) struct Dice(u64);
+
+impl Dice {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(super) fn throw(&mut self, sides: RangeInclusive<u64>) -> u64 {
+        // Xorshift.
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        sides.start() + self.0 % (sides.end() - sides.start() + 1)
+    }
+}
+
+#[tokio::test]
+async fn a_storm_of_sizes_while_somebody_types_loses_nothing() {
+    let stage = Stage::signed_in().await;
+    let mut screen = stage.open();
+    screen.sees(INVITATION);
+    screen.key(Key::Char('e'));
+    screen.sees(WRITING);
+    let mut dice = Dice::new(0x5eed);
+    let mut typed = String::new();
+    for number in 0..300 {
+        let (columns, rows) = (dice.throw(1..=300), dice.throw(1..=100));
+        screen.resize(
+            columns.try_into().expect("it is small"),
+            rows.try_into().expect("it is small"),
+        );
+        let word = format!("{number} ");
+        screen.type_(&word);
+        typed.push_str(&word);
+    }
+    screen.resize(80, 24);
+    wait_until("all that was typed is in the draft file", || {
+        (kept_text(&stage)? == typed).then_some(())
+    });
+    screen.sees("299");
+    screen.sees_that("has the hints in the last row", |screen| {
+        let last = screen.rows(0, 80).nth(23);
+        last.is_some_and(|row| row.contains(WRITING))
+    });
+    let rows = |screen: &Pty| -> Vec<String> {
+        let shown = screen.screen();
+        shown.lines().map(|row| row.trim_end().to_owned()).collect()
+    };
+    let before = rows(&screen);
+    screen.key(Key::Ctrl('l'));
+    screen.type_("x");
+    screen.sees("299 x");
+    screen.key(Key::Backspace);
+    screen.sees_no_more("299 x");
+    assert_eq!(rows(&screen), before, "the last frame was right");
+    screen.key(Key::Ctrl('c'));
+    ends(&mut screen, 0);
+}
+
+/// About a million bytes, in lines, with letters that do something where nothing is being written.
+fn a_million_bytes() -> String {
+    let line = "quit, delete, yes: déjà vu of 日本 and more words to fill the line\n";
+    let mut text = line.repeat(1_000_000 / line.len());
+    text.pop();
+    text
+}
+
+#[tokio::test]
+async fn a_paste_of_a_million_bytes_is_taken_in_whole_and_said_to_be_too_long() {
+    let stage = Stage::signed_in().await;
+    let text = a_million_bytes();
+    for brackets in [true, false] {
+        let mut screen = stage.open();
+        screen.sees(INVITATION);
+        screen.key(Key::Char('e'));
+        screen.sees(WRITING);
+        if brackets {
+            screen.paste(&text);
+        } else {
+            screen.send(text.replace('\n', "\r").as_bytes());
+        }
+        screen.sees("All of it is here, but it is too long to be saved");
+        wait_until("all of it is in the draft file", || {
+            (kept_text(&stage)? == text).then_some(())
+        });
+        screen.key(Key::Enter);
+        screen.sees("It was not saved: the quote is");
+        assert_eq!(stage.rows(), "");
+        // What was too much goes as it came.
+        screen.key(Key::Ctrl('c'));
+        ends(&mut screen, 0);
+        std::fs::remove_file(
+            stage
+                .kept()
+                .into_iter()
+                .find(|path| path.to_string_lossy().contains("draft-"))
+                .expect("the draft"),
+        )
+        .expect("removed");
+    }
+
+    let mut screen = stage.open();
+    screen.sees(INVITATION);
+    screen.key(Key::Char('e'));
+    screen.sees(WRITING);
+    screen.type_("Mine.");
+    screen.sees("Mine.");
+    screen.paste(&text.repeat(2));
+    screen.sees("The paste was left out: it is ");
+    wait_until("the text is what it was", || {
+        (kept_text(&stage)? == "Mine.").then_some(())
+    });
+}
+
+#[tokio::test]
+async fn lines_that_a_terminal_pastes_without_brackets_are_text_and_no_keys() {
+    let stage = Stage::signed_in().await;
+    let mut screen = stage.open();
+    screen.sees(INVITATION);
+    screen.key(Key::Char('e'));
+    screen.sees(WRITING);
+    // Were Enter to save, the rest would quit, delete, and say yes.
+    screen.send("first\rquit\rdelete\ry\r\ryes".as_bytes());
+    screen.sees("yes");
+    screen.key(Key::Enter);
+    screen.sees("Saved.");
+    assert_eq!(stage.quote(), "first\nquit\ndelete\ny\n\nyes");
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_break_nothing_and_are_not_kept() {
+    let stage = Stage::signed_in().await;
+    let mut screen = stage.open();
+    screen.sees(INVITATION);
+    screen.key(Key::Char('e'));
+    screen.sees(WRITING);
+    for bytes in [
+        &b"a"[..],
+        b"\xff\xfe",
+        b"b",
+        b"\0\0",
+        b"c",
+        b"\xed\xa0\x80",
+        "é".as_bytes(),
+        b"\x1b[200~x\xff\0\x1b[31m\x07\xc2\x9by\r\nz\x1b[201~",
+        b"d",
+    ] {
+        screen.send(bytes);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    screen.sees("zd");
+    screen.key(Key::Enter);
+    screen.sees("Saved.");
+    let saved = stage.quote();
+    assert!(
+        !saved.contains(|c: char| c.is_control() && c != '\n'),
+        "{saved:?}"
+    );
+    let text: String = saved.chars().filter(|c| *c != '\u{fffd}').collect();
+    assert_eq!(text, "abcéx[31my\nzd");
+}
+
+#[tokio::test]
+async fn a_terminal_that_hides_what_it_is_gets_the_screens_and_a_dumb_one_a_hint() {
+    let mut stage = Stage::signed_in().await;
+    for term in ["", "unknown-to-everybody", "linux"] {
+        stage.home.set("TERM", term);
+        let mut screen = stage.open();
+        screen.sees(INVITATION);
+        screen.key(Key::Char('q'));
+        ends(&mut screen, 0);
+    }
+    stage.home.set("TERM", "dumb");
+    let mut screen = stage.open();
+    ends(&mut screen, 2);
+    assert!(
+        screen.screen().contains("use a command instead"),
+        "{}",
+        screen.screen()
+    );
+    assert!(!screen.raw().contains(&b'\x1b'));
+    // The commands do the same work there.
+    assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
+}
