@@ -350,4 +350,6 @@ impl Editor {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -429,6 +429,9 @@ fn keys_verdict(keys: Result<Arc<Keys>, Failure>) -> Verdict {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

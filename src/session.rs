@@ -473,4 +473,6 @@ async fn finish<T: Send + 'static>(
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -180,7 +180,8 @@ fn wrap_pieces(
     let mut gap = None;
     for piece in pieces {
         let at = piece.range.start;
-        if used + piece.width > cells && !piece.blank && at > start {
+        // Twice where what comes down from the row above leaves too little room for a wide character.
+        while used + piece.width > cells && !piece.blank && at > start {
             let (cut, behind) = match gap {
                 Some((cut, before)) if cut > start => (cut, used - before),
                 _ => (at, 0),
@@ -203,6 +204,9 @@ fn wrap_pieces(
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
+
+#[cfg(test)]
+mod fuzz;
 
 #[cfg(test)]
 mod tests {
@@ -231,6 +235,7 @@ mod tests {
         assert_eq!(rows("👨‍👩‍👧👨‍👩‍👧", 3), ["👨‍👩‍👧", "👨‍👩‍👧"]);
         assert_eq!(rows("日", 1), ["日"]);
         assert_eq!(rows("see 日本語", 7), ["see 日", "本語"]);
+        assert_eq!(rows(" word日", 5), [" ", "word", "日"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::{failure::Kind, keymap};
 use crossterm::event::{KeyCode, KeyEvent};
 
 mod ahead;
-mod random;
+mod fuzz;
 
 fn text_in_editor(model: &Model) -> &str {
     match pane(model) {

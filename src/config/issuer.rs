@@ -15,6 +15,13 @@ const OKTA_DOMAINS: [&str; 6] = [
     ".okta-miltest.com",
 ];
 
+/// Returns a text that has the form of a host and a path. Anything else is not repeated: it may be a password, or a connection
+/// string that came to the wrong place.
+fn address(text: &str) -> Option<&str> {
+    let of_an_address = |c: char| c.is_ascii_alphanumeric() || ".-_/:".contains(c);
+    (text.contains('.') && text.chars().all(of_an_address)).then_some(text)
+}
+
 /// Checks the form of an issuer.
 pub(super) fn check(issuer: &Value) -> Result<(), Failure> {
     let wrong = |what: &str, cure: String| {
@@ -34,13 +41,24 @@ pub(super) fn check(issuer: &Value) -> Result<(), Failure> {
     let Some((scheme, rest)) = text.split_once("://") else {
         return wrong(
             "does not start with https://",
-            format!("Write https://{text} if that is your Okta address."),
+            match address(text) {
+                Some(address) => format!("Write https://{address} if that is your Okta address."),
+                None => format!("Write it like {}.", ISSUER.example),
+            },
         );
     };
+    if scheme == "http"
+        && let Some(address) = address(rest)
+    {
+        return wrong(
+            "starts with http://",
+            format!("Write https://{address}: sign-in never goes over an unencrypted connection."),
+        );
+    }
     if scheme != "https" {
         return wrong(
-            &format!("starts with {scheme}://"),
-            format!("Write https://{rest}: sign-in never goes over an unencrypted connection."),
+            "does not start with https://",
+            format!("Write it like {}.", ISSUER.example),
         );
     }
     let Ok(url) = Url::parse(text) else {

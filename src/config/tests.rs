@@ -279,6 +279,8 @@ fn a_broken_line_shows_nothing_of_the_secret_in_it() {
         "client_secret = [\"hunter2\"]",
         "store = \"hunter2\"",
         "client_id = \"https://hunter2\"\nissuer = \"https://x.okta.com\"",
+        "hunter2-was-pasted-here-database_url = \"a\"",
+        "\"postgresql://u:hunter2@h/d\" = \"a\"",
     ] {
         let scene = Scene::new(text);
         let told = match scene.load() {
@@ -374,7 +376,19 @@ fn issuers_are_checked_as_far_as_it_goes_without_asking() {
         ("https://localhost:8443/oauth2/default", None),
         ("dev-1.okta.com", Some("https://dev-1.okta.com")),
         ("http://dev-1.okta.com", Some("https://dev-1.okta.com")),
-        ("ftp://dev-1.okta.com", Some("starts with ftp://")),
+        ("ftp://dev-1.okta.com", Some("does not start with https://")),
+        (
+            "postgresql://joe:secret@host/db",
+            Some("does not start with https://"),
+        ),
+        (
+            "http://joe:secret@host",
+            Some("does not start with https://"),
+        ),
+        (
+            "AUTH_OKTA_CODE=secret",
+            Some("does not start with https://"),
+        ),
         (
             "https://dev-1.okta.com/",
             Some("Write https://dev-1.okta.com: "),
@@ -442,10 +456,11 @@ fn issuers_are_checked_as_far_as_it_goes_without_asking() {
 
 #[test]
 fn an_address_is_no_client_id() {
-    let config =
-        Scene::new("issuer = \"https://example.okta.com\"\nclient_id = \"https://x\"").config();
-    let failure = config.okta().expect_err("no client id").clone();
-    assert!(failure.what.contains("is not a client id"), "{failure}");
+    for client_id in ["https://x", "0oa 1", "0oa\\u001b[31m"] {
+        let text = format!("issuer = \"https://example.okta.com\"\nclient_id = \"{client_id}\"");
+        let failure = Scene::new(&text).config().okta().expect_err("none").clone();
+        assert!(failure.what.contains("is not a client id"), "{failure}");
+    }
 }
 
 #[test]

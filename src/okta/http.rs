@@ -25,6 +25,8 @@ const MOST_BYTES: usize = 1024 * 1024;
 const TRIES: u32 = 3;
 /// No new try is begun after this long: a person is waiting.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Whatever a server asks for: the pause is added to times, which have an end.
+const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The client, made at the first request: parsing the trust store is the slowest part of a start.
 pub(super) struct Http {
@@ -230,13 +232,13 @@ fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+pub(super) fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
     let text = headers.get("date")?.to_str().ok()?;
     Some(DateTime::parse_from_rfc2822(text).ok()?.to_utc())
 }
 
 /// `Retry-After` in seconds or as a date, else Okta's `X-Rate-Limit-Reset` in seconds since 1970, both by the server's clock.
-fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let until = |then: DateTime<Utc>| (then - now).to_std().unwrap_or_default();
     let asked = text("retry-after").and_then(|text| {
@@ -245,13 +247,14 @@ fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
             .ok()
             .or_else(|| Some(until(DateTime::parse_from_rfc2822(text).ok()?.to_utc())))
     });
-    asked.or_else(|| {
+    let pause = asked.or_else(|| {
         if text("x-rate-limit-remaining").is_some_and(|left| left != "0") {
             return None;
         }
         let reset = text("x-rate-limit-reset")?.parse().ok()?;
         Some(until(DateTime::from_timestamp(reset, 0)?))
-    })
+    });
+    pause.map(|pause| pause.min(LONGEST_PAUSE))
 }
 
 fn explain(error: &reqwest::Error) -> Error {
@@ -362,6 +365,11 @@ mod tests {
             None
         );
         assert_eq!(wait(&[("retry-after", "soon")]), None);
+        let forever = u64::MAX.to_string();
+        assert_eq!(
+            retry_after(&headers(&[("retry-after", &forever)]), now),
+            Some(LONGEST_PAUSE)
+        );
         assert_eq!(wait(&[]), None);
     }
 

@@ -281,4 +281,6 @@ pub(super) fn clock(ahead: Option<i64>) -> Option<Failure> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -88,13 +88,7 @@ impl Drafts {
 
     pub(super) async fn keep(&self, user_id: &str, draft: KeptDraft) -> Result<(), Failure> {
         self.in_turn(user_id, move |path| {
-            let KeptDraft { text, based_on } = draft;
-            let file = File {
-                version: VERSION,
-                text,
-                based_on,
-            };
-            let bytes = serde_json::to_vec(&file).map_err(std::io::Error::from)?;
+            let bytes = encode(draft).map_err(std::io::Error::from)?;
             private_file::write(path, &bytes)
         })
         .await
@@ -128,7 +122,16 @@ impl Drafts {
     }
 }
 
-fn parse(bytes: &[u8]) -> Option<KeptDraft> {
+pub(super) fn encode(draft: KeptDraft) -> serde_json::Result<Vec<u8>> {
+    let KeptDraft { text, based_on } = draft;
+    serde_json::to_vec(&File {
+        version: VERSION,
+        text,
+        based_on,
+    })
+}
+
+pub(super) fn parse(bytes: &[u8]) -> Option<KeptDraft> {
     let file: File = serde_json::from_slice(bytes).ok()?;
     (file.version == VERSION).then_some(KeptDraft {
         text: file.text,
