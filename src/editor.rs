@@ -242,8 +242,7 @@ impl Editor {
 
     /// Puts the cursor on a grapheme again: what was typed may have joined its neighbours.
     fn settle(&mut self) {
-        let mut boundary = GraphemeCursor::new(self.cursor, self.text.len(), true);
-        if !matches!(boundary.is_boundary(&self.text, 0), Ok(true)) {
+        if !self.is_on_grapheme(self.cursor) {
             self.cursor = self.after(self.cursor);
         }
         self.goal = None;
@@ -276,6 +275,12 @@ impl Editor {
         text::width(&self.text[self.rows[row].start..self.cursor])
     }
 
+    /// Says whether a grapheme begins here, or the text ends. Words are divided by other rules, and may end inside one.
+    fn is_on_grapheme(&self, at: usize) -> bool {
+        let mut boundary = GraphemeCursor::new(at, self.text.len(), true);
+        matches!(boundary.is_boundary(&self.text, 0), Ok(true))
+    }
+
     fn before(&self, at: usize) -> usize {
         GraphemeCursor::new(at, self.text.len(), true)
             .prev_boundary(&self.text, 0)
@@ -304,11 +309,24 @@ impl Editor {
                 .split_word_bound_indices()
                 .rev()
                 .find(|(_, word)| !word.chars().all(char::is_whitespace))
-                .map_or(0, |(at, _)| at),
+                .map_or(0, |(at, _)| {
+                    if self.is_on_grapheme(at) {
+                        at
+                    } else {
+                        self.before(at)
+                    }
+                }),
             Motion::WordRight => self.text[self.cursor..]
                 .split_word_bound_indices()
                 .find(|(_, word)| !word.chars().all(char::is_whitespace))
-                .map_or(self.text.len(), |(at, word)| self.cursor + at + word.len()),
+                .map_or(self.text.len(), |(at, word)| {
+                    let end = self.cursor + at + word.len();
+                    if self.is_on_grapheme(end) {
+                        end
+                    } else {
+                        self.after(end)
+                    }
+                }),
             Motion::LineStart => self.text[..self.cursor].rfind('\n').map_or(0, |at| at + 1),
             Motion::LineEnd => self.text[self.cursor..]
                 .find('\n')

@@ -40,6 +40,8 @@ fn motions_go_where_they_say() {
         ("one |two", WordLeft, "|one two"),
         ("|one two", WordRight, "one| two"),
         ("one| two", WordRight, "one two|"),
+        ("|🇩\u{200d}🇩🇩", WordRight, "🇩\u{200d}🇩🇩|"),
+        ("🇩\u{200d}🇩🇩|", WordLeft, "🇩\u{200d}|🇩🇩"),
         ("a\nbc|d", LineStart, "a\n|bcd"),
         ("a\nb|cd\ne", LineEnd, "a\nbcd|\ne"),
         ("a\nb|cd\ne", TextStart, "|a\nbcd\ne"),
