@@ -151,7 +151,7 @@ fn read_as_code(answer: &Answer) -> TestCaseResult {
                     address
                 );
             }
-            let day = Duration::from_secs(24 * 60 * 60);
+            let day = Duration::from_hours(24);
             prop_assert!(pending.left() <= day && pending.schedule().first() <= day);
             prop_assert!(pending.schedule().first() >= Duration::from_secs(1));
             Ok(())
@@ -219,9 +219,7 @@ fn whatever_answers_it_is_understood_or_told_and_no_secret_is_repeated() {
             }
             let now = http::date(&headers).unwrap_or(DateTime::UNIX_EPOCH);
             let retry_after = http::retry_after(&headers, now);
-            prop_assert!(
-                retry_after.is_none_or(|pause| pause <= Duration::from_secs(24 * 60 * 60))
-            );
+            prop_assert!(retry_after.is_none_or(|pause| pause <= Duration::from_hours(24)));
             let clock_ahead = http::date(&headers).map(|date| (date - Utc::now()).num_seconds());
             if let Some(failure) = id_token::clock(clock_ahead) {
                 is_told(&failure)?;

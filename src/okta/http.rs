@@ -26,7 +26,7 @@ const TRIES: u32 = 3;
 /// No new try is begun after this long: a person is waiting.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Whatever a server asks for: the pause is added to times, which have an end.
-const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 
 /// The client, made at the first request: parsing the trust store is the slowest part of a start.
 pub(super) struct Http {
@@ -172,26 +172,32 @@ impl Http {
 }
 
 fn make_client(extra_roots: Vec<Certificate>) -> Result<Client, Failure> {
-    let setup = |_| Failure::new(Kind::Failed, "The TLS library refuses its settings.");
     let mut builder = tls::builder()?;
     for root in extra_roots {
         builder.add_root_certificate(root);
     }
     Client::builder()
-        .tls_backend_preconfigured(builder.build().map_err(setup)?)
+        .tls_backend_preconfigured(builder.build().map_err(|_| refused_settings())?)
         .https_only(true)
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT_LIMIT)
         .timeout(TOTAL_LIMIT)
         .user_agent(concat!("epigraph/", env!("CARGO_PKG_VERSION")))
         .build()
-        .map_err(|_| {
-            Failure::new(
-                Kind::Config,
-                "The HTTP client cannot be made: a proxy variable may be malformed.",
-            )
-            .cure("Look at HTTPS_PROXY and ALL_PROXY.")
-        })
+        .map_err(|_| malformed_proxy())
+}
+
+pub(super) fn refused_settings() -> Failure {
+    Failure::new(Kind::Failed, "The TLS library refuses its settings.")
+        .cure("Look at SSL_CERT_FILE, and at the settings of OpenSSL on this machine.")
+}
+
+pub(super) fn malformed_proxy() -> Failure {
+    Failure::new(
+        Kind::Config,
+        "The HTTP client cannot be made: a proxy variable may be malformed.",
+    )
+    .cure("Look at HTTPS_PROXY and ALL_PROXY.")
 }
 
 /// A form to post, with the client's name and, where there is one, its secret in exactly one place.

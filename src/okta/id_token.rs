@@ -283,4 +283,6 @@ pub(super) fn clock(ahead: Option<i64>) -> Option<Failure> {
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod tests;

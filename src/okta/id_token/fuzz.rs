@@ -114,6 +114,10 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 /// Checks the signature and the claims once more by other means.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a time in seconds is far from that"
+)]
 fn deserves_it(token: &str, case: &Case, accepted: &IdToken) -> TestCaseResult {
     let parts: Vec<&str> = token.split('.').collect();
     prop_assert_eq!(parts.len(), 3);

@@ -37,13 +37,13 @@ fn set(keys: &[Value]) -> Keys {
     serde_json::from_value(json!({"keys": keys})).expect("a key set")
 }
 
-fn keys(kid: &str) -> Keys {
+pub(super) fn keys(kid: &str) -> Keys {
     let key = public(&KEY, &json!({"alg": "RS256", "use": "sig", "kid": kid}));
     // What cannot be understood beside it is skipped.
     set(&[json!({"kty": "new", "kid": "x"}), key])
 }
 
-fn token(header: &Value, claims: &Value) -> SecretString {
+pub(super) fn token(header: &Value, claims: &Value) -> SecretString {
     signed_by(&KEY, &header.to_string(), &claims.to_string()).into()
 }
 
@@ -69,7 +69,7 @@ pub(super) fn claims() -> Value {
         "amr": ["pwd"], "idp": "00o1", "auth_time": NOW - 5, "at_hash": "x"})
 }
 
-fn with(changes: &Value) -> Value {
+pub(super) fn with(changes: &Value) -> Value {
     with_changes(claims(), changes)
 }
 
@@ -90,7 +90,7 @@ pub(super) fn expected(now: i64, clock_ahead: Option<i64>) -> Expected<'static> 
     }
 }
 
-fn checked_when(
+pub(super) fn checked_when(
     token: &SecretString,
     now: i64,
     clock_ahead: Option<i64>,
@@ -102,7 +102,7 @@ fn checked(token: &SecretString) -> Result<IdToken, Rejected> {
     checked_when(token, NOW, None)
 }
 
-fn refusal(outcome: Result<IdToken, Rejected>) -> Failure {
+pub(super) fn refusal(outcome: Result<IdToken, Rejected>) -> Failure {
     match outcome {
         Err(Rejected::For(failure)) => failure,
         other => panic!("not refused: {other:?}"),
