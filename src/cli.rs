@@ -257,9 +257,7 @@ fn finish(command: impl Future<Output = Outcome>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| {
-            Failure::new(Kind::Failed, format!("The program cannot start: {error}."))
-        })?;
+        .map_err(|error| cannot_start(&error))?;
     let outcome = runtime.block_on(async {
         let outcome = signals::unless_stopped(command).await;
         if matches!(outcome, Err(Stop::Signal(_))) {
@@ -301,9 +299,7 @@ fn database(config: &Config) -> Result<Postgres, Failure> {
 fn screens(config: &Config) -> Outcome {
     let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     if !terminal || std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
-        return Err(Failure::new(Kind::Usage, "The full screen needs a terminal.")
-            .cure("Use a command instead: epigraph login, show, set, delete (see epigraph --help).")
-            .into());
+        return Err(no_terminal().into());
     }
     let about = About {
         database: Target::parse(config.database_url()?)?.summary(),
@@ -315,13 +311,29 @@ fn screens(config: &Config) -> Outcome {
         Ok(ExitReason::Quit { draft_kept }) => draft_kept,
         Ok(ExitReason::Signal { number, .. }) => return Err(Stop::Signal(number)),
         Err(error) => {
-            return Err(Failure::new(Kind::Failed, format!("It stopped: {error}.")).into());
+            return Err(stopped(&error).into());
         }
     };
     if draft_kept {
         output::say("what you wrote and did not save is kept: it is there when you start again");
     }
     Ok(())
+}
+
+fn cannot_start(error: &io::Error) -> Failure {
+    Failure::new(Kind::Failed, format!("The program cannot start: {error}.")).cure(
+        "This machine is short of memory or of open files: end other programs, then try again.",
+    )
+}
+
+fn no_terminal() -> Failure {
+    Failure::new(Kind::Usage, "The full screen needs a terminal.")
+        .cure("Use a command instead: epigraph login, show, set, delete (see epigraph --help).")
+}
+
+fn stopped(error: &runtime::Error) -> Failure {
+    Failure::new(Kind::Failed, format!("It stopped: {error}."))
+        .cure("Start it again in a terminal that works: a draft that was kept is there again.")
 }
 
 /// Says whether a browser that is started here shows up where the person is.
@@ -337,5 +349,7 @@ fn is_set(variable: &str) -> bool {
     std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
+#[cfg(test)]
+mod messages;
 #[cfg(test)]
 mod tests;

@@ -344,4 +344,6 @@ fn not_set(missing: &[Setting], path: &Path) -> Failure {
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod tests;

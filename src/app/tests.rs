@@ -10,6 +10,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 
 mod ahead;
 mod fuzz;
+mod messages;
 
 fn text_in_editor(model: &Model) -> &str {
     match pane(model) {

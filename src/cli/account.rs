@@ -236,7 +236,7 @@ pub(super) async fn whoami(config: &Config, json: bool) -> Outcome {
         .map(|time| time.with_timezone(&Local));
     let valid = expires_at.is_some_and(|time| time > Local::now());
     if !valid && !standing.renews {
-        return Err(Failure::new(Kind::NotSignedIn, "The session has ended.").into());
+        return Err(ended().into());
     }
     if json {
         return output::json(&WhoAmI {
@@ -266,7 +266,11 @@ pub(super) async fn whoami(config: &Config, json: bool) -> Outcome {
     ))
 }
 
-fn not_signed_in() -> Failure {
+pub(super) fn ended() -> Failure {
+    Failure::new(Kind::NotSignedIn, "The session has ended.")
+}
+
+pub(super) fn not_signed_in() -> Failure {
     Failure::new(Kind::NotSignedIn, "Nobody is signed in.")
 }
 

@@ -20,7 +20,10 @@ pub(super) struct Draft(PathBuf);
 
 impl Draft {
     /// Makes a file of the person's own, with the quote that is there.
-    fn new(state_dir: &Path, current: Option<&str>) -> Result<Self, private_file::Error> {
+    pub(super) fn new(
+        state_dir: &Path,
+        current: Option<&str>,
+    ) -> Result<Self, private_file::Error> {
         let name = format!(
             "quote-{}-{}.txt",
             Local::now().format("%Y%m%d-%H%M%S"),
@@ -54,39 +57,26 @@ pub(super) async fn edit(
     current: Option<&str>,
 ) -> Result<Option<(String, Draft)>, Failure> {
     let editor = editor(|name| std::env::var(name).ok())?;
-    let draft = Draft::new(&config.state_dir, current).map_err(|error| {
-        Failure::new(
-            Kind::Failed,
-            format!(
-                "No file for the editor can be made in {}: {error}.",
-                config.state_dir.display()
-            ),
-        )
-    })?;
+    let draft = Draft::new(&config.state_dir, current)
+        .map_err(|error| no_file(&config.state_dir, &error))?;
     let before = fs::read(&draft.0).unwrap_or_default();
     let ended = run(&editor, &draft.0).await;
     let after = fs::read(&draft.0);
     let failed = match &ended {
         Ok(status) if status.success() => None,
         Ok(status) => Some(describe(&editor, *status)),
-        Err(error) => Some(format!("The editor `{editor}` cannot be started: {error}.")),
+        Err(error) => Some(not_started(&editor, error)),
     };
     let changed = after.as_ref().is_ok_and(|after| *after != before);
     if let Some(what) = failed {
-        let failure = Failure::new(Kind::Failed, what)
-            .cure("Set VISUAL or EDITOR to an editor that works, for example: EDITOR=nano epigraph set --edit");
+        let failure = failed_editor(what);
         if changed {
             return Err(draft.keep(failure));
         }
         draft.remove();
         return Err(failure);
     }
-    let after = after.map_err(|error| {
-        Failure::new(
-            Kind::Failed,
-            format!("The editor left no text at {}: {error}.", draft.0.display()),
-        )
-    })?;
+    let after = after.map_err(|error| no_text_left(&draft.0, &error))?;
     if !changed {
         draft.remove();
         return Ok(None);
@@ -101,7 +91,37 @@ pub(super) async fn edit(
 }
 
 /// Finds the editor, as `git` and its like do.
-fn editor(variable: impl Fn(&str) -> Option<String>) -> Result<String, Failure> {
+pub(super) fn no_file(directory: &Path, error: &private_file::Error) -> Failure {
+    Failure::new(
+        Kind::Failed,
+        format!(
+            "No file for the editor can be made in {}: {error}.",
+            directory.display()
+        ),
+    )
+    .cure("See that the directory can be written to and that the disk is not full; or run: epigraph set -")
+}
+
+pub(super) fn not_started(editor: &str, error: &io::Error) -> String {
+    format!("The editor `{editor}` cannot be started: {error}.")
+}
+
+pub(super) fn failed_editor(what: String) -> Failure {
+    Failure::new(Kind::Failed, what)
+        .cure("Set VISUAL or EDITOR to an editor that works, for example: EDITOR=nano epigraph set --edit")
+}
+
+pub(super) fn no_text_left(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(
+        Kind::Failed,
+        format!("The editor left no text at {}: {error}.", path.display()),
+    )
+    .cure(
+        "Nothing was saved, and the quote is as it was: see where the editor keeps what you wrote.",
+    )
+}
+
+pub(super) fn editor(variable: impl Fn(&str) -> Option<String>) -> Result<String, Failure> {
     ["VISUAL", "EDITOR"]
         .into_iter()
         .filter_map(variable)
@@ -139,7 +159,7 @@ async fn run(editor: &str, path: &Path) -> io::Result<ExitStatus> {
     command.arg(path).status().await
 }
 
-fn describe(editor: &str, status: ExitStatus) -> String {
+pub(super) fn describe(editor: &str, status: ExitStatus) -> String {
     match status.code() {
         Some(127) => format!("The editor `{editor}` was not found."),
         Some(126) => format!("The editor `{editor}` is not a program that may be run."),

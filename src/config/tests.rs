@@ -5,16 +5,16 @@ use super::*;
 const WHOLE: &str = "issuer = \"https://example.okta.com\"\nclient_id = \"0oaFile\"\ndatabase_url = \"postgresql://u:from-file@h/d\"\n";
 
 /// A directory with what a test wants to be there.
-struct Scene {
-    directory: tempfile::TempDir,
+pub(super) struct Scene {
+    pub(super) directory: tempfile::TempDir,
     variables: BTreeMap<&'static str, OsString>,
-    file: Option<PathBuf>,
+    pub(super) file: Option<PathBuf>,
     env_file: Option<PathBuf>,
     store: Option<Store>,
 }
 
 impl Scene {
-    fn new(config: &str) -> Self {
+    pub(super) fn new(config: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         fs::write(directory.path().join("config.toml"), config).expect("a file");
         private(&directory.path().join("config.toml"));
@@ -27,12 +27,12 @@ impl Scene {
         }
     }
 
-    fn with(mut self, name: &'static str, value: &str) -> Self {
+    pub(super) fn with(mut self, name: &'static str, value: &str) -> Self {
         self.variables.insert(name, value.into());
         self
     }
 
-    fn env_file(mut self, text: &str) -> Self {
+    pub(super) fn env_file(mut self, text: &str) -> Self {
         let path = self.directory.path().join(".env.local");
         fs::write(&path, text).expect("a file");
         private(&path);
@@ -40,7 +40,7 @@ impl Scene {
         self
     }
 
-    fn load(&self) -> Result<Config, Failure> {
+    pub(super) fn load(&self) -> Result<Config, Failure> {
         Config::load(&Sources {
             file: self.file.as_deref(),
             env_file: self.env_file.as_deref(),

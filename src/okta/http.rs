@@ -177,7 +177,7 @@ fn make_client(extra_roots: Vec<Certificate>) -> Result<Client, Failure> {
         builder.add_root_certificate(root);
     }
     Client::builder()
-        .tls_backend_preconfigured(builder.build().map_err(|_| refused_settings())?)
+        .tls_backend_preconfigured(builder.build().map_err(|_| tls::refused_settings())?)
         .https_only(true)
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT_LIMIT)
@@ -185,11 +185,6 @@ fn make_client(extra_roots: Vec<Certificate>) -> Result<Client, Failure> {
         .user_agent(concat!("epigraph/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|_| malformed_proxy())
-}
-
-pub(super) fn refused_settings() -> Failure {
-    Failure::new(Kind::Failed, "The TLS library refuses its settings.")
-        .cure("Look at SSL_CERT_FILE, and at the settings of OpenSSL on this machine.")
 }
 
 pub(super) fn malformed_proxy() -> Failure {

@@ -125,7 +125,6 @@ fn every_reason_why_okta_cannot_be_reached() {
         Error::CertificateTime,
         Error::Tls("wrong version number".into()),
         Error::TooLarge,
-        Error::Setup(http::refused_settings()),
         Error::Setup(http::malformed_proxy()),
     ];
     insta::assert_snapshot!(list(errors.map(|error| error.failure(HOST))));

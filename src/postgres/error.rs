@@ -478,4 +478,6 @@ fn tls(chain: &str, host: &str, direct: bool) -> Failure {
 }
 
 #[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod tests;

@@ -532,4 +532,6 @@ fn is_pooled(host: &str) -> bool {
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod tests;

@@ -75,14 +75,7 @@ impl Drafts {
         });
         match read.await? {
             Ok(draft) => Ok(draft.filter(|draft| !draft.text.is_empty())),
-            Err(aside) => Err(Failure::new(
-                Kind::Failed,
-                format!(
-                    "What you had not saved cannot be read. The file is now {}.",
-                    aside.display()
-                ),
-            )
-            .cure("What is left of your text is in it.")),
+            Err(aside) => Err(garbled(&aside)),
         }
     }
 
@@ -143,23 +136,40 @@ async fn at_work<T: Send + 'static>(
     path: PathBuf,
     work: impl FnOnce(&Path) -> Result<T, private_file::Error> + Send + 'static,
 ) -> Result<T, Failure> {
-    let done = tokio::task::spawn_blocking(move || {
-        work(&path).map_err(|error| {
-            Failure::new(
-                Kind::Failed,
-                format!("The draft file {} cannot be used: {error}.", path.display()),
-            )
-            .cure("Until it can, what you type is on the screen only.")
-        })
-    })
-    .await;
+    let done =
+        tokio::task::spawn_blocking(move || work(&path).map_err(|error| unusable(&path, &error)))
+            .await;
     match done {
         Ok(outcome) => outcome,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(Failure::new(Kind::Failed, "The program is ending.")),
+            Err(_) => Err(ending()),
         },
     }
+}
+
+pub(super) fn garbled(aside: &Path) -> Failure {
+    Failure::new(
+        Kind::Failed,
+        format!(
+            "What you had not saved cannot be read. The file is now {}.",
+            aside.display()
+        ),
+    )
+    .cure("What is left of your text is in it.")
+}
+
+pub(super) fn unusable(path: &Path, error: &private_file::Error) -> Failure {
+    Failure::new(
+        Kind::Failed,
+        format!("The draft file {} cannot be used: {error}.", path.display()),
+    )
+    .cure("Until it can, what you type is on the screen only.")
+}
+
+/// Nobody is there any more to hear it.
+pub(super) fn ending() -> Failure {
+    Failure::new(Kind::Failed, "The program is ending.").cure("Start it again.")
 }
 
 #[cfg(test)]
