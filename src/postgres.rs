@@ -163,13 +163,7 @@ impl Postgres {
         }
         tracing::warn!(target: "epigraph", retries = attempts.retries, "the database failed: {}", failure.what);
         Err(match operation.and_then(|operation| operation.writes) {
-            Some(done) if attempts.in_question => Failure {
-                what: format!(
-                    "{} It is not known whether the quote was {done}.",
-                    failure.what
-                ),
-                ..failure
-            },
+            Some(done) if attempts.in_question => in_question(failure, done),
             _ => failure,
         })
     }
@@ -320,6 +314,17 @@ fn unguarded(row: &Row) -> Option<Failure> {
     } else {
         not_guarded()
     })
+}
+
+/// The connection was lost after the order was sent.
+fn in_question(failure: Failure, done: &str) -> Failure {
+    Failure {
+        what: format!(
+            "{} It is not known whether the quote was {done}.",
+            failure.what
+        ),
+        ..failure
+    }
 }
 
 fn other_shape() -> Failure {

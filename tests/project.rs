@@ -29,7 +29,7 @@ fn files(directory: &str) -> Vec<PathBuf> {
                         .expect("below the root")
                         .to_owned(),
                 );
-            } else if name != "target" && name != ".git" && name != "node_modules" {
+            } else if path != root().join("target") && name != ".git" && name != "node_modules" {
                 left.push(path);
             }
         }
@@ -193,8 +193,10 @@ fn the_modules_of_the_library_form_no_circle_and_its_picture_names_them_all() {
         assert!(named, "src/lib.rs does not say what {name} is");
         let is_test = |path: &Path| {
             let mut parts = path.iter().map(|part| part.to_string_lossy());
-            parts
-                .any(|part| ["tests", "tests.rs", "samples.rs", "fuzz.rs"].contains(&part.as_ref()))
+            parts.any(|part| {
+                ["tests", "tests.rs", "samples.rs", "fuzz.rs", "messages.rs"]
+                    .contains(&part.as_ref())
+            })
         };
         let taken = above.entry(name).or_default();
         for path in module(name).iter().filter(|path| !is_test(path)) {
@@ -386,8 +388,6 @@ fn every_message_is_in_the_list_of_its_module() {
         "wrong(",
         "unusable(",
         "okta(",
-        "passing(",
-        "lasting(",
     ];
     let snapshots = files("src");
     let lists: String = snapshots

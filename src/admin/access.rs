@@ -198,14 +198,10 @@ async fn drop_role(owner: &mut Owner, role: &str) -> Result<(), String> {
         transaction.commit().await
     };
     work.await.map_err(|error| match error.as_db_error() {
-        Some(refusal) if *refusal.code() == SqlState::DEPENDENT_OBJECTS_STILL_EXIST => format!(
-            "The role is still there, and can connect no more: somebody gave it rights or things of its own ({}).",
-            clause(refusal.detail().unwrap_or_default()).replace('\n', ", ")
-        ),
-        _ => format!(
-            "The role is still there, and can connect no more: {}",
-            words.explain(&error).what
-        ),
+        Some(refusal) if *refusal.code() == SqlState::DEPENDENT_OBJECTS_STILL_EXIST => {
+            owns_things(refusal.detail().unwrap_or_default())
+        }
+        _ => still_there(&words.explain(&error)),
     })
 }
 
@@ -258,6 +254,20 @@ fn refused(error: &tokio_postgres::Error, words: Words<'_>, role: &str) -> Failu
         Some(code) if *code == SqlState::UNDEFINED_OBJECT => no_group(),
         _ => words.explain(error),
     }
+}
+
+pub(super) fn owns_things(detail: &str) -> String {
+    format!(
+        "The role is still there, and can connect no more: somebody gave it rights or things of its own ({}).",
+        clause(detail).replace('\n', ", ")
+    )
+}
+
+pub(super) fn still_there(failure: &Failure) -> String {
+    format!(
+        "The role is still there, and can connect no more: {}",
+        failure.what
+    )
 }
 
 pub(super) fn no_person(role: &str) -> Failure {

@@ -32,6 +32,29 @@ fn every_message_of_an_administrators_work() {
 }
 
 #[test]
+fn every_problem_that_the_status_names() {
+    let now = chrono::Local::now();
+    let old = status::RegisteredKey {
+        kid: "a".into(),
+        bits: 2048,
+        added_at: now,
+        last_published_at: now - chrono::TimeDelta::days(30),
+    };
+    insta::assert_snapshot!(
+        [
+            status::OLD_TABLES.to_owned(),
+            status::NO_ISSUER.to_owned(),
+            status::no_group(),
+            status::keys_problem(&[], now).expect("a problem"),
+            status::keys_problem(&[old], now).expect("a problem"),
+            access::owns_things("owner of table notes"),
+            access::still_there(&too_slow()),
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
 fn every_reason_to_leave_a_key_out() {
     let keys = [
         json!({"kty": "RSA"}),

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The file in which the editor works. It stays until it is removed: whatever ends the program, the text is there.
-pub(super) struct Draft(PathBuf);
+pub(super) struct Draft(pub(super) PathBuf);
 
 impl Draft {
     /// Makes a file of the person's own, with the quote that is there.

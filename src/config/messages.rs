@@ -50,7 +50,25 @@ fn every_reason_why_a_file_is_no_configuration() {
     ] {
         failures.push(unreadable.failure(path, "unused"));
     }
+    scene = Scene::new("");
+    scene.env_file = Some(scene.directory.path().join(".env"));
+    failures.push(unread(&scene));
     insta::assert_snapshot!(list(failures));
+}
+
+#[cfg(unix)]
+#[test]
+fn every_warning_about_a_file() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let scene = Scene::new("client_secret = \"x\"");
+    let path = scene.directory.path().join("config.toml");
+    let open = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(&path, open).expect("a mode");
+    let config = scene.load().expect("read");
+    let warnings = config.warnings.iter();
+    let warnings = warnings.map(|warning| told(&scene, Failure::new(Kind::Config, warning)));
+    insta::assert_snapshot!(list(warnings));
 }
 
 #[test]
@@ -88,6 +106,9 @@ fn every_reason_why_a_setting_is_none() {
         let config = scene.load().expect("read");
         failures.push(told(&scene, config.okta().expect_err("refused").clone()));
     }
+    let one = Scene::new("issuer = \"https://example.okta.com\"\nclient_id = \"0oa\"");
+    let config = one.load().expect("read");
+    failures.push(told(&one, config.database_url().expect_err("none").clone()));
     let nowhere = Config::load(&Sources {
         file: None,
         env_file: None,

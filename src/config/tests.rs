@@ -9,7 +9,7 @@ pub(super) struct Scene {
     pub(super) directory: tempfile::TempDir,
     variables: BTreeMap<&'static str, OsString>,
     pub(super) file: Option<PathBuf>,
-    env_file: Option<PathBuf>,
+    pub(super) env_file: Option<PathBuf>,
     store: Option<Store>,
 }
 

@@ -101,7 +101,7 @@ fn about_writing() -> Vec<String> {
     vec![
         told_after(&mut left, vec![Msg::Loaded(Ok(None))]),
         told_after(&mut conflict(), vec![key("e")]),
-        while_reading(None, vec![key("e"), key("Ctrl-Z")]),
+        while_reading(None, vec![key("e"), key("Ctrl-_")]),
         while_reading(None, vec![key("e"), key("Ctrl-Y")]),
         while_reading(None, vec![key("e"), key("Enter")]),
         while_reading(Some("Yes."), vec![key("e"), key("Ctrl-U"), key("Enter")]),

@@ -9,7 +9,10 @@ use tokio_postgres::{
 };
 
 use super::{
-    super::{bypasses, connection::unusable_roots, not_guarded, other_shape, restless},
+    super::{
+        bypasses, check, connection::unusable_roots, in_question, not_guarded, other_shape,
+        restless,
+    },
     tests::{REFUSALS, target},
     *,
 };
@@ -113,6 +116,13 @@ fn everything_else_about_the_database() {
         restless(),
         read_only(),
         other_shape(),
+        in_question(Error::StatementTimedOut.failure(&target()), "saved"),
+        check::knows_no_key(),
+        check::lacks_keys(1, 2),
+        check::no_table("neondb"),
+        check::lacks_columns(&["message (text)".into(), "user_id (text)".into()]),
+        check::lacks_rights("alex", &["insert".into(), "delete".into()], false),
+        check::lacks_rights("alex", &["insert".into()], true),
         unusable_roots(Path::new("/home/nora/ca.pem"), "holds no certificates"),
     ]));
 }
