@@ -161,7 +161,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let Err(mut stop) = outcome else { return 0 };
     if let Stop::Failed(failure) = &mut stop {
         if failure.kind == Kind::NotSignedIn {
-            failure.cure = Some("Run: epigraph login".into());
+            failure.cure = Some(account::LOG_IN.into());
         }
         tracing::error!(exit_code = failure.kind.exit_code(), "{}", failure.what);
         if let Some(shape) = json {

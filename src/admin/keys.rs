@@ -95,7 +95,7 @@ pub async fn registered_issuer(owner: &mut Owner) -> Result<config::Okta, Failur
             .query_typed("select issuer, audience from okta.issuer", &[])
             .await
             .map_err(|error| words.explain(&error))?;
-        let row = rows.first().ok_or_else(|| no_issuer())?;
+        let row = rows.first().ok_or_else(no_issuer)?;
         Ok(config::Okta {
             issuer: row.get(0),
             client_id: row.get(1),

@@ -126,6 +126,18 @@ fn a_quote_is_written_saved_and_edited_with_what_it_was_based_on() {
 }
 
 #[test]
+fn a_deleted_quote_that_cannot_be_saved_comes_back_into_the_editor() {
+    // Another program wrote it.
+    let mut model = reading(80, 24, Some("a\u{1b}b"));
+    press(&mut model, "d y");
+    update(&mut model, Msg::Deleted(Ok(DeleteOutcome::Deleted)));
+    let effects = press(&mut model, "u");
+    assert_eq!(text_in_editor(&model), "a\u{1b}b");
+    assert_eq!(effects, [Effect::KeepDraft(kept("a\u{1b}b", None))]);
+    assert!(told(&model).contains("U+001B"), "{}", told(&model));
+}
+
+#[test]
 fn what_cannot_be_saved_stays_in_the_editor_with_the_reason() {
     let mut model = reading(80, 24, None);
     press(&mut model, "e");

@@ -266,12 +266,15 @@ pub(super) async fn whoami(config: &Config, json: bool) -> Outcome {
     ))
 }
 
+/// What to do next wherever somebody has to sign in.
+pub(super) const LOG_IN: &str = "Run: epigraph login";
+
 pub(super) fn ended() -> Failure {
-    Failure::new(Kind::NotSignedIn, "The session has ended.")
+    Failure::new(Kind::NotSignedIn, "The session has ended.").cure(LOG_IN)
 }
 
 pub(super) fn not_signed_in() -> Failure {
-    Failure::new(Kind::NotSignedIn, "Nobody is signed in.")
+    Failure::new(Kind::NotSignedIn, "Nobody is signed in.").cure(LOG_IN)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::{tests::Scene, *};
 use crate::failure::list;
 
 /// Without the directory of the scene, which has another name every time.
-fn told(scene: &Scene, failure: Failure) -> Failure {
+fn told(scene: &Scene, failure: &Failure) -> Failure {
     let directory = scene.directory.path().display().to_string();
     let plain = |text: &str| text.replace(&directory, "/home/nora");
     Failure {
@@ -15,7 +15,7 @@ fn told(scene: &Scene, failure: Failure) -> Failure {
 }
 
 fn unread(scene: &Scene) -> Failure {
-    told(scene, scene.load().expect_err("refused"))
+    told(scene, &scene.load().expect_err("refused"))
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn every_warning_about_a_file() {
     std::fs::set_permissions(&path, open).expect("a mode");
     let config = scene.load().expect("read");
     let warnings = config.warnings.iter();
-    let warnings = warnings.map(|warning| told(&scene, Failure::new(Kind::Config, warning)));
+    let warnings = warnings.map(|warning| told(&scene, &Failure::new(Kind::Config, warning)));
     insta::assert_snapshot!(list(warnings));
 }
 
@@ -94,7 +94,7 @@ fn every_reason_why_a_setting_is_none() {
         .map(|issuer| {
             let scene = Scene::new("client_id = \"0oa\"").with("AUTH_OKTA_ISSUER", issuer);
             let config = scene.load().expect("read");
-            told(&scene, config.okta().expect_err("refused").clone())
+            told(&scene, &config.okta().expect_err("refused"))
         })
         .collect();
     for text in [
@@ -104,11 +104,11 @@ fn every_reason_why_a_setting_is_none() {
     ] {
         let scene = Scene::new(text);
         let config = scene.load().expect("read");
-        failures.push(told(&scene, config.okta().expect_err("refused").clone()));
+        failures.push(told(&scene, &config.okta().expect_err("refused")));
     }
     let one = Scene::new("issuer = \"https://example.okta.com\"\nclient_id = \"0oa\"");
     let config = one.load().expect("read");
-    failures.push(told(&one, config.database_url().expect_err("none").clone()));
+    failures.push(told(&one, &config.database_url().expect_err("none")));
     let nowhere = Config::load(&Sources {
         file: None,
         env_file: None,

@@ -82,6 +82,14 @@ fn about_the_quote() -> Vec<String> {
             deleted().into_iter().chain([key("u")]).collect(),
         ),
         while_reading(
+            Some("a\u{1b}b"),
+            draft()
+                .into_iter()
+                .chain(deleted())
+                .chain([key("u")])
+                .collect(),
+        ),
+        while_reading(
             Some("Yes."),
             vec![key("d"), key("y"), Msg::Deleted(Ok(elsewhere))],
         ),
