@@ -13,7 +13,6 @@ pub use model::{
 };
 pub use update::{init, update};
 
-mod ahead;
 pub mod geometry;
 mod model;
 mod settle;

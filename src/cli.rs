@@ -25,6 +25,7 @@ use output::{JsonFailure, JsonShape, Outcome, Stop};
 mod account;
 mod admin;
 mod checkup;
+mod draft;
 mod edit;
 mod log;
 mod no_database;

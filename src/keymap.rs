@@ -65,8 +65,8 @@ pub enum Scroll {
 pub enum Context {
     /// Something is under way that only quitting can leave.
     Busy,
-    /// The quote is being read, and what is typed is for the editor.
-    Ahead,
+    /// The quote is being read; writing need not wait for it.
+    Loading,
     /// Nobody is signed in.
     SignedOut,
     /// A device code is being asked for.
@@ -91,7 +91,7 @@ impl Context {
     /// Every context.
     pub const ALL: [Self; 11] = [
         Self::Busy,
-        Self::Ahead,
+        Self::Loading,
         Self::SignedOut,
         Self::Requesting,
         Self::Waiting,
@@ -108,7 +108,12 @@ impl Context {
     pub fn sections(self) -> &'static [Section] {
         match self {
             Self::Busy => &[Section::Letters, Section::Everywhere, Section::Always],
-            Self::Ahead => &[Section::Everywhere, Section::Always],
+            Self::Loading => &[
+                Section::Quote,
+                Section::Letters,
+                Section::Everywhere,
+                Section::Always,
+            ],
             Self::SignedOut => &[
                 Section::SignedOut,
                 Section::Letters,

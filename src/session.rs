@@ -24,7 +24,7 @@ use crate::{
 };
 
 use self::{
-    draft::Drafts,
+    draft::{Drafts, Left},
     keeper::{Keeper, Pass},
 };
 
@@ -290,7 +290,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         finish(async move {
             let signed_out = keeper.sign_out().await;
             let dropped = match &signed_out.user_id {
-                Some(user_id) => drafts.drop(user_id).await,
+                Some(user_id) => drafts.drop_all(user_id).await,
                 None => Ok(()),
             };
             // Also where a trace stays here: a revoked token opens nothing.
@@ -427,11 +427,11 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     }
 
     async fn restored(&self, user: User, warning: Option<String>) -> Restored {
-        let (draft, unreadable) = match self.drafts.read(&user.id).await {
-            Ok(draft) => (draft, None),
+        let (draft, told) = match self.drafts.read(&user.id).await {
+            Ok(Left { draft, more }) => (draft, more.then(|| MORE_DRAFTS.to_owned())),
             Err(failure) => (None, Some(failure.to_string())),
         };
-        let warnings: Vec<_> = warning.into_iter().chain(unreadable).collect();
+        let warnings: Vec<_> = warning.into_iter().chain(told).collect();
         Restored {
             user,
             draft,
@@ -439,6 +439,8 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         }
     }
 }
+
+const MORE_DRAFTS: &str = "There is one more text that you had not saved. It comes back in another window, or when you start again.";
 
 const NO_REFRESH_TOKEN: &str = "Okta issued no refresh token, so you will have to sign in again when this session's token expires (after an hour, as a rule). \
     An administrator can change that: Applications › the app › General › Grant type › Refresh Token.";

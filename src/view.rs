@@ -89,9 +89,15 @@ fn draw_pane(model: &Model, pane: &Pane, buffer: &mut Buffer, area: Rect) -> Opt
         | Pane::Deleting(desk)
         | Pane::Undeleting(desk) => quote::draw(model, desk, buffer, area),
         Pane::Asking { under, .. } => return draw_pane(model, under, buffer, area),
-        Pane::Editing(sheet) => return editor::draw(model, sheet, buffer, area),
+        Pane::WritingAhead(draft) => return editor::draw(model, None, draft, buffer, area),
+        Pane::SavingAhead(draft) => {
+            editor::draw(model, None, draft, buffer, area);
+        }
+        Pane::Editing(sheet) => {
+            return editor::draw(model, sheet.saved.as_ref(), &sheet.draft, buffer, area);
+        }
         Pane::Saving(sheet) => {
-            editor::draw(model, sheet, buffer, area);
+            editor::draw(model, sheet.saved.as_ref(), &sheet.draft, buffer, area);
         }
         Pane::Conflicted(conflict) => conflict::draw(model, conflict, buffer, area),
     }

@@ -652,6 +652,61 @@ async fn an_editor_that_fails_loses_nothing() {
 }
 
 #[tokio::test]
+async fn what_is_typed_for_set_is_kept_whatever_ends_it() {
+    let stage = Stage::signed_in().await;
+    let typing = |text: &str| {
+        let mut screen = Pty::spawn(&stage.home.command(&["set", "-"]), 200, 24);
+        screen.sees("end it with Ctrl-D");
+        screen.type_(text);
+        screen
+    };
+    let texts = || -> Vec<String> {
+        let texts = stage
+            .kept()
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|extension| extension == "txt"));
+        texts
+            .map(|path| fs::read_to_string(path).expect("a text"))
+            .collect()
+    };
+
+    let mut screen = typing("typed and saved\n\x04");
+    screen.sees("saved");
+    assert_eq!(screen.exit_status().exit_code(), 0);
+    assert_eq!(stage.quote(), "typed and saved");
+    assert_eq!(texts(), [""; 0]);
+
+    // Nothing is left of nothing.
+    let mut screen = typing("\x04");
+    screen.sees("error: ");
+    assert_eq!(screen.exit_status().exit_code(), 2);
+    assert_eq!(texts(), [""; 0]);
+
+    for (ends, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let mut screen = typing("one\ntwo\n");
+        wait_until("the lines are in the file", || {
+            (texts() == ["one\ntwo\n"]).then_some(())
+        });
+        screen.signal(ends);
+        screen.sees("Your text is kept in ");
+        assert_eq!(screen.exit_status().exit_code(), code);
+        assert_eq!(texts(), ["one\ntwo\n"]);
+        for path in stage.kept() {
+            if path.extension().is_some_and(|extension| extension == "txt") {
+                fs::remove_file(path).expect("it is there");
+            }
+        }
+    }
+
+    assert_eq!(stage.run(&["logout"]).code, Some(0));
+    let mut screen = typing("not signed in\n\x04");
+    screen.sees("Your text is kept in ");
+    assert_eq!(screen.exit_status().exit_code(), 3);
+    assert_eq!(texts(), ["not signed in\n"]);
+    assert_eq!(stage.quote(), "typed and saved");
+}
+
+#[tokio::test]
 async fn a_change_elsewhere_while_the_editor_is_open_is_a_conflict_and_nothing_is_overwritten() {
     let mut stage = Stage::signed_in().await;
     assert_eq!(stage.run(&["set", "before"]).code, Some(0));

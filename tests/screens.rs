@@ -88,6 +88,36 @@ async fn who_writes_at_once_need_not_wait_for_the_quote() {
 }
 
 #[tokio::test]
+async fn what_is_written_while_the_quote_is_read_is_on_the_screen_and_kept() {
+    let stage = Stage::signed_in().await;
+    assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
+    stage.database_network.hold_answers(true);
+    let mut screen = stage.open();
+    screen.sees("e write");
+    screen.type_("eQuite so, said Queequeg?");
+    screen.sees("Quite so, said Queequeg?");
+    wait_until("it is in the draft file", || {
+        stage.draft()?.contains("said Queequeg?").then_some(())
+    });
+    let process = Pid::from_raw(screen.id().cast_signed()).expect("a process");
+    kill_process(process, Signal::KILL).expect("it is there");
+    screen.exit_status();
+
+    let mut screen = stage.open();
+    screen.sees("e go on writing");
+    screen.key(Key::Char('e'));
+    screen.sees("Quite so, said Queequeg?");
+    screen.key(Key::Enter);
+    screen.sees("Then yours is saved.");
+    stage.database_network.hold_answers(false);
+    screen.sees("There is a quote already.");
+    assert_eq!(stage.quote(), "Yes.");
+    screen.key(Key::Char('k'));
+    screen.sees("Saved.");
+    assert_eq!(stage.quote(), "Quite so, said Queequeg?");
+}
+
+#[tokio::test]
 async fn a_person_who_comes_back_is_still_signed_in() {
     let stage = Stage::new().await;
     let mut screen = stage.open_with_quote("Still here.");
@@ -111,7 +141,9 @@ async fn a_code_can_be_copied_renewed_and_cancelled() {
     screen.sees("It works until ");
     screen.key(Key::Char('c'));
     screen.sees("Copied the code.");
-    assert_eq!(screen.copied().len(), 1);
+    wait_until("it is copied", || {
+        (screen.copied().len() == 1).then_some(())
+    });
 
     screen.key(Key::Char('n'));
     let second = stage.okta.next_code();
@@ -304,6 +336,58 @@ async fn a_killed_program_has_kept_the_draft() {
     screen.key(Key::Enter);
     screen.sees("Saved.");
     assert_eq!(stage.quote().trim_end(), "Mistakes, not yet saved");
+}
+
+#[tokio::test]
+async fn two_windows_have_a_draft_each_and_the_next_two_take_them_up() {
+    let stage = Stage::signed_in().await;
+    let kill = |mut screen: Pty| {
+        let process = Pid::from_raw(screen.id().cast_signed()).expect("a process");
+        kill_process(process, Signal::KILL).expect("it is there");
+        screen.exit_status();
+    };
+    let drafts = || -> String {
+        let files = stage.kept().into_iter();
+        files
+            .filter(|path| {
+                let name = path.file_name().unwrap_or_default();
+                name.to_string_lossy().starts_with("draft-")
+            })
+            .filter_map(|path| fs::read_to_string(path).ok())
+            .collect()
+    };
+    let texts = ["Mistakes are", "the portals"];
+    let mut windows = texts.map(|text| {
+        let mut screen = stage.open();
+        screen.sees(INVITATION);
+        screen.key(Key::Char('e'));
+        screen.sees("Enter Save Quote");
+        screen.type_(text);
+        screen.sees(text);
+        screen
+    });
+    // The first one goes on when the second has begun.
+    windows[0].type_(" many");
+    wait_until("both texts are kept", || {
+        let drafts = drafts();
+        (drafts.contains("Mistakes are many") && drafts.contains(texts[1])).then_some(())
+    });
+    windows.into_iter().for_each(kill);
+
+    let mut first = stage.open();
+    first.sees("Mistakes are many");
+    first.sees("There is one more text that you had not saved.");
+    let mut second = stage.open();
+    second.sees("the portals");
+    second.sees("Here is what you had not saved.");
+    second.key(Key::Enter);
+    second.sees("Saved.");
+    assert_eq!(stage.quote(), "the portals");
+    first.key(Key::Enter);
+    first.sees("There is a quote already.");
+    first.key(Key::Char('t'));
+    first.sees("“the portals”");
+    wait_until("both drafts are gone", || drafts().is_empty().then_some(()));
 }
 
 #[tokio::test]

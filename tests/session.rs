@@ -209,7 +209,11 @@ async fn what_is_kept_is_the_persons_own_from_the_directory_down() {
     let mode = |path: &Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
     assert_eq!(mode(&state), 0o700);
     let files = files(&state);
-    assert_eq!(files.len(), 3, "session, draft and lock: {files:?}");
+    assert_eq!(
+        files.len(),
+        4,
+        "session, draft and a lock for each: {files:?}"
+    );
     for file in files {
         assert_eq!(mode(&file), 0o600, "{}", file.display());
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{
     Model, Screen, Tone,
-    model::{Conflict, Pane},
+    model::{Conflict, Pane, Sheet},
     words,
 };
 use crate::{keymap::Scroll, quote::Saved, text};
@@ -262,11 +262,15 @@ pub(super) fn scroll(model: &mut Model, by: Scroll) {
 pub(super) fn fit(model: &mut Model) {
     let room = editor_room(model);
     if let Screen::SignedIn {
-        pane: Pane::Editing(sheet) | Pane::Saving(sheet),
+        pane:
+            Pane::Editing(Sheet { draft, .. })
+            | Pane::Saving(Sheet { draft, .. })
+            | Pane::WritingAhead(draft)
+            | Pane::SavingAhead(draft),
         ..
     } = &mut model.screen
     {
-        sheet.draft.editor.fit(room.columns, room.rows);
+        draft.editor.fit(room.columns, room.rows);
     }
     if offset(model).is_some_and(|offset| *offset > 0) {
         let (most, _) = reach(model);

@@ -1,7 +1,5 @@
 //! What the program knows: which screen, and what the person has in front of them. No secret is in here.
 
-use crossterm::event::Event;
-
 use crate::{
     editor::Editor,
     failure::Failure,
@@ -45,8 +43,6 @@ pub struct Model {
     pub activity: Option<Activity>,
     /// How far the help is scrolled, while it lies over the screen.
     pub help: Option<usize>,
-    /// Keys and pastes for the editor, from before it could be opened.
-    pub(super) ahead: Vec<Event>,
     /// That drafts cannot be kept is said once.
     pub(super) draft_failure_told: bool,
 }
@@ -123,6 +119,10 @@ pub struct Unsaved {
 pub enum Pane {
     /// The quote is being read for the first time.
     Loading(Option<Draft>),
+    /// It is being read, and the person writes meanwhile.
+    WritingAhead(Draft),
+    /// It is being read, and what was written meanwhile is to be saved then.
+    SavingAhead(Draft),
     /// It could not be read.
     Unread {
         /// Why.
@@ -225,8 +225,8 @@ impl Model {
             Screen::Requesting { .. } => Context::Requesting,
             Screen::Waiting { .. } => Context::Waiting,
             Screen::SignedIn { pane, .. } => match pane {
-                Pane::Loading(_) if !self.ahead.is_empty() => Context::Ahead,
-                Pane::Loading(_)
+                Pane::Loading(_) => Context::Loading,
+                Pane::SavingAhead(_)
                 | Pane::Reloading(_)
                 | Pane::Deleting(_)
                 | Pane::Undeleting(_)
@@ -234,7 +234,7 @@ impl Model {
                 Pane::Unread { .. } => Context::Unread,
                 Pane::Reading(_) => Context::Quote,
                 Pane::Asking { .. } => Context::Asking,
-                Pane::Editing(_) => Context::Writing,
+                Pane::WritingAhead(_) | Pane::Editing(_) => Context::Writing,
                 Pane::Conflicted(_) => Context::Conflict,
             },
         }
@@ -244,7 +244,14 @@ impl Model {
     #[must_use]
     pub fn offers(&self, action: Action) -> bool {
         match (action, &self.screen) {
-            (Action::Reload, Screen::SignedOut { .. }) => false,
+            (Action::Reload, Screen::SignedOut { .. })
+            | (
+                Action::Delete | Action::CopyQuote | Action::Undelete | Action::Discard,
+                Screen::SignedIn {
+                    pane: Pane::Loading(_),
+                    ..
+                },
+            ) => false,
             (Action::OpenBrowser, Screen::Waiting { code, .. }) => {
                 self.about.can_open_browser && code.address().starts_with("https://")
             }
@@ -283,6 +290,7 @@ impl Pane {
     pub fn has_unsaved(&self) -> bool {
         match self {
             Self::Loading(leftover) | Self::Unread { leftover, .. } => leftover.is_some(),
+            Self::WritingAhead(draft) | Self::SavingAhead(draft) => draft.is_worth_keeping(),
             Self::Reading(desk)
             | Self::Reloading(desk)
             | Self::Deleting(desk)
@@ -297,6 +305,9 @@ impl Pane {
     pub(super) fn into_draft(self) -> Option<Draft> {
         match self {
             Self::Loading(leftover) | Self::Unread { leftover, .. } => leftover,
+            Self::WritingAhead(draft) | Self::SavingAhead(draft) => {
+                Some(draft).filter(Draft::is_worth_keeping)
+            }
             Self::Reading(desk)
             | Self::Reloading(desk)
             | Self::Deleting(desk)

@@ -4,7 +4,7 @@ use super::{
     Activity, DeleteOutcome, Effect, Model, Msg, Restored, SaveOutcome, Screen, SignOutOutcome,
     User,
     model::{Conflict, Desk, Draft, Pane, Sheet, Unsaved, same_text},
-    update::kept,
+    update::{kept, save},
 };
 use crate::{
     editor::Editor,
@@ -101,7 +101,13 @@ fn enter(model: &mut Model, restored: Restored, unsaved: Option<Unsaved>) -> (Sc
 
 fn settle_pane(model: &mut Model, outcome: Msg, user: User, pane: Pane) -> (Screen, Vec<Effect>) {
     let (pane, effects) = match (outcome, pane) {
-        (Msg::Loaded(Err(failure)), pane @ (Pane::Loading(_) | Pane::Reloading(_)))
+        (
+            Msg::Loaded(Err(failure)),
+            pane @ (Pane::Loading(_)
+            | Pane::WritingAhead(_)
+            | Pane::SavingAhead(_)
+            | Pane::Reloading(_)),
+        )
         | (Msg::Saved(Err(failure)), pane @ (Pane::Saving(_) | Pane::Undeleting(_)))
         | (Msg::Deleted(Err(failure)), pane @ Pane::Deleting(_)) => {
             return fail(model, &failure, user, pane);
@@ -109,6 +115,18 @@ fn settle_pane(model: &mut Model, outcome: Msg, user: User, pane: Pane) -> (Scre
         (Msg::Loaded(Ok(saved)), Pane::Loading(leftover)) => match leftover {
             None => (Pane::Reading(Desk::with(saved)), Vec::new()),
             Some(leftover) => resume(model, leftover, saved),
+        },
+        (Msg::Loaded(Ok(saved)), Pane::WritingAhead(draft)) => {
+            if draft.is_worth_keeping() {
+                lay_out(draft, saved)
+            } else {
+                let draft = Draft::of(saved.as_ref());
+                (Pane::Editing(Sheet { saved, draft }), Vec::new())
+            }
+        }
+        (Msg::Loaded(Ok(saved)), Pane::SavingAhead(draft)) => match lay_out(draft, saved) {
+            (Pane::Editing(sheet), _) => save(model, sheet),
+            other => other,
         },
         (Msg::Loaded(Ok(saved)), Pane::Reloading(desk)) => {
             model.say(if saved == desk.saved {
@@ -185,13 +203,13 @@ fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen
         return (Screen::SignedOut { unsaved }, Vec::new());
     }
     let pane = match pane {
-        Pane::Loading(leftover) => {
+        pane @ (Pane::Loading(_) | Pane::WritingAhead(_) | Pane::SavingAhead(_)) => {
             return (
                 Screen::SignedIn {
                     user,
                     pane: Pane::Unread {
                         failure: failure.clone(),
-                        leftover,
+                        leftover: pane.into_draft(),
                     },
                 },
                 Vec::new(),
@@ -257,12 +275,20 @@ fn undeleted(model: &mut Model, outcome: SaveOutcome, desk: Desk) -> (Pane, Vec<
 
 /// Goes on with what was not saved, now that it is known what is.
 pub(super) fn resume(model: &mut Model, draft: Draft, saved: Option<Saved>) -> (Pane, Vec<Effect>) {
+    let (pane, effects) = lay_out(draft, saved);
+    if matches!(pane, Pane::Editing(_)) {
+        model.say("Here is what you had not saved.");
+    }
+    (pane, effects)
+}
+
+/// Lays a text that is not saved beside what is: to be gone on with, or to be chosen between.
+fn lay_out(draft: Draft, saved: Option<Saved>) -> (Pane, Vec<Effect>) {
     let saved_text = saved.as_ref().map(|saved| saved.text.as_str());
     if saved_text.is_some_and(|text| same_text(text, draft.editor.text())) {
         return (Pane::Reading(Desk::with(saved)), vec![Effect::DropDraft]);
     }
     if draft.based_on.as_deref() == saved_text {
-        model.say("Here is what you had not saved.");
         return (Pane::Editing(Sheet { saved, draft }), Vec::new());
     }
     let conflict = Conflict {

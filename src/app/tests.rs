@@ -15,6 +15,7 @@ mod messages;
 fn text_in_editor(model: &Model) -> &str {
     match pane(model) {
         Pane::Editing(sheet) | Pane::Saving(sheet) => sheet.draft.editor.text(),
+        Pane::WritingAhead(draft) | Pane::SavingAhead(draft) => draft.editor.text(),
         other => panic!("nothing is being written: {other:?}"),
     }
 }

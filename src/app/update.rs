@@ -3,7 +3,7 @@
 use crossterm::event::Event;
 
 use super::{
-    About, Effect, Model, Msg, Notice, Pane, Question, Screen, Size, Tone, ahead, geometry,
+    About, Effect, Model, Msg, Notice, Pane, Question, Screen, Size, Tone, geometry,
     model::{Conflict, Desk, Draft, Sheet, same_text},
     settle::{resume, settle},
 };
@@ -27,7 +27,6 @@ pub fn init(about: About, size: Size) -> (Model, Vec<Effect>) {
         notice: None,
         activity: None,
         help: None,
-        ahead: Vec::new(),
         draft_failure_told: false,
     };
     (model, vec![Effect::Restore])
@@ -35,11 +34,10 @@ pub fn init(about: About, size: Size) -> (Model, Vec<Effect>) {
 
 /// Takes a message in, and returns what is to be done.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
-    let mut effects = match msg {
+    let effects = match msg {
         Msg::Terminal(event) => take_event(model, event),
         outcome => settle(model, outcome),
     };
-    effects.extend(ahead::replay(model));
     let waits_anew = |effect: &Effect| {
         !matches!(
             effect,
@@ -79,7 +77,6 @@ pub(super) fn take_event(model: &mut Model, event: Event) -> Vec<Effect> {
                             editor.insert(c.encode_utf8(&mut [0; 4]));
                         });
                     }
-                    ahead::remember(model, event);
                     Vec::new()
                 }
             }
@@ -103,8 +100,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Undo => return undo(model, Editor::undo, "There is nothing to take back."),
         Action::Redo => return undo(model, Editor::redo, "There is nothing to make again."),
         Action::Go(motion) => {
-            if let Some(sheet) = sheet(model) {
-                sheet.draft.editor.go(motion);
+            if let Some(draft) = draft(model) {
+                draft.editor.go(motion);
             }
         }
         _ => {
@@ -175,6 +172,28 @@ fn act_on_screen(model: &mut Model, action: Action, screen: Screen) -> (Screen, 
 
 fn act_on_pane(model: &mut Model, action: Action, pane: Pane) -> (Pane, Vec<Effect>) {
     match (action, pane) {
+        (Action::Edit, Pane::Loading(leftover)) => {
+            let draft = leftover.unwrap_or_else(|| Draft::of(None));
+            (Pane::WritingAhead(draft), Vec::new())
+        }
+        (Action::LeaveEditor, Pane::WritingAhead(draft)) => {
+            let draft = Some(draft).filter(Draft::is_worth_keeping);
+            let effects = match &draft {
+                Some(_) => {
+                    model.say(KEPT);
+                    Vec::new()
+                }
+                None => vec![Effect::DropDraft],
+            };
+            (Pane::Loading(draft), effects)
+        }
+        (Action::Save, Pane::WritingAhead(draft)) => match Quote::new(draft.editor.text()) {
+            Ok(_) => (Pane::SavingAhead(draft), Vec::new()),
+            Err(error) => {
+                refuse(model, error, false);
+                (Pane::WritingAhead(draft), Vec::new())
+            }
+        },
         (Action::Reload, Pane::Unread { leftover, .. }) => {
             (Pane::Loading(leftover), vec![Effect::Load])
         }
@@ -285,12 +304,14 @@ fn undelete(model: &mut Model, desk: Desk) -> (Pane, Vec<Effect>) {
     }
 }
 
+const KEPT: &str = "What you wrote is kept, not saved. Press e to go on with it.";
+
 fn leave_editor(model: &mut Model, sheet: Sheet) -> (Pane, Vec<Effect>) {
     let Sheet { saved, draft } = sheet;
     if !draft.is_worth_keeping() {
         return (Pane::Reading(Desk::with(saved)), vec![Effect::DropDraft]);
     }
-    model.say("What you wrote is kept, not saved. Press e to go on with it.");
+    model.say(KEPT);
     let desk = Desk {
         draft: Some(draft),
         ..Desk::with(saved)
@@ -298,7 +319,8 @@ fn leave_editor(model: &mut Model, sheet: Sheet) -> (Pane, Vec<Effect>) {
     (Pane::Reading(desk), Vec::new())
 }
 
-fn save(model: &mut Model, sheet: Sheet) -> (Pane, Vec<Effect>) {
+/// Orders a save, unless there is nothing to save or it cannot be saved.
+pub(super) fn save(model: &mut Model, sheet: Sheet) -> (Pane, Vec<Effect>) {
     let text = sheet.draft.editor.text();
     let unchanged = sheet
         .saved
@@ -317,41 +339,46 @@ fn save(model: &mut Model, sheet: Sheet) -> (Pane, Vec<Effect>) {
             (Pane::Saving(sheet), vec![Effect::Save { quote, based_on }])
         }
         Err(error) => {
-            model.warn(match error {
-                QuoteError::Empty if sheet.saved.is_some() => {
-                    "There is nothing to save. To delete your quote, press Esc and then d."
-                        .to_owned()
-                }
-                QuoteError::Empty => "There is nothing to save yet.".to_owned(),
-                error @ QuoteError::TooLong { .. } => {
-                    format!("It was not saved: {error}. All of it is still here: shorten it.")
-                }
-                error @ QuoteError::Control { .. } => format!(
-                    "It was not saved: {error}. All of it is still here: take the character out."
-                ),
-            });
+            refuse(model, error, sheet.saved.is_some());
             (Pane::Editing(sheet), Vec::new())
         }
     }
 }
 
-fn sheet(model: &mut Model) -> Option<&mut Sheet> {
+/// Says why a text cannot be saved.
+fn refuse(model: &mut Model, error: QuoteError, can_delete: bool) {
+    model.warn(match error {
+        QuoteError::Empty if can_delete => {
+            "There is nothing to save. To delete your quote, press Esc and then d.".to_owned()
+        }
+        QuoteError::Empty => "There is nothing to save yet.".to_owned(),
+        error @ QuoteError::TooLong { .. } => {
+            format!("It was not saved: {error}. All of it is still here: shorten it.")
+        }
+        error @ QuoteError::Control { .. } => {
+            format!("It was not saved: {error}. All of it is still here: take the character out.")
+        }
+    });
+}
+
+/// Returns what is being written.
+fn draft(model: &mut Model) -> Option<&mut Draft> {
     match &mut model.screen {
         Screen::SignedIn {
-            pane: Pane::Editing(sheet),
+            pane: Pane::Editing(Sheet { draft, .. }) | Pane::WritingAhead(draft),
             ..
-        } => Some(sheet),
+        } => Some(draft),
         _ => None,
     }
 }
 
 /// Changes the text; the draft file follows.
 fn edit(model: &mut Model, change: impl FnOnce(&mut Editor)) -> Vec<Effect> {
-    let Some(sheet) = sheet(model) else {
+    let Some(draft) = draft(model) else {
         return Vec::new();
     };
-    change(&mut sheet.draft.editor);
-    vec![kept(&sheet.draft)]
+    change(&mut draft.editor);
+    vec![kept(draft)]
 }
 
 /// Orders that the draft file holds what is worth keeping.
@@ -364,26 +391,21 @@ pub(super) fn kept(draft: &Draft) -> Effect {
 }
 
 fn undo(model: &mut Model, step: impl FnOnce(&mut Editor) -> bool, nothing: &str) -> Vec<Effect> {
-    let Some(sheet) = sheet(model) else {
+    let Some(draft) = draft(model) else {
         return Vec::new();
     };
-    if step(&mut sheet.draft.editor) {
-        return vec![kept(&sheet.draft)];
+    if step(&mut draft.editor) {
+        return vec![kept(draft)];
     }
     model.say(nothing);
     Vec::new()
 }
 
 fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
-    match (model.context(), &mut model.screen) {
-        (
-            Context::Writing,
-            Screen::SignedIn {
-                pane: Pane::Editing(sheet),
-                ..
-            },
-        ) => {
-            if sheet.draft.editor.text().len() + text.len() > MAX_DRAFT_BYTES {
+    match model.context() {
+        Context::Writing => {
+            let there = draft(model).map_or(0, |draft| draft.editor.text().len());
+            if there + text.len() > MAX_DRAFT_BYTES {
                 model.warn(format!(
                     "The paste was left out: it is {} bytes long, and a quote has at most {}.",
                     text.len(),
@@ -396,32 +418,36 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
             warn_of_length(model);
             effects
         }
-        // The place for a quote is there to be filled.
-        (Context::Quote, Screen::SignedIn { pane, .. }) => {
-            let Pane::Reading(Desk {
-                saved: None,
-                draft: None,
-                ..
-            }) = pane
-            else {
-                model.say("To paste, press e first.");
-                return Vec::new();
-            };
-            *pane = Pane::Editing(Sheet {
-                saved: None,
-                draft: Draft::of(None),
-            });
-            paste(model, text)
-        }
-        _ => {
-            ahead::remember(model, Event::Paste(text.to_owned()));
+        Context::Quote => {
+            // The place for a quote is there to be filled.
+            if let Screen::SignedIn { pane, .. } = &mut model.screen
+                && let Pane::Reading(Desk {
+                    saved: None,
+                    draft: None,
+                    ..
+                }) = pane
+            {
+                *pane = Pane::Editing(Sheet {
+                    saved: None,
+                    draft: Draft::of(None),
+                });
+                return paste(model, text);
+            }
+            model.say(PASTE_INTO_EDITOR);
             Vec::new()
         }
+        Context::Loading => {
+            model.say(PASTE_INTO_EDITOR);
+            Vec::new()
+        }
+        _ => Vec::new(),
     }
 }
 
+const PASTE_INTO_EDITOR: &str = "To paste, press e first.";
+
 fn warn_of_length(model: &mut Model) {
-    let bytes = sheet(model).map_or(0, |sheet| sheet.draft.editor.text().len());
+    let bytes = draft(model).map_or(0, |draft| draft.editor.text().len());
     if bytes > quote::MAX_BYTES {
         model.warn(format!(
             "All of it is here, but it is too long to be saved: {bytes} bytes, and a quote has at most {}.",

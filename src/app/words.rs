@@ -22,7 +22,16 @@ pub fn status(model: &Model) -> Vec<(Tone, String)> {
         .notice
         .iter()
         .map(|notice| (notice.tone, notice.text.clone()));
-    let rest = question(model).or_else(|| waiting_for(model).map(str::to_owned));
+    let rest = question(model).or_else(|| {
+        let waiting = waiting_for(model)?;
+        Some(match &model.screen {
+            Screen::SignedIn {
+                pane: Pane::SavingAhead(_),
+                ..
+            } => format!("{waiting} Then yours is saved."),
+            _ => waiting.to_owned(),
+        })
+    });
     notice.chain(rest.map(|text| (Tone::Info, text))).collect()
 }
 
@@ -52,7 +61,10 @@ fn waiting_for(model: &Model) -> Option<&'static str> {
         Screen::Waiting { .. } => "Waiting until you have approved…",
         Screen::SigningOut { .. } => "Signing out…",
         Screen::SignedIn { pane, .. } => match pane {
-            Pane::Loading(_) | Pane::Reloading(_) => "Reading your quote…",
+            Pane::Loading(_)
+            | Pane::WritingAhead(_)
+            | Pane::SavingAhead(_)
+            | Pane::Reloading(_) => "Reading your quote…",
             Pane::Saving(_) => "Saving…",
             Pane::Deleting(_) => "Deleting…",
             Pane::Undeleting(_) => "Bringing your quote back…",
@@ -84,10 +96,7 @@ pub fn hints(model: &Model) -> impl Iterator<Item = (Chord, &'static str)> {
         let word = hint(model, binding);
         let doubled = binding.action == Action::Help
             && binding.section == Section::Everywhere
-            && !matches!(
-                model.context(),
-                keymap::Context::Writing | keymap::Context::Ahead
-            );
+            && model.context() != keymap::Context::Writing;
         (!word.is_empty() && !doubled && model.offers(binding.action))
             .then(|| (binding.keys[0], word))
     })
@@ -106,6 +115,16 @@ fn hint(model: &Model, binding: &Binding) -> &'static str {
             Question::Delete => "Delete Quote",
             Question::Discard => "throw away",
             Question::SignOut => "Sign out",
+        },
+        (
+            Action::Edit,
+            Screen::SignedIn {
+                pane: Pane::Loading(leftover),
+                ..
+            },
+        ) => match leftover {
+            Some(_) => "go on writing",
+            None => "write",
         },
         (
             Action::Edit,

@@ -1,55 +1,12 @@
 //! `set --edit`: the quote in the person's own editor. What was written is never lost.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    process::ExitStatus,
-};
+use std::{io, path::Path, process::ExitStatus};
 
-use chrono::Local;
-
-use super::{quote, signals::HoldInterrupts};
+use super::{draft::Draft, quote, signals::HoldInterrupts};
 use crate::{
     config::{Config, SECRET_VARIABLES},
     failure::{Failure, Kind},
-    private_file,
 };
-
-/// The file in which the editor works. It stays until it is removed: whatever ends the program, the text is there.
-pub(super) struct Draft(pub(super) PathBuf);
-
-impl Draft {
-    /// Makes a file of the person's own, with the quote that is there.
-    pub(super) fn new(
-        state_dir: &Path,
-        current: Option<&str>,
-    ) -> Result<Self, private_file::Error> {
-        let name = format!(
-            "quote-{}-{}.txt",
-            Local::now().format("%Y%m%d-%H%M%S"),
-            std::process::id()
-        );
-        let path = state_dir.join(name);
-        let text = current.map_or(String::new(), |current| format!("{current}\n"));
-        private_file::write(&path, text.as_bytes())?;
-        Ok(Self(path))
-    }
-
-    /// Adds to a failure where the text is.
-    pub(super) fn keep(self, failure: Failure) -> Failure {
-        let place = format!("Your text is kept in {}.", self.0.display());
-        let cure = match failure.cure.as_deref() {
-            Some(cure) => format!("{place} {cure}"),
-            None => place,
-        };
-        failure.cure(cure)
-    }
-
-    /// Removes the file: its text is saved, or there is none.
-    pub(super) fn remove(self) {
-        let _ = fs::remove_file(self.0);
-    }
-}
 
 /// Lets the person edit. `None` where nothing was changed.
 pub(super) async fn edit(
@@ -57,30 +14,22 @@ pub(super) async fn edit(
     current: Option<&str>,
 ) -> Result<Option<(String, Draft)>, Failure> {
     let editor = editor(|name| std::env::var(name).ok())?;
-    let draft = Draft::new(&config.state_dir, current)
-        .map_err(|error| no_file(&config.state_dir, &error))?;
-    let before = fs::read(&draft.0).unwrap_or_default();
-    let ended = run(&editor, &draft.0).await;
-    let after = fs::read(&draft.0);
+    let text = current.map_or(String::new(), |current| format!("{current}\n"));
+    let draft = Draft::new(&config.state_dir, &text)?;
+    let ended = run(&editor, draft.path()).await;
+    let changed = draft.changed();
     let failed = match &ended {
         Ok(status) if status.success() => None,
         Ok(status) => Some(describe(&editor, *status)),
         Err(error) => Some(not_started(&editor, error)),
     };
-    let changed = after.as_ref().is_ok_and(|after| *after != before);
     if let Some(what) = failed {
-        let failure = failed_editor(what);
-        if changed {
-            return Err(draft.keep(failure));
-        }
-        draft.remove();
-        return Err(failure);
+        return Err(draft.keep(failed_editor(what)));
     }
-    let after = after.map_err(|error| no_text_left(&draft.0, &error))?;
-    if !changed {
+    let Some(after) = changed.map_err(|error| no_text_left(draft.path(), &error))? else {
         draft.remove();
         return Ok(None);
-    }
+    };
     match quote::text_of(after, "the editor") {
         Ok(text) => Ok(Some((
             quote::without_last_line_break(&text).to_owned(),
@@ -88,18 +37,6 @@ pub(super) async fn edit(
         ))),
         Err(failure) => Err(draft.keep(failure)),
     }
-}
-
-/// Finds the editor, as `git` and its like do.
-pub(super) fn no_file(directory: &Path, error: &private_file::Error) -> Failure {
-    Failure::new(
-        Kind::Failed,
-        format!(
-            "No file for the editor can be made in {}: {error}.",
-            directory.display()
-        ),
-    )
-    .cure("See that the directory can be written to and that the disk is not full; or run: epigraph set -")
 }
 
 pub(super) fn not_started(editor: &str, error: &io::Error) -> String {
@@ -121,6 +58,7 @@ pub(super) fn no_text_left(path: &Path, error: &io::Error) -> Failure {
     )
 }
 
+/// Finds the editor, as `git` and its like do.
 pub(super) fn editor(variable: impl Fn(&str) -> Option<String>) -> Result<String, Failure> {
     ["VISUAL", "EDITOR"]
         .into_iter()

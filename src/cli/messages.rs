@@ -64,14 +64,17 @@ fn every_message_of_the_persons_editor() {
 
     let ended =
         |status| edit::failed_editor(edit::describe("nano -w", ExitStatus::from_raw(status)));
-    let draft = edit::Draft("/home/nora/quote.txt".into());
-    let unsaved = quote::checked("").expect_err("refused");
     insta::assert_snapshot!(list([
         edit::editor(|_| None).expect_err("none"),
-        edit::no_file(
+        draft::no_file(
             Path::new("/home/nora"),
             &private_file::Error::Io(disk_full())
         ),
+        Failure::new(
+            Kind::Usage,
+            draft::kept_in(Path::new("/home/nora/quote.txt"))
+        ),
+        draft::not_taken_in(&disk_full()),
         edit::failed_editor(edit::not_started(
             "nano -w",
             &io::ErrorKind::NotFound.into()
@@ -84,6 +87,5 @@ fn every_message_of_the_persons_editor() {
             Path::new("/home/nora/quote.txt"),
             &io::ErrorKind::NotFound.into()
         ),
-        draft.keep(unsaved),
     ]));
 }

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::{
     account::quiet,
-    edit::{self, Draft},
+    draft::{Draft, typed},
+    edit,
     output::{self, Outcome},
 };
 use crate::{
@@ -40,44 +41,52 @@ pub(super) async fn show(config: &Config, json: bool) -> Outcome {
     }
 }
 
-/// Saves a quote, based on what is there now.
+/// Saves a quote, based on what is there now. What was typed for it is kept where it cannot be saved.
 pub(super) async fn set(config: &Config, text: Option<String>, edit: bool) -> Outcome {
+    let mut draft = None;
+    match (write(config, text, edit, &mut draft).await, draft) {
+        (Ok(done), draft) => {
+            draft.into_iter().for_each(Draft::remove);
+            output::say(done);
+            Ok(())
+        }
+        (Err(failure), Some(draft)) => Err(draft.keep(failure).into()),
+        (Err(failure), None) => Err(failure.into()),
+    }
+}
+
+/// Takes the text from where it comes, and saves it. Returns what was done, in a word.
+async fn write(
+    config: &Config,
+    text: Option<String>,
+    edit: bool,
+    draft: &mut Option<Draft>,
+) -> Result<&'static str, Failure> {
     // What can be told to be no quote is refused before anything is asked of anybody.
     let given = match text.as_deref() {
         _ if edit => None,
-        None => return Err(no_text(io::stdin().is_terminal()).into()),
+        None => return Err(no_text(io::stdin().is_terminal())),
+        Some("-") if io::stdin().is_terminal() => {
+            let draft = draft.insert(Draft::new(&config.state_dir, "")?);
+            Some(checked(&of_input(typed(draft).await?)?)?)
+        }
         Some("-") => Some(checked(&standard_input().await?)?),
         Some(text) => Some(checked(text)?),
     };
     let session = super::session(config, super::database(config)?)?;
     let current = session.load(&quiet()).await?.map(|saved| saved.text);
-    let (quote, draft) = if let Some(quote) = given {
-        (quote, None)
+    let quote = if let Some(quote) = given {
+        quote
     } else {
-        let Some((text, draft)) = edit::edit(config, current.as_deref()).await? else {
-            output::say("nothing was changed");
-            return Ok(());
+        let Some((text, edited)) = edit::edit(config, current.as_deref()).await? else {
+            return Ok("nothing was changed");
         };
-        match checked(&text) {
-            Ok(quote) => (quote, Some(draft)),
-            Err(failure) => return Err(draft.keep(failure).into()),
-        }
+        *draft = Some(edited);
+        checked(&text)?
     };
-    let saved = session
-        .save(&quote, current.as_deref(), &quiet())
-        .await
-        .and_then(|outcome| match outcome {
-            SaveOutcome::Saved(_) => Ok(()),
-            SaveOutcome::Conflict(there) => Err(conflict(there.as_ref())),
-        });
-    match (saved, draft) {
-        (Ok(()), draft) => {
-            draft.into_iter().for_each(Draft::remove);
-            output::say("saved");
-            Ok(())
-        }
-        (Err(failure), Some(draft)) => Err(draft.keep(failure).into()),
-        (Err(failure), None) => Err(failure.into()),
+    match session.save(&quote, current.as_deref(), &quiet()).await? {
+        SaveOutcome::Saved(_) => Ok("saved"),
+        SaveOutcome::Conflict(there) => Err(conflict(there.as_ref())),
     }
 }
 
@@ -174,9 +183,6 @@ const MOST_INPUT: u64 = 2 * MAX_BYTES as u64 + 2;
 
 /// Reads standard input: bounded, UTF-8, without the one line break at its end.
 pub(super) async fn standard_input() -> Result<String, Failure> {
-    if io::stdin().is_terminal() {
-        output::say("type the text; end it with Ctrl-D on a line of its own");
-    }
     tracing::info!("reading standard input");
     let bytes = on_a_thread(|| {
         let mut bytes = Vec::new();
@@ -188,6 +194,11 @@ pub(super) async fn standard_input() -> Result<String, Failure> {
     })
     .await
     .map_err(|error| unreadable(&error))?;
+    of_input(bytes)
+}
+
+/// Makes the bytes of standard input a text.
+fn of_input(bytes: Vec<u8>) -> Result<String, Failure> {
     if bytes.len() as u64 > MOST_INPUT {
         return Err(far_too_long());
     }

@@ -1,9 +1,14 @@
-//! What was typed and never saved, in a file per person, so that no crash takes it.
+//! What was typed and never saved, in a file per person and window, so that no crash takes it and no other window overwrites it.
+//!
+//! A window's file is its own as long as it lives, by a lock beside it. What a window left behind is taken up by the next one.
 
 use std::{
+    collections::HashMap,
+    fs::{self, TryLockError},
+    io,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -33,12 +38,38 @@ struct File {
     based_on: Option<String>,
 }
 
+pub(super) const NOT_KEPT: &str = "Until it can, what you type is on the screen only.";
+pub(super) const LEFT_ALONE: &str =
+    "It is left as it is, and what you write is kept in another file: look into it, or remove it.";
+
+pub(super) const REMOVE: &str = "Remove it yourself.";
+
+/// How many windows may be open at once, for one person.
+const MOST_WINDOWS: usize = 64;
+
 /// The drafts of one issuer and client.
 #[derive(Clone)]
 pub(super) struct Drafts {
     directory: PathBuf,
     key: String,
     turn: Arc<Turn>,
+    /// This window's files, by the person's user id.
+    own: Arc<Mutex<HashMap<String, Own>>>,
+}
+
+/// A file that is this window's.
+struct Own {
+    path: PathBuf,
+    _lock: Option<fs::File>,
+}
+
+/// What an earlier window left.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Left {
+    /// The text that this window goes on with.
+    pub(super) draft: Option<KeptDraft>,
+    /// Whether there is another one, which no window has taken up yet.
+    pub(super) more: bool,
 }
 
 /// The disk may take its time, and orders may overtake each other there: an older one must not undo a newer one.
@@ -54,65 +85,201 @@ impl Drafts {
             directory,
             key: key.to_owned(),
             turn: Arc::default(),
+            own: Arc::default(),
         }
     }
 
-    /// Reads the draft of a person; `None` where there is none or it is empty. A file that is not what this program
-    /// writes is kept under another name, which the failure says.
-    pub(super) async fn read(&self, user_id: &str) -> Result<Option<KeptDraft>, Failure> {
-        let path = self.path(user_id);
-        let read = at_work(path, |path| {
+    /// Reads the draft of a person: this window's, or else one that a window left which is gone. There is none where it is
+    /// empty. A file that is not what this program writes is kept under another name, which the failure says.
+    pub(super) async fn read(&self, user_id: &str) -> Result<Left, Failure> {
+        let read = self.at_work(user_id, LEFT_ALONE, |drafts, user_id| {
+            let own = match drafts.own(user_id) {
+                Some(own) => Some(own),
+                None => drafts.take(user_id, true)?,
+            };
+            let Some(path) = &own else {
+                return Ok(Ok(None));
+            };
             let bytes = match private_file::read(path, MOST_BYTES) {
                 Ok(None) => return Ok(Ok(None)),
                 Ok(Some(contents)) => contents.bytes,
                 Err(private_file::Error::TooLarge) => Vec::new(),
-                Err(error) => return Err(error),
+                Err(error) => {
+                    locked(&drafts.own).remove(user_id);
+                    return Err(error);
+                }
             };
             match parse(&bytes) {
-                Some(draft) => Ok(Ok(Some(draft))),
+                Some(draft) => Ok(Ok(Some((draft, drafts.is_another_left(path, user_id)?)))),
                 None => private_file::set_aside(path).map(Err),
             }
         });
         match read.await? {
-            Ok(draft) => Ok(draft.filter(|draft| !draft.text.is_empty())),
+            Ok(None) => Ok(Left {
+                draft: None,
+                more: false,
+            }),
+            Ok(Some((draft, more))) => Ok(Left {
+                draft: Some(draft).filter(|draft| !draft.text.is_empty()),
+                more,
+            }),
             Err(aside) => Err(garbled(&aside)),
         }
     }
 
     pub(super) async fn keep(&self, user_id: &str, draft: KeptDraft) -> Result<(), Failure> {
-        self.in_turn(user_id, move |path| {
-            let bytes = encode(draft).map_err(std::io::Error::from)?;
-            private_file::write(path, &bytes)
+        self.in_turn(user_id, move |drafts, user_id| {
+            let own = match drafts.own(user_id) {
+                Some(own) => Some(own),
+                None => drafts.take(user_id, false)?,
+            };
+            let path = own.ok_or_else(|| io::Error::other("too many windows are open"))?;
+            let bytes = encode(draft).map_err(io::Error::from)?;
+            private_file::write(&path, &bytes)
         })
         .await
     }
 
     pub(super) async fn drop(&self, user_id: &str) -> Result<(), Failure> {
-        self.in_turn(user_id, private_file::remove).await
+        self.in_turn(user_id, |drafts, user_id| {
+            let own = drafts.own(user_id);
+            own.map_or(Ok(()), |path| private_file::remove(&path))
+        })
+        .await
+    }
+
+    /// Removes every draft of a person but those of other windows that are open: theirs are still being written.
+    pub(super) async fn drop_all(&self, user_id: &str) -> Result<(), Failure> {
+        self.drop(user_id).await?;
+        self.at_work(user_id, REMOVE, |drafts, user_id| {
+            for number in 0..MOST_WINDOWS {
+                let path = drafts.path(user_id, number);
+                if is_there(&path) && drafts.lock(user_id, number)?.is_some() {
+                    private_file::remove(&path)?;
+                }
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn in_turn(
         &self,
         user_id: &str,
-        work: impl FnOnce(&Path) -> Result<(), private_file::Error> + Send + 'static,
+        work: impl FnOnce(&Self, &str) -> Result<(), private_file::Error> + Send + 'static,
     ) -> Result<(), Failure> {
-        let turn = Arc::clone(&self.turn);
-        let number = turn.ordered.fetch_add(1, Ordering::Relaxed) + 1;
-        at_work(self.path(user_id), move |path| {
-            let mut done = turn.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = self.turn.ordered.fetch_add(1, Ordering::Relaxed) + 1;
+        self.at_work(user_id, NOT_KEPT, move |drafts, user_id| {
+            let mut done = locked(&drafts.turn.done);
             if *done > number {
                 return Ok(());
             }
             *done = number;
-            work(path)
+            work(drafts, user_id)
         })
         .await
     }
 
-    fn path(&self, user_id: &str) -> PathBuf {
-        let name = short_hash(&format!("{} {user_id}", self.key));
-        self.directory.join(format!("draft-{name}.json"))
+    /// Does something with files, where waiting for the disk holds nobody up.
+    async fn at_work<T: Send + 'static>(
+        &self,
+        user_id: &str,
+        cure: &'static str,
+        work: impl FnOnce(&Self, &str) -> Result<T, private_file::Error> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let (drafts, user_id) = (self.clone(), user_id.to_owned());
+        let done = tokio::task::spawn_blocking(move || {
+            work(&drafts, &user_id).map_err(|error| {
+                let own = drafts.own(&user_id);
+                let path = own.unwrap_or_else(|| drafts.path(&user_id, 0));
+                unusable(&path, &error, cure)
+            })
+        })
+        .await;
+        match done {
+            Ok(outcome) => outcome,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(ending()),
+            },
+        }
     }
+
+    /// Returns the file that is this window's, if it has one.
+    fn own(&self, user_id: &str) -> Option<PathBuf> {
+        Some(locked(&self.own).get(user_id)?.path.clone())
+    }
+
+    /// Makes a file this window's: one that was left behind, or one that nobody has.
+    fn take(&self, user_id: &str, left: bool) -> Result<Option<PathBuf>, private_file::Error> {
+        for number in 0..MOST_WINDOWS {
+            let path = self.path(user_id, number);
+            // Looked at again under the lock: its window may have ended in between.
+            if is_there(&path) == left
+                && let Some(lock) = self.lock(user_id, number)?
+                && is_there(&path) == left
+            {
+                let own = Own {
+                    path: path.clone(),
+                    _lock: lock,
+                };
+                locked(&self.own).insert(user_id.to_owned(), own);
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
+    }
+
+    fn is_another_left(&self, own: &Path, user_id: &str) -> Result<bool, private_file::Error> {
+        for number in 0..MOST_WINDOWS {
+            let path = self.path(user_id, number);
+            if path != own && is_there(&path) && self.lock(user_id, number)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Locks a file for this window; `None` where it is another's. Some file systems have no locks.
+    #[expect(clippy::option_option, reason = "a lock, no lock to be had, or taken")]
+    fn lock(
+        &self,
+        user_id: &str,
+        number: usize,
+    ) -> Result<Option<Option<fs::File>>, private_file::Error> {
+        let name = format!("lock-{}", self.name(user_id, number));
+        let file = private_file::open_lock(&self.directory.join(name))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Some(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+                Ok(Some(None))
+            }
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        }
+    }
+
+    fn path(&self, user_id: &str, number: usize) -> PathBuf {
+        self.directory
+            .join(format!("{}.json", self.name(user_id, number)))
+    }
+
+    fn name(&self, user_id: &str, number: usize) -> String {
+        let hash = short_hash(&format!("{} {user_id}", self.key));
+        match number {
+            0 => format!("draft-{hash}"),
+            _ => format!("draft-{hash}-{number}"),
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Also where it is no file: whoever uses it says so.
+fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
 }
 
 pub(super) fn encode(draft: KeptDraft) -> serde_json::Result<Vec<u8>> {
@@ -132,22 +299,6 @@ pub(super) fn parse(bytes: &[u8]) -> Option<KeptDraft> {
     })
 }
 
-async fn at_work<T: Send + 'static>(
-    path: PathBuf,
-    work: impl FnOnce(&Path) -> Result<T, private_file::Error> + Send + 'static,
-) -> Result<T, Failure> {
-    let done =
-        tokio::task::spawn_blocking(move || work(&path).map_err(|error| unusable(&path, &error)))
-            .await;
-    match done {
-        Ok(outcome) => outcome,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(ending()),
-        },
-    }
-}
-
 pub(super) fn garbled(aside: &Path) -> Failure {
     Failure::new(
         Kind::Failed,
@@ -159,12 +310,12 @@ pub(super) fn garbled(aside: &Path) -> Failure {
     .cure("What is left of your text is in it.")
 }
 
-pub(super) fn unusable(path: &Path, error: &private_file::Error) -> Failure {
+pub(super) fn unusable(path: &Path, error: &private_file::Error, cure: &str) -> Failure {
     Failure::new(
         Kind::Failed,
         format!("The draft file {} cannot be used: {error}.", path.display()),
     )
-    .cure("Until it can, what you type is on the screen only.")
+    .cure(cure)
 }
 
 /// Nobody is there any more to hear it.
@@ -183,11 +334,15 @@ mod tests {
         }
     }
 
+    fn left(draft: Option<KeptDraft>) -> Left {
+        Left { draft, more: false }
+    }
+
     #[tokio::test]
     async fn each_person_has_a_draft_of_their_own_and_it_goes_without_a_trace() {
         let scratch = tempfile::tempdir().expect("a temporary directory");
         let drafts = Drafts::new(scratch.path().join("state"), "issuer client");
-        assert_eq!(drafts.read("00u1").await, Ok(None));
+        assert_eq!(drafts.read("00u1").await, Ok(left(None)));
         drafts
             .drop("00u1")
             .await
@@ -201,15 +356,74 @@ mod tests {
         }
         assert_eq!(
             drafts.read("00u1").await,
-            Ok(Some(draft("Mistakes\nare the é", Some("a\r\nb"))))
+            Ok(left(Some(draft("Mistakes\nare the é", Some("a\r\nb")))))
         );
-        assert_eq!(drafts.read("00u2").await, Ok(Some(draft("other", None))));
+        assert_eq!(
+            drafts.read("00u2").await,
+            Ok(left(Some(draft("other", None))))
+        );
         let other_app = Drafts::new(scratch.path().join("state"), "issuer client2");
-        assert_eq!(other_app.read("00u1").await, Ok(None));
+        assert_eq!(other_app.read("00u1").await, Ok(left(None)));
         drafts.drop("00u1").await.expect("dropped");
         drafts.drop("00u2").await.expect("dropped");
-        let left = std::fs::read_dir(scratch.path().join("state")).expect("listed");
-        assert_eq!(left.count(), 0);
+        assert_eq!(files(&scratch.path().join("state")), [""; 0]);
+    }
+
+    /// What is in a directory, but for locks.
+    fn files(directory: &Path) -> Vec<String> {
+        let names = fs::read_dir(directory)
+            .expect("listed")
+            .map(|entry| entry.expect("an entry").file_name());
+        let mut names: Vec<_> = names
+            .map(|name| name.to_string_lossy().into_owned())
+            .filter(|name| !name.starts_with("lock-"))
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[tokio::test]
+    async fn windows_that_are_open_at_once_have_a_draft_each_and_leave_it_to_the_next() {
+        let scratch = tempfile::tempdir().expect("a temporary directory");
+        let window = || Drafts::new(scratch.path().to_owned(), "key");
+        let (first, second) = (window(), window());
+        for (window, text) in [(&first, "one"), (&second, "two"), (&first, "one and more")] {
+            window.keep("00u1", draft(text, None)).await.expect("kept");
+        }
+        assert_eq!(
+            window().read("00u1").await,
+            Ok(left(None)),
+            "both are being written"
+        );
+        drop((first, second));
+
+        let third = window();
+        assert_eq!(
+            third.read("00u1").await,
+            Ok(Left {
+                draft: Some(draft("one and more", None)),
+                more: true
+            })
+        );
+        let fourth = window();
+        assert_eq!(
+            fourth.read("00u1").await,
+            Ok(left(Some(draft("two", None))))
+        );
+        // Another sign-in in the same window finds its own again.
+        assert_eq!(
+            third.read("00u1").await,
+            Ok(left(Some(draft("one and more", None))))
+        );
+        third.drop("00u1").await.expect("dropped");
+        assert_eq!(files(scratch.path()).len(), 1);
+
+        // Whoever signs out takes along what no open window writes.
+        third.drop_all("00u1").await.expect("dropped");
+        assert_eq!(files(scratch.path()).len(), 1);
+        drop(fourth);
+        third.drop_all("00u1").await.expect("dropped");
+        assert_eq!(files(scratch.path()), [""; 0]);
     }
 
     #[tokio::test]
@@ -222,7 +436,7 @@ mod tests {
             .keep("00u1", draft("late", None))
             .await
             .expect("no error");
-        assert_eq!(drafts.read("00u1").await, Ok(None));
+        assert_eq!(drafts.read("00u1").await, Ok(left(None)));
     }
 
     #[tokio::test]
@@ -237,7 +451,7 @@ mod tests {
         ] {
             let scratch = tempfile::tempdir().expect("a temporary directory");
             let drafts = Drafts::new(scratch.path().to_owned(), "key");
-            let path = drafts.path("00u1");
+            let path = drafts.path("00u1", 0);
             std::fs::write(&path, garbled).expect("written");
             let failure = drafts.read("00u1").await.expect_err(garbled);
             let aside = path.with_extension("json.aside-1");
@@ -246,7 +460,10 @@ mod tests {
                 .keep("00u1", draft("new", None))
                 .await
                 .expect("its place is free");
-            assert_eq!(drafts.read("00u1").await, Ok(Some(draft("new", None))));
+            assert_eq!(
+                drafts.read("00u1").await,
+                Ok(left(Some(draft("new", None))))
+            );
             drafts.drop("00u1").await.expect("dropped");
             assert_eq!(
                 std::fs::read_to_string(&aside).ok().as_deref(),
@@ -260,17 +477,16 @@ mod tests {
     async fn a_draft_file_that_leads_elsewhere_is_named() {
         let scratch = tempfile::tempdir().expect("a temporary directory");
         let drafts = Drafts::new(scratch.path().to_owned(), "key");
-        let path = drafts.path("00u1");
+        let path = drafts.path("00u1", 0);
         std::os::unix::fs::symlink("/etc/passwd", &path).expect("linked");
-        for outcome in [
-            drafts.keep("00u1", draft("x", None)).await,
-            drafts.read("00u1").await.map(drop),
-        ] {
-            let failure = outcome.expect_err("refused");
-            assert!(
-                failure.what.contains(&path.display().to_string()),
-                "{failure}"
-            );
-        }
+        let failure = drafts.read("00u1").await.expect_err("refused");
+        assert!(
+            failure.what.contains(&path.display().to_string()),
+            "{failure}"
+        );
+        // What is written now is safe all the same.
+        drafts.keep("00u1", draft("x", None)).await.expect("kept");
+        let now = drafts.read("00u1").await.expect("its own file");
+        assert_eq!(now.draft, Some(draft("x", None)));
     }
 }

@@ -16,9 +16,10 @@ pub(super) fn draw(model: &Model, conflict: &Conflict, buffer: &mut Buffer, area
     let mut row = 0;
 
     if halves.airy {
-        let question = match &conflict.theirs {
-            Some(_) => "Your quote was changed elsewhere. Which text is to stay?",
-            None => "Your quote was deleted elsewhere. Is your text to stay?",
+        let question = match (&conflict.mine.based_on, &conflict.theirs) {
+            (Some(_), Some(_)) => "Your quote was changed elsewhere. Which text is to stay?",
+            (None, Some(_)) => "There is a quote already. Which text is to stay?",
+            (_, None) => "Your quote was deleted elsewhere. Is your text to stay?",
         };
         put(buffer, area, (left, 1), question, theme::STRONG);
         row = 3;

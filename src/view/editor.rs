@@ -4,28 +4,31 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{centred, inner, put, theme};
 use crate::{
-    app::{Model, Sheet, geometry, words},
-    quote, text,
+    app::{Draft, Model, geometry, words},
+    editor::Editor,
+    quote::{self, Saved},
+    text,
 };
 
 pub(super) fn draw(
     model: &Model,
-    sheet: &Sheet,
+    saved: Option<&Saved>,
+    draft: &Draft,
     buffer: &mut Buffer,
     area: Rect,
 ) -> Option<(u16, u16)> {
     let area = inner(model, area);
     let room = geometry::editor_room(model);
-    let editor = &sheet.draft.editor;
+    let editor = &draft.editor;
     let left = centred(area, room.columns);
     if room.above > 0 {
-        let heading = match &sheet.saved {
+        let heading = match saved {
             Some(_) => "Edit your quote",
             None => words::INVITATION,
         };
         let row = (room.above - 1) / 2;
         put(buffer, area, (left, row), heading, theme::STRONG);
-        let about = about(sheet, room.rows);
+        let about = about(editor, room.rows);
         let column = (left + room.columns).saturating_sub(text::width(&about));
         if column > left + heading.len() + 1 {
             put(buffer, area, (column, row), &about, theme::QUIET);
@@ -56,8 +59,7 @@ pub(super) fn draw(
 }
 
 /// Says what is out of sight: rows, and how much is left where it gets tight.
-fn about(sheet: &Sheet, height: usize) -> String {
-    let editor = &sheet.draft.editor;
+fn about(editor: &Editor, height: usize) -> String {
     let (above, below) = editor.hidden_rows();
     let mut about = Vec::new();
     if above + below > 0 {

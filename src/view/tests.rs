@@ -56,6 +56,35 @@ fn every_screen_looks_as_it_should() {
         update(&mut model, Msg::Progressed(Activity::WakingDatabase));
         model
     });
+    pictures("writing_ahead", |columns, rows| {
+        let mut model = started(columns, rows);
+        update(&mut model, Msg::Restored(Ok(Some(restored(None)))));
+        update(&mut model, Msg::Progressed(Activity::WakingDatabase));
+        press(&mut model, "e");
+        write(&mut model, "Quite so.");
+        model
+    });
+    pictures("saving_ahead", |columns, rows| {
+        let mut model = started(columns, rows);
+        update(&mut model, Msg::Restored(Ok(Some(restored(None)))));
+        update(&mut model, Msg::Progressed(Activity::WakingDatabase));
+        press(&mut model, "e");
+        write(&mut model, "Quite so.");
+        press(&mut model, "Enter");
+        model
+    });
+    pictures(
+        "conflict_with_a_quote_that_nobody_had_seen",
+        |columns, rows| {
+            let mut model = started(columns, rows);
+            update(&mut model, Msg::Restored(Ok(Some(restored(None)))));
+            press(&mut model, "e");
+            write(&mut model, "Quite so.");
+            press(&mut model, "Enter");
+            update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
+            model
+        },
+    );
     pictures("unread", |columns, rows| {
         let mut model = started(columns, rows);
         update(&mut model, Msg::Restored(Ok(Some(restored(None)))));

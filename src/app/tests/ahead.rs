@@ -1,7 +1,6 @@
-//! Typing ahead, while the quote is still being read.
+//! Writing ahead, while the quote is still being read.
 
 use super::*;
-use crate::app::samples::key_event;
 
 fn loading(draft: Option<&str>) -> Model {
     let mut model = started(80, 24);
@@ -10,80 +9,152 @@ fn loading(draft: Option<&str>) -> Model {
 }
 
 #[test]
-fn who_asks_to_write_and_goes_on_typing_finds_it_in_the_editor() {
+fn who_writes_while_the_quote_is_read_sees_it_and_it_is_in_the_draft_file() {
     for opener in ["e", "Enter"] {
         let mut model = loading(None);
         press(&mut model, opener);
         write(&mut model, "Quite so?");
         update(&mut model, Msg::Terminal(Event::Paste("\nYes.".into())));
-        press(&mut model, "Backspace");
-        let effects = update(&mut model, Msg::Loaded(Ok(None)));
+        let effects = press(&mut model, "Backspace");
         assert_eq!(text_in_editor(&model), "Quite so?\nYes");
-        assert_eq!(
-            effects.last(),
-            Some(&Effect::KeepDraft(kept("Quite so?\nYes", None)))
-        );
+        assert_eq!(effects, [Effect::KeepDraft(kept("Quite so?\nYes", None))]);
+        assert!(model.has_unsaved());
+        assert_eq!(update(&mut model, Msg::Loaded(Ok(None))), []);
+        assert_eq!(text_in_editor(&model), "Quite so?\nYes");
+        assert!(matches!(pane(&model), Pane::Editing(sheet) if sheet.saved.is_none()));
     }
 }
 
 #[test]
-fn a_save_that_was_typed_ahead_is_one_and_replaces_what_came() {
+fn an_editor_that_is_still_empty_gets_the_quote() {
     let mut model = loading(None);
-    press(&mut model, "e ! Enter x y");
-    let effects = update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
-    let quote = Quote::new("Yes.!").expect("a quote");
-    let based_on = Some("Yes.".to_owned());
-    assert_eq!(effects.last(), Some(&Effect::Save { quote, based_on }));
+    press(&mut model, "e x Backspace");
+    assert_eq!(update(&mut model, Msg::Loaded(Ok(Some(saved("Yes."))))), []);
+    assert_eq!(text_in_editor(&model), "Yes.");
+    let effects = press(&mut model, "!");
+    assert_eq!(effects, [Effect::KeepDraft(kept("Yes.!", Some("Yes.")))]);
 }
 
 #[test]
-fn nothing_but_writing_is_done_ahead() {
-    // Before the key that asks for the editor, and after the one that leaves it.
-    for keys in ["d y", "s", "d y e Esc d y", "e Esc s", "e Esc d y", "c"] {
+fn a_quote_that_nobody_had_seen_is_not_replaced_unasked() {
+    for keys in ["e N o .", "e N o . Enter"] {
         let mut model = loading(None);
-        assert_eq!(press(&mut model, keys), [], "{keys}");
+        press(&mut model, keys);
         let effects = update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
+        assert_eq!(effects, [], "{keys}");
+        assert!(matches!(pane(&model), Pane::Conflicted(conflict)
+            if conflict.mine.editor.text() == "No." && conflict.theirs == Some(saved("Yes."))));
+        let quote = Quote::new("No.").expect("a quote");
+        let based_on = Some("Yes.".to_owned());
+        let effects = press(&mut model, "k");
+        assert_eq!(effects, [Effect::Save { quote, based_on }], "{keys}");
+    }
+    // It says the same already.
+    let mut model = loading(None);
+    press(&mut model, "e Y e s . Enter");
+    let effects = update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
+    assert_eq!(effects, [Effect::DropDraft]);
+    assert!(matches!(pane(&model), Pane::Reading(_)));
+}
+
+#[test]
+fn a_save_that_was_wanted_ahead_is_ordered_once_it_is_known_what_it_replaces() {
+    let mut model = loading(None);
+    assert_eq!(press(&mut model, "e Y e s . Enter"), []);
+    // Nothing that is typed now would be seen.
+    assert_eq!(press(&mut model, "x y d"), []);
+    let effects = update(&mut model, Msg::Loaded(Ok(None)));
+    let quote = Quote::new("Yes.").expect("a quote");
+    assert_eq!(
+        effects,
+        [Effect::Save {
+            quote,
+            based_on: None
+        }]
+    );
+    assert!(matches!(pane(&model), Pane::Saving(_)));
+}
+
+#[test]
+fn what_cannot_be_saved_is_told_at_once() {
+    let mut model = loading(None);
+    assert_eq!(press(&mut model, "e Enter"), []);
+    assert_eq!(told(&model), "There is nothing to save yet.");
+    press(&mut model, "x");
+    assert_eq!(text_in_editor(&model), "x");
+}
+
+#[test]
+fn whatever_ends_the_wait_what_was_written_is_kept() {
+    for keys in ["e x y", "e x y Enter"] {
+        let mut model = loading(None);
+        press(&mut model, keys);
+        update(&mut model, Msg::Loaded(Err(unreachable())));
+        assert!(model.has_unsaved(), "{keys}");
+        press(&mut model, "r");
+        update(&mut model, Msg::Loaded(Ok(None)));
+        assert_eq!(text_in_editor(&model), "xy", "{keys}");
+
+        let mut model = loading(None);
+        press(&mut model, keys);
+        update(&mut model, Msg::Loaded(Err(session_over())));
         assert!(
-            effects.iter().all(|effect| *effect == Effect::DropDraft),
-            "{keys}: {effects:?}"
+            matches!(&model.screen, Screen::SignedOut { unsaved: Some(unsaved) }
+                if unsaved.draft.editor.text() == "xy"),
+            "{keys}"
         );
-        assert_eq!(model.context(), keymap::Context::Quote, "{keys}");
     }
 }
 
 #[test]
-fn a_draft_that_opens_the_editor_is_gone_on_with() {
+fn a_draft_of_an_earlier_run_is_gone_on_with() {
     for opener in ["e", "Enter"] {
         let mut model = loading(Some("Draft"));
         press(&mut model, opener);
         press(&mut model, "!");
+        assert_eq!(text_in_editor(&model), "Draft!");
         update(&mut model, Msg::Loaded(Ok(None)));
         assert_eq!(text_in_editor(&model), "Draft!");
     }
 }
 
 #[test]
-fn what_nobody_has_seen_is_not_answered_ahead() {
-    let mut model = loading(Some("Draft"));
-    press(&mut model, "e k");
+fn the_editor_can_be_left_before_the_quote_is_there() {
+    let mut model = loading(None);
+    assert_eq!(press(&mut model, "e x Esc"), []);
     assert_eq!(
-        update(&mut model, Msg::Loaded(Ok(Some(saved("Other."))))),
-        []
+        told(&model),
+        "What you wrote is kept, not saved. Press e to go on with it."
     );
-    assert_eq!(model.context(), keymap::Context::Conflict);
-
-    for failure in [unreachable(), session_over()] {
-        let mut model = loading(None);
-        press(&mut model, "e r Enter");
-        assert_eq!(update(&mut model, Msg::Loaded(Err(failure))), []);
-        assert!(model.ahead.is_empty());
-    }
+    press(&mut model, "e y");
+    assert_eq!(text_in_editor(&model), "xy");
+    press(&mut model, "Esc");
+    update(&mut model, Msg::Loaded(Ok(None)));
+    assert_eq!(text_in_editor(&model), "xy");
 
     let mut model = loading(None);
-    model.warn("The session will end in an hour.");
-    press(&mut model, "e x");
-    update(&mut model, Msg::Loaded(Ok(None)));
-    assert_eq!(told(&model), "The session will end in an hour.");
+    assert_eq!(press(&mut model, "e x Backspace Esc"), [Effect::DropDraft]);
+    update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
+    assert_eq!(model.context(), keymap::Context::Quote);
+}
+
+#[test]
+fn nothing_but_writing_is_done_ahead() {
+    for keys in ["d y", "s", "c", "x", "u", "r", "e Esc d y", "e Esc s"] {
+        let mut model = loading(None);
+        for key in keys.split_whitespace() {
+            let effects = press(&mut model, key);
+            assert!(
+                effects.iter().all(|effect| *effect == Effect::DropDraft),
+                "{keys}: {effects:?}"
+            );
+        }
+        assert_eq!(update(&mut model, Msg::Loaded(Ok(Some(saved("Yes."))))), []);
+        assert_eq!(model.context(), keymap::Context::Quote, "{keys}");
+    }
+    let mut model = loading(None);
+    update(&mut model, Msg::Terminal(Event::Paste("text".into())));
+    assert_eq!(told(&model), "To paste, press e first.");
 }
 
 #[test]
@@ -92,6 +163,7 @@ fn quitting_stopping_and_the_help_do_not_wait() {
         ("q", Effect::Quit),
         ("Ctrl-C", Effect::Quit),
         ("e Ctrl-C", Effect::Quit),
+        ("e x Enter Ctrl-C", Effect::Quit),
         ("e Ctrl-Z", Effect::Suspend),
         ("e Ctrl-L", Effect::Redraw),
     ] {
@@ -110,19 +182,4 @@ fn quitting_stopping_and_the_help_do_not_wait() {
     assert_eq!(model.context(), keymap::Context::Help);
     press(&mut model, "Esc");
     assert_eq!(text_in_editor(&model), "x");
-}
-
-#[test]
-fn what_is_remembered_has_a_limit() {
-    let mut model = loading(None);
-    press(&mut model, "e");
-    let key = Msg::Terminal(Event::Key(key_event("x")));
-    update(
-        &mut model,
-        Msg::Terminal(Event::Paste("x".repeat(crate::quote::MAX_BYTES - 2))),
-    );
-    for _ in 0..10 {
-        update(&mut model, key.clone());
-    }
-    assert_eq!(model.ahead.len(), 3);
 }

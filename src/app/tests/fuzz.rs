@@ -122,9 +122,13 @@ fn awaited(model: &Model) -> Vec<Msg> {
             Msg::SignedOut(Err(unreachable())),
         ],
         Screen::SignedIn { pane, .. } => match pane {
-            Pane::Loading(_) | Pane::Reloading(_) => vec![
+            Pane::Loading(_)
+            | Pane::WritingAhead(_)
+            | Pane::SavingAhead(_)
+            | Pane::Reloading(_) => vec![
                 key("e"),
                 text("ahead"),
+                key("Enter"),
                 Msg::Loaded(Ok(Some(saved("Yes.")))),
                 Msg::Loaded(Ok(None)),
                 Msg::Loaded(Err(unreachable())),
@@ -197,6 +201,17 @@ fn may_take(msg: &Msg, before: &Model, draft: &str) -> bool {
     }
 }
 
+/// Returns what is being written.
+fn writing(model: &Model) -> Option<&Draft> {
+    match &model.screen {
+        Screen::SignedIn {
+            pane: Pane::Editing(Sheet { draft, .. }) | Pane::WritingAhead(draft),
+            ..
+        } => Some(draft),
+        _ => None,
+    }
+}
+
 /// What the world was asked, as far as the person waits for the answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Asked {
@@ -230,7 +245,10 @@ fn waits_for(model: &Model) -> Option<Asked> {
         Screen::Waiting { .. } => Asked::Approval,
         Screen::SigningOut { .. } => Asked::End,
         Screen::SignedIn { pane, .. } => match pane {
-            Pane::Loading(_) | Pane::Reloading(_) => Asked::Quote,
+            Pane::Loading(_)
+            | Pane::WritingAhead(_)
+            | Pane::SavingAhead(_)
+            | Pane::Reloading(_) => Asked::Quote,
             Pane::Saving(_) | Pane::Undeleting(_) => Asked::Save,
             Pane::Deleting(_) => Asked::Delete,
             _ => return None,
@@ -303,8 +321,15 @@ fn whatever_happens_nothing_breaks_and_nothing_written_is_lost() {
             let before = model.clone();
             let effects = update(&mut model, msg.clone());
 
-            // What was typed ahead counts when the quote has come.
-            let by_key = matches!(msg, Msg::Terminal(_)) || !before.ahead.is_empty();
+            // The key for a save that was wanted ahead counts when the quote has come.
+            let wanted = matches!(
+                before.screen,
+                Screen::SignedIn {
+                    pane: Pane::SavingAhead(_),
+                    ..
+                }
+            );
+            let by_key = matches!(msg, Msg::Terminal(_)) || wanted;
             if let Some(draft) = unsaved(&before)
                 && !by_key
                 && !may_take(&msg, &before, &draft)
@@ -337,20 +362,21 @@ fn whatever_happens_nothing_breaks_and_nothing_written_is_lost() {
                 prop_assert!(!orders_a_write || by_key, "{:?} ordered {:?}", msg, effect);
             }
             // The draft file follows the editor.
-            if let Screen::SignedIn {
-                pane: Pane::Editing(now),
-                ..
-            } = &model.screen
-                && let Screen::SignedIn {
-                    pane: Pane::Editing(then),
-                    ..
-                } = &before.screen
-                && now.draft.editor.text() != then.draft.editor.text()
+            if let (Some(now), Some(then)) = (writing(&model), writing(&before))
+                && now.editor.text() != then.editor.text()
             {
-                let kept = Effect::KeepDraft(now.draft.to_file());
+                let expected = if now.is_worth_keeping() {
+                    effects == [Effect::KeepDraft(now.to_file())]
+                } else {
+                    effects == [Effect::DropDraft] || !then.is_worth_keeping()
+                };
                 prop_assert!(
-                    effects == [kept]
-                        || effects == [Effect::DropDraft] && !now.draft.is_worth_keeping()
+                    expected,
+                    "{:?} from {:?} leads to {:?} and {:?}",
+                    msg,
+                    before.screen,
+                    model.screen,
+                    effects
                 );
             }
             keeps_to_its_lane(&before, &model, &effects, &mut asked)?;

@@ -124,6 +124,10 @@ fn about_writing() -> Vec<String> {
         ),
         while_reading(None, vec![long(most + 1)]),
         while_reading(None, vec![long(most + 1), key("Enter")]),
+        while_reading(
+            Some("a\u{1b}b"),
+            vec![key("e"), paste(" more"), key("Enter")],
+        ),
         while_reading(None, vec![key("e"), long(16 * most + 1)]),
     ]
 }
