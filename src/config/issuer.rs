@@ -42,13 +42,15 @@ pub(super) fn check(issuer: &Value) -> Result<(), Failure> {
             },
         );
     };
-    if scheme == "http"
-        && let Some(address) = address(rest)
-    {
+    if scheme == "http" {
+        let written = address(rest).map_or_else(
+            || "https:// in its place".to_owned(),
+            |address| format!("https://{address}"),
+        );
         return wrong(
             issuer,
             "starts with http://",
-            format!("Write https://{address}: sign-in never goes over an unencrypted connection."),
+            format!("Write {written}: sign-in never goes over an unencrypted connection."),
         );
     }
     if scheme != "https" {

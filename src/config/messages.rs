@@ -78,6 +78,7 @@ fn every_reason_why_a_setting_is_none() {
         "dev-1.okta.com",
         "org",
         "http://dev-1.okta.com",
+        "http://joe@dev-1.okta.com",
         "ftp://dev-1.okta.com",
         "https://",
         "https://joe@dev-1.okta.com",

@@ -381,10 +381,7 @@ fn issuers_are_checked_as_far_as_it_goes_without_asking() {
             "postgresql://joe:secret@host/db",
             Some("does not start with https://"),
         ),
-        (
-            "http://joe:secret@host",
-            Some("does not start with https://"),
-        ),
+        ("http://joe:secret@host", Some("https:// in its place")),
         (
             "AUTH_OKTA_CODE=secret",
             Some("does not start with https://"),
