@@ -6,12 +6,12 @@ mod http;
 mod id_token;
 mod refusal;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use chrono::Utc;
 use native_tls::Certificate;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use tokio::{sync::OnceCell, time::Instant};
 use url::Url;
 
@@ -22,10 +22,10 @@ use self::{
     refusal::{Asked, Refusal},
 };
 use crate::{
-    app::{Activity, DeviceCode},
+    app::DeviceCode,
     config,
     failure::{Check, Failure, Kind, Verdict},
-    session::{IdToken, Identity, Progress, Refreshed, Tokens},
+    session::{self, IdToken, Identity, Progress, Refreshed, Tokens},
 };
 
 pub use self::device::Pending;
@@ -221,16 +221,21 @@ impl Okta {
             return Ok(answer);
         }
         let refusal = Refusal::read(&answer).filter(|_| !answer.is_busy());
-        Err(refusal.map_or_else(
-            || refusal::strange(&answer, host),
-            |refusal| refusal.failure(asked, self.secret().is_some()),
-        ))
+        let Some(refusal) = refusal else {
+            return Err(refusal::strange(&answer, host));
+        };
+        let failure = refusal.failure(asked, self.secret().is_some());
+        Err(match failure.kind {
+            Kind::NotSignedIn if answer.one_was_lost => session::after_a_lost_answer(failure),
+            _ => failure,
+        })
     }
 
     /// Checks the ID token of a token answer, with newer keys where the known ones did not sign it.
     async fn accept(
         &self,
         id_token: Option<String>,
+        keys: Result<Arc<Keys>, Failure>,
         clock_ahead: Option<i64>,
         progress: &Progress,
     ) -> Result<IdToken, Failure> {
@@ -244,8 +249,7 @@ impl Okta {
             now: Utc::now(),
             clock_ahead,
         };
-        let keys = self.keys(server, progress).await?;
-        match id_token::check(&id_token, &keys, &expected) {
+        match id_token::check(&id_token, &*keys?, &expected) {
             Ok(token) => return Ok(token),
             Err(Rejected::For(failure)) => return Err(failure),
             Err(Rejected::UnknownKey) => {}
@@ -304,27 +308,20 @@ impl Identity for Okta {
             ("device_code", pending.device_code.expose_secret()),
         ];
         let form = self.form(server, &server.token, &fields);
-        let mut schedule = pending.schedule();
-        let mut pause = schedule.first();
-        progress.report(Activity::WaitingForApproval);
-        let answer = loop {
-            tokio::time::sleep(pause.min(pending.left())).await;
-            // The last question is asked after the end, so that an approval at the last moment counts.
-            let last = pending.left() == Duration::ZERO;
-            match schedule.after(self.http.post_once(&form).await, self.secret().is_some()) {
-                device::Next::Approved(answer) => break answer,
-                device::Next::Over(failure) => return Err(failure),
-                device::Next::Ask(..) if last => return Err(refusal::expired()),
-                device::Next::Ask(wait, activity) => {
-                    progress.report(activity);
-                    pause = wait;
-                }
-            }
-        };
+        let ask = || self.http.post_once(&form);
+        let polling = pending.poll(ask, self.secret().is_some(), progress);
+        // The keys are fetched meanwhile: once the person has approved, as little as possible may go wrong.
+        let silent = Progress::silent();
+        let (answer, keys) = tokio::join!(polling, self.keys(server, &silent));
+        let answer = answer?;
         let mut granted = Granted::read(&answer, discovery::host(&server.token))?;
         let refresh_token = granted.take_refresh_token();
+        let keys = match keys {
+            Ok(keys) => Ok(keys),
+            Err(_) => self.keys(server, progress).await,
+        };
         let accepted = self
-            .accept(granted.id_token.take(), answer.clock_ahead, progress)
+            .accept(granted.id_token.take(), keys, answer.clock_ahead, progress)
             .await;
         match (accepted, refresh_token) {
             (Ok(id_token), refresh_token) => Ok(Tokens {
@@ -355,7 +352,7 @@ impl Identity for Okta {
         let form = self.form(server, &server.token, &fields);
         // The keys are fetched meanwhile; a failure to do so shows when they are needed.
         let silent = Progress::silent();
-        let (answer, _) = tokio::join!(
+        let (answer, keys) = tokio::join!(
             self.ask(form, Asked::Refresh, progress),
             self.keys(server, &silent)
         );
@@ -363,7 +360,7 @@ impl Identity for Okta {
         let mut granted = Granted::read(&answer, discovery::host(&server.token))?;
         let rotated = granted.take_refresh_token();
         let id_token = self
-            .accept(granted.id_token.take(), answer.clock_ahead, progress)
+            .accept(granted.id_token.take(), keys, answer.clock_ahead, progress)
             .await
             .and_then(|token| {
                 if token.user.id == user_id {
@@ -389,7 +386,13 @@ impl Identity for Okta {
             ("token_type_hint", "refresh_token"),
         ];
         let form = self.form(server, url, &fields);
-        self.ask(form, Asked::Revocation, &silent).await.map(drop)
+        let answer = self.ask(form, Asked::Revocation, &silent).await?;
+        // Okta says nothing, or something in JSON; the page of something in between revokes nothing.
+        if answer.body.is_empty() || answer.json::<IgnoredAny>().is_some() {
+            Ok(())
+        } else {
+            Err(refusal::strange(&answer, discovery::host(url)))
+        }
     }
 }
 

@@ -30,7 +30,7 @@ mod tasks;
 mod tests;
 
 /// How long writes may take to finish when the program ends. Whatever hangs, the person has the shell back in a second.
-const FINISH: Duration = Duration::from_millis(800);
+pub(crate) const FINISH: Duration = Duration::from_millis(800);
 
 /// How many events are taken in before the screen is drawn: a flood of keys must not be drawn one by one.
 const BATCH: usize = 256;

@@ -453,6 +453,17 @@ pub async fn settle() {
     }
 }
 
+const LOST_ANSWER: &str =
+    " An earlier renewal was cut off before its answer was kept, which may be why.";
+
+/// Adds to the news that a session has ended why that may be: who shows a refresh token that was replaced is taken for a thief.
+pub(crate) fn after_a_lost_answer(mut ended: Failure) -> Failure {
+    if !ended.what.ends_with(LOST_ANSWER) {
+        ended.what.push_str(LOST_ANSWER);
+    }
+    ended
+}
+
 /// Runs to its end what must not stop half way, also when the caller stops waiting for it: a rotated refresh token is written down,
 /// a sign-out is carried through.
 async fn finish<T: Send + 'static>(

@@ -9,7 +9,6 @@ mod terminal;
 
 /// How often something random is tried: some rounds every day, all of them where `EPIGRAPH_TEST_ROUNDS=all` says so, as the
 /// whole of `scripts/test` does.
-#[expect(dead_code, reason = "its users come next")]
 fn rounds(every_day: u32, all: u32) -> u32 {
     match std::env::var("EPIGRAPH_TEST_ROUNDS").as_deref() {
         Ok("all") => all,

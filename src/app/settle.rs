@@ -186,6 +186,17 @@ fn settle_pane(model: &mut Model, outcome: Msg, user: User, pane: Pane) -> (Scre
     (Screen::SignedIn { user, pane }, effects)
 }
 
+/// A failure to save, with the word about the text that its author waits for.
+fn reassured(failure: &Failure) -> Failure {
+    let mut failure = failure.clone();
+    if !failure.what.contains(TEXT_IS_SAFE) {
+        failure.what = format!("{} {TEXT_IS_SAFE}", failure.what);
+    }
+    failure
+}
+
+const TEXT_IS_SAFE: &str = "Your text is safe.";
+
 /// Puts the person back to where they can act, and never loses what they wrote.
 fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen, Vec<Effect>) {
     if failure.kind == Kind::NotSignedIn {
@@ -218,7 +229,11 @@ fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen
         Pane::Reloading(desk) | Pane::Deleting(desk) | Pane::Undeleting(desk) => {
             Pane::Reading(desk)
         }
-        Pane::Saving(sheet) => Pane::Editing(sheet),
+        Pane::Saving(sheet) => {
+            model.fail(&reassured(failure));
+            let pane = Pane::Editing(sheet);
+            return (Screen::SignedIn { user, pane }, Vec::new());
+        }
         pane => pane,
     };
     model.fail(failure);

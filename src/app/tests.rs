@@ -176,7 +176,7 @@ fn a_failed_save_leads_back_to_the_text_and_says_why() {
     assert_eq!(text_in_editor(&model), "Yes");
     assert_eq!(
         told(&model),
-        "The database does not answer. Check your network, and try again."
+        "The database does not answer. Your text is safe. Check your network, and try again."
     );
 }
 

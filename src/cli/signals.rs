@@ -4,10 +4,10 @@ use std::{
     future::Future,
     io,
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
 };
 
 use super::output::{Outcome, Stop};
+use crate::runtime;
 
 /// Whether Ctrl-C is somebody else's.
 static HELD: AtomicBool = AtomicBool::new(false);
@@ -39,8 +39,7 @@ pub(super) async fn unless_stopped(command: impl Future<Output = Outcome>) -> Ou
 
 /// Gives what must not stop half way (writing down a renewed session) a moment to end.
 pub(super) async fn let_tasks_finish() {
-    const LONGEST: Duration = Duration::from_secs(2);
-    let _ = tokio::time::timeout(LONGEST, crate::session::settle()).await;
+    let _ = tokio::time::timeout(runtime::FINISH, crate::session::settle()).await;
 }
 
 #[cfg(unix)]

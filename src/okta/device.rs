@@ -16,6 +16,7 @@ use super::{
 use crate::{
     app::{Activity, DeviceCode},
     failure::{Failure, Kind},
+    session::Progress,
     text::one_line,
 };
 
@@ -25,6 +26,8 @@ const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 const SLOW_DOWN: Duration = Duration::from_secs(5);
 /// The longest pause that is this program's own idea: the person may approve at any moment.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(20);
+/// The longest pause that a server may ask for: Okta's limits are by the minute, and a clock may be wrong.
+const LONGEST_ASKED: Duration = Duration::from_mins(1);
 const DEFAULT_LIFETIME: u64 = 600;
 const LONGEST_LIFETIME: u64 = 24 * 60 * 60;
 const LONGEST_USER_CODE: usize = 64;
@@ -122,12 +125,38 @@ fn https(address: &str) -> Option<String> {
 }
 
 impl Pending {
-    /// How long the code still works.
+    /// How long the code still works, as far as this machine was awake.
     pub(super) fn left(&self) -> Duration {
-        let on_the_wall = (self.deadline_on_the_wall - Utc::now()).to_std();
-        self.deadline
-            .saturating_duration_since(Instant::now())
-            .min(on_the_wall.unwrap_or_default())
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Asks until the person has decided, or the code has come to its end.
+    pub(super) async fn poll<F: Future<Output = Result<Answer, http::Error>>>(
+        &self,
+        ask: impl Fn() -> F,
+        with_secret: bool,
+        progress: &Progress,
+    ) -> Result<Answer, Failure> {
+        let mut schedule = self.schedule();
+        let mut pause = schedule.first();
+        progress.report(Activity::WaitingForApproval);
+        loop {
+            tokio::time::sleep(pause.min(self.left())).await;
+            // The last question is asked after the end, so that an approval at the last moment counts.
+            let over = self.left() == Duration::ZERO;
+            let over_on_the_wall = self.deadline_on_the_wall <= Utc::now();
+            match schedule.after(ask().await, with_secret) {
+                Next::Approved(answer) => return Ok(answer),
+                Next::Over(failure) => return Err(failure),
+                Next::Ask(..) if over => return Err(expired()),
+                // The machine slept for longer than the code works, or its clock was set: then Okta still waits.
+                Next::Ask(_, Activity::RetryingOkta) if over_on_the_wall => return Err(expired()),
+                Next::Ask(wait, activity) => {
+                    progress.report(activity);
+                    pause = wait;
+                }
+            }
+        }
     }
 
     /// The rhythm in which to ask.
@@ -208,7 +237,9 @@ impl Schedule {
             .min(LONGEST_BACKOFF);
         self.failures += 1;
         // Never sooner than the interval, which `slow_down` may have raised beyond the longest backoff.
-        let pause = asked_to_wait.unwrap_or(backoff).max(self.interval);
+        let pause = asked_to_wait
+            .map_or(backoff, |asked| asked.min(LONGEST_ASKED))
+            .max(self.interval);
         Next::Ask(pause, Activity::RetryingOkta)
     }
 }

@@ -188,6 +188,7 @@ mod tests {
             body: Zeroizing::new(body.as_bytes().to_vec()),
             retry_after: None,
             clock_ahead: None,
+            one_was_lost: false,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Any answer, of Okta's or of what stands in between.
 
+use std::time::Duration;
+
 use chrono::DateTime;
 use proptest::{prelude::*, test_runner::TestCaseResult};
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -229,6 +231,7 @@ fn whatever_answers_it_is_understood_or_told_and_no_secret_is_repeated() {
                 body: Zeroizing::new(body.into_bytes()),
                 retry_after,
                 clock_ahead,
+                one_was_lost: false,
             };
             read_as_discovery(&answer, &url)?;
             read_as_code(&answer)?;

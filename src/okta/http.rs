@@ -27,6 +27,8 @@ const TRIES: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Whatever a server asks for: the pause is added to times, which have an end.
 const LONGEST_PAUSE: Duration = Duration::from_hours(24);
+/// A connection that was not used for longer may be dead without anybody having been told: the machine slept, or a router forgot it.
+const LONGEST_IDLE: Duration = Duration::from_secs(2);
 
 /// The client, made at the first request: parsing the trust store is the slowest part of a start.
 pub(super) struct Http {
@@ -71,6 +73,8 @@ pub(super) struct Answer {
     pub(super) retry_after: Option<Duration>,
     /// By how many seconds the server's clock is ahead of this machine's.
     pub(super) clock_ahead: Option<i64>,
+    /// The same request was sent before and not answered: the server may have carried it out.
+    pub(super) one_was_lost: bool,
 }
 
 impl Answer {
@@ -116,15 +120,24 @@ impl Http {
     ) -> Result<Answer, Error> {
         progress.report(Activity::AskingOkta);
         let start = Instant::now();
+        let mut one_was_lost = false;
         for attempt in 1.. {
-            let outcome = send().await;
-            let pause = match &outcome {
+            let mut outcome = send().await;
+            let pause = match &mut outcome {
                 Ok(answer) if answer.is_busy() => answer.retry_after,
-                Err(Error::TimedOut | Error::Connection | Error::UnknownHost) => None,
-                _ => return outcome,
+                Err(Error::TimedOut | Error::Connection) => {
+                    one_was_lost = true;
+                    None
+                }
+                Err(Error::UnknownHost) => None,
+                Ok(answer) => {
+                    answer.one_was_lost = one_was_lost;
+                    return outcome;
+                }
+                Err(_) => return outcome,
             };
             let pause = pause.unwrap_or(Duration::from_secs(attempt.into()));
-            if attempt >= TRIES || start.elapsed() + pause > PATIENCE {
+            if attempt >= TRIES || start.elapsed().saturating_add(pause) > PATIENCE {
                 return outcome;
             }
             progress.report(Activity::RetryingOkta);
@@ -167,6 +180,7 @@ impl Http {
             body,
             retry_after,
             clock_ahead: date.map(|date| (date - now).num_seconds()),
+            one_was_lost: false,
         })
     }
 }
@@ -182,6 +196,7 @@ fn make_client(extra_roots: Vec<Certificate>) -> Result<Client, Failure> {
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT_LIMIT)
         .timeout(TOTAL_LIMIT)
+        .pool_idle_timeout(LONGEST_IDLE)
         .user_agent(concat!("epigraph/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|_| malformed_proxy())

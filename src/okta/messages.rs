@@ -15,6 +15,7 @@ fn answer(status: u16, body: &str) -> Answer {
         body: Zeroizing::new(body.into()),
         retry_after: None,
         clock_ahead: None,
+        one_was_lost: false,
     }
 }
 

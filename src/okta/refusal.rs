@@ -252,6 +252,7 @@ mod tests {
             body: Zeroizing::new(body.into()),
             retry_after: None,
             clock_ahead: None,
+            one_was_lost: false,
         }
     }
 

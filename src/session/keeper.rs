@@ -160,27 +160,41 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         if let Some(pass) = known.pass(refused) {
             return Ok(pass);
         }
-        let _lock = lock::take(&self.lock, lock::PATIENCE).await?;
+        let lock = lock::take(&self.lock, lock::PATIENCE).await?;
         let mut known = self.catch_up(known).await?;
         if let Some(pass) = known.pass(refused) {
             return Ok(pass);
         }
+        let was_cut_off = lock.was_cut_off();
+        lock.begin();
         for last in [false, true] {
             let Some(refresh_token) = known.entry.refresh_token.clone() else {
                 self.forget().await;
+                lock.end();
                 return Err(ran_out());
             };
             let user_id = &known.entry.user.id;
             let refreshed = self.identity.refresh(&refresh_token, user_id, progress);
             match refreshed.await {
-                Ok(refreshed) => return self.keep(known, refreshed, progress).await,
+                Ok(refreshed) => {
+                    let outcome = self.keep(known, refreshed, progress).await;
+                    if !self.is_ahead() {
+                        lock.end();
+                    }
+                    return outcome;
+                }
                 Err(failure) if failure.kind != Kind::NotSignedIn => return Err(failure),
                 Err(failure) => {
                     // A program that knows no lock may have rotated the token.
                     let now = self.catch_up(known).await?;
                     if last || now.entry.same_refresh_token(Some(&refresh_token)) {
                         self.forget().await;
-                        return Err(failure);
+                        lock.end();
+                        return Err(if was_cut_off {
+                            super::after_a_lost_answer(failure)
+                        } else {
+                            failure
+                        });
                     }
                     known = now;
                 }
@@ -199,7 +213,11 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         };
         progress.report(Activity::AskingKeyring);
         let kept = match lock::take(&self.lock, lock::PATIENCE).await {
-            Ok(_lock) => self.write(&entry).await,
+            Ok(lock) => {
+                let written = self.write(&entry).await;
+                lock.end();
+                written
+            }
             Err(failure) => Err(failure),
         };
         if let Err(failure) = kept {
@@ -215,7 +233,7 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
     pub(super) async fn sign_out(&self) -> SignedOut {
         let _only = self.renewing.lock().await;
         // Without the lock, a renewal under way elsewhere could bring the session back; with a hung one, nobody could sign out.
-        let _lock = lock::take(&self.lock, SIGN_OUT_PATIENCE).await;
+        let lock = lock::take(&self.lock, SIGN_OUT_PATIENCE).await;
         let in_vault = self.read().await;
         let known = self.memory().session.take();
         let user_id = match &in_vault {
@@ -229,9 +247,13 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
             (None, Ok(None)) => Ok(None),
             (None, Err(failure)) => Err(failure),
         };
+        let emptied = self.vault.clear().await;
+        if let Ok(lock) = lock {
+            lock.end();
+        }
         SignedOut {
             user_id,
-            emptied: self.vault.clear().await,
+            emptied,
             refresh_token,
         }
     }
@@ -346,6 +368,11 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         memory.session = Some(known);
     }
 
+    /// Whether what is in memory was not written down.
+    fn is_ahead(&self) -> bool {
+        self.memory().session.as_ref().is_some_and(Known::is_ahead)
+    }
+
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -360,7 +387,7 @@ pub(super) fn silent() -> Failure {
 pub(super) fn signed_out_elsewhere() -> Failure {
     Failure::new(
         Kind::NotSignedIn,
-        "Meanwhile you signed out in another epigraph.",
+        "Meanwhile your session has ended in another epigraph.",
     )
     .cure("Sign in again.")
 }

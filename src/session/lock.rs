@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, TryLockError},
-    io,
+    io::{self, Write},
     path::Path,
     time::Duration,
 };
@@ -21,7 +21,32 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// The lock, held until it is dropped, also by a process that is killed.
 pub(super) struct Held {
-    _file: Option<File>,
+    file: Option<File>,
+}
+
+/// What the file holds while a renewal is under way, and after one of which nobody knows how it ended.
+const UNDER_WAY: &[u8] = b"!";
+
+impl Held {
+    /// Whether a renewal was begun under this lock whose end was never noted.
+    pub(super) fn was_cut_off(&self) -> bool {
+        let found = self.file.as_ref().map(File::metadata);
+        matches!(found, Some(Ok(found)) if found.len() > 0)
+    }
+
+    /// Notes that a renewal is under way. It is for a better message only, so that nothing hangs on it.
+    pub(super) fn begin(&self) {
+        if let Some(mut file) = self.file.as_ref().filter(|_| !self.was_cut_off()) {
+            let _ = file.write_all(UNDER_WAY);
+        }
+    }
+
+    /// Notes that its outcome is known and kept.
+    pub(super) fn end(&self) {
+        if let Some(file) = &self.file {
+            let _ = file.set_len(0);
+        }
+    }
 }
 
 /// Takes the lock, or says that another process does not let go of it. Never goes on without it: two renewals end the session.
@@ -31,7 +56,7 @@ pub(super) async fn take(path: &Path, patience: Duration) -> Result<Held, Failur
     let mut pause = FIRST_PAUSE;
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(Held { _file: Some(file) }),
+            Ok(()) => return Ok(Held { file: Some(file) }),
             Err(TryLockError::WouldBlock) if start.elapsed() < patience => {
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
@@ -42,7 +67,7 @@ pub(super) async fn take(path: &Path, patience: Duration) -> Result<Held, Failur
             // Some network file systems have no locks, and nobody there could ever renew a session.
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
                 tracing::warn!(target: "epigraph", "the file system of the state directory has no locks");
-                return Ok(Held { _file: None });
+                return Ok(Held { file: None });
             }
             Err(TryLockError::Error(error)) => {
                 return Err(unlockable(path, &error));

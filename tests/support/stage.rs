@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read},
     path::PathBuf,
-    process::Child,
+    process::{Child, Command},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -81,9 +81,7 @@ impl Stage {
 
     /// Starts a sign-in without the screens.
     pub(crate) fn login(&self, arguments: &[&str]) -> Login {
-        let mut child = Home::start(&mut self.home.command(arguments));
-        let events = BufReader::new(child.stdout.take().expect("piped"));
-        Login { child, events }
+        Login::start(&mut self.home.command(arguments))
     }
 
     /// Approves the next code as James Joyce.
@@ -210,6 +208,19 @@ pub(crate) struct Login {
 }
 
 impl Login {
+    /// Starts it.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = Home::start(command);
+        let events = BufReader::new(child.stdout.take().expect("piped"));
+        Self { child, events }
+    }
+
+    /// Ends it by Ctrl-C.
+    pub(crate) fn interrupt(self) -> Ran {
+        self.signal(Signal::INT);
+        self.end()
+    }
+
     /// Waits for the next event of `login --json`.
     #[track_caller]
     pub(crate) fn next(&mut self) -> Value {

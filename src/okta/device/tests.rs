@@ -12,6 +12,7 @@ fn answer(status: u16, body: &str) -> Result<Answer, http::Error> {
         body: Zeroizing::new(body.as_bytes().to_vec()),
         retry_after: None,
         clock_ahead: None,
+        one_was_lost: false,
     })
 }
 
@@ -264,4 +265,84 @@ fn a_code_that_a_terminal_would_obey_is_refused() {
         );
     }
     assert!(issued(&serde_json::json!({"device_code": ""})).is_err());
+}
+
+/// A code that works for ten minutes, five seconds between two questions.
+fn pending() -> Pending {
+    let (_, pending) = issued(&serde_json::json!({})).expect("accepted");
+    pending
+}
+
+/// Polls against a clock of its own; `answers` is told the seconds since the start. Returns the end, and when it was asked.
+async fn polled(
+    pending: Pending,
+    answers: impl Fn(u64) -> Result<Answer, http::Error>,
+) -> (Result<Answer, Failure>, Vec<u64>) {
+    let start = Instant::now();
+    let asked = std::cell::RefCell::new(Vec::new());
+    let ask = || async {
+        let seconds = start.elapsed().as_secs();
+        asked.borrow_mut().push(seconds);
+        answers(seconds)
+    };
+    let end = pending.poll(ask, false, &Progress::silent()).await;
+    (end, asked.into_inner())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_network_that_is_gone_for_two_minutes_costs_at_most_twenty_seconds() {
+    for (gone, back) in [(3, 123), (0, 599)] {
+        let (end, asked) = polled(pending(), |seconds| match seconds {
+            seconds if (gone..back).contains(&seconds) => Err(http::Error::Connection),
+            seconds if seconds < back => oauth("authorization_pending"),
+            _ => answer(200, r#"{"id_token":"x"}"#),
+        })
+        .await;
+        assert!(end.is_ok(), "{:?}", end.err());
+        let last = asked.last().expect("asked");
+        assert!((back..back + 20).contains(last), "{asked:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_down_for_ever_ends_with_the_code() {
+    let (end, asked) = polled(pending(), |_| oauth("slow_down")).await;
+    assert_eq!(end.err().map(|failure| failure.kind), Some(Kind::Denied));
+    assert_eq!(asked[..4], [5, 15, 30, 50]);
+    assert_eq!(asked.last(), Some(&600));
+    assert!(asked.len() < 17, "{asked:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_is_said_to_last_for_hours_is_asked_about_each_minute() {
+    let (end, asked) = polled(pending(), |seconds| {
+        if seconds > 100 {
+            return answer(200, r#"{"id_token":"x"}"#);
+        }
+        answer(429, "").map(|answer| Answer {
+            retry_after: Some(Duration::from_hours(3)),
+            ..answer
+        })
+    })
+    .await;
+    assert!(end.is_ok());
+    assert_eq!(asked, [5, 65, 125]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_beyond_the_codes_end_ends_it_only_where_okta_does_not_say_otherwise() {
+    let late = || Pending {
+        deadline_on_the_wall: Utc::now() - TimeDelta::hours(1),
+        ..pending()
+    };
+    let (end, asked) = polled(late(), |seconds| match seconds {
+        0..60 => oauth("authorization_pending"),
+        _ => answer(200, r#"{"id_token":"x"}"#),
+    })
+    .await;
+    assert!(end.is_ok());
+    assert_eq!(asked.len(), 12);
+    let (end, asked) = polled(late(), |_| Err(http::Error::Connection)).await;
+    assert_eq!(end.err().map(|failure| failure.kind), Some(Kind::Denied));
+    assert_eq!(asked, [5]);
 }

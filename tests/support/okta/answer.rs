@@ -20,6 +20,8 @@ pub(super) enum Then {
     Handle,
     /// The request is handled as ever, and the connection closed before a byte of the answer is sent.
     HandleAndLose,
+    /// The request is handled as ever, and never answered.
+    HandleAndHold,
     Close,
     Silence,
     Reply(Reply),
@@ -51,6 +53,11 @@ impl Answer {
     /// Handles the request, so that codes are used up and tokens rotate, but closes the connection instead of answering.
     pub(crate) fn lost() -> Self {
         Self::then(Then::HandleAndLose)
+    }
+
+    /// Handles the request, so that codes are used up and tokens rotate, and never answers.
+    pub(crate) fn held() -> Self {
+        Self::then(Then::HandleAndHold)
     }
 
     /// Closes the connection without an answer.

@@ -129,6 +129,10 @@ async fn respond(
             handle();
             Err(Closed)
         }
+        Then::HandleAndHold => {
+            handle();
+            std::future::pending().await
+        }
         Then::Reply(reply) => Ok(reply),
         Then::Close => Err(Closed),
         Then::Silence => std::future::pending().await,

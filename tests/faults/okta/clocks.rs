@@ -1,0 +1,193 @@
+//! Clocks that are wrong, at Okta's end or here, and machines that sleep. The clock of a process of ours is set by libfaketime.
+
+use std::{fs, path::Path, time::Duration};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{an_hour_passes, is_kept, tells};
+use crate::support::{
+    okta::{Endpoint, Person},
+    program::Home,
+    pty::{Key, Pty},
+    stage::{INVITATION, Stage, ends},
+    wait_until,
+};
+
+/// Where Debian and Fedora have it.
+fn library() -> String {
+    let multiarch = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    [&multiarch, "/usr/lib64", "/usr/lib"]
+        .map(|directory| format!("{directory}/faketime/libfaketime.so.1"))
+        .into_iter()
+        .find(|path| Path::new(path).exists())
+        .expect("libfaketime is there once `scripts/setup test` has run")
+}
+
+/// Gives what this home's owner runs from now on a clock that is this many seconds fast, and that [`set_clock`] sets.
+fn with_clock(home: &mut Home, ahead: i64) {
+    set_clock(home, ahead);
+    home.set("LD_PRELOAD", library());
+    home.set(
+        "FAKETIME_TIMESTAMP_FILE",
+        home.path().join("clock").display().to_string(),
+    );
+    home.set("FAKETIME_NO_CACHE", "1");
+    // The clock that only goes on is left alone.
+    home.set("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+}
+
+fn set_clock(home: &Home, ahead: i64) {
+    let next = home.write("next", format!("{ahead:+}").as_bytes());
+    fs::rename(next, home.path().join("clock")).expect("the clock is set");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_hours_off_is_named_whose_ever_it_is() {
+    let mut stage = Stage::signed_in().await;
+    assert_eq!(stage.run(&["set", "Mistakes"]).code, Some(0));
+    let login = |stage: &Stage, fails: &str| {
+        let login = stage.login(&["login"]);
+        let _ = stage.okta.approve(&stage.okta.next_code(), Person::James);
+        let ran = login.end();
+        ran.fails(
+            10,
+            &[
+                fails,
+                "so Okta's tokens cannot be checked",
+                "hint: set the date and time right",
+            ],
+        );
+    };
+    stage
+        .okta
+        .configure(|settings| settings.grace = Duration::ZERO);
+    // Okta's. To a program, that looks the same as its own.
+    for (offset, says) in [(3600, "60 minutes slow"), (-7500, "2 hours fast")] {
+        stage
+            .okta
+            .configure(|settings| settings.clock_offset = offset);
+        if offset > 0 {
+            login(&stage, says);
+        }
+        an_hour_passes(&stage.home);
+        stage
+            .run(&["show"])
+            .fails(10, &[says, "hint: set the date"]);
+    }
+    stage.okta.configure(|settings| settings.clock_offset = 0);
+    assert_eq!(stage.run(&["show"]).data(), "Mistakes");
+
+    // This machine's. An hour too late is no obstacle: what Okta has just signed is not asked for its age.
+    with_clock(&mut stage.home, 3600);
+    for _ in 0..2 {
+        assert_eq!(stage.run(&["show"]).data(), "Mistakes");
+    }
+    set_clock(&stage.home, -3600);
+    // What is kept seems to be good for longer than it is.
+    assert_eq!(stage.run(&["show"]).data(), "Mistakes");
+    an_hour_passes(&stage.home);
+    stage.run(&["show"]).fails(10, &["60 minutes slow"]);
+    set_clock(&stage.home, 7500);
+    login(&stage, "2 hours fast");
+    stage.run(&["show"]).fails(10, &["2 hours fast"]);
+    set_clock(&stage.home, 0);
+    assert_eq!(stage.run(&["show"]).data(), "Mistakes");
+    assert_eq!(stage.okta.live_refresh_tokens(Person::James), 1);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_while_somebody_writes_takes_nothing_from_them() {
+    let mut stage = Stage::signed_in().await;
+    with_clock(&mut stage.home, 0);
+    let mut screen = stage.open();
+    screen.sees(INVITATION);
+    screen.key(Key::Char('e'));
+    screen.sees("Enter Save Quote");
+    screen.type_("Mistakes");
+    set_clock(&stage.home, 3600);
+    screen.key(Key::Enter);
+    screen.sees("Saved.");
+    screen.key(Key::Char('e'));
+    screen.sees("Edit your quote");
+    screen.type_(" are");
+    an_hour_passes(&stage.home);
+    set_clock(&stage.home, 9000);
+    screen.key(Key::Enter);
+    tells(
+        &mut screen,
+        "so Okta's tokens cannot be checked. Your text is safe.",
+    );
+    screen.sees("Mistakes are");
+    is_kept(&stage, "Mistakes are");
+    assert_eq!(stage.quote(), "Mistakes");
+    set_clock(&stage.home, 0);
+    screen.key(Key::Enter);
+    screen.sees("Saved.");
+    assert_eq!(stage.quote(), "Mistakes are");
+    screen.key(Key::Char('q'));
+    ends(&mut screen, 0);
+}
+
+fn signal(screen: &Pty, signal: Signal) {
+    let process = Pid::from_raw(screen.id().cast_signed()).expect("a process");
+    kill_process(process, signal).expect("it is there");
+}
+
+#[tokio::test]
+async fn a_machine_that_sleeps_while_the_person_approves_learns_of_it_when_it_wakes() {
+    let mut stage = Stage::new().await;
+    with_clock(&mut stage.home, 0);
+    let polls = |number| {
+        wait_until("it polls", || {
+            (stage.okta.count(Endpoint::Token) >= number).then_some(())
+        });
+    };
+    let mut screen = stage.open();
+    screen.sees("Enter Log in");
+    screen.key(Key::Enter);
+    let code = stage.okta.next_code();
+    screen.sees(&code);
+    polls(1);
+
+    // It sleeps for less than the code works. Its own clock stands still meanwhile; the time of day does not.
+    signal(&screen, Signal::STOP);
+    stage.okta.approve(&code, Person::James).expect("known");
+    set_clock(&stage.home, 120);
+    signal(&screen, Signal::CONT);
+    screen.sees("Welcome, James Joyce!");
+    screen.sees(INVITATION);
+    screen.key(Key::Char('s'));
+    screen.sees("Enter Log in");
+
+    // It sleeps for longer, and wakes where there is no network: that the code has ended is known all the same.
+    screen.key(Key::Enter);
+    let code = stage.okta.next_code();
+    screen.sees(&code);
+    let before = stage.okta.count(Endpoint::Token);
+    polls(before + 1);
+    signal(&screen, Signal::STOP);
+    stage.okta.expire_codes();
+    stage.okta_network.refuse(true);
+    stage.okta_network.cut();
+    set_clock(&stage.home, 1200);
+    signal(&screen, Signal::CONT);
+    tells(
+        &mut screen,
+        "The code expired before it was approved. Sign in again with a new code.",
+    );
+    stage.okta_network.refuse(false);
+
+    // The clock is only set, by an hour: the code works as long as Okta says.
+    screen.key(Key::Enter);
+    let code = stage.okta.next_code();
+    screen.sees(&code);
+    set_clock(&stage.home, 6000);
+    let before = stage.okta.count(Endpoint::Token);
+    polls(before + 2);
+    stage.okta.approve(&code, Person::James).expect("known");
+    tells(&mut screen, "The clock of this machine is 2 hours fast");
+    set_clock(&stage.home, 0);
+    stage.sign_in(&mut screen);
+    screen.key(Key::Char('q'));
+    ends(&mut screen, 0);
+}

@@ -1,0 +1,360 @@
+//! Staying signed in: one renewal among many processes, and what is lost on the way.
+
+use std::{fs, sync::Arc, time::Duration};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::{an_hour_passes, is_kept, session_file, tells};
+use crate::{
+    faults::rounds,
+    support::{
+        okta::{Answer, Endpoint, Person},
+        program::{Home, Ran},
+        pty::Key,
+        stage::{Stage, ends},
+        wait_until,
+    },
+};
+
+const QUOTE: &str = "Think you're escaping and run into yourself.";
+const CUT_OFF: &str = "An earlier renewal was cut off before its answer was kept";
+
+async fn with_a_quote() -> Stage {
+    let stage = Stage::signed_in().await;
+    assert_eq!(stage.run(&["set", QUOTE]).code, Some(0));
+    stage
+}
+
+/// Starts `show` this many times at once.
+fn shows(stage: &Stage, number: usize) -> Vec<std::process::Child> {
+    (0..number)
+        .map(|_| Home::start(&mut stage.home.command(&["show"])))
+        .collect()
+}
+
+fn ends_of(processes: Vec<std::process::Child>) -> Vec<Ran> {
+    processes
+        .into_iter()
+        .map(|process| process.wait_with_output().expect("it ends").into())
+        .collect()
+}
+
+#[tokio::test]
+async fn eight_processes_that_need_a_renewal_at_the_same_moment_make_one() {
+    let stage = with_a_quote().await;
+    // Whoever came second with a token that was replaced would sign everybody out.
+    stage
+        .okta
+        .configure(|settings| settings.grace = Duration::ZERO);
+    for round in 0..rounds(4, 100) {
+        an_hour_passes(&stage.home);
+        let before = stage.okta.count(Endpoint::Token);
+        for ran in ends_of(shows(&stage, 8)) {
+            assert_eq!(ran.data(), QUOTE, "round {round}");
+        }
+        assert_eq!(
+            stage.okta.count(Endpoint::Token),
+            before + 1,
+            "round {round}"
+        );
+        assert_eq!(stage.okta.live_refresh_tokens(Person::James), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_is_killed_while_it_renews_signs_nobody_out() {
+    let stage = with_a_quote().await;
+    for (grace, answer, lost) in [
+        // Okta never saw the request.
+        (Duration::ZERO, Answer::silence as fn() -> Answer, false),
+        // It did, and takes the old token for a moment longer.
+        (Duration::from_secs(30), Answer::held, false),
+        // It did, and the new token is gone.
+        (Duration::ZERO, Answer::held, true),
+    ] {
+        stage.okta.configure(|settings| settings.grace = grace);
+        an_hour_passes(&stage.home);
+        let before = stage.okta.count(Endpoint::Token);
+        stage.okta.script(Endpoint::Token, answer());
+        let mut killed = shows(&stage, 1).remove(0);
+        wait_until("it renews", || {
+            (stage.okta.count(Endpoint::Token) > before).then_some(())
+        });
+        let others = shows(&stage, 7);
+        killed.kill().expect("it runs");
+        killed.wait().expect("it is our child");
+        let ran = ends_of(others);
+        if lost {
+            let told = ran.iter().filter(|ran| ran.stderr.contains(CUT_OFF));
+            assert_eq!(told.count(), 1, "{ran:?}");
+            for ran in ran {
+                ran.fails(3, &["hint: ", "epigraph login"]);
+            }
+        } else {
+            for ran in ran {
+                assert_eq!(ran.data(), QUOTE);
+            }
+        }
+        assert_eq!(stage.okta.count(Endpoint::Token), before + 2);
+    }
+    // It is said once, of the session that it was.
+    stage.log_in();
+    an_hour_passes(&stage.home);
+    stage.okta.revoke_all(Person::James);
+    let ran = stage.run(&["show"]);
+    ran.fails(3, &["your session has ended"]);
+    assert!(!ran.stderr.contains(CUT_OFF), "{ran:?}");
+}
+
+#[tokio::test]
+async fn a_renewal_whose_answer_is_lost_loses_no_text_and_no_session_that_can_be_saved() {
+    let stage = Stage::new().await;
+    let mut screen = stage.open_with_quote(QUOTE);
+    screen.key(Key::Char('q'));
+    ends(&mut screen, 0);
+    // From now on, a token is as good as expired as soon as it comes.
+    stage
+        .okta
+        .configure(|settings| settings.token_lifetime = 30);
+    an_hour_passes(&stage.home);
+    let mut screen = stage.open();
+    screen.sees(QUOTE);
+
+    screen.key(Key::Char('e'));
+    screen.sees("Edit your quote");
+    screen.type_(" One");
+    stage.okta.script(Endpoint::Token, Answer::lost());
+    screen.key(Key::Enter);
+    screen.sees("Saved.");
+    assert_eq!(stage.quote(), format!("{QUOTE} One"));
+
+    stage
+        .okta
+        .configure(|settings| settings.grace = Duration::ZERO);
+    stage.okta.script(Endpoint::Token, Answer::lost());
+    screen.key(Key::Char('e'));
+    screen.sees("Edit your quote");
+    screen.type_(" Two");
+    screen.key(Key::Enter);
+    tells(&mut screen, "cut off before its answer was kept");
+    tells(
+        &mut screen,
+        "What you wrote is kept, and back when you are.",
+    );
+    is_kept(&stage, "One Two");
+    assert_eq!(stage.quote(), format!("{QUOTE} One"));
+    stage.sign_in(&mut screen);
+    screen.sees("One Two");
+    screen.key(Key::Enter);
+    screen.sees("Saved.");
+    assert_eq!(stage.quote(), format!("{QUOTE} One Two"));
+    screen.key(Key::Char('q'));
+    ends(&mut screen, 0);
+    assert_eq!(stage.draft(), None);
+}
+
+#[tokio::test]
+async fn a_save_for_which_the_session_cannot_be_renewed_leads_back_to_the_text() {
+    let stage = Stage::new().await;
+    stage
+        .okta
+        .configure(|settings| settings.token_lifetime = 30);
+    let mut screen = stage.open_with_quote("Mistakes");
+    screen.key(Key::Char('e'));
+    screen.sees("Edit your quote");
+    screen.type_(" are the portals");
+    let before = stage.rows();
+    let forge = |claims: fn(&mut Value)| {
+        stage.okta.configure(|settings| {
+            settings.forge = Some(Arc::new(move |_, it| claims(it)));
+        });
+    };
+    for (fails, says) in [
+        (
+            &(|| {
+                stage
+                    .okta
+                    .script(Endpoint::Token, Answer::rate_limited(600));
+            }) as &dyn Fn(),
+            "is getting too many requests at the moment. Your text is safe.",
+        ),
+        (
+            &|| stage.okta.script(Endpoint::Token, Answer::proxy_page(200)),
+            "something answered that is not Okta's (HTTP status 200). Your text is safe.",
+        ),
+        (
+            &|| {
+                stage.okta.script(
+                    Endpoint::Token,
+                    Answer::error(
+                        400,
+                        "invalid_client",
+                        "Invalid value for 'client_id' parameter.",
+                    ),
+                );
+            },
+            "Okta does not know this client id. Your text is safe.",
+        ),
+        (
+            &|| forge(|claims| claims["sub"] = json!("00u2somebodyelse")),
+            "with an ID token of another person. Your text is safe.",
+        ),
+        (
+            &|| forge(|claims| drop(claims.as_object_mut().expect("claims").remove("sub"))),
+            "it does not say what an ID token has to say. Your text is safe.",
+        ),
+        (
+            &|| {
+                stage.okta.configure(|settings| {
+                    settings.forge = None;
+                    settings.clock_offset = 3600;
+                });
+            },
+            "The clock of this machine is 60 minutes slow, so Okta's tokens cannot be checked. Your text is safe.",
+        ),
+        (
+            &|| {
+                stage.okta.configure(|settings| {
+                    settings.clock_offset = 0;
+                    settings.unpublished_key = true;
+                });
+            },
+            "signed with a key that the authorization server does not publish. Your text is safe.",
+        ),
+    ] {
+        fails();
+        screen.key(Key::Enter);
+        tells(&mut screen, says);
+        screen.sees("Edit your quote");
+        screen.sees("Mistakes are the portals");
+        is_kept(&stage, "Mistakes are the portals");
+        assert_eq!(stage.rows(), before);
+        screen.type_(".");
+        screen.key(Key::Backspace);
+    }
+    stage
+        .okta
+        .configure(|settings| settings.unpublished_key = false);
+    screen.key(Key::Enter);
+    screen.sees("Saved.");
+    assert_eq!(stage.quote(), "Mistakes are the portals");
+    screen.key(Key::Char('q'));
+    ends(&mut screen, 0);
+    assert_eq!(stage.draft(), None);
+}
+
+type Forgery = fn(&mut Value, &mut Value);
+
+#[tokio::test]
+async fn an_id_token_that_is_not_accepted_is_explained_and_the_rotated_session_stays() {
+    let stage = with_a_quote().await;
+    stage
+        .okta
+        .configure(|settings| settings.grace = Duration::ZERO);
+    let forgeries: [(Forgery, &str); 6] = [
+        (
+            |_, it| it["sub"] = json!("00u2somebodyelse"),
+            "of another person",
+        ),
+        (|_, it| it["sub"] = json!(""), "it names no person"),
+        (
+            |_, it| drop(it.as_object_mut().expect("claims").remove("sub")),
+            "it does not say what an ID token has to say",
+        ),
+        (
+            |_, it| it["iss"] = json!("https://evil.example"),
+            "from another issuer",
+        ),
+        (|_, it| it["aud"] = json!("0oaOther"), "for another app"),
+        (
+            |header, _| header["alg"] = json!("HS256"),
+            "of a kind that this program does not read",
+        ),
+    ];
+    for (forgery, says) in forgeries {
+        an_hour_passes(&stage.home);
+        stage
+            .okta
+            .configure(|settings| settings.forge = Some(Arc::new(forgery)));
+        stage.run(&["show"]).fails(10, &[says, "hint: "]);
+    }
+    stage.okta.configure(|settings| settings.forge = None);
+    assert_eq!(stage.run(&["show"]).data(), QUOTE);
+    for change in [
+        super::Okta::rotate_keys as fn(&super::Okta),
+        super::Okta::replace_keys,
+    ] {
+        an_hour_passes(&stage.home);
+        change(&stage.okta);
+        // The database must know the new keys as well, which is the owner's weekly job.
+        let ran = stage.run(&["show"]);
+        assert!(
+            ran.code == Some(0) || ran.stderr.contains("epigraph admin keys"),
+            "{ran:?}"
+        );
+    }
+    for answer in [json!({"keys": []}), json!({})] {
+        an_hour_passes(&stage.home);
+        stage
+            .okta
+            .script(Endpoint::Keys, Answer::json(200, &answer));
+        stage
+            .okta
+            .script(Endpoint::Keys, Answer::json(200, &answer));
+        let ran = stage.run(&["show"]);
+        assert!(matches!(ran.code, Some(7 | 10)), "{ran:?}");
+        assert!(ran.stderr.contains("hint: "), "{ran:?}");
+    }
+    assert_eq!(stage.okta.live_refresh_tokens(Person::James), 1);
+}
+
+#[tokio::test]
+async fn a_token_that_somebody_else_used_first_is_adopted_or_ends_the_session_and_says_so() {
+    let stage = Stage::new().await;
+    stage
+        .okta
+        .configure(|settings| settings.grace = Duration::ZERO);
+    let mut screen = stage.open_with_quote("Mistakes");
+    screen.key(Key::Char('q'));
+    ends(&mut screen, 0);
+    stage
+        .okta
+        .configure(|settings| settings.token_lifetime = 30);
+    an_hour_passes(&stage.home);
+    let mut screen = stage.open();
+    screen.sees("“Mistakes”");
+    let backup = fs::read(session_file(&stage.home)).expect("a session");
+
+    // Another process has renewed it meanwhile, more than once.
+    for _ in 0..2 {
+        assert_eq!(stage.run(&["show"]).data(), "Mistakes");
+    }
+    screen.key(Key::Char('e'));
+    screen.sees("Edit your quote");
+    screen.type_("!");
+    screen.key(Key::Enter);
+    screen.sees("Saved.");
+    assert_eq!(stage.quote(), "Mistakes!");
+
+    // A backup was played back: Okta takes whoever shows the old token for a thief.
+    stage.home.write(session_file(&stage.home), &backup);
+    stage
+        .run(&["show"])
+        .fails(3, &["your session has ended", "epigraph login"]);
+    assert_eq!(stage.okta.live_refresh_tokens(Person::James), 0);
+    screen.key(Key::Char('e'));
+    screen.sees("Edit your quote");
+    screen.type_("?");
+    screen.key(Key::Enter);
+    tells(
+        &mut screen,
+        "What you wrote is kept, and back when you are.",
+    );
+    is_kept(&stage, "Mistakes!?");
+    stage.sign_in(&mut screen);
+    screen.sees("Mistakes!?");
+    screen.signal(Signal::TERM);
+    ends(&mut screen, 128 + 15);
+    is_kept(&stage, "Mistakes!?");
+}
