@@ -115,24 +115,10 @@ impl Words<'_> {
             || *code == SqlState::UNDEFINED_FUNCTION
             || *code == SqlState::INVALID_SCHEMA_NAME
         {
-            return Failure::new(
-                Kind::Database,
-                format!("The database {} is not set up for this.", target.database),
-            )
-            .cure("Run `epigraph admin setup` first.");
+            return not_set_up(&target.database);
         }
         if *code == SqlState::INSUFFICIENT_PRIVILEGE {
-            return Failure::new(
-                Kind::Database,
-                format!(
-                    "The user {} may not do this: {}.",
-                    target.user,
-                    clause(refusal.message())
-                ),
-            )
-            .cure(
-                "Use the connection string of the database's owner, as Neon's console shows it.",
-            );
+            return not_allowed(&target.user, refusal.message());
         }
         // Raised by the migrations' own functions, in words for people.
         match refusal.hint() {
@@ -162,10 +148,31 @@ fn capitalised(text: &str) -> String {
 }
 
 async fn bounded<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    timeout(LIMIT, work).await.unwrap_or_else(|_| {
-        Err(
-            Failure::new(Kind::Unreachable, "The database took too long to answer.")
-                .cure("Check the network, and try again: what was under way is undone."),
-        )
-    })
+    timeout(LIMIT, work)
+        .await
+        .unwrap_or_else(|_| Err(too_slow()))
 }
+
+fn not_set_up(database: &str) -> Failure {
+    Failure::new(
+        Kind::Database,
+        format!("The database {database} is not set up for this."),
+    )
+    .cure("Run `epigraph admin setup` first.")
+}
+
+fn not_allowed(user: &str, message: &str) -> Failure {
+    Failure::new(
+        Kind::Database,
+        format!("The user {user} may not do this: {}.", clause(message)),
+    )
+    .cure("Use the connection string of the database's owner, as Neon's console shows it.")
+}
+
+fn too_slow() -> Failure {
+    Failure::new(Kind::Unreachable, "The database took too long to answer.")
+        .cure("Check the network, and try again: what was under way is undone.")
+}
+
+#[cfg(test)]
+mod messages;

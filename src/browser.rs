@@ -23,15 +23,19 @@ pub fn open(address: &str) -> Result<(), Failure> {
         return Err(Failure::new(
             Kind::Failed,
             "The address does not start with https://, so it was not opened.",
-        ));
+        )
+        .cure("Ask an administrator of your Okta organization: codes are typed at an address with https only."));
     }
     if open::commands(address).into_iter().any(starts) {
         return Ok(());
     }
-    Err(
-        Failure::new(Kind::Failed, "No browser can be started on this computer.")
-            .cure("Open the address yourself, on any device."),
-    )
+    Err(none())
+}
+
+/// No browser came up.
+pub(crate) fn none() -> Failure {
+    Failure::new(Kind::Failed, "No browser can be started on this computer.")
+        .cure("Open the address yourself, on any device.")
 }
 
 /// Starts a launcher apart from this terminal, and without this program's secrets in its environment.
@@ -60,3 +64,6 @@ fn starts(mut command: Command) -> bool {
     thread::spawn(move || launcher.wait());
     true
 }
+
+#[cfg(test)]
+mod messages;

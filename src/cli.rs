@@ -169,7 +169,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let Err(mut stop) = outcome else { return 0 };
     if let Stop::Failed(failure) = &mut stop {
         if failure.kind == Kind::NotSignedIn {
-            failure.cure = Some("Run: epigraph login".into());
+            failure.cure = Some(account::LOG_IN.into());
         }
         tracing::error!(exit_code = failure.kind.exit_code(), "{}", failure.what);
         if let Some(shape) = json {
@@ -265,9 +265,7 @@ fn finish(command: impl Future<Output = Outcome>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| {
-            Failure::new(Kind::Failed, format!("The program cannot start: {error}."))
-        })?;
+        .map_err(|error| cannot_start(&error))?;
     let outcome = runtime.block_on(async {
         let outcome = signals::unless_stopped(command).await;
         if matches!(outcome, Err(Stop::Signal(_))) {
@@ -309,9 +307,7 @@ fn database(config: &Config) -> Result<Postgres, Failure> {
 fn screens(config: &Config) -> Outcome {
     let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     if !terminal || std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
-        return Err(Failure::new(Kind::Usage, "The full screen needs a terminal.")
-            .cure("Use a command instead: epigraph login, show, set, delete (see epigraph --help).")
-            .into());
+        return Err(no_terminal().into());
     }
     let about = About {
         database: Target::parse(config.database_url()?)?.summary(),
@@ -323,7 +319,7 @@ fn screens(config: &Config) -> Outcome {
         Ok(ExitReason::Quit { text }) => (text, None),
         Ok(ExitReason::Signal { number, text }) => (text, Some(number)),
         Err(error) => {
-            return Err(Failure::new(Kind::Failed, format!("It stopped: {error}.")).into());
+            return Err(stopped(&error).into());
         }
     };
     let kept = match text {
@@ -344,6 +340,22 @@ fn screens(config: &Config) -> Outcome {
     signal.map_or(Ok(()), |number| Err(Stop::Signal(number)))
 }
 
+fn cannot_start(error: &io::Error) -> Failure {
+    Failure::new(Kind::Failed, format!("The program cannot start: {error}.")).cure(
+        "This machine is short of memory or of open files: end other programs, then try again.",
+    )
+}
+
+fn no_terminal() -> Failure {
+    Failure::new(Kind::Usage, "The full screen needs a terminal.")
+        .cure("Use a command instead: epigraph login, show, set, delete (see epigraph --help).")
+}
+
+fn stopped(error: &runtime::Error) -> Failure {
+    Failure::new(Kind::Failed, format!("It stopped: {error}."))
+        .cure("Start it again in a terminal that works: a draft that was kept is there again.")
+}
+
 /// Says whether a browser that is started here shows up where the person is.
 fn can_open_browser() -> bool {
     let here = !is_set("SSH_CONNECTION") && !is_set("SSH_TTY");
@@ -357,5 +369,7 @@ fn is_set(variable: &str) -> bool {
     std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
+#[cfg(test)]
+mod messages;
 #[cfg(test)]
 mod tests;

@@ -286,7 +286,8 @@ fn checked_okta(
     client_secret: Option<Value>,
 ) -> Result<Okta, Failure> {
     issuer::check(issuer)?;
-    if client_id.text().contains("://") || client_id.text().contains(char::is_whitespace) {
+    let unfit = |c: char| c.is_whitespace() || c.is_control();
+    if client_id.text().contains("://") || client_id.text().contains(unfit) {
         return Err(Failure::new(
             Kind::Config,
             format!("The client id ({}) is not a client id.", client_id.origin),
@@ -340,5 +341,9 @@ fn not_set(missing: &[Setting], path: &Path) -> Failure {
     ))
 }
 
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+mod messages;
 #[cfg(test)]
 mod tests;

@@ -260,7 +260,7 @@ impl Editor {
 
     /// Puts the cursor on a grapheme again: what was typed may have joined its neighbours.
     fn settle(&mut self) {
-        if !self.is_boundary(self.cursor) {
+        if !self.is_on_grapheme(self.cursor) {
             self.cursor = self.after(self.cursor);
         }
         self.goal = None;
@@ -303,7 +303,8 @@ impl Editor {
         text::width(&self.text[self.rows[row].start..self.cursor])
     }
 
-    fn is_boundary(&self, at: usize) -> bool {
+    /// Says whether a grapheme begins here, or the text ends. Words are divided by other rules, and may end inside one.
+    fn is_on_grapheme(&self, at: usize) -> bool {
         let mut boundary = GraphemeCursor::new(at, self.text.len(), true);
         matches!(boundary.is_boundary(&self.text, 0), Ok(true))
     }
@@ -326,10 +327,9 @@ impl Editor {
 
     fn destination(&self, motion: Motion) -> usize {
         let at = self.aim(motion);
-        // Words can end within a grapheme: a flag with an accent.
         match motion {
-            Motion::WordLeft if !self.is_boundary(at) => self.before(at),
-            Motion::WordRight if !self.is_boundary(at) => self.after(at),
+            Motion::WordLeft if !self.is_on_grapheme(at) => self.before(at),
+            Motion::WordRight if !self.is_on_grapheme(at) => self.after(at),
             _ => at,
         }
     }
@@ -391,5 +391,7 @@ impl Editor {
     }
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -150,6 +150,25 @@ pub enum Verdict {
     Failed(Failure),
 }
 
+/// Lists messages as a person meets them, each with its exit code: for the snapshots in which they can be read in one piece.
+#[cfg(test)]
+pub(crate) fn list(failures: impl IntoIterator<Item = Failure>) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for failure in failures {
+        let cure = failure.cure.as_deref().unwrap_or("(nothing to do)");
+        let entry = format!(
+            "{:>2}  {}\n    {cure}\n",
+            failure.kind.exit_code(),
+            failure.what
+        );
+        assert!(failure.what.ends_with('.'), "no sentence: {}", failure.what);
+        if !lines.contains(&entry) {
+            lines.push(entry);
+        }
+    }
+    lines.concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

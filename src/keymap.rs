@@ -365,6 +365,9 @@ pub fn action(context: Context, chord: Chord) -> Option<Action> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

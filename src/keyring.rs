@@ -77,16 +77,18 @@ impl Keyring {
 
     fn was_open_to_others(&self) -> Option<Failure> {
         match &self.place {
-            Place::File(file) if file.was_open_to_others() => Some(
-                Failure::new(
-                    Kind::Vault,
-                    "The session file could be read by other users of this machine until now; its mode has been put right.",
-                )
-                .cure("If you do not trust them, run `epigraph logout` and sign in again."),
-            ),
+            Place::File(file) if file.was_open_to_others() => Some(was_open()),
             _ => None,
         }
     }
+}
+
+fn was_open() -> Failure {
+    Failure::new(
+        Kind::Vault,
+        "The session file could be read by other users of this machine until now; its mode has been put right.",
+    )
+    .cure("If you do not trust them, run `epigraph logout` and sign in again.")
 }
 
 impl Vault for Keyring {
@@ -145,6 +147,9 @@ impl Vault for Keyring {
         self.was_open_to_others().map(|warning| warning.to_string())
     }
 }
+
+#[cfg(test)]
+mod messages;
 
 #[cfg(test)]
 mod tests {

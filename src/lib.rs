@@ -24,6 +24,8 @@ pub mod config;
 pub mod doctor;
 pub mod editor;
 pub mod failure;
+#[cfg(test)]
+mod fuzz;
 pub mod keymap;
 pub mod keyring;
 pub mod okta;

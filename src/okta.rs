@@ -240,9 +240,7 @@ impl Okta {
         progress: &Progress,
     ) -> Result<IdToken, Failure> {
         let Some(id_token) = id_token.map(SecretString::from) else {
-            return Err(Failure::new(Kind::Okta, "Okta answered without an ID token.").cure(
-                "Ask an administrator whether the scope openid is allowed for this app and authorization server.",
-            ));
+            return Err(no_id_token());
         };
         let server = self.server(progress).await?;
         let expected = Expected {
@@ -260,11 +258,7 @@ impl Okta {
         *self.keys.lock().await = Some(Arc::clone(&newer));
         id_token::check(&id_token, &newer, &expected).map_err(|rejected| match rejected {
             Rejected::For(failure) => failure,
-            Rejected::UnknownKey => Failure::new(
-                Kind::Okta,
-                "The ID token is signed with a key that the authorization server does not publish.",
-            )
-            .cure("Try again in a few minutes; if it stays so, show this message to an administrator of your Okta organization."),
+            Rejected::UnknownKey => unpublished_key(),
         })
     }
 }
@@ -372,11 +366,7 @@ impl Identity for Okta {
                 if token.user.id == user_id {
                     Ok(token)
                 } else {
-                    Err(Failure::new(
-                        Kind::Okta,
-                        "Okta renewed the session with an ID token of another person.",
-                    )
-                    .cure("Sign out, and sign in again."))
+                    Err(another_person())
                 }
             });
         Ok(Refreshed {
@@ -389,11 +379,7 @@ impl Identity for Okta {
         let silent = Progress::silent();
         let server = self.server(&silent).await?;
         let Some(url) = &server.revocation else {
-            return Err(Failure::new(
-                Kind::Okta,
-                "The authorization server offers no way to revoke a session.",
-            )
-            .cure("An administrator can end it: Directory › People › the person › Clear sessions and revoke tokens."));
+            return Err(no_revocation());
         };
         let fields = [
             ("token", refresh_token.expose_secret()),
@@ -410,6 +396,36 @@ impl Identity for Okta {
     }
 }
 
+fn no_id_token() -> Failure {
+    Failure::new(Kind::Okta, "Okta answered without an ID token.").cure(
+        "Ask an administrator whether the scope openid is allowed for this app and authorization server.",
+    )
+}
+
+fn unpublished_key() -> Failure {
+    Failure::new(
+        Kind::Okta,
+        "The ID token is signed with a key that the authorization server does not publish.",
+    )
+    .cure("Try again in a few minutes; if it stays so, show this message to an administrator of your Okta organization.")
+}
+
+fn another_person() -> Failure {
+    Failure::new(
+        Kind::Okta,
+        "Okta renewed the session with an ID token of another person.",
+    )
+    .cure("Sign out, and sign in again.")
+}
+
+fn no_revocation() -> Failure {
+    Failure::new(
+        Kind::Okta,
+        "The authorization server offers no way to revoke a session.",
+    )
+    .cure("An administrator can end it: Directory › People › the person › Clear sessions and revoke tokens.")
+}
+
 fn no_device_endpoint(issuer: &str) -> Failure {
     Failure::new(
         Kind::Okta,
@@ -422,14 +438,22 @@ fn no_device_endpoint(issuer: &str) -> Failure {
 
 fn keys_verdict(keys: Result<Arc<Keys>, Failure>) -> Verdict {
     match keys.map(|keys| keys.keys().len()) {
-        Ok(0) => Verdict::Failed(Failure::new(
-            Kind::Okta,
-            "The authorization server publishes no signing key that this program can use.",
-        )),
+        Ok(0) => Verdict::Failed(
+            Failure::new(
+                Kind::Okta,
+                "The authorization server publishes no signing key that this program can use.",
+            )
+            .cure("Show this message to an administrator of your Okta organization."),
+        ),
         Ok(count) => Verdict::Ok(format!("{count} published")),
         Err(failure) => Verdict::Failed(failure),
     }
 }
+
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+mod messages;
 
 #[cfg(test)]
 mod tests {

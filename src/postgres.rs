@@ -163,14 +163,7 @@ impl Postgres {
         }
         tracing::warn!(target: "epigraph", retries = attempts.retries, "the database failed: {}", failure.what);
         Err(match operation.and_then(|operation| operation.writes) {
-            Some(done) if attempts.in_question => Failure {
-                what: format!(
-                    "{} It is not known whether the quote was {done}.",
-                    failure.what
-                ),
-                in_question: true,
-                ..failure
-            },
+            Some(done) if attempts.in_question => in_question(failure, done),
             _ => failure,
         })
     }
@@ -306,13 +299,7 @@ async fn transact(
 
 /// Reads a row of the columns `message` and `create_ts`. The column is a `timestamp`: what it holds is UTC.
 fn saved(row: &Row) -> Result<Saved, Failure> {
-    let shape = |_| {
-        Failure::new(
-            Kind::Database,
-            "The table public.user_messages has another shape than this program needs.",
-        )
-        .cure("Ask the owner of the database to run `epigraph admin migrate`.")
-    };
+    let shape = |_| other_shape();
     let text = row.try_get("message").map_err(shape)?;
     let created: NaiveDateTime = row.try_get("create_ts").map_err(shape)?;
     let saved_at: DateTime<Local> = created.and_utc().into();
@@ -333,6 +320,26 @@ fn unguarded(row: &Row) -> Option<Failure> {
     } else {
         not_guarded()
     })
+}
+
+/// The connection was lost after the order was sent.
+fn in_question(failure: Failure, done: &str) -> Failure {
+    Failure {
+        what: format!(
+            "{} It is not known whether the quote was {done}.",
+            failure.what
+        ),
+        in_question: true,
+        ..failure
+    }
+}
+
+fn other_shape() -> Failure {
+    Failure::new(
+        Kind::Database,
+        "The table public.user_messages has another shape than this program needs.",
+    )
+    .cure("Ask the owner of the database to run `epigraph admin migrate`.")
 }
 
 /// What is wrong with the connection string of an owner.

@@ -257,10 +257,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     /// # Errors
     /// When the sign-in was denied, expired or refused, or the vault does not take the session.
     pub async fn await_approval(&self, progress: &Progress) -> Result<Restored, Failure> {
-        let pending = self.pending().ok_or_else(|| {
-            Failure::new(Kind::Failed, "There is no sign-in under way.")
-                .cure("Sign in again with a new code.")
-        })?;
+        let pending = self.pending().ok_or_else(no_sign_in)?;
         let tokens = self
             .keeper
             .identity()
@@ -407,11 +404,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         let pass = self.pass(Some(refused), progress).await?;
         operation(pass).await.map_err(|failure| match failure.kind {
             // Another sign-in would change nothing.
-            Kind::NotSignedIn => Failure::new(
-                Kind::Database,
-                "The database says that even a new session has expired: its clock or Okta's is wrong.",
-            )
-            .cure("Tell the owner of the database."),
+            Kind::NotSignedIn => wrong_clock(),
             _ => failure,
         })
     }
@@ -491,10 +484,27 @@ async fn finish<T: Send + 'static>(
         Ok(outcome) => outcome,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(Failure::new(Kind::Failed, "The program is ending.")),
+            Err(_) => Err(draft::ending()),
         },
     }
 }
 
+fn no_sign_in() -> Failure {
+    Failure::new(Kind::Failed, "There is no sign-in under way.")
+        .cure("Sign in again with a new code.")
+}
+
+fn wrong_clock() -> Failure {
+    Failure::new(
+        Kind::Database,
+        "The database says that even a new session has expired: its clock or Okta's is wrong.",
+    )
+    .cure("Tell the owner of the database.")
+}
+
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+mod messages;
 #[cfg(test)]
 mod tests;

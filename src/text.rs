@@ -222,6 +222,9 @@ fn is_plain(text: &str) -> bool {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -249,6 +252,7 @@ mod tests {
         assert_eq!(rows("日", 1), ["日"]);
         assert_eq!(rows("see 日本語", 7), ["see 日", "本語"]);
         assert_eq!(rows(" ab日", 3), [" ", "ab", "日"]);
+        assert_eq!(rows(" word日", 5), [" ", "word", "日"]);
     }
 
     #[test]

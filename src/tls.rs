@@ -50,6 +50,18 @@ fn certificates(path: &OsStr) -> Result<Vec<String>, Failure> {
     Ok(found)
 }
 
+/// The library does not take what it is told to do.
+pub(crate) fn refused_settings() -> Failure {
+    Failure::new(Kind::Failed, "The TLS library refuses its settings.")
+        .cure("Look at SSL_CERT_FILE, and at the settings of OpenSSL on this machine.")
+}
+
+/// The library broke down.
+pub(crate) fn failed() -> Failure {
+    Failure::new(Kind::Failed, "The TLS library failed.")
+        .cure("Look at the settings of OpenSSL on this machine, and try again.")
+}
+
 fn unusable(path: &OsStr) -> Failure {
     Failure::new(
         Kind::Config,
@@ -60,6 +72,9 @@ fn unusable(path: &OsStr) -> Failure {
     )
     .cure("Correct the variable, or unset it to use the system's certificates.")
 }
+
+#[cfg(test)]
+mod messages;
 
 #[cfg(test)]
 mod tests {

@@ -29,7 +29,7 @@ fn files(directory: &str) -> Vec<PathBuf> {
                         .expect("below the root")
                         .to_owned(),
                 );
-            } else if name != "target" && name != ".git" && name != "node_modules" {
+            } else if path != root().join("target") && name != ".git" && name != "node_modules" {
                 left.push(path);
             }
         }
@@ -124,7 +124,8 @@ fn what_decides_and_what_shows_knows_no_database_network_or_runtime() {
 #[test]
 fn the_command_line_alone_prints_and_the_terminal_alone_draws() {
     let printing = ["println!", "print!", "eprintln!", "eprint!"];
-    assert_eq!(uses(&library_without(&["cli"]), &printing), [""; 0]);
+    // The fuzzing is a test, and says how much it tried.
+    assert_eq!(uses(&library_without(&["cli", "fuzz"]), &printing), [""; 0]);
     assert_eq!(
         uses(
             &library_without(&["cli", "terminal"]),
@@ -192,7 +193,10 @@ fn the_modules_of_the_library_form_no_circle_and_its_picture_names_them_all() {
         assert!(named, "src/lib.rs does not say what {name} is");
         let is_test = |path: &Path| {
             let mut parts = path.iter().map(|part| part.to_string_lossy());
-            parts.any(|part| part == "tests" || part == "tests.rs" || part == "samples.rs")
+            parts.any(|part| {
+                ["tests", "tests.rs", "samples.rs", "fuzz.rs", "messages.rs"]
+                    .contains(&part.as_ref())
+            })
         };
         let taken = above.entry(name).or_default();
         for path in module(name).iter().filter(|path| !is_test(path)) {
@@ -305,6 +309,152 @@ fn every_line_of_the_table_of_faults_is_a_test() {
             );
         }
     }
+}
+
+/// The text literals in a source file, each with what stands before it. What comes behind the first test is none of the program.
+fn literals(text: &str) -> Vec<(String, String)> {
+    let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let code: Vec<_> = code(text).map(|(_, line)| line).collect();
+    let code = code.join("\n");
+    let mut found = Vec::new();
+    let mut rest = code.as_str();
+    while let Some(at) = rest.find(['"', '\'']) {
+        let (before, quote) = (&rest[..at], &rest[at..]);
+        if let Some(char) = quote.strip_prefix('\'') {
+            // A character, or the name of a lifetime.
+            let long = if char.starts_with('\\') { 3 } else { 2 };
+            let is_char = char.chars().nth(long - 1) == Some('\'');
+            let length: usize = char.chars().take(long).map(char::len_utf8).sum();
+            rest = &char[if is_char { length } else { 0 }..];
+            continue;
+        }
+        let raw = before.ends_with("r#");
+        let mut text = String::new();
+        let mut chars = quote[1..].char_indices().peekable();
+        let mut end = quote.len();
+        while let Some((at, char)) = chars.next() {
+            match char {
+                '"' if !raw || quote[at + 2..].starts_with('#') => {
+                    end = at + 2;
+                    break;
+                }
+                '\\' if !raw => match chars.next() {
+                    Some((_, 'n')) => text.push(' '),
+                    Some((_, '\n')) => while chars.next_if(|(_, c)| c.is_whitespace()).is_some() {},
+                    Some((_, escaped)) => text.push(escaped),
+                    None => {}
+                },
+                char => text.push(char),
+            }
+        }
+        found.push((before.trim_end().to_owned(), text));
+        rest = &quote[end..];
+    }
+    found
+}
+
+/// The parts of a message that are the same whatever is put into it.
+fn fixed_parts(message: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut inside = false;
+    for char in message.chars() {
+        match char {
+            '{' => inside = true,
+            '}' if inside => {
+                inside = false;
+                parts.push(String::new());
+            }
+            char if !inside => parts.last_mut().expect("one").push(char),
+            _ => {}
+        }
+    }
+    parts.retain(|part| part.trim().len() > 5);
+    parts
+}
+
+/// As it is compared: blanks and line ends are all the same.
+fn plain(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn every_message_is_in_the_list_of_its_module() {
+    // What makes a message of the words that it is given.
+    let makers = [
+        "Failure::new(",
+        ".cure(",
+        "refused(",
+        "unreachable(",
+        "malformed(",
+        "missing(",
+        "wrong(",
+        "unusable(",
+        "okta(",
+    ];
+    let snapshots = files("src");
+    let lists: String = snapshots
+        .iter()
+        .filter(|path| {
+            path.to_string_lossy().contains("messages")
+                && path.extension().is_some_and(|it| it == "snap")
+        })
+        .map(|path| plain(&read(path)) + " ")
+        .collect();
+    let mut unlisted = Vec::new();
+    let mut listed = 0;
+    for path in snapshots
+        .iter()
+        .filter(|path| path.extension().is_some_and(|it| it == "rs"))
+    {
+        let name = path.to_string_lossy();
+        // Those of the screens and of the table of keys are pictures of their own, and the help is one.
+        let apart = [
+            "src/view",
+            "src/keymap",
+            "src/app/words.rs",
+            "src/cli/reference.rs",
+            "fuzz.rs",
+            "tests",
+            "samples.rs",
+            "messages.rs",
+        ];
+        if apart.iter().any(|part| name.contains(part)) {
+            continue;
+        }
+        for (before, message) in literals(&read(path)) {
+            let is_sentence = message.contains(' ')
+                && message.starts_with(|c: char| c.is_uppercase() || c == '{' || c == '“')
+                && message.ends_with(['.', '?'])
+                && !message.ends_with("...");
+            let is_made = message.contains(' ')
+                && makers.iter().any(|maker| {
+                    before
+                        .trim_end_matches("format!(")
+                        .trim_end()
+                        .ends_with(maker)
+                });
+            let is_for_programmers = before.ends_with("expect(")
+                || before.ends_with("reason =")
+                || before.contains("tracing::");
+            if !(is_sentence || is_made) || is_for_programmers {
+                continue;
+            }
+            let message = plain(&message);
+            if fixed_parts(&message)
+                .iter()
+                .all(|part| lists.contains(part.trim()))
+            {
+                listed += 1;
+            } else {
+                unlisted.push(format!("{name}: {message}"));
+            }
+        }
+    }
+    assert!(listed > 100, "this looks in the wrong place");
+    assert_eq!(
+        unlisted, [""; 0],
+        "a message that is in no list: see failure::list"
+    );
 }
 
 #[test]

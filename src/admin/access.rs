@@ -85,11 +85,7 @@ pub async fn grant(owner: &mut Owner, name: &str, new_password: bool) -> Result<
         if let Some(found) = &found
             && (found.mighty || !found.login)
         {
-            return Err(Failure::new(
-                Kind::Database,
-                format!("The role {role} exists, and is no role for a person."),
-            )
-            .cure("Choose another name."));
+            return Err(no_person(&role));
         }
         let made = found.is_none();
         let fresh = made || new_password;
@@ -130,11 +126,7 @@ pub async fn revoke(owner: &mut Owner, name: &str) -> Result<Revoked, Failure> {
             .await
             .map_err(|error| words.explain(&error))?;
         if !found.is_some_and(|found| found.member && !found.mighty) {
-            return Err(Failure::new(
-                Kind::Database,
-                format!("There is no access under the name {role}."),
-            )
-            .cure("See who has access: epigraph admin status"));
+            return Err(no_access(&role));
         }
         // First of all and for itself: whatever follows, nobody comes in any more.
         let locked = async {
@@ -206,14 +198,10 @@ async fn drop_role(owner: &mut Owner, role: &str) -> Result<(), String> {
         transaction.commit().await
     };
     work.await.map_err(|error| match error.as_db_error() {
-        Some(refusal) if *refusal.code() == SqlState::DEPENDENT_OBJECTS_STILL_EXIST => format!(
-            "The role is still there, and can connect no more: somebody gave it rights or things of its own ({}).",
-            clause(refusal.detail().unwrap_or_default()).replace('\n', ", ")
-        ),
-        _ => format!(
-            "The role is still there, and can connect no more: {}",
-            words.explain(&error).what
-        ),
+        Some(refusal) if *refusal.code() == SqlState::DEPENDENT_OBJECTS_STILL_EXIST => {
+            owns_things(refusal.detail().unwrap_or_default())
+        }
+        _ => still_there(&words.explain(&error)),
     })
 }
 
@@ -260,27 +248,66 @@ async fn find(
 
 fn refused(error: &tokio_postgres::Error, words: Words<'_>, role: &str) -> Failure {
     match error.code() {
-        Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => Failure::new(
-            Kind::Database,
-            format!(
-                "The user {} may not make roles, or the role {role} was made by somebody else.",
-                words.0.user
-            ),
-        )
-        .cure(format!(
-            "Use the connection string of whoever made the group {GROUP}: Neon's console shows the owner's."
-        )),
-        Some(code) if *code == SqlState::UNDEFINED_OBJECT => Failure::new(
-            Kind::Database,
-            format!("The group {GROUP} does not exist."),
-        )
-        .cure("Run `epigraph admin setup` first."),
+        Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
+            makes_no_roles(&words.0.user, role)
+        }
+        Some(code) if *code == SqlState::UNDEFINED_OBJECT => no_group(),
         _ => words.explain(error),
     }
 }
 
+pub(super) fn owns_things(detail: &str) -> String {
+    format!(
+        "The role is still there, and can connect no more: somebody gave it rights or things of its own ({}).",
+        clause(detail).replace('\n', ", ")
+    )
+}
+
+pub(super) fn still_there(failure: &Failure) -> String {
+    format!(
+        "The role is still there, and can connect no more: {}",
+        failure.what
+    )
+}
+
+pub(super) fn no_person(role: &str) -> Failure {
+    Failure::new(
+        Kind::Database,
+        format!("The role {role} exists, and is no role for a person."),
+    )
+    .cure("Choose another name.")
+}
+
+pub(super) fn no_access(role: &str) -> Failure {
+    Failure::new(
+        Kind::Database,
+        format!("There is no access under the name {role}."),
+    )
+    .cure("See who has access: epigraph admin status")
+}
+
+pub(super) fn makes_no_roles(user: &str, role: &str) -> Failure {
+    Failure::new(
+        Kind::Database,
+        format!("The user {user} may not make roles, or the role {role} was made by somebody else."),
+    )
+    .cure(format!(
+        "Use the connection string of whoever made the group {GROUP}: Neon's console shows the owner's."
+    ))
+}
+
+pub(super) fn no_group() -> Failure {
+    Failure::new(Kind::Database, format!("The group {GROUP} does not exist."))
+        .cure("Run `epigraph admin setup` first.")
+}
+
+pub(super) fn no_random_numbers() -> Failure {
+    Failure::new(Kind::Failed, "The system has no random numbers.")
+        .cure("Without them no password can be made: run this on another machine.")
+}
+
 /// Makes the name of a role of a person's or a team's name.
-fn role_named(name: &str) -> Result<String, Failure> {
+pub(super) fn role_named(name: &str) -> Result<String, Failure> {
     let name = name.to_ascii_lowercase();
     let name = name.strip_prefix(PREFIX).unwrap_or(&name);
     let fits = name.starts_with(|c: char| c.is_ascii_lowercase())
@@ -303,8 +330,7 @@ fn role_named(name: &str) -> Result<String, Failure> {
 fn password() -> Result<SecretString, Failure> {
     let mut bytes = Zeroizing::new([0; PASSWORD_BYTES]);
     loop {
-        getrandom::fill(&mut bytes[..])
-            .map_err(|_| Failure::new(Kind::Failed, "The system has no random numbers."))?;
+        getrandom::fill(&mut bytes[..]).map_err(|_| no_random_numbers())?;
         let text = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(&bytes[..]));
         let has = |class: fn(&char) -> bool| text.chars().any(|c| class(&c));
         if has(char::is_ascii_lowercase)

@@ -95,10 +95,7 @@ pub async fn registered_issuer(owner: &mut Owner) -> Result<config::Okta, Failur
             .query_typed("select issuer, audience from okta.issuer", &[])
             .await
             .map_err(|error| words.explain(&error))?;
-        let row = rows.first().ok_or_else(|| {
-            Failure::new(Kind::Database, "No issuer is registered in this database.")
-                .cure("Run `epigraph admin setup` first.")
-        })?;
+        let row = rows.first().ok_or_else(no_issuer)?;
         Ok(config::Okta {
             issuer: row.get(0),
             client_id: row.get(1),
@@ -155,12 +152,7 @@ async fn store(
             .left_out
             .first()
             .map_or(String::new(), |why| format!(" {why}"));
-        return Err(Failure::new(
-            Kind::Okta,
-            format!(
-                "{issuer} publishes no signing key that the database can use; nothing was changed.{why}"
-            ),
-        ));
+        return Err(no_key(issuer, &why));
     }
     for id in known {
         if report.still_published.contains(&id) {
@@ -185,6 +177,21 @@ async fn store(
         }
     }
     Ok(report)
+}
+
+pub(super) fn no_issuer() -> Failure {
+    Failure::new(Kind::Database, "No issuer is registered in this database.")
+        .cure("Run `epigraph admin setup` first.")
+}
+
+pub(super) fn no_key(issuer: &str, why: &str) -> Failure {
+    Failure::new(
+        Kind::Okta,
+        format!(
+            "{issuer} publishes no signing key that the database can use; nothing was changed.{why}"
+        ),
+    )
+    .cure("Check the issuer; the keys of an Okta authorization server are RSA keys for RS256.")
 }
 
 /// Adds one key, or says why the database does not take it. The others are added all the same.
@@ -221,7 +228,7 @@ async fn add(
 }
 
 /// Returns the id of a key that signs ID tokens, or says why it is none.
-fn usable(key: &Value) -> Result<&str, String> {
+pub(super) fn usable(key: &Value) -> Result<&str, String> {
     let Some(id) = key["kid"].as_str().filter(|id| !id.is_empty()) else {
         return Err(
             "A key without an id is left out: the database finds keys by their ids.".into(),

@@ -31,13 +31,7 @@ const LIMIT: Duration = Duration::from_mins(5);
 pub async fn migrate(target: &Target) -> Result<Vec<String>, Failure> {
     timeout(LIMIT, migrate_unbounded(target))
         .await
-        .unwrap_or_else(|_| {
-            Err(Failure::new(
-                Kind::Unreachable,
-                "The migrations took too long and were undone.",
-            )
-            .cure("Somebody may hold a lock on the table: try again in a moment."))
-        })
+        .unwrap_or_else(|_| Err(too_slow()))
 }
 
 async fn migrate_unbounded(target: &Target) -> Result<Vec<String>, Failure> {
@@ -129,11 +123,7 @@ pub(super) fn newest() -> i32 {
 fn explain(error: &refinery::Error, target: &Target) -> Failure {
     use refinery::error::Kind as Reason;
     match error.kind() {
-        Reason::DivergentVersion(..) | Reason::MissingVersion(..) => Failure::new(
-            Kind::Database,
-            "The database was migrated by another version of this program; nothing was changed.",
-        )
-        .cure("Use the newest version of epigraph that your team has."),
+        Reason::DivergentVersion(..) | Reason::MissingVersion(..) => another_version(),
         Reason::Connection(_, cause) => match cause.downcast_ref() {
             Some(cause) => refused(cause, target),
             None => unknown(),
@@ -142,34 +132,58 @@ fn explain(error: &refinery::Error, target: &Target) -> Failure {
     }
 }
 
-fn unknown() -> Failure {
+pub(super) fn too_slow() -> Failure {
+    Failure::new(
+        Kind::Unreachable,
+        "The migrations took too long and were undone.",
+    )
+    .cure("Somebody may hold a lock on the table: try again in a moment.")
+}
+
+pub(super) fn another_version() -> Failure {
+    Failure::new(
+        Kind::Database,
+        "The database was migrated by another version of this program; nothing was changed.",
+    )
+    .cure("Use the newest version of epigraph that your team has.")
+}
+
+pub(super) fn unknown() -> Failure {
     Failure::new(
         Kind::Failed,
         "The migrations could not be applied; nothing was changed.",
     )
+    .cure("Try again; with --log FILE the program writes down what it does.")
+}
+
+pub(super) fn raised(message: &str, hint: Option<&str>) -> Failure {
+    let failure = Failure::new(
+        Kind::Database,
+        format!("{}. Nothing was changed.", clause(message)),
+    );
+    match hint {
+        Some(hint) => failure.cure(format!("{}.", clause(hint))),
+        None => failure,
+    }
+}
+
+pub(super) fn not_allowed(user: &str) -> Failure {
+    Failure::new(
+        Kind::Database,
+        format!("The user {user} may not set up tables in this database; nothing was changed."),
+    )
+    .cure("Use the connection string of the database's owner.")
 }
 
 fn refused(error: &tokio_postgres::Error, target: &Target) -> Failure {
     match error.as_db_error() {
         // Raised by a migration, in words for people.
         Some(error) if *error.code() == SqlState::DATATYPE_MISMATCH => {
-            let failure = Failure::new(
-                Kind::Database,
-                format!("{}. Nothing was changed.", clause(error.message())),
-            );
-            match error.hint() {
-                Some(hint) => failure.cure(format!("{}.", clause(hint))),
-                None => failure,
-            }
+            raised(error.message(), error.hint())
         }
-        Some(error) if *error.code() == SqlState::INSUFFICIENT_PRIVILEGE => Failure::new(
-            Kind::Database,
-            format!(
-                "The user {} may not set up tables in this database; nothing was changed.",
-                target.user
-            ),
-        )
-        .cure("Use the connection string of the database's owner."),
+        Some(error) if *error.code() == SqlState::INSUFFICIENT_PRIVILEGE => {
+            not_allowed(&target.user)
+        }
         _ => crate::postgres::explain(error, target),
     }
 }

@@ -223,10 +223,10 @@ async fn look(transaction: &Transaction<'_>) -> Result<Status, tokio_postgres::E
         None => 0,
     };
     if version < migrate::newest() {
-        problems.push("The tables are of an older version: run `epigraph admin migrate`.".into());
+        problems.push(OLD_TABLES.into());
     }
     if issuer.is_none() {
-        problems.push("No issuer is registered: run `epigraph admin setup`.".into());
+        problems.push(NO_ISSUER.into());
     }
     problems.extend(keys_problem(&keys, Local::now()));
     let none = one(
@@ -236,9 +236,7 @@ async fn look(transaction: &Transaction<'_>) -> Result<Status, tokio_postgres::E
     .await?
     .is_none();
     if none {
-        problems.push(format!(
-            "The group {GROUP} does not exist: run `epigraph admin setup`."
-        ));
+        problems.push(no_group());
     } else {
         for row in transaction.query_typed(PROBLEMS, &[]).await? {
             problems.push(row.try_get(0)?);
@@ -262,7 +260,15 @@ async fn look(transaction: &Transaction<'_>) -> Result<Status, tokio_postgres::E
     })
 }
 
-fn keys_problem(keys: &[RegisteredKey], now: DateTime<Local>) -> Option<String> {
+pub(super) const OLD_TABLES: &str =
+    "The tables are of an older version: run `epigraph admin migrate`.";
+pub(super) const NO_ISSUER: &str = "No issuer is registered: run `epigraph admin setup`.";
+
+pub(super) fn no_group() -> String {
+    format!("The group {GROUP} does not exist: run `epigraph admin setup`.")
+}
+
+pub(super) fn keys_problem(keys: &[RegisteredKey], now: DateTime<Local>) -> Option<String> {
     let newest = keys.iter().map(|key| key.last_published_at).max();
     match newest {
         None => Some(

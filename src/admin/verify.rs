@@ -75,16 +75,19 @@ pub async fn verify(owner: &mut Owner, url: &SecretString) -> Result<(), Failure
         if allowed.is_empty() {
             return Ok(());
         }
-        Err(Failure::new(
-            Kind::Database,
-            format!(
-                "The set-up does not hold: without a token, the role that was handed out can {}.",
-                allowed.join(", ")
-            ),
-        )
-        .cure("Look at `epigraph admin status`, and hand nothing out until this is settled."))
+        Err(does_not_hold(&allowed.join(", ")))
     })
     .await
+}
+
+pub(super) fn does_not_hold(allowed: &str) -> Failure {
+    Failure::new(
+        Kind::Database,
+        format!(
+            "The set-up does not hold: without a token, the role that was handed out can {allowed}."
+        ),
+    )
+    .cure("Look at `epigraph admin status`, and hand nothing out until this is settled.")
 }
 
 async fn plant(owner: &mut Owner, there: bool) -> Result<(), Failure> {

@@ -10,7 +10,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::collections::VecDeque;
 
 mod ahead;
-mod random;
+mod fuzz;
+mod messages;
 
 fn text_in_editor(model: &Model) -> &str {
     match pane(model) {
@@ -124,6 +125,18 @@ fn a_quote_is_written_saved_and_edited_with_what_it_was_based_on() {
             based_on: Some("Yes".into())
         }]
     );
+}
+
+#[test]
+fn a_deleted_quote_that_cannot_be_saved_comes_back_into_the_editor() {
+    // Another program wrote it.
+    let mut model = reading(80, 24, Some("a\u{1b}b"));
+    press(&mut model, "d y");
+    update(&mut model, Msg::Deleted(Ok(DeleteOutcome::Deleted)));
+    let effects = press(&mut model, "u");
+    assert_eq!(text_in_editor(&model), "a\u{1b}b");
+    assert_eq!(effects, [Effect::KeepDraft(kept("a\u{1b}b", None))]);
+    assert!(told(&model).contains("U+001B"), "{}", told(&model));
 }
 
 #[test]

@@ -371,8 +371,24 @@ fn undelete(model: &mut Model, desk: Desk) -> (Pane, Vec<Effect>) {
             (Pane::Undeleting(desk), vec![effect])
         }
         Err(error) => {
-            model.warn(format!("It cannot be brought back: {error}."));
-            (Pane::Reading(desk), Vec::new())
+            // Another program wrote it. It is not lost, unless it would take the place of what this person wrote.
+            if desk.draft.is_some() {
+                model.warn(format!("It cannot be brought back: {error}."));
+                return (Pane::Reading(desk), Vec::new());
+            }
+            model.warn(format!(
+                "It cannot be brought back as it was: {error}. It is here for you to change."
+            ));
+            let draft = Draft {
+                editor: Editor::new(text),
+                based_on: None,
+            };
+            let effects = vec![kept(&draft)];
+            let sheet = Sheet {
+                saved: desk.saved,
+                draft,
+            };
+            (Pane::Editing(sheet), effects)
         }
     }
 }
@@ -425,8 +441,11 @@ fn refuse(model: &mut Model, error: QuoteError, can_delete: bool) {
             "There is nothing to save. To delete your quote, press Esc and then d.".to_owned()
         }
         QuoteError::Empty => "There is nothing to save yet.".to_owned(),
-        error @ (QuoteError::TooLong { .. } | QuoteError::Control { .. }) => {
-            format!("It was not saved: {error}.")
+        error @ QuoteError::TooLong { .. } => {
+            format!("It was not saved: {error}. All of it is still here: shorten it.")
+        }
+        error @ QuoteError::Control { .. } => {
+            format!("It was not saved: {error}. All of it is still here: take the character out.")
         }
     });
 }

@@ -236,7 +236,7 @@ pub(super) async fn whoami(config: &Config, json: bool) -> Outcome {
         .map(|time| time.with_timezone(&Local));
     let valid = expires_at.is_some_and(|time| time > Local::now());
     if !valid && !standing.renews {
-        return Err(Failure::new(Kind::NotSignedIn, "The session has ended.").into());
+        return Err(ended().into());
     }
     if json {
         return output::json(&WhoAmI {
@@ -266,8 +266,15 @@ pub(super) async fn whoami(config: &Config, json: bool) -> Outcome {
     ))
 }
 
-fn not_signed_in() -> Failure {
-    Failure::new(Kind::NotSignedIn, "Nobody is signed in.")
+/// What to do next wherever somebody has to sign in.
+pub(super) const LOG_IN: &str = "Run: epigraph login";
+
+pub(super) fn ended() -> Failure {
+    Failure::new(Kind::NotSignedIn, "The session has ended.").cure(LOG_IN)
+}
+
+pub(super) fn not_signed_in() -> Failure {
+    Failure::new(Kind::NotSignedIn, "Nobody is signed in.").cure(LOG_IN)
 }
 
 #[cfg(test)]

@@ -154,12 +154,9 @@ impl AdminCommand {
             .map(|(key, question)| {
                 output::ask(question);
                 let mut answer = String::new();
-                io::stdin().read_line(&mut answer).map_err(|error| {
-                    Failure::new(
-                        Kind::Failed,
-                        format!("The terminal cannot be read: {error}."),
-                    )
-                })?;
+                io::stdin()
+                    .read_line(&mut answer)
+                    .map_err(|error| secret::unreadable(&error))?;
                 Ok((key, answer))
             })
             .collect()
@@ -216,15 +213,7 @@ async fn target(config: &Config, given: OwnerString, ask: bool) -> Result<Target
                 Ok(url) => url.clone(),
                 Err(_) if ask && io::stdin().is_terminal() => secret::read(question).await?,
                 Err(_) => {
-                    return Err(Failure::new(
-                        Kind::Config,
-                        "There is no connection string of the owner's.",
-                    )
-                    .cure(format!(
-                        "Put it into the variable {}, or pipe it in: --database-url -",
-                        config::ADMIN_DATABASE_URL
-                    ))
-                    .into());
+                    return Err(no_string().into());
                 }
             },
         },
@@ -361,19 +350,30 @@ fn comment(report: &KeyReport) {
     }
 }
 
+pub(super) fn no_string() -> Failure {
+    Failure::new(
+        Kind::Config,
+        "There is no connection string of the owner's.",
+    )
+    .cure(format!(
+        "Put it into the variable {}, or pipe it in: --database-url -",
+        config::ADMIN_DATABASE_URL
+    ))
+}
+
+pub(super) fn has_access(role: &str) -> Failure {
+    Failure::new(
+        Kind::Usage,
+        format!("{role} has access already, and keeps its password."),
+    )
+    .cure("Its password cannot be shown again; --new-password makes a new one.")
+}
+
 async fn invite(owner: &mut Owner, name: &str, new_password: bool) -> Outcome {
     let okta = admin::registered_issuer(owner).await?;
     let access = admin::grant(owner, name, new_password).await?;
     let Some(text) = owner.config_toml(&okta, &access) else {
-        return Err(Failure::new(
-            Kind::Usage,
-            format!(
-                "{} has access already, and keeps its password.",
-                access.role
-            ),
-        )
-        .cure("Its password cannot be shown again; --new-password makes a new one.")
-        .into());
+        return Err(has_access(&access.role).into());
     };
     output::say(&format!(
         "{} {}",

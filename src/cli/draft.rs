@@ -33,16 +33,7 @@ impl Draft {
             std::process::id()
         );
         let path = state_dir.join(name);
-        private_file::write(&path, text.as_bytes()).map_err(|error| {
-            Failure::new(
-                Kind::Failed,
-                format!(
-                    "No file to keep your text in can be made in {}: {error}.",
-                    state_dir.display()
-                ),
-            )
-            .cure("See that the directory can be written to and that the disk is not full.")
-        })?;
+        private_file::write(&path, text.as_bytes()).map_err(|error| no_file(state_dir, &error))?;
         Ok(Self {
             path,
             before: text.into(),
@@ -82,7 +73,7 @@ impl Draft {
 
     fn place(&self) -> Option<String> {
         let changed = !matches!(self.changed(), Ok(None));
-        changed.then(|| format!("Your text is kept in {}.", self.path.display()))
+        changed.then(|| kept_in(&self.path))
     }
 
     /// Lets go of the file as it is.
@@ -120,10 +111,28 @@ pub(super) async fn typed(draft: &Draft) -> Result<Vec<u8>, Failure> {
         Ok(text)
     })
     .await
-    .map_err(|error| {
-        Failure::new(
-            Kind::Failed,
-            format!("What you type cannot be taken in: {error}."),
-        )
-    })
+    .map_err(|error| not_taken_in(&error))
+}
+
+pub(super) fn kept_in(path: &Path) -> String {
+    format!("Your text is kept in {}.", path.display())
+}
+
+pub(super) fn no_file(directory: &Path, error: &private_file::Error) -> Failure {
+    Failure::new(
+        Kind::Failed,
+        format!(
+            "No file to keep your text in can be made in {}: {error}.",
+            directory.display()
+        ),
+    )
+    .cure("See that the directory can be written to and that the disk is not full.")
+}
+
+pub(super) fn not_taken_in(error: &io::Error) -> Failure {
+    Failure::new(
+        Kind::Failed,
+        format!("What you type cannot be taken in: {error}."),
+    )
+    .cure("See that the disk is not full; or give the text after the command: epigraph set \"…\"")
 }

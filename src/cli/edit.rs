@@ -21,23 +21,12 @@ pub(super) async fn edit(
     let failed = match &ended {
         Ok(status) if status.success() => None,
         Ok(status) => Some(describe(&editor, *status)),
-        Err(error) => Some(format!("The editor `{editor}` cannot be started: {error}.")),
+        Err(error) => Some(not_started(&editor, error)),
     };
     if let Some(what) = failed {
-        let failure = Failure::new(Kind::Failed, what)
-            .cure("Set VISUAL or EDITOR to an editor that works, for example: EDITOR=nano epigraph set --edit");
-        return Err(draft.keep(failure));
+        return Err(draft.keep(failed_editor(what)));
     }
-    let Some(after) = changed.map_err(|error| {
-        Failure::new(
-            Kind::Failed,
-            format!(
-                "The editor left no text at {}: {error}.",
-                draft.path().display()
-            ),
-        )
-    })?
-    else {
+    let Some(after) = changed.map_err(|error| no_text_left(draft.path(), &error))? else {
         draft.remove();
         return Ok(None);
     };
@@ -50,8 +39,27 @@ pub(super) async fn edit(
     }
 }
 
+pub(super) fn not_started(editor: &str, error: &io::Error) -> String {
+    format!("The editor `{editor}` cannot be started: {error}.")
+}
+
+pub(super) fn failed_editor(what: String) -> Failure {
+    Failure::new(Kind::Failed, what)
+        .cure("Set VISUAL or EDITOR to an editor that works, for example: EDITOR=nano epigraph set --edit")
+}
+
+pub(super) fn no_text_left(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(
+        Kind::Failed,
+        format!("The editor left no text at {}: {error}.", path.display()),
+    )
+    .cure(
+        "Nothing was saved, and the quote is as it was: see where the editor keeps what you wrote.",
+    )
+}
+
 /// Finds the editor, as `git` and its like do.
-fn editor(variable: impl Fn(&str) -> Option<String>) -> Result<String, Failure> {
+pub(super) fn editor(variable: impl Fn(&str) -> Option<String>) -> Result<String, Failure> {
     ["VISUAL", "EDITOR"]
         .into_iter()
         .filter_map(variable)
@@ -89,7 +97,7 @@ async fn run(editor: &str, path: &Path) -> io::Result<ExitStatus> {
     command.arg(path).status().await
 }
 
-fn describe(editor: &str, status: ExitStatus) -> String {
+pub(super) fn describe(editor: &str, status: ExitStatus) -> String {
     match status.code() {
         Some(127) => format!("The editor `{editor}` was not found."),
         Some(126) => format!("The editor `{editor}` is not a program that may be run."),

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
+    io,
     path::Path,
     sync::Mutex,
 };
@@ -31,21 +32,11 @@ pub(super) fn start(path: &Path, level: Option<&str>) -> Result<(), Failure> {
             "debug" => LevelFilter::DEBUG,
             "trace" => LevelFilter::TRACE,
             _ => {
-                return Err(Failure::new(
-                    Kind::Config,
-                    format!("The variable {LEVEL} names no level."),
-                )
-                .cure("The levels are error, warn, info, debug and trace."));
+                return Err(no_level());
             }
         },
     };
-    let file = open(path).map_err(|error| {
-        Failure::new(
-            Kind::Config,
-            format!("The log {} cannot be written: {error}.", path.display()),
-        )
-        .cure("Name another file after --log.")
-    })?;
+    let file = open(path).map_err(|error| unwritable(path, &error))?;
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_writer(Mutex::new(file))
@@ -74,4 +65,20 @@ fn open(path: &Path) -> std::io::Result<File> {
             Ok(found) if found.is_symlink() => std::io::Error::other("it is a symbolic link"),
             _ => error,
         })
+}
+
+pub(super) fn no_level() -> Failure {
+    Failure::new(
+        Kind::Config,
+        format!("The variable {LEVEL} names no level."),
+    )
+    .cure("The levels are error, warn, info, debug and trace.")
+}
+
+pub(super) fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(
+        Kind::Config,
+        format!("The log {} cannot be written: {error}.", path.display()),
+    )
+    .cure("Name another file after --log.")
 }

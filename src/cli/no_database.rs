@@ -14,7 +14,7 @@ pub(super) struct NoDatabase;
 
 impl NoDatabase {
     fn refuse<T>() -> Result<T, Failure> {
-        Err(Failure::new(Kind::Failed, "This command has no database."))
+        Err(none())
     }
 }
 
@@ -50,4 +50,10 @@ impl Quotes for NoDatabase {
     ) -> Result<DeleteOutcome, Failure> {
         Self::refuse()
     }
+}
+
+/// No command that stands here asks for it.
+pub(super) fn none() -> Failure {
+    Failure::new(Kind::Failed, "This command has no database.")
+        .cure("This is a fault of the program: tell whoever gave it to you.")
 }

@@ -89,12 +89,16 @@ pub(super) fn data(bytes: &[u8]) -> Outcome {
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Stop::BrokenPipe),
-        Err(error) => Err(Failure::new(
-            Kind::Failed,
-            format!("The output cannot be written: {error}."),
-        )
-        .into()),
+        Err(error) => Err(unwritable(&error).into()),
     }
+}
+
+pub(super) fn unwritable(error: &io::Error) -> Failure {
+    Failure::new(
+        Kind::Failed,
+        format!("The output cannot be written: {error}."),
+    )
+    .cure("See that what it goes to can be written to, and that the disk is not full.")
 }
 
 /// Writes one line of data; what a terminal would obey is made harmless if there is one.
@@ -108,12 +112,8 @@ pub(super) fn line(text: &str) -> Outcome {
 
 /// Writes one JSON object on a line of its own.
 pub(super) fn json(value: &impl Serialize) -> Outcome {
-    let mut text = serde_json::to_string(value).map_err(|error| {
-        Failure::new(
-            Kind::Failed,
-            format!("The output cannot be written: {error}."),
-        )
-    })?;
+    let mut text =
+        serde_json::to_string(value).map_err(|error| unwritable(&io::Error::from(error)))?;
     text.push('\n');
     data(escaped(&text).as_bytes())
 }

@@ -65,7 +65,7 @@ async fn write(
     // What can be told to be no quote is refused before anything is asked of anybody.
     let given = match text.as_deref() {
         _ if edit => None,
-        None => return Err(no_text()),
+        None => return Err(no_text(io::stdin().is_terminal())),
         Some("-") if io::stdin().is_terminal() => {
             let draft = draft.insert(Draft::new(&config.state_dir, "")?);
             Some(checked(&of_input(typed(draft).await?)?)?)
@@ -74,7 +74,11 @@ async fn write(
         Some(text) => Some(checked(text)?),
     };
     let session = super::session(config, super::database(config)?)?;
-    let current = session.load(&quiet()).await?.map(|saved| saved.text);
+    let current = session
+        .load(&quiet())
+        .await
+        .map_err(|failure| nothing_done(failure, "saved"))?
+        .map(|saved| saved.text);
     let quote = if let Some(quote) = given {
         quote
     } else {
@@ -84,7 +88,8 @@ async fn write(
         *draft = Some(edited);
         checked(&text)?
     };
-    match session.save(&quote, current.as_deref(), &quiet()).await? {
+    let outcome = session.save(&quote, current.as_deref(), &quiet()).await;
+    match outcome.map_err(|failure| nothing_done(failure, "saved"))? {
         SaveOutcome::Saved(_) => Ok("saved"),
         SaveOutcome::Conflict(there) => Err(conflict(there.as_ref())),
     }
@@ -94,15 +99,12 @@ async fn write(
 pub(super) async fn delete(config: &Config, yes: bool) -> Outcome {
     let ask = !yes;
     if ask && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        return Err(Failure::new(
-            Kind::Usage,
-            "There is no terminal on which to ask whether to delete the quote.",
-        )
-        .cure("Run: epigraph delete --yes")
-        .into());
+        return Err(nobody_to_ask().into());
     }
     let session = super::session(config, super::database(config)?)?;
-    let saved = session.load(&quiet()).await?.ok_or_else(no_quote)?;
+    let deleted_nothing = |failure| nothing_done(failure, "deleted");
+    let saved = session.load(&quiet()).await.map_err(deleted_nothing)?;
+    let saved = saved.ok_or_else(no_quote)?;
     if ask {
         output::say(&format!("{}\n", saved.text));
         output::ask("Delete this quote? [y/N] ");
@@ -113,25 +115,53 @@ pub(super) async fn delete(config: &Config, yes: bool) -> Outcome {
         .await
         .unwrap_or_default();
         if !matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
-            return Err(Failure::new(Kind::Failed, "Nothing was deleted.").into());
+            return Err(kept().into());
         }
     }
-    match session.delete(Some(&saved.text), &quiet()).await? {
+    let outcome = session.delete(Some(&saved.text), &quiet()).await;
+    match outcome.map_err(deleted_nothing)? {
         DeleteOutcome::Deleted => {
             output::say("deleted");
             Ok(())
         }
-        DeleteOutcome::Conflict(_) => Err(Failure::new(
-            Kind::Conflict,
-            "The quote was changed elsewhere while it was about to be deleted; it is still there.",
-        )
-        .cure("Look at it with epigraph show, then delete it again.")
-        .into()),
+        DeleteOutcome::Conflict(_) => Err(still_there().into()),
     }
 }
 
-fn no_text() -> Failure {
-    let cure = if io::stdin().is_terminal() {
+/// Says of a failure that nothing came of what was asked, unless nobody knows.
+pub(super) fn nothing_done(failure: Failure, done: &str) -> Failure {
+    if failure.in_question {
+        return failure;
+    }
+    Failure {
+        what: format!("{} Nothing was {done}.", failure.what),
+        ..failure
+    }
+}
+
+pub(super) fn nobody_to_ask() -> Failure {
+    Failure::new(
+        Kind::Usage,
+        "There is no terminal on which to ask whether to delete the quote.",
+    )
+    .cure("Run: epigraph delete --yes")
+}
+
+/// It was the answer to a question: there is nothing to do.
+pub(super) fn kept() -> Failure {
+    Failure::new(Kind::Failed, "Nothing was deleted.")
+}
+
+pub(super) fn still_there() -> Failure {
+    Failure::new(
+        Kind::Conflict,
+        "The quote was changed elsewhere while it was about to be deleted; it is still there.",
+    )
+    .cure("Look at it with epigraph show, then delete it again.")
+}
+
+pub(super) fn no_text(at_a_terminal: bool) -> Failure {
+    let cure = if at_a_terminal {
         "Type it after the command, in quotes: epigraph set \"…\"; or write it in your editor: epigraph set --edit"
     } else {
         "To take it from standard input, run: epigraph set -"
@@ -139,11 +169,11 @@ fn no_text() -> Failure {
     Failure::new(Kind::Usage, "There is no text to save.").cure(cure)
 }
 
-fn no_quote() -> Failure {
+pub(super) fn no_quote() -> Failure {
     Failure::new(Kind::NoQuote, "There is no quote.").cure("Save one with: epigraph set \"…\"")
 }
 
-fn conflict(there: Option<&Saved>) -> Failure {
+pub(super) fn conflict(there: Option<&Saved>) -> Failure {
     let what = match there {
         Some(_) => "The quote was changed elsewhere meanwhile; nothing was overwritten.",
         None => "The quote was deleted elsewhere meanwhile; nothing was saved.",
@@ -152,7 +182,7 @@ fn conflict(there: Option<&Saved>) -> Failure {
         .cure("Look at it with epigraph show, then set yours again if you still want to.")
 }
 
-fn checked(text: &str) -> Result<Quote, Failure> {
+pub(super) fn checked(text: &str) -> Result<Quote, Failure> {
     Quote::new(text).map_err(|error| {
         let cure = match error {
             QuoteError::Empty => "To remove the quote, run: epigraph delete".to_owned(),
@@ -182,26 +212,33 @@ pub(super) async fn standard_input() -> Result<String, Failure> {
             .map(|_| bytes)
     })
     .await
-    .map_err(|error| {
-        Failure::new(
-            Kind::Failed,
-            format!("Standard input cannot be read: {error}."),
-        )
-    })?;
+    .map_err(|error| unreadable(&error))?;
     of_input(bytes)
 }
 
 /// Makes the bytes of standard input a text.
 fn of_input(bytes: Vec<u8>) -> Result<String, Failure> {
     if bytes.len() as u64 > MOST_INPUT {
-        return Err(Failure::new(
-            Kind::Usage,
-            format!("The text is far longer than a quote may be, which is {MAX_BYTES} bytes."),
-        )
-        .cure("Shorten it; it was not saved."));
+        return Err(far_too_long());
     }
     let text = text_of(bytes, "standard input")?;
     Ok(without_last_line_break(&text).to_owned())
+}
+
+pub(super) fn unreadable(error: &io::Error) -> Failure {
+    Failure::new(
+        Kind::Failed,
+        format!("Standard input cannot be read: {error}."),
+    )
+    .cure("Give the text after the command instead: epigraph set \"…\"")
+}
+
+pub(super) fn far_too_long() -> Failure {
+    Failure::new(
+        Kind::Usage,
+        format!("The text is far longer than a quote may be, which is {MAX_BYTES} bytes."),
+    )
+    .cure("Shorten it; it was not saved.")
 }
 
 /// Makes bytes a text, or says where they stop being one.

@@ -19,19 +19,23 @@ pub(super) async fn read(prompt: &str) -> Result<SecretString, Stop> {
     if !io::stdin().is_terminal() {
         return Ok(SecretString::from(quote::standard_input().await?));
     }
-    let unreadable = |error| {
-        Failure::new(
-            Kind::Failed,
-            format!("The terminal cannot be read: {error}."),
-        )
-    };
     // Dropped with this future, so that a signal leaves the terminal as it was.
-    let hidden = Hidden::new().map_err(unreadable)?;
+    let hidden = Hidden::new().map_err(|error| unreadable(&error))?;
     output::ask(prompt);
-    let typed = quote::on_a_thread(typed).await.map_err(unreadable)?;
+    let typed = quote::on_a_thread(typed)
+        .await
+        .map_err(|error| unreadable(&error))?;
     drop(hidden);
     output::say("");
     typed.ok_or(Stop::Signal(2))
+}
+
+pub(super) fn unreadable(error: &io::Error) -> Failure {
+    Failure::new(
+        Kind::Failed,
+        format!("The terminal cannot be read: {error}."),
+    )
+    .cure("Pipe the text in instead.")
 }
 
 /// The terminal shows nothing of what is typed for as long as this lives.

@@ -7,10 +7,7 @@ use std::{
 };
 
 use super::output::{Outcome, Stop};
-use crate::{
-    failure::{Failure, Kind},
-    runtime,
-};
+use crate::runtime;
 
 /// Whether Ctrl-C is somebody else's.
 static HELD: AtomicBool = AtomicBool::new(false);
@@ -33,9 +30,7 @@ impl Drop for HoldInterrupts {
 
 /// Runs a command until it ends or a signal asks it to stop.
 pub(super) async fn unless_stopped(command: impl Future<Output = Outcome>) -> Outcome {
-    let stopped = stopped().map_err(|error| {
-        Failure::new(Kind::Failed, format!("The program cannot start: {error}."))
-    })?;
+    let stopped = stopped().map_err(|error| super::cannot_start(&error))?;
     tokio::select! {
         outcome = command => outcome,
         number = stopped => Err(Stop::Signal(number)),

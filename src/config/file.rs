@@ -15,6 +15,8 @@ use crate::failure::{Failure, Kind};
 /// More than any configuration needs: a device or a wrong file must not fill the memory.
 const MAX_BYTES: u64 = 1024 * 1024;
 
+const LONGEST_KEY: usize = 40;
+
 /// Reads the file. `None` where it does not exist and nobody named it.
 pub(super) fn read(
     path: &Path,
@@ -198,10 +200,14 @@ fn unknown(
     is_table: bool,
 ) -> Failure {
     let name: &str = key.get_ref();
-    let what = format!(
-        "{}, line {line}: the key `{name}` is unknown.",
-        path.display()
-    );
+    // What does not look like a key may be half of a value, and that may be a password.
+    let like_a_key = |c: char| c.is_ascii_alphabetic() || "_-".contains(c);
+    let shown = if name.len() <= LONGEST_KEY && name.chars().all(like_a_key) {
+        format!("the key `{name}`")
+    } else {
+        "what stands before the =".to_owned()
+    };
+    let what = format!("{}, line {line}: {shown} is unknown.", path.display());
     let cure = match nearest(name) {
         Some(setting) => format!("Did you mean `{}`?", setting.key),
         None if is_table => {

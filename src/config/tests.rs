@@ -5,16 +5,16 @@ use super::*;
 const WHOLE: &str = "issuer = \"https://example.okta.com\"\nclient_id = \"0oaFile\"\ndatabase_url = \"postgresql://u:from-file@h/d\"\n";
 
 /// A directory with what a test wants to be there.
-struct Scene {
-    directory: tempfile::TempDir,
+pub(super) struct Scene {
+    pub(super) directory: tempfile::TempDir,
     variables: BTreeMap<&'static str, OsString>,
-    file: Option<PathBuf>,
-    env_file: Option<PathBuf>,
+    pub(super) file: Option<PathBuf>,
+    pub(super) env_file: Option<PathBuf>,
     store: Option<Store>,
 }
 
 impl Scene {
-    fn new(config: &str) -> Self {
+    pub(super) fn new(config: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         fs::write(directory.path().join("config.toml"), config).expect("a file");
         private(&directory.path().join("config.toml"));
@@ -27,12 +27,12 @@ impl Scene {
         }
     }
 
-    fn with(mut self, name: &'static str, value: &str) -> Self {
+    pub(super) fn with(mut self, name: &'static str, value: &str) -> Self {
         self.variables.insert(name, value.into());
         self
     }
 
-    fn env_file(mut self, text: &str) -> Self {
+    pub(super) fn env_file(mut self, text: &str) -> Self {
         let path = self.directory.path().join(".env.local");
         fs::write(&path, text).expect("a file");
         private(&path);
@@ -40,7 +40,7 @@ impl Scene {
         self
     }
 
-    fn load(&self) -> Result<Config, Failure> {
+    pub(super) fn load(&self) -> Result<Config, Failure> {
         Config::load(&Sources {
             file: self.file.as_deref(),
             env_file: self.env_file.as_deref(),
@@ -279,6 +279,8 @@ fn a_broken_line_shows_nothing_of_the_secret_in_it() {
         "client_secret = [\"hunter2\"]",
         "store = \"hunter2\"",
         "client_id = \"https://hunter2\"\nissuer = \"https://x.okta.com\"",
+        "hunter2-was-pasted-here-database_url = \"a\"",
+        "\"postgresql://u:hunter2@h/d\" = \"a\"",
     ] {
         let scene = Scene::new(text);
         let told = match scene.load() {
@@ -374,7 +376,16 @@ fn issuers_are_checked_as_far_as_it_goes_without_asking() {
         ("https://localhost:8443/oauth2/default", None),
         ("dev-1.okta.com", Some("https://dev-1.okta.com")),
         ("http://dev-1.okta.com", Some("https://dev-1.okta.com")),
-        ("ftp://dev-1.okta.com", Some("starts with ftp://")),
+        ("ftp://dev-1.okta.com", Some("does not start with https://")),
+        (
+            "postgresql://joe:secret@host/db",
+            Some("does not start with https://"),
+        ),
+        ("http://joe:secret@host", Some("https:// in its place")),
+        (
+            "AUTH_OKTA_CODE=secret",
+            Some("does not start with https://"),
+        ),
         (
             "https://dev-1.okta.com/",
             Some("Write https://dev-1.okta.com: "),
@@ -442,10 +453,11 @@ fn issuers_are_checked_as_far_as_it_goes_without_asking() {
 
 #[test]
 fn an_address_is_no_client_id() {
-    let config =
-        Scene::new("issuer = \"https://example.okta.com\"\nclient_id = \"https://x\"").config();
-    let failure = config.okta().expect_err("no client id").clone();
-    assert!(failure.what.contains("is not a client id"), "{failure}");
+    for client_id in ["https://x", "0oa 1", "0oa\\u001b[31m"] {
+        let text = format!("issuer = \"https://example.okta.com\"\nclient_id = \"{client_id}\"");
+        let failure = Scene::new(&text).config().okta().expect_err("none").clone();
+        assert!(failure.what.contains("is not a client id"), "{failure}");
+    }
 }
 
 #[test]

@@ -81,15 +81,12 @@ impl File {
             Ok(Err(error)) => Err(self.failure(&error)),
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(Failure::new(
-                    Kind::Vault,
-                    "The session file was not used, because the program is ending.",
-                )),
+                Err(_) => Err(ending()),
             },
         }
     }
 
-    fn failure(&self, error: &private_file::Error) -> Failure {
+    pub(super) fn failure(&self, error: &private_file::Error) -> Failure {
         let cure = match error {
             private_file::Error::Foreign => {
                 "Run the program as the user who signed in, or remove the file."
@@ -112,4 +109,13 @@ impl File {
         )
         .cure(cure)
     }
+}
+
+/// Nobody is there any more to hear it.
+pub(super) fn ending() -> Failure {
+    Failure::new(
+        Kind::Vault,
+        "The session file was not used, because the program is ending.",
+    )
+    .cure("Start it again.")
 }

@@ -188,10 +188,7 @@ impl System {
         let limit = if stuck { Duration::ZERO } else { LIMIT };
         match tokio::time::timeout(limit, answered).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(Failure::new(
-                Kind::Vault,
-                format!("No thread could be started to ask {NAME}."),
-            )),
+            Ok(Err(_)) => Err(no_thread()),
             Err(_) => Err(waiting()),
         }
     }
@@ -249,7 +246,15 @@ fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn waiting() -> Failure {
+pub(super) fn no_thread() -> Failure {
+    Failure::new(
+        Kind::Vault,
+        format!("No thread could be started to ask {NAME}."),
+    )
+    .cure("This machine is short of memory or of threads: end other programs, then try again.")
+}
+
+pub(super) fn waiting() -> Failure {
     Failure::new(
         Kind::Vault,
         format!(
@@ -263,7 +268,7 @@ fn waiting() -> Failure {
 }
 
 /// The text of the platform's error stays out where it may quote what was stored.
-fn failure(error: &Error) -> Failure {
+pub(super) fn failure(error: &Error) -> Failure {
     match error {
         Error::NoDefaultStore => absent(),
         Error::NoStorageAccess(_) => waiting(),
@@ -291,7 +296,7 @@ fn failure(error: &Error) -> Failure {
     }
 }
 
-fn absent() -> Failure {
+pub(super) fn absent() -> Failure {
     Failure::new(
         Kind::Vault,
         format!("There is no keyring here: {NAME} is not running, as on most machines without a desktop."),
@@ -300,7 +305,7 @@ fn absent() -> Failure {
 }
 
 /// Tells a keyring that refuses from none at all: without one, the message bus answers, or there is no bus either.
-fn unopened(cause: &str) -> Failure {
+pub(super) fn unopened(cause: &str) -> Failure {
     let lower = cause.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     if says(&["accessdenied"]) {

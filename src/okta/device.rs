@@ -126,7 +126,7 @@ fn https(address: &str) -> Option<String> {
 
 impl Pending {
     /// How long the code still works, as far as this machine was awake.
-    fn left(&self) -> Duration {
+    pub(super) fn left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
@@ -160,7 +160,7 @@ impl Pending {
     }
 
     /// The rhythm in which to ask.
-    fn schedule(&self) -> Schedule {
+    pub(super) fn schedule(&self) -> Schedule {
         Schedule {
             interval: self.interval,
             failures: 0,
@@ -170,14 +170,14 @@ impl Pending {
 
 /// When to ask next. Pure, so that every answer can be tried.
 #[derive(Debug, PartialEq, Eq)]
-struct Schedule {
+pub(super) struct Schedule {
     interval: Duration,
     /// How many times in a row the question did not reach Okta.
     failures: u32,
 }
 
 /// What an answer to a poll leads to.
-enum Next {
+pub(super) enum Next {
     /// Ask again after this pause; meanwhile this is going on.
     Ask(Duration, Activity),
     /// The person has approved: the answer holds the tokens.
@@ -188,12 +188,16 @@ enum Next {
 
 impl Schedule {
     /// The pause before the first question.
-    fn first(&self) -> Duration {
+    pub(super) fn first(&self) -> Duration {
         self.interval
     }
 
     /// Decides after an answer, or after there was none. Only Okta's own word ends a sign-in.
-    fn after(&mut self, outcome: Result<Answer, http::Error>, with_secret: bool) -> Next {
+    pub(super) fn after(
+        &mut self,
+        outcome: Result<Answer, http::Error>,
+        with_secret: bool,
+    ) -> Next {
         let answer = match outcome {
             Ok(answer) => answer,
             Err(http::Error::Setup(failure)) => return Next::Over(failure),

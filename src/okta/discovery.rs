@@ -39,6 +39,8 @@ pub(super) struct Server {
     pub(super) secret_in_body: bool,
 }
 
+const SHOW_IT: &str = "Show this message to an administrator of your Okta organization.";
+
 /// Takes an issuer apart and refuses what cannot be one, before any request.
 pub(super) fn parse_issuer(issuer: &str) -> Result<Url, Failure> {
     let wrong = |what: String, cure: &str| Err(Failure::new(Kind::Config, what).cure(cure));
@@ -109,14 +111,16 @@ pub(super) fn read(answer: &Answer, issuer: &str, url: &Url) -> Result<Server, F
             Err(Failure::new(
                 Kind::Okta,
                 format!("The authorization server {issuer} names an address that is not https."),
-            ))
+            )
+            .cure(SHOW_IT))
         }
     };
     let Some(token) = metadata.token_endpoint else {
         return Err(Failure::new(
             Kind::Okta,
             format!("The authorization server {issuer} names no token endpoint."),
-        ));
+        )
+        .cure(SHOW_IT));
     };
     Ok(Server {
         device: metadata

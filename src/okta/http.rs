@@ -25,6 +25,8 @@ const MOST_BYTES: usize = 1024 * 1024;
 const TRIES: u32 = 3;
 /// No new try is begun after this long: a person is waiting.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Whatever a server asks for: the pause is added to times, which have an end.
+const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 /// A connection that was not used for longer may be dead without anybody having been told: the machine slept, or a router forgot it.
 const LONGEST_IDLE: Duration = Duration::from_secs(2);
 
@@ -184,13 +186,12 @@ impl Http {
 }
 
 fn make_client(extra_roots: Vec<Certificate>) -> Result<Client, Failure> {
-    let setup = |_| Failure::new(Kind::Failed, "The TLS library refuses its settings.");
     let mut builder = tls::builder()?;
     for root in extra_roots {
         builder.add_root_certificate(root);
     }
     Client::builder()
-        .tls_backend_preconfigured(builder.build().map_err(setup)?)
+        .tls_backend_preconfigured(builder.build().map_err(|_| tls::refused_settings())?)
         .https_only(true)
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT_LIMIT)
@@ -198,13 +199,15 @@ fn make_client(extra_roots: Vec<Certificate>) -> Result<Client, Failure> {
         .pool_idle_timeout(LONGEST_IDLE)
         .user_agent(concat!("epigraph/", env!("CARGO_PKG_VERSION")))
         .build()
-        .map_err(|_| {
-            Failure::new(
-                Kind::Config,
-                "The HTTP client cannot be made: a proxy variable may be malformed.",
-            )
-            .cure("Look at HTTPS_PROXY and ALL_PROXY.")
-        })
+        .map_err(|_| malformed_proxy())
+}
+
+pub(super) fn malformed_proxy() -> Failure {
+    Failure::new(
+        Kind::Config,
+        "The HTTP client cannot be made: a proxy variable may be malformed.",
+    )
+    .cure("Look at HTTPS_PROXY and ALL_PROXY.")
 }
 
 /// A form to post, with the client's name and, where there is one, its secret in exactly one place.
@@ -245,13 +248,13 @@ fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+pub(super) fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
     let text = headers.get("date")?.to_str().ok()?;
     Some(DateTime::parse_from_rfc2822(text).ok()?.to_utc())
 }
 
 /// `Retry-After` in seconds or as a date, else Okta's `X-Rate-Limit-Reset` in seconds since 1970, both by the server's clock.
-fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let until = |then: DateTime<Utc>| (then - now).to_std().unwrap_or_default();
     let asked = text("retry-after").and_then(|text| {
@@ -260,13 +263,14 @@ fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
             .ok()
             .or_else(|| Some(until(DateTime::parse_from_rfc2822(text).ok()?.to_utc())))
     });
-    asked.or_else(|| {
+    let pause = asked.or_else(|| {
         if text("x-rate-limit-remaining").is_some_and(|left| left != "0") {
             return None;
         }
         let reset = text("x-rate-limit-reset")?.parse().ok()?;
         Some(until(DateTime::from_timestamp(reset, 0)?))
-    })
+    });
+    pause.map(|pause| pause.min(LONGEST_PAUSE))
 }
 
 fn explain(error: &reqwest::Error) -> Error {
@@ -377,6 +381,11 @@ mod tests {
             None
         );
         assert_eq!(wait(&[("retry-after", "soon")]), None);
+        let forever = u64::MAX.to_string();
+        assert_eq!(
+            retry_after(&headers(&[("retry-after", &forever)]), now),
+            Some(LONGEST_PAUSE)
+        );
         assert_eq!(wait(&[]), None);
     }
 

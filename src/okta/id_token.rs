@@ -281,4 +281,8 @@ pub(super) fn clock(ahead: Option<i64>) -> Option<Failure> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod tests;

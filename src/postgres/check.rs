@@ -205,23 +205,10 @@ async fn keys(target: &Target, connection: &Connection, published: &[String]) ->
         .and_then(|row| row.map_err(Error::Statement))
         .and_then(|row| row.try_get::<_, i64>(0).map_err(Error::Statement));
     let all = published.len();
-    let cure = "The owner of the database can run `epigraph admin keys`; best every week.";
     let verdict = match unknown.map(|unknown| usize::try_from(unknown).unwrap_or(all)) {
         Ok(0) => Verdict::Ok(format!("all {all} that Okta publishes are known")),
-        Ok(unknown) if unknown == all => Verdict::Failed(
-            Failure::new(
-                Kind::Database,
-                "The database knows none of the keys that Okta publishes, so it takes no token.",
-            )
-            .cure(cure),
-        ),
-        Ok(unknown) => Verdict::Warning(
-            Failure::new(
-                Kind::Database,
-                format!("The database does not know {unknown} of the {all} keys that Okta publishes: once Okta signs with one of them, nobody gets in."),
-            )
-            .cure(cure),
-        ),
+        Ok(unknown) if unknown == all => Verdict::Failed(knows_no_key()),
+        Ok(unknown) => Verdict::Warning(lacks_keys(unknown, all)),
         Err(error) => Verdict::Failed(error.failure(target)),
     };
     Some(Check {
@@ -229,6 +216,56 @@ async fn keys(target: &Target, connection: &Connection, published: &[String]) ->
         took: begun.elapsed(),
         verdict,
     })
+}
+
+const COMPARE_KEYS: &str =
+    "The owner of the database can run `epigraph admin keys`; best every week.";
+
+pub(super) fn knows_no_key() -> Failure {
+    Failure::new(
+        Kind::Database,
+        "The database knows none of the keys that Okta publishes, so it takes no token.",
+    )
+    .cure(COMPARE_KEYS)
+}
+
+pub(super) fn lacks_keys(unknown: usize, all: usize) -> Failure {
+    Failure::new(
+        Kind::Database,
+        format!("The database does not know {unknown} of the {all} keys that Okta publishes: once Okta signs with one of them, nobody gets in."),
+    )
+    .cure(COMPARE_KEYS)
+}
+
+pub(super) fn no_table(database: &str) -> Failure {
+    Failure::new(
+        Kind::Database,
+        format!("The database {database} has no table public.user_messages."),
+    )
+    .cure("The owner of the database can set it up with `epigraph admin setup`.")
+}
+
+pub(super) fn lacks_columns(columns: &[String]) -> Failure {
+    Failure::new(
+        Kind::Database,
+        format!(
+            "The table public.user_messages lacks {}.",
+            columns.join(" and ")
+        ),
+    )
+    .cure("It belongs to something else: rename it, then run `epigraph admin migrate`.")
+}
+
+pub(super) fn lacks_rights(user: &str, lacking: &[String], guarded: bool) -> Failure {
+    let rights = format!("{} on public.user_messages", lacking.join(", "));
+    let grant = if guarded { "epigraph_user" } else { &rights };
+    Failure::new(
+        Kind::Database,
+        format!("The user {user} lacks the right to {rights}."),
+    )
+    .cure(format!(
+        "The table's owner can run: grant {grant} to {user};"
+    ))
 }
 
 fn is(row: &Row, name: &str) -> bool {
@@ -249,17 +286,9 @@ fn table(target: &Target, row: &Row, took: Duration, checks: &mut Vec<Check>) {
             .flatten()
             .unwrap_or_default()
     };
-    let migrate = "The owner of the database can set it up with `epigraph admin setup`.";
     let guarded = is(row, "guarded");
     if !is(row, "present") {
-        let failure = Failure::new(
-            Kind::Database,
-            format!(
-                "The database {} has no table public.user_messages.",
-                target.database
-            ),
-        );
-        push("table", Verdict::Failed(failure.cure(migrate)));
+        push("table", Verdict::Failed(no_table(&target.database)));
         return;
     }
     let columns = list("columns");
@@ -273,16 +302,7 @@ fn table(target: &Target, row: &Row, took: Duration, checks: &mut Vec<Check>) {
         if odd.is_empty() {
             Verdict::Ok("public.user_messages".into())
         } else {
-            let failure = Failure::new(
-                Kind::Database,
-                format!(
-                    "The table public.user_messages lacks {}.",
-                    odd.join(" and ")
-                ),
-            );
-            Verdict::Failed(failure.cure(
-                "It belongs to something else: rename it, then run `epigraph admin migrate`.",
-            ))
+            Verdict::Failed(lacks_columns(&odd))
         },
     );
     if is(row, "replica") {
@@ -294,20 +314,7 @@ fn table(target: &Target, row: &Row, took: Duration, checks: &mut Vec<Check>) {
         if lacking.is_empty() {
             Verdict::Ok("select, insert, update, delete".into())
         } else {
-            let lacking = lacking.join(", ");
-            let grant = format!("{lacking} on public.user_messages");
-            let failure = Failure::new(
-                Kind::Database,
-                format!(
-                    "The user {} lacks the right to {lacking} on public.user_messages.",
-                    target.user
-                ),
-            );
-            Verdict::Failed(failure.cure(format!(
-                "The table's owner can run: grant {} to {};",
-                if guarded { "epigraph_user" } else { &grant },
-                target.user
-            )))
+            Verdict::Failed(lacks_rights(&target.user, &lacking, guarded))
         },
     );
     push(

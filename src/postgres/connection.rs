@@ -3,6 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
+    path::Path,
     pin::Pin,
     sync::{
         Arc, Mutex,
@@ -185,7 +186,7 @@ impl Connector {
                 let target = self.target.clone();
                 tokio::task::spawn_blocking(move || tls_connector(&target))
                     .await
-                    .map_err(|_| Failure::new(Kind::Failed, "The TLS library failed."))
+                    .map_err(|_| tls::failed())
                     .flatten()
             })
             .await
@@ -285,16 +286,21 @@ async fn dial_any(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
     }
 }
 
+pub(super) fn unusable_roots(path: &Path, what: &str) -> Failure {
+    Failure::new(
+        Kind::Config,
+        format!(
+            "The file {} (sslrootcert in the connection string) {what}.",
+            path.display()
+        ),
+    )
+    .cure("Name a file of certificates in PEM form, or leave sslrootcert out: the system's trust store is always used.")
+}
+
 fn tls_connector(target: &Target) -> Result<native_tls::TlsConnector, Failure> {
     let mut builder = tls::builder()?;
     if let Some(path) = &target.extra_roots {
-        let unusable = |what: &str| {
-            Failure::new(
-                Kind::Config,
-                format!("The file {} (sslrootcert in the connection string) {what}.", path.display()),
-            )
-            .cure("Name a file of certificates in PEM form, or leave sslrootcert out: the system's trust store is always used.")
-        };
+        let unusable = |what: &str| unusable_roots(path, what);
         let pem =
             std::fs::read(path).map_err(|error| unusable(&format!("cannot be read: {error}")))?;
         let roots = native_tls::Certificate::stack_from_pem(&pem)
@@ -306,9 +312,7 @@ fn tls_connector(target: &Target) -> Result<native_tls::TlsConnector, Failure> {
         }
     }
     postgres_native_tls::set_postgresql_alpn(&mut builder);
-    builder
-        .build()
-        .map_err(|_| Failure::new(Kind::Failed, "The TLS library refuses its settings."))
+    builder.build().map_err(|_| tls::refused_settings())
 }
 
 /// A TLS connector that remembers when the handshake was done.

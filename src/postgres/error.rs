@@ -71,7 +71,7 @@ const fn lasting(message: &'static str, what: &'static str, cure: &'static str) 
 
 const BUSY: &str = "The database has no connection left.";
 const RESTARTING: &str = "The database is being restarted.";
-const COPY_AGAIN: &str = "Copy the connection string again from Neon's console, under Connect.";
+const COPY_AGAIN: &str = "Copy the connection string again from whoever gave it to you, or from Neon's console, under Connect.";
 
 /// Messages of Neon's proxy and of the poolers. The first that fits counts.
 const MEANINGS: &[Meaning] = &[
@@ -406,7 +406,8 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
             None => refused(format!(
                 "The database refused: {} (SQLSTATE {code}).",
                 clause(message)
-            )),
+            ))
+            .cure("Try again; if it stays so, show this message to the owner of the database."),
         },
     }
 }
@@ -519,5 +520,7 @@ fn tls(chain: &str, host: &str, direct: bool) -> Failure {
     }
 }
 
+#[cfg(test)]
+mod messages;
 #[cfg(test)]
 mod tests;

@@ -174,10 +174,12 @@ impl Target {
         if let Some(options) = self.config.get_options() {
             parameters.push(("options", options.to_owned()));
         }
-        let host = if self.host.contains(':') {
-            format!("[{}]", self.host)
+        // The scope of an address has one.
+        let host = self.host.replace('%', "%25");
+        let host = if host.contains(':') {
+            format!("[{host}]")
         } else {
-            self.host.clone()
+            host
         };
         let port = match self.port {
             5432 => String::new(),
@@ -397,7 +399,17 @@ impl Draft {
         if host.contains(',') {
             return Err(malformed("The connection string names several hosts.").cure("Keep one."));
         }
-        Ok(host.trim_end_matches('.').to_ascii_lowercase())
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        let of_a_name = |c: char| c.is_ascii_alphanumeric() || "-._:%".contains(c);
+        if host.is_empty() || !host.chars().all(of_a_name) {
+            return Err(malformed(
+                "The host in the connection string is neither a name nor an address.",
+            )
+            .cure(
+                "Copy the whole string from Neon's console: Connect, with \"Show password\" on.",
+            ));
+        }
+        Ok(host)
     }
 
     /// Keeps of `options` what the server will take. Neon's pooler refuses every option but its own.
@@ -517,5 +529,9 @@ fn is_pooled(host: &str) -> bool {
         .is_some_and(|label| label.ends_with("-pooler"))
 }
 
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+mod messages;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use super::Services;
 use crate::{
     app::{Effect, Msg},
     browser,
-    failure::{Failure, Kind},
+    failure::Failure,
     session::{Identity, Progress, Quotes, Session, Vault},
 };
 
@@ -39,5 +39,5 @@ impl<I: Identity, V: Vault, Q: Quotes> Services for Session<I, V, Q> {
 async fn open_browser(address: String) -> Result<(), Failure> {
     tokio::task::spawn_blocking(move || browser::open(&address))
         .await
-        .unwrap_or_else(|_| Err(Failure::new(Kind::Failed, "The browser was not started.")))
+        .unwrap_or_else(|_| Err(browser::none()))
 }

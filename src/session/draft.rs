@@ -39,9 +39,11 @@ struct File {
     based_on: Option<String>,
 }
 
-const NOT_KEPT: &str = "Until it can, what you type is on the screen only.";
-const LEFT_ALONE: &str =
+pub(super) const NOT_KEPT: &str = "Until it can, what you type is on the screen only.";
+pub(super) const LEFT_ALONE: &str =
     "It is left as it is, and what you write is kept in another file: look into it, or remove it.";
+
+pub(super) const REMOVE: &str = "Remove it yourself.";
 
 /// How many windows may be open at once, for one person.
 const MOST_WINDOWS: usize = 64;
@@ -122,14 +124,7 @@ impl Drafts {
                 draft: Some(draft).filter(|draft| !draft.text.is_empty()),
                 more,
             }),
-            Err(aside) => Err(Failure::new(
-                Kind::Failed,
-                format!(
-                    "What you had not saved cannot be read. The file is now {}.",
-                    aside.display()
-                ),
-            )
-            .cure("What is left of your text is in it.")),
+            Err(aside) => Err(garbled(&aside)),
         }
     }
 
@@ -140,13 +135,7 @@ impl Drafts {
                 None => drafts.take(user_id, false)?,
             };
             let path = own.ok_or_else(|| io::Error::other("too many windows are open"))?;
-            let KeptDraft { text, based_on } = draft;
-            let file = File {
-                version: VERSION,
-                text,
-                based_on,
-            };
-            let bytes = serde_json::to_vec(&file).map_err(io::Error::from)?;
+            let bytes = encode(draft).map_err(io::Error::from)?;
             private_file::write(&path, &bytes)
         })
         .await
@@ -163,7 +152,7 @@ impl Drafts {
     /// Removes every draft of a person but those of other windows that are open: theirs are still being written.
     pub(super) async fn drop_all(&self, user_id: &str) -> Result<(), Failure> {
         self.drop(user_id).await?;
-        self.at_work(user_id, "Remove it yourself.", |drafts, user_id| {
+        self.at_work(user_id, REMOVE, |drafts, user_id| {
             for number in 0..MOST_WINDOWS {
                 let path = drafts.path(user_id, number);
                 if is_there(&path) && drafts.lock(user_id, number)?.is_some() {
@@ -204,11 +193,7 @@ impl Drafts {
             work(&drafts, &user_id).map_err(|error| {
                 let own = drafts.own(&user_id);
                 let path = own.unwrap_or_else(|| drafts.path(&user_id, 0));
-                Failure::new(
-                    Kind::Failed,
-                    format!("The draft file {} cannot be used: {error}.", path.display()),
-                )
-                .cure(cure)
+                unusable(&path, &error, cure)
             })
         })
         .await;
@@ -216,7 +201,7 @@ impl Drafts {
             Ok(outcome) => outcome,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(Failure::new(Kind::Failed, "The program is ending.")),
+                Err(_) => Err(ending()),
             },
         }
     }
@@ -296,12 +281,45 @@ fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-fn parse(bytes: &[u8]) -> Option<KeptDraft> {
+pub(super) fn encode(draft: KeptDraft) -> serde_json::Result<Vec<u8>> {
+    let KeptDraft { text, based_on } = draft;
+    serde_json::to_vec(&File {
+        version: VERSION,
+        text,
+        based_on,
+    })
+}
+
+pub(super) fn parse(bytes: &[u8]) -> Option<KeptDraft> {
     let file: File = serde_json::from_slice(bytes).ok()?;
     (file.version == VERSION).then_some(KeptDraft {
         text: file.text,
         based_on: file.based_on,
     })
+}
+
+pub(super) fn garbled(aside: &Path) -> Failure {
+    Failure::new(
+        Kind::Failed,
+        format!(
+            "What you had not saved cannot be read. The file is now {}.",
+            aside.display()
+        ),
+    )
+    .cure("What is left of your text is in it.")
+}
+
+pub(super) fn unusable(path: &Path, error: &private_file::Error, cure: &str) -> Failure {
+    Failure::new(
+        Kind::Failed,
+        format!("The draft file {} cannot be used: {error}.", path.display()),
+    )
+    .cure(cure)
+}
+
+/// Nobody is there any more to hear it.
+pub(super) fn ending() -> Failure {
+    Failure::new(Kind::Failed, "The program is ending.").cure("Start it again.")
 }
 
 #[cfg(test)]

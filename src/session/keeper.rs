@@ -276,10 +276,7 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         match tokio::time::timeout(SIGN_OUT_PATIENCE, self.identity.revoke(&token)).await {
             Ok(Ok(())) => SignOutOutcome::Revoked,
             Ok(Err(failure)) => SignOutOutcome::OnlyLocally(failure),
-            Err(_) => SignOutOutcome::OnlyLocally(Failure::new(
-                Kind::Unreachable,
-                "Okta did not answer in time.",
-            )),
+            Err(_) => SignOutOutcome::OnlyLocally(silent()),
         }
     }
 
@@ -291,21 +288,13 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
             Ok(None) if known.in_vault.is_none() => return Ok(known),
             Ok(None) => {
                 self.memory().session = None;
-                return Err(Failure::new(
-                    Kind::NotSignedIn,
-                    "Meanwhile your session has ended in another epigraph.",
-                )
-                .cure("Sign in again."));
+                return Err(signed_out_elsewhere());
             }
             Ok(Some(entry)) => entry,
         };
         if entry.user.id != known.entry.user.id {
             self.memory().session = None;
-            return Err(Failure::new(
-                Kind::NotSignedIn,
-                "Meanwhile somebody else signed in in another epigraph.",
-            )
-            .cure("Sign in again."));
+            return Err(somebody_else());
         }
         if known.is_ahead() && entry.same_refresh_token(known.in_vault.as_ref()) {
             return Ok(known);
@@ -417,7 +406,7 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
     }
 }
 
-fn not_kept(failure: &Failure) -> Failure {
+pub(super) fn not_kept(failure: &Failure) -> Failure {
     let what = format!(
         "Your session was renewed and could not be kept: {}",
         failure.what
@@ -428,12 +417,34 @@ fn not_kept(failure: &Failure) -> Failure {
     )
 }
 
-fn not_signed_in() -> Failure {
+pub(super) fn silent() -> Failure {
+    Failure::new(Kind::Unreachable, "Okta did not answer in time.").cure(
+        "To end the session there as well: an administrator can, under Directory › People › the person › Clear sessions and revoke tokens.",
+    )
+}
+
+pub(super) fn signed_out_elsewhere() -> Failure {
+    Failure::new(
+        Kind::NotSignedIn,
+        "Meanwhile your session has ended in another epigraph.",
+    )
+    .cure("Sign in again.")
+}
+
+pub(super) fn somebody_else() -> Failure {
+    Failure::new(
+        Kind::NotSignedIn,
+        "Meanwhile somebody else signed in in another epigraph.",
+    )
+    .cure("Sign in again.")
+}
+
+pub(super) fn not_signed_in() -> Failure {
     Failure::new(Kind::NotSignedIn, "Nobody is signed in.").cure("Sign in first.")
 }
 
 /// There was no refresh token from the start.
-fn ran_out() -> Failure {
+pub(super) fn ran_out() -> Failure {
     Failure::new(
         Kind::NotSignedIn,
         "Your session has run out, and Okta gave it no refresh token.",

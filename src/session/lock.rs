@@ -51,13 +51,7 @@ impl Held {
 
 /// Takes the lock, or says that another process does not let go of it. Never goes on without it: two renewals end the session.
 pub(super) async fn take(path: &Path, patience: Duration) -> Result<Held, Failure> {
-    let file = private_file::open_lock(path).map_err(|error| {
-        Failure::new(
-            Kind::Vault,
-            format!("The lock file {} cannot be used: {error}.", path.display()),
-        )
-        .cure("See that its directory can be written to and is your own.")
-    })?;
+    let file = private_file::open_lock(path).map_err(|error| unusable(path, &error))?;
     let start = Instant::now();
     let mut pause = FIRST_PAUSE;
     loop {
@@ -68,11 +62,7 @@ pub(super) async fn take(path: &Path, patience: Duration) -> Result<Held, Failur
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
             Err(TryLockError::WouldBlock) => {
-                return Err(Failure::new(
-                    Kind::Failed,
-                    "Another epigraph has been renewing the session for a long time.",
-                )
-                .cure("Try again; if it stays so, end the other one."));
+                return Err(taken());
             }
             // Some network file systems have no locks, and nobody there could ever renew a session.
             Err(TryLockError::Error(error)) if has_no_locks(&error) => {
@@ -80,13 +70,7 @@ pub(super) async fn take(path: &Path, patience: Duration) -> Result<Held, Failur
                 return Ok(Held { file: None });
             }
             Err(TryLockError::Error(error)) => {
-                return Err(Failure::new(
-                    Kind::Vault,
-                    format!(
-                        "The lock file {} cannot be locked: {error}.",
-                        path.display()
-                    ),
-                ));
+                return Err(unlockable(path, &error));
             }
         }
     }
@@ -99,6 +83,33 @@ pub(super) fn has_no_locks(error: &io::Error) -> bool {
         return true;
     }
     error.kind() == io::ErrorKind::Unsupported
+}
+
+pub(super) fn unusable(path: &Path, error: &private_file::Error) -> Failure {
+    Failure::new(
+        Kind::Vault,
+        format!("The lock file {} cannot be used: {error}.", path.display()),
+    )
+    .cure("See that its directory can be written to and is your own.")
+}
+
+pub(super) fn taken() -> Failure {
+    Failure::new(
+        Kind::Failed,
+        "Another epigraph has been renewing the session for a long time.",
+    )
+    .cure("Try again; if it stays so, end the other one.")
+}
+
+pub(super) fn unlockable(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(
+        Kind::Vault,
+        format!(
+            "The lock file {} cannot be locked: {error}.",
+            path.display()
+        ),
+    )
+    .cure("See that the disk is whole, or keep the state on another one.")
 }
 
 #[cfg(test)]

@@ -7,18 +7,18 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const ISSUER: &str = "https://org.okta.com/oauth2/default";
-const CLIENT: &str = "0oa1";
-const NOW: i64 = 1_800_000_000;
+pub(super) const ISSUER: &str = "https://org.okta.com/oauth2/default";
+pub(super) const CLIENT: &str = "0oa1";
+pub(super) const NOW: i64 = 1_800_000_000;
 
-static KEY: LazyLock<PKey<Private>> = LazyLock::new(new_key);
-static OTHER_KEY: LazyLock<PKey<Private>> = LazyLock::new(new_key);
+pub(super) static KEY: LazyLock<PKey<Private>> = LazyLock::new(new_key);
+pub(super) static OTHER_KEY: LazyLock<PKey<Private>> = LazyLock::new(new_key);
 
 fn new_key() -> PKey<Private> {
     PKey::from_rsa(Rsa::generate(2048).expect("a key")).expect("a key of RSA")
 }
 
-fn base64url(bytes: &[u8]) -> String {
+pub(super) fn base64url(bytes: &[u8]) -> String {
     openssl::base64::encode_block(bytes)
         .replace('+', "-")
         .replace('/', "_")
@@ -26,7 +26,7 @@ fn base64url(bytes: &[u8]) -> String {
         .to_owned()
 }
 
-fn public(key: &PKey<Private>, more: &Value) -> Value {
+pub(super) fn public(key: &PKey<Private>, more: &Value) -> Value {
     let rsa = key.rsa().expect("an RSA key");
     let key =
         json!({"kty": "RSA", "n": base64url(&rsa.n().to_vec()), "e": base64url(&rsa.e().to_vec())});
@@ -37,39 +37,43 @@ fn set(keys: &[Value]) -> Keys {
     serde_json::from_value(json!({"keys": keys})).expect("a key set")
 }
 
-fn keys(kid: &str) -> Keys {
+pub(super) fn keys(kid: &str) -> Keys {
     let key = public(&KEY, &json!({"alg": "RS256", "use": "sig", "kid": kid}));
     // What cannot be understood beside it is skipped.
     set(&[json!({"kty": "new", "kid": "x"}), key])
 }
 
-fn token(header: &Value, claims: &Value) -> SecretString {
-    let content = format!(
-        "{}.{}",
-        base64url(header.to_string().as_bytes()),
-        base64url(claims.to_string().as_bytes())
-    );
-    let mut signer = Signer::new(MessageDigest::sha256(), &KEY).expect("a signer");
-    signer.update(content.as_bytes()).expect("hashed");
-    let signature = signer.sign_to_vec().expect("signed");
-    format!("{content}.{}", base64url(&signature)).into()
+pub(super) fn token(header: &Value, claims: &Value) -> SecretString {
+    signed_by(&KEY, &header.to_string(), &claims.to_string()).into()
 }
 
-fn header() -> Value {
+pub(super) fn signed_by(key: &PKey<Private>, header: &str, claims: &str) -> String {
+    let content = format!(
+        "{}.{}",
+        base64url(header.as_bytes()),
+        base64url(claims.as_bytes())
+    );
+    let mut signer = Signer::new(MessageDigest::sha256(), key).expect("a signer");
+    signer.update(content.as_bytes()).expect("hashed");
+    let signature = signer.sign_to_vec().expect("signed");
+    format!("{content}.{}", base64url(&signature))
+}
+
+pub(super) fn header() -> Value {
     json!({"alg": "RS256", "kid": "k1"})
 }
 
-fn claims() -> Value {
+pub(super) fn claims() -> Value {
     json!({"sub": "00u1", "name": "James Joyce", "preferred_username": "jj@example.com", "ver": 1,
         "iss": ISSUER, "aud": CLIENT, "iat": NOW, "exp": NOW + 3600, "jti": "ID.1",
         "amr": ["pwd"], "idp": "00o1", "auth_time": NOW - 5, "at_hash": "x"})
 }
 
-fn with(changes: &Value) -> Value {
+pub(super) fn with(changes: &Value) -> Value {
     with_changes(claims(), changes)
 }
 
-fn with_changes(mut it: Value, changes: &Value) -> Value {
+pub(super) fn with_changes(mut it: Value, changes: &Value) -> Value {
     let object = it.as_object_mut().expect("an object");
     for (name, value) in changes.as_object().expect("an object") {
         object.insert(name.clone(), value.clone());
@@ -77,7 +81,7 @@ fn with_changes(mut it: Value, changes: &Value) -> Value {
     it
 }
 
-fn expected(now: i64, clock_ahead: Option<i64>) -> Expected<'static> {
+pub(super) fn expected(now: i64, clock_ahead: Option<i64>) -> Expected<'static> {
     Expected {
         issuer: ISSUER,
         client_id: CLIENT,
@@ -86,7 +90,7 @@ fn expected(now: i64, clock_ahead: Option<i64>) -> Expected<'static> {
     }
 }
 
-fn checked_when(
+pub(super) fn checked_when(
     token: &SecretString,
     now: i64,
     clock_ahead: Option<i64>,
@@ -98,7 +102,7 @@ fn checked(token: &SecretString) -> Result<IdToken, Rejected> {
     checked_when(token, NOW, None)
 }
 
-fn refusal(outcome: Result<IdToken, Rejected>) -> Failure {
+pub(super) fn refusal(outcome: Result<IdToken, Rejected>) -> Failure {
     match outcome {
         Err(Rejected::For(failure)) => failure,
         other => panic!("not refused: {other:?}"),

@@ -1,6 +1,6 @@
 use super::*;
 
-fn target() -> Target {
+pub(super) fn target() -> Target {
     Target::parse(
         &"postgresql://alex:pw@ep-x.eu.aws.neon.tech/neondb"
             .to_owned()
@@ -10,7 +10,7 @@ fn target() -> Target {
 }
 
 /// Code and message as the server sends them; whether to try again; the kind; words of the failure.
-const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
+pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
     // PostgreSQL.
     (
         "28P01",

@@ -17,6 +17,10 @@ pub(super) fn settings(pasted: &str) -> Result<Settings, Failure> {
     if text.is_empty() {
         return Err(malformed("The connection string is empty.").cure(WHERE));
     }
+    // PostgreSQL's protocol ends every setting with it.
+    if text.contains('\0') {
+        return Err(malformed("The connection string holds the character U+0000.").cure(WHERE));
+    }
     if let Some((scheme, rest)) = text.split_once("://")
         && scheme
             .chars()
@@ -28,9 +32,10 @@ pub(super) fn settings(pasted: &str) -> Result<Settings, Failure> {
                 "The connection string is a web address and not a database's.",
             )
             .cure("It starts with postgresql://; Neon's console shows it under Connect.")),
-            _ => Err(malformed(format!(
-                "The connection string starts with {scheme}:// and not with postgresql://."
-            ))
+            // Not repeated: it may be what slipped in before the string, a password for one.
+            _ => Err(malformed(
+                "What stands before the :// of the connection string is not postgresql.",
+            )
             .cure("Write postgresql:// in its place.")),
         };
     }

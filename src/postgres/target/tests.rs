@@ -238,16 +238,16 @@ fn what_is_missing_or_wrong_is_named() {
             "https://console.neon.tech/app/projects/x",
             "is a web address",
         ),
-        ("mysql://a:b@host/db", "starts with mysql://"),
-        (
-            "jdbc:postgresql://host/db",
-            "starts with jdbc:postgresql://",
-        ),
+        ("mysql://a:b@host/db", "is not postgresql"),
+        ("jdbc:postgresql://host/db", "is not postgresql"),
         ("psql -h host -U alex", "command line"),
         ("postgresql://host.example/db", "no user name"),
         ("postgresql://alex@host.example/db", "no password"),
         ("postgresql://alex:@host.example/db", "no password"),
         ("postgresql://alex:pw@/db", "no host"),
+        ("postgresql:///db?host=a+b&user=alex", "neither a name"),
+        ("postgresql:///db?host=.&user=alex", "neither a name"),
+        ("host=h dbname=d user=u password=p\0", "U+0000"),
         ("postgresql://alex:pw@host.example", "no database"),
         ("postgresql://alex:pw@host.example/", "no database"),
         (
@@ -338,6 +338,8 @@ fn the_password_is_never_repeated() {
         format!("postgresql://alex:{secret} @host.example/db"),
         format!("postgresql://alex:{secret}@host.example/db?colour=blue"),
         format!("mysql://alex:{secret}@host.example/db"),
+        format!("hunter2postgresql://alex:{secret}@host.example/db"),
+        format!("host={secret}@host.example user=alex dbname=db"),
         format!("alex:{secret}@host.example/db"),
         format!("host=host.example password={secret} x y z"),
         format!("host=host.example password='{secret} x y z"),
@@ -352,4 +354,11 @@ fn the_password_is_never_repeated() {
     assert_eq!(password(&target), secret);
     assert!(!format!("{target:?}").contains("hunter2"));
     assert_eq!(target.summary(), "db · host.example");
+}
+
+#[test]
+fn another_role_is_led_to_the_same_host_also_by_an_address_with_a_scope() {
+    let target = good("host=fe80::1%eth0 user=alex password=pw dbname=db");
+    let url = target.url_of("visitor", &"other".to_owned().into());
+    assert_eq!(good(url.expose_secret()).host, "fe80::1%eth0");
 }

@@ -1,11 +1,12 @@
 //! Any message, in any order.
 
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::TestCaseResult};
 use ratatui::{Terminal, backend::TestBackend};
 
 use super::*;
 use crate::{
     app::samples::{about, key_event},
+    fuzz,
     keymap::Section,
 };
 
@@ -83,7 +84,7 @@ fn input() -> impl Strategy<Value = Msg> {
     prop_oneof![
         6 => prop::sample::select(bound),
         3 => any::<char>().prop_map(|c| Event::Key(KeyEvent::from(KeyCode::Char(c)))),
-        1 => ".{0,40}".prop_map(Event::Paste),
+        1 => fuzz::odd_text().prop_map(Event::Paste),
         1 => (0_u16..140, 0_u16..45).prop_map(|(columns, rows)| Event::Resize(columns, rows)),
     ]
     .prop_map(Msg::Terminal)
@@ -200,15 +201,122 @@ fn may_take(msg: &Msg, before: &Model, draft: &str) -> bool {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 300, ..ProptestConfig::default() })]
+/// Returns what is being written.
+fn writing(model: &Model) -> Option<&Draft> {
+    match &model.screen {
+        Screen::SignedIn {
+            pane: Pane::Editing(Sheet { draft, .. }) | Pane::WritingAhead(draft),
+            ..
+        } => Some(draft),
+        _ => None,
+    }
+}
 
-    #[test]
-    fn whatever_happens_nothing_breaks_and_nothing_written_is_lost(
-        turns in prop::collection::vec(turn(), 1..80),
-    ) {
-        let (mut model, _) = init(about(), Size { columns: 80, rows: 24 });
-        for (number, turn) in turns.into_iter().enumerate() {
+/// What the world was asked, as far as the person waits for the answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Asked {
+    Restore,
+    Code,
+    Approval,
+    End,
+    Quote,
+    Save,
+    Delete,
+}
+
+fn asks(effect: &Effect) -> Option<Asked> {
+    Some(match effect {
+        Effect::Restore => Asked::Restore,
+        Effect::RequestCode => Asked::Code,
+        Effect::AwaitApproval => Asked::Approval,
+        Effect::SignOut => Asked::End,
+        Effect::Load => Asked::Quote,
+        Effect::Save { .. } => Asked::Save,
+        Effect::Delete { .. } => Asked::Delete,
+        _ => return None,
+    })
+}
+
+/// The answer that the screen waits for.
+fn waits_for(model: &Model) -> Option<Asked> {
+    Some(match &model.screen {
+        Screen::Restoring => Asked::Restore,
+        Screen::Requesting { .. } => Asked::Code,
+        Screen::Waiting { .. } => Asked::Approval,
+        Screen::SigningOut { .. } => Asked::End,
+        Screen::SignedIn { pane, .. } => match pane {
+            Pane::Loading(_)
+            | Pane::WritingAhead(_)
+            | Pane::SavingAhead(_)
+            | Pane::Reloading(_) => Asked::Quote,
+            Pane::Saving(_) | Pane::Undeleting(_) => Asked::Save,
+            Pane::Deleting(_) => Asked::Delete,
+            _ => return None,
+        },
+        Screen::Unrestored | Screen::SignedOut { .. } => return None,
+    })
+}
+
+/// Whoever waits, waits for what was asked last, and nothing is asked while a write is under way.
+fn keeps_to_its_lane(
+    before: &Model,
+    model: &Model,
+    effects: &[Effect],
+    asked: &mut Option<Asked>,
+) -> TestCaseResult {
+    let questions: Vec<Asked> = effects.iter().filter_map(asks).collect();
+    prop_assert!(questions.len() <= 1, "all at once: {:?}", effects);
+    let write_under_way = matches!(
+        waits_for(before),
+        Some(Asked::Save | Asked::Delete | Asked::End)
+    );
+    prop_assert!(
+        questions.is_empty() || !write_under_way || waits_for(before) != waits_for(model),
+        "{:?} while {:?} is under way",
+        effects,
+        waits_for(before)
+    );
+    *asked = questions.first().copied().or(*asked);
+    let waited_for = waits_for(model);
+    prop_assert!(
+        waited_for.is_none() || waited_for == *asked,
+        "{:?} waits for what nobody asked: {:?}",
+        model.screen,
+        asked
+    );
+    Ok(())
+}
+
+/// Draws, and finds nothing that a terminal obeys, and the cursor where one writes.
+fn can_be_drawn(model: &Model) -> TestCaseResult {
+    let Size { columns, rows } = model.size;
+    let mut terminal = Terminal::new(TestBackend::new(columns, rows)).expect("a screen");
+    terminal
+        .draw(|frame| crate::view::draw(model, frame))
+        .expect("a frame");
+    let cursor = terminal.backend().cursor_position();
+    let buffer = terminal.backend().buffer();
+    for cell in buffer.content() {
+        fuzz::is_harmless(cell.symbol())?;
+        let misleads = cell.symbol().contains(['\n', '\u{202e}', '\u{2066}']);
+        prop_assert!(!misleads, "{:?} is shown", cell.symbol());
+    }
+    let inside = cursor.x < columns.max(1) && cursor.y < rows.max(1);
+    prop_assert!(inside, "the cursor is at {}", cursor);
+    Ok(())
+}
+
+#[test]
+fn whatever_happens_nothing_breaks_and_nothing_written_is_lost() {
+    let turns = prop::collection::vec((turn(), prop::bool::weighted(0.1)), 1..80);
+    fuzz::run("update", &turns, |turns| {
+        let size = Size {
+            columns: 80,
+            rows: 24,
+        };
+        let (mut model, _) = init(about(), size);
+        let mut asked = Some(Asked::Restore);
+        for (turn, is_drawn) in turns {
             let msg = turn.msg(&model);
             let before = model.clone();
             let effects = update(&mut model, msg.clone());
@@ -216,43 +324,67 @@ proptest! {
             // The key for a save that was wanted ahead counts when the quote has come.
             let wanted = matches!(
                 before.screen,
-                Screen::SignedIn { pane: Pane::SavingAhead(_), .. }
+                Screen::SignedIn {
+                    pane: Pane::SavingAhead(_),
+                    ..
+                }
             );
             let by_key = matches!(msg, Msg::Terminal(_)) || wanted;
             if let Some(draft) = unsaved(&before)
                 && !by_key
                 && !may_take(&msg, &before, &draft)
             {
-                prop_assert_eq!(unsaved(&model), Some(draft), "lost by {:?} in {:?}", msg, before.screen);
+                prop_assert_eq!(
+                    unsaved(&model),
+                    Some(draft),
+                    "lost by {:?} in {:?}",
+                    msg,
+                    before.screen
+                );
             }
-            if let (Screen::Waiting { .. }, false) =
-                (&model.screen, matches!(before.screen, Screen::Waiting { .. }))
-            {
+            if let (Screen::Waiting { .. }, false) = (
+                &model.screen,
+                matches!(before.screen, Screen::Waiting { .. }),
+            ) {
                 prop_assert!(matches!(msg, Msg::CodeIssued(Ok(_))));
             }
             for effect in &effects {
                 let orders_a_write = matches!(
                     effect,
-                    Effect::Save { .. } | Effect::Delete { .. } | Effect::SignOut | Effect::OpenBrowser(_)
-                        | Effect::Copy(_) | Effect::Quit | Effect::Suspend
+                    Effect::Save { .. }
+                        | Effect::Delete { .. }
+                        | Effect::SignOut
+                        | Effect::OpenBrowser(_)
+                        | Effect::Copy(_)
+                        | Effect::Quit
+                        | Effect::Suspend
                 );
                 prop_assert!(!orders_a_write || by_key, "{:?} ordered {:?}", msg, effect);
             }
             // The draft file follows the editor.
-            if let Screen::SignedIn { pane: Pane::Editing(now), .. } = &model.screen
-                && let Screen::SignedIn { pane: Pane::Editing(then), .. } = &before.screen
-                && now.draft.editor.text() != then.draft.editor.text()
+            if let (Some(now), Some(then)) = (writing(&model), writing(&before))
+                && now.editor.text() != then.editor.text()
             {
-                let kept = Effect::KeepDraft(now.draft.to_file());
-                prop_assert!(effects == [kept] || effects == [Effect::DropDraft] && !now.draft.is_worth_keeping());
+                let expected = if now.is_worth_keeping() {
+                    effects == [Effect::KeepDraft(now.to_file())]
+                } else {
+                    effects == [Effect::DropDraft] || !then.is_worth_keeping()
+                };
+                prop_assert!(
+                    expected,
+                    "{:?} from {:?} leads to {:?} and {:?}",
+                    msg,
+                    before.screen,
+                    model.screen,
+                    effects
+                );
             }
+            keeps_to_its_lane(&before, &model, &effects, &mut asked)?;
             // Drawing is what takes the time.
-            if number % 16 != 0 {
-                continue;
+            if is_drawn {
+                can_be_drawn(&model)?;
             }
-            let Size { columns, rows } = model.size;
-            let mut terminal = Terminal::new(TestBackend::new(columns, rows)).expect("a screen");
-            terminal.draw(|frame| crate::view::draw(&model, frame)).expect("a frame");
         }
-    }
+        can_be_drawn(&model)
+    });
 }

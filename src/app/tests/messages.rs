@@ -1,0 +1,140 @@
+//! What the screens tell a person above the hint line, in one piece.
+
+use super::*;
+use crate::{app::samples::key_event, quote};
+
+/// What is told after the last of these.
+fn told_after(model: &mut Model, msgs: Vec<Msg>) -> String {
+    for msg in msgs {
+        update(model, msg);
+    }
+    told(model).to_owned()
+}
+
+fn key(name: &str) -> Msg {
+    Msg::Terminal(Event::Key(key_event(name)))
+}
+
+fn paste(text: &str) -> Msg {
+    Msg::Terminal(Event::Paste(text.into()))
+}
+
+fn signed_out(outcome: Result<SignOutOutcome, Failure>) -> String {
+    let mut model = reading(80, 24, Some("Yes."));
+    told_after(&mut model, vec![key("s"), Msg::SignedOut(outcome)])
+}
+
+fn while_reading(quote: Option<&str>, msgs: Vec<Msg>) -> String {
+    told_after(&mut reading(80, 24, quote), msgs)
+}
+
+fn while_waiting(msg: Msg) -> String {
+    told_after(&mut waiting(80, 24), vec![msg])
+}
+
+fn about_the_session() -> Vec<String> {
+    let only_locally = SignOutOutcome::OnlyLocally(unreachable());
+    let mut with_draft = started(80, 24);
+    update(
+        &mut with_draft,
+        Msg::Restored(Ok(Some(restored(Some("mine"))))),
+    );
+    vec![
+        signed_out(Ok(SignOutOutcome::Revoked)),
+        signed_out(Ok(only_locally)),
+        told_after(&mut with_draft, vec![Msg::Loaded(Err(session_over()))]),
+        while_waiting(Msg::BrowserOpened(Ok(()))),
+        while_waiting(key("c")),
+        while_waiting(key("a")),
+    ]
+}
+
+fn about_the_quote() -> Vec<String> {
+    let deleted = || vec![key("d"), key("y"), Msg::Deleted(Ok(DeleteOutcome::Deleted))];
+    let after_delete =
+        |more: Vec<Msg>| while_reading(Some("Yes."), deleted().into_iter().chain(more).collect());
+    let brought_back = |outcome| after_delete(vec![key("u"), Msg::Saved(Ok(outcome))]);
+    let draft = || vec![key("e"), paste(" more"), key("Esc")];
+    let with_draft =
+        |more: Vec<Msg>| while_reading(Some("Yes."), draft().into_iter().chain(more).collect());
+    let read_again = |text| {
+        while_reading(
+            Some("Yes."),
+            vec![key("r"), Msg::Loaded(Ok(Some(saved(text))))],
+        )
+    };
+    let elsewhere = DeleteOutcome::Conflict(saved("No."));
+    let lost = SaveOutcome::Conflict(Some(saved("No.")));
+    vec![
+        read_again("Yes."),
+        read_again("No."),
+        after_delete(vec![]),
+        brought_back(SaveOutcome::Saved(saved("Yes."))),
+        // Somebody wrote meanwhile, and so did the person.
+        with_draft(
+            deleted()
+                .into_iter()
+                .chain([key("u"), Msg::Saved(Ok(lost))])
+                .collect(),
+        ),
+        while_reading(
+            Some("a\u{1b}b"),
+            deleted().into_iter().chain([key("u")]).collect(),
+        ),
+        while_reading(
+            Some("a\u{1b}b"),
+            draft()
+                .into_iter()
+                .chain(deleted())
+                .chain([key("u")])
+                .collect(),
+        ),
+        while_reading(
+            Some("Yes."),
+            vec![key("d"), key("y"), Msg::Deleted(Ok(elsewhere))],
+        ),
+        while_reading(Some("Yes."), vec![key("c")]),
+        while_reading(Some("Yes."), vec![paste("x")]),
+        with_draft(vec![]),
+        with_draft(vec![key("x"), key("y")]),
+    ]
+}
+
+fn about_writing() -> Vec<String> {
+    let long = |bytes| paste(&"x".repeat(bytes));
+    let most = quote::MAX_BYTES;
+    let conflict = || conflicted(80, 24, "mine", Some("No."));
+    let mut left = started(80, 24);
+    update(&mut left, Msg::Restored(Ok(Some(restored(Some("mine"))))));
+    vec![
+        told_after(&mut left, vec![Msg::Loaded(Ok(None))]),
+        told_after(&mut conflict(), vec![key("e")]),
+        while_reading(None, vec![key("e"), key("Ctrl-_")]),
+        while_reading(None, vec![key("e"), key("Ctrl-Y")]),
+        while_reading(None, vec![key("e"), key("Enter")]),
+        while_reading(Some("Yes."), vec![key("e"), key("Ctrl-U"), key("Enter")]),
+        while_reading(Some("Yes."), vec![key("e"), key("Enter")]),
+        while_reading(
+            None,
+            vec![
+                paste("x"),
+                key("Enter"),
+                Msg::Saved(Ok(SaveOutcome::Saved(saved("x")))),
+            ],
+        ),
+        while_reading(None, vec![long(most + 1)]),
+        while_reading(None, vec![long(most + 1), key("Enter")]),
+        while_reading(
+            Some("a\u{1b}b"),
+            vec![key("e"), paste(" more"), key("Enter")],
+        ),
+        while_reading(None, vec![key("e"), long(16 * most + 1)]),
+    ]
+}
+
+#[test]
+fn every_message_of_the_screens() {
+    let all = [about_the_session(), about_the_quote(), about_writing()].concat();
+    assert!(all.iter().all(|told| !told.is_empty()), "{all:#?}");
+    insta::assert_snapshot!(all.join("\n"));
+}
