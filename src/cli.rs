@@ -331,14 +331,18 @@ fn screens(config: &Config) -> Outcome {
         LastText::KeptInQuestion => Some(
             "the save did not come to its end; what you wrote is kept: it is there when you start again, unless it was saved",
         ),
-        LastText::Lost => {
-            output::warn("What you wrote could be neither saved nor kept; it is lost.");
+        LastText::Homeless(text) => {
+            output::warn(HOMELESS);
+            output::say(&text);
             None
         }
     };
     kept.into_iter().for_each(output::say);
     signal.map_or(Ok(()), |number| Err(Stop::Signal(number)))
 }
+
+const HOMELESS: &str =
+    "What you wrote could be neither saved nor kept; it is shown here, and nowhere else.";
 
 fn cannot_start(error: &io::Error) -> Failure {
     Failure::new(Kind::Failed, format!("The program cannot start: {error}.")).cure(

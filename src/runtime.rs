@@ -96,7 +96,7 @@ pub trait Console {
 }
 
 /// Why the screens came to their end, and what became of the text that was being written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum ExitReason {
     /// The person quit.
@@ -106,7 +106,7 @@ pub enum ExitReason {
 }
 
 /// What became of a text at the end: worth a line on the way out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LastText {
     /// There was none that was not saved long before.
     None,
@@ -116,8 +116,8 @@ pub enum LastText {
     Kept,
     /// It is in the draft file, and a save was under way that did not come to its end in time.
     KeptInQuestion,
-    /// It is neither saved nor in the draft file.
-    Lost,
+    /// It is neither saved nor in the draft file: this is the last place where it is.
+    Homeless(String),
 }
 
 /// Why the screens could not be shown, or ended early.
@@ -187,12 +187,12 @@ async fn run_on<C: Console, S: Services>(
         session::settle().await;
     })
     .await;
-    let text = match (model.has_unsaved(), tasks.keeps_drafts()) {
-        (false, _) if saving => LastText::Saved,
-        (false, _) => LastText::None,
-        (true, true) if model.is_saving() => LastText::KeptInQuestion,
-        (true, true) => LastText::Kept,
-        (true, false) => LastText::Lost,
+    let text = match (model.unsaved_text(), tasks.keeps_drafts()) {
+        (None, _) if saving => LastText::Saved,
+        (None, _) => LastText::None,
+        (Some(_), true) if model.is_saving() => LastText::KeptInQuestion,
+        (Some(_), true) => LastText::Kept,
+        (Some(text), false) => LastText::Homeless(text),
     };
     match ended {
         Ok(Ok(None)) => Ok(ExitReason::Quit { text }),

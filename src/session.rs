@@ -6,6 +6,7 @@ mod keeper;
 mod lock;
 
 use std::{
+    cell::Cell,
     future::Future,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
@@ -13,6 +14,7 @@ use std::{
 };
 
 use secrecy::SecretString;
+use tokio::task::JoinHandle;
 
 use crate::{
     app::{
@@ -394,7 +396,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         if self.keeper.is_ahead() {
             // The vault may take by now what it refused. Nobody waits for it.
             let keeper = Arc::clone(&self.keeper);
-            tokio::spawn(async move { keeper.write_again().await });
+            begin(async move { keeper.write_again().await });
         }
         match outcome {
             Err(failure) if failure.kind == Kind::NotSignedIn => {}
@@ -456,12 +458,40 @@ const MORE_DRAFTS: &str = "There is one more text that you had not saved. It com
 const NO_REFRESH_TOKEN: &str = "Okta issued no refresh token, so you will have to sign in again when this session's token expires (after an hour, as a rule). \
     An administrator can change that: Applications › the app › General › Grant type › Refresh Token.";
 
+thread_local! {
+    /// How many things are under way that must not stop half way, on this thread's runtime: the program's has no other thread.
+    static UNFINISHED: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Unfinished(());
+
+impl Unfinished {
+    fn begin() -> Self {
+        UNFINISHED.set(UNFINISHED.get() + 1);
+        Self(())
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        UNFINISHED.set(UNFINISHED.get().saturating_sub(1));
+    }
+}
+
 /// Waits until what must not stop half way has come to its end. For a program that is about to end its runtime; it sets the limit.
 pub async fn settle() {
-    let metrics = tokio::runtime::Handle::current().metrics();
-    while metrics.num_alive_tasks() > 0 {
+    while UNFINISHED.get() > 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// Begins what must not stop half way, also when nobody waits for it.
+fn begin<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    let unfinished = Unfinished::begin();
+    tokio::spawn(async move {
+        let _unfinished = unfinished;
+        work.await
+    })
 }
 
 const LOST_ANSWER: &str =
@@ -480,7 +510,7 @@ pub(crate) fn after_a_lost_answer(mut ended: Failure) -> Failure {
 async fn finish<T: Send + 'static>(
     work: impl Future<Output = Result<T, Failure>> + Send + 'static,
 ) -> Result<T, Failure> {
-    match tokio::spawn(work).await {
+    match begin(work).await {
         Ok(outcome) => outcome,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),

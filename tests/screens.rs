@@ -346,16 +346,6 @@ async fn two_windows_have_a_draft_each_and_the_next_two_take_them_up() {
         kill_process(process, Signal::KILL).expect("it is there");
         screen.exit_status();
     };
-    let drafts = || -> String {
-        let files = stage.kept().into_iter();
-        files
-            .filter(|path| {
-                let name = path.file_name().unwrap_or_default();
-                name.to_string_lossy().starts_with("draft-")
-            })
-            .filter_map(|path| fs::read_to_string(path).ok())
-            .collect()
-    };
     let texts = ["Mistakes are", "the portals"];
     let mut windows = texts.map(|text| {
         let mut screen = stage.open();
@@ -364,12 +354,13 @@ async fn two_windows_have_a_draft_each_and_the_next_two_take_them_up() {
         screen.sees("Enter Save Quote");
         screen.type_(text);
         screen.sees(text);
+        wait_until("it is kept", || stage.drafts().contains(text).then_some(()));
         screen
     });
     // The first one goes on when the second has begun.
     windows[0].type_(" many");
     wait_until("both texts are kept", || {
-        let drafts = drafts();
+        let drafts = stage.drafts();
         (drafts.contains("Mistakes are many") && drafts.contains(texts[1])).then_some(())
     });
     windows.into_iter().for_each(kill);
@@ -387,7 +378,9 @@ async fn two_windows_have_a_draft_each_and_the_next_two_take_them_up() {
     first.sees("There is a quote already.");
     first.key(Key::Char('t'));
     first.sees("“the portals”");
-    wait_until("both drafts are gone", || drafts().is_empty().then_some(()));
+    wait_until("both drafts are gone", || {
+        stage.drafts().is_empty().then_some(())
+    });
 }
 
 #[tokio::test]

@@ -283,6 +283,21 @@ impl Model {
         )
     }
 
+    /// Returns what was written and is not saved.
+    #[must_use]
+    pub fn unsaved_text(&self) -> Option<String> {
+        let draft = match self.screen.clone() {
+            Screen::Restoring | Screen::Unrestored => None,
+            Screen::SignedOut { unsaved }
+            | Screen::Requesting { unsaved }
+            | Screen::Waiting { unsaved, .. } => unsaved.map(|unsaved| unsaved.draft),
+            Screen::SignedIn { pane, .. } | Screen::SigningOut { pane, .. } => {
+                Some(pane).filter(Pane::has_unsaved)?.into_draft()
+            }
+        };
+        draft.map(|draft| draft.editor.text().to_owned())
+    }
+
     /// Says whether something was written that is not saved.
     #[must_use]
     pub fn has_unsaved(&self) -> bool {

@@ -42,6 +42,7 @@ fn every_message_of_a_command() {
         admin::no_string(),
         admin::has_access("epigraph_nora"),
         no_terminal(),
+        Failure::new(Kind::Failed, HOMELESS),
         cannot_start(&io::Error::other("too many open files")),
         stopped(&runtime::Error::Lost(io::Error::other(
             "input/output error",

@@ -12,6 +12,7 @@ fn every_message_of_the_file_in_place_of_a_keyring() {
         private_file::Error::SymbolicLink,
         private_file::Error::NotAFile,
         private_file::Error::NotADirectory,
+        private_file::Error::LinkedDirectory,
         private_file::Error::Foreign,
         private_file::Error::TooLarge,
         private_file::Error::Io(std::io::ErrorKind::StorageFull.into()),

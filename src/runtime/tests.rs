@@ -354,7 +354,7 @@ fn a_draft_file_that_fails_is_not_promised() {
     assert_eq!(
         running.end().expect("an end"),
         ExitReason::Quit {
-            text: LastText::Lost
+            text: LastText::Homeless("Yes.a".into())
         }
     );
 }
@@ -395,7 +395,7 @@ fn whatever_hangs_quitting_takes_less_than_a_second() {
     assert_eq!(
         running.end().expect("an end"),
         ExitReason::Quit {
-            text: LastText::Lost
+            text: LastText::Homeless("Yes.a".into())
         }
     );
     assert!(

@@ -21,6 +21,7 @@ fn every_message_of_the_session() {
         keeper::signed_out_elsewhere(),
         keeper::somebody_else(),
         keeper::silent(),
+        keeper::not_kept(&lock::unusable(path, &private_file::Error::Io(disk()))),
         no_sign_in(),
         wrong_clock(),
         Failure::new(Kind::Failed, NO_REFRESH_TOKEN),

@@ -138,16 +138,8 @@ fn write_draft(stage: &Stage, screen: &mut Pty, text: &str) {
     screen.sees("Enter Save Quote");
     screen.type_(text);
     wait_until("the draft is written", || {
-        drafts(stage).contains(text).then_some(())
+        stage.drafts().contains(text).then_some(())
     });
-}
-
-/// All that the draft files hold.
-fn drafts(stage: &Stage) -> String {
-    let kept = stage.kept().into_iter();
-    kept.filter(|path| path.display().to_string().contains("draft-"))
-        .map(|path| fs::read_to_string(path).unwrap_or_default())
-        .collect()
 }
 
 #[tokio::test]
@@ -174,9 +166,9 @@ async fn two_windows_at_once_keep_what_is_typed_in_each() {
     one.key(Key::Enter);
     one.sees("Saved.");
     wait_until("the draft of the first goes", || {
-        (!drafts(&stage).contains("first")).then_some(())
+        (!stage.drafts().contains("first")).then_some(())
     });
-    assert!(drafts(&stage).contains("Of the second."));
+    assert!(stage.drafts().contains("Of the second."));
     // The other is told, and may still choose.
     two.key(Key::Enter);
     two.sees("Which text is to stay?");
@@ -184,7 +176,7 @@ async fn two_windows_at_once_keep_what_is_typed_in_each() {
     // Nor does a sign-out, which the other notices as soon as it needs a new token.
     one.key(Key::Char('s'));
     one.sees("You are signed out.");
-    assert!(drafts(&stage).contains("Of the second."));
+    assert!(stage.drafts().contains("Of the second."));
     two.signal(Signal::KILL);
     stage.log_in();
     let mut two = stage.open();
@@ -299,10 +291,12 @@ async fn a_state_directory_that_is_removed_while_the_program_runs_is_made_again(
     let mut screen = stage.open();
     screen.sees(INVITATION);
     write_draft(&stage, &mut screen, "Mistakes");
-    fs::remove_dir_all(stage.state()).expect("removed");
+    // The draft may be written in this very moment.
+    wait_until("it is removed", || fs::remove_dir_all(stage.state()).ok());
     screen.type_(" are the portals");
     wait_until("the draft is written again", || {
-        drafts(&stage)
+        stage
+            .drafts()
             .contains("Mistakes are the portals")
             .then_some(())
     });
@@ -533,7 +527,7 @@ async fn a_clock_that_jumps_by_hours_loses_neither_text_nor_session() {
         let text = format!("Typed at {offset}.");
         screen.type_(&text);
         wait_until("the draft is written", || {
-            drafts(&stage).contains(&text).then_some(())
+            stage.drafts().contains(&text).then_some(())
         });
         screen.key(Key::Enter);
         screen.sees(says);

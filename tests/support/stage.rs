@@ -172,11 +172,27 @@ impl Stage {
 
     /// The draft file, whole, once it has its name.
     pub(crate) fn draft(&self) -> Option<String> {
-        let path = self.kept().into_iter().find(|path| {
+        self.draft_files()
+            .first()
+            .and_then(|path| fs::read_to_string(path).ok())
+    }
+
+    /// All that the draft files of all windows hold.
+    pub(crate) fn drafts(&self) -> String {
+        let texts = self.draft_files().into_iter();
+        texts
+            .filter_map(|path| fs::read_to_string(path).ok())
+            .collect()
+    }
+
+    /// The draft files. One that is still being written has another name.
+    fn draft_files(&self) -> Vec<PathBuf> {
+        let mut kept = self.kept();
+        kept.retain(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             name.starts_with("draft-") && name.ends_with(".json")
-        })?;
-        fs::read_to_string(path).ok()
+        });
+        kept
     }
 }
 

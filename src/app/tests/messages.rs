@@ -97,6 +97,9 @@ fn about_the_quote() -> Vec<String> {
         while_reading(Some("Yes."), vec![paste("x")]),
         with_draft(vec![]),
         with_draft(vec![key("x"), key("y")]),
+        with_draft(vec![key("r"), Msg::Loaded(Ok(Some(saved("Yes. more"))))]),
+        with_draft(vec![key("r"), Msg::Loaded(Err(unreachable()))]),
+        while_reading(Some("Yes."), vec![key("r"), Msg::Loaded(Ok(None))]),
     ]
 }
 
@@ -120,6 +123,21 @@ fn about_writing() -> Vec<String> {
                 paste("x"),
                 key("Enter"),
                 Msg::Saved(Ok(SaveOutcome::Saved(saved("x")))),
+            ],
+        ),
+        while_reading(
+            None,
+            vec![paste("x"), key("Enter"), Msg::Saved(Err(unreachable()))],
+        ),
+        while_reading(
+            None,
+            vec![
+                paste("x"),
+                key("Enter"),
+                Msg::Saved(Err(Failure {
+                    in_question: true,
+                    ..unreachable()
+                })),
             ],
         ),
         while_reading(None, vec![long(most + 1)]),

@@ -96,6 +96,8 @@ async fn every_reason_why_the_database_cannot_be_reached() {
     for (answer, binding, tls) in start {
         failures.push(Error::Start(answered(answer, binding, tls).await).failure(&target));
     }
+    let cut = answered(b"", ChannelBinding::Prefer, SslMode::Disable).await;
+    failures.push(Error::Statement(cut).failure(&target));
     let host = &target.host;
     failures.extend([
         tls("hostname mismatch", host, false),
