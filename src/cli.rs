@@ -315,13 +315,25 @@ fn screens(config: &Config) -> Outcome {
         no_color: is_set("NO_COLOR"),
     };
     let session = session(config, database(config)?)?;
-    let (text, signal) = match runtime::run(about, session, Terminal::take) {
-        Ok(ExitReason::Quit { text }) => (text, None),
-        Ok(ExitReason::Signal { number, text }) => (text, Some(number)),
-        Err(error) => {
-            return Err(stopped(&error).into());
+    match runtime::run(about, session, Terminal::take) {
+        Ok(ExitReason::Quit { text }) => {
+            tell(text);
+            Ok(())
         }
-    };
+        Ok(ExitReason::Signal { number, text }) => {
+            tell(text);
+            Err(Stop::Signal(number))
+        }
+        Err(runtime::Error::Bug { panic, text }) => {
+            tell(text);
+            std::panic::resume_unwind(panic);
+        }
+        Err(error) => Err(stopped(&error).into()),
+    }
+}
+
+/// Says what became of the text that was being written.
+fn tell(text: LastText) {
     let kept = match text {
         LastText::None => None,
         LastText::Saved => Some("what you wrote is saved"),
@@ -338,7 +350,6 @@ fn screens(config: &Config) -> Outcome {
         }
     };
     kept.into_iter().for_each(output::say);
-    signal.map_or(Ok(()), |number| Err(Stop::Signal(number)))
 }
 
 const HOMELESS: &str =

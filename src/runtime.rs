@@ -1,7 +1,8 @@
 //! The loop: messages in, effects out; tasks and signals. Owns the traits of the terminal and the world.
 
 use std::{
-    collections::VecDeque, future::Future, io, panic::AssertUnwindSafe, sync::Arc, time::Duration,
+    any::Any, collections::VecDeque, future::Future, io, panic::AssertUnwindSafe, sync::Arc,
+    time::Duration,
 };
 
 use crossterm::event::Event;
@@ -135,16 +136,21 @@ pub enum Error {
     /// The loop could not be set up.
     #[error("the program cannot run here: {0}")]
     Setup(#[source] io::Error),
+    /// A task, the view or an update panicked. It must go on: a bug is no reason to go on as if nothing had been.
+    #[error("there is a bug in it")]
+    Bug {
+        /// What [`std::panic::resume_unwind`] takes.
+        panic: Box<dyn Any + Send>,
+        /// What became of the text that was being written.
+        text: LastText,
+    },
 }
 
 /// Shows the screens until the person quits or a signal ends them, on the console that `take` takes over when signals are
 /// listened to. The terminal is as it was when this returns; threads that hang may be left behind, so the caller ends the process.
 ///
 /// # Errors
-/// When there is no terminal, or it goes away.
-///
-/// # Panics
-/// When a task did: a bug must not go on as if nothing had been. The terminal is given back before.
+/// When there is no terminal, or it goes away, or there is a bug.
 pub fn run<C: Console, S: Services>(
     about: About,
     services: S,
@@ -167,7 +173,7 @@ pub fn run<C: Console, S: Services>(
     outcome
 }
 
-/// Runs the loop on a console, then lets writes finish. A panic goes on after that.
+/// Runs the loop on a console, then lets writes finish.
 async fn run_on<C: Console, S: Services>(
     console: &mut C,
     signals: &mut Signals,
@@ -180,7 +186,12 @@ async fn run_on<C: Console, S: Services>(
     let work = turn(console, signals, &mut model, &mut tasks, effects);
     let ended = AssertUnwindSafe(work).catch_unwind().await;
     let saving = model.is_saving();
-    // Also after a panic: what was typed last must still reach the draft file.
+    // Also after a panic, or where the terminal has gone: what was typed last must still reach the draft file.
+    if !matches!(ended, Ok(Ok(_)))
+        && let Some(effect) = model.keep_unsaved()
+    {
+        tasks.start(effect);
+    }
     let _ = time::timeout(FINISH, async {
         tasks.finish(&mut model).await;
         // A session that was being renewed for an abandoned read is still written down.
@@ -198,7 +209,7 @@ async fn run_on<C: Console, S: Services>(
         Ok(Ok(None)) => Ok(ExitReason::Quit { text }),
         Ok(Ok(Some(number))) => Ok(ExitReason::Signal { number, text }),
         Ok(Err(error)) => Err(Error::Lost(error)),
-        Err(panic) => std::panic::resume_unwind(panic),
+        Err(panic) => Err(Error::Bug { panic, text }),
     }
 }
 

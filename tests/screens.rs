@@ -10,7 +10,7 @@ use std::{
 
 use epigraph::{
     app::{About, Effect, Msg},
-    runtime::{self, Services},
+    runtime::{self, Error, Services},
     session::Progress,
     terminal::Terminal,
 };
@@ -687,7 +687,10 @@ fn buggy() {
     }
 
     if std::env::var_os("EPIGRAPH_TEST_BUGGY").is_some() {
-        let _ = runtime::run(About::default(), Buggy, Terminal::take);
+        if let Err(Error::Bug { panic, .. }) = runtime::run(About::default(), Buggy, Terminal::take)
+        {
+            std::panic::resume_unwind(panic);
+        }
     }
 }
 

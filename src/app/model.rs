@@ -7,7 +7,7 @@ use crate::{
     quote::Saved,
 };
 
-use super::{Activity, DeviceCode, KeptDraft, User};
+use super::{Activity, DeviceCode, Effect, KeptDraft, User};
 
 /// What the screens must know about where they run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -286,7 +286,17 @@ impl Model {
     /// Returns what was written and is not saved.
     #[must_use]
     pub fn unsaved_text(&self) -> Option<String> {
-        let draft = match self.screen.clone() {
+        Some(self.unsaved()?.editor.text().to_owned())
+    }
+
+    /// Returns the order that keeps what was written and is not saved: for an end in which the last order got lost.
+    #[must_use]
+    pub fn keep_unsaved(&self) -> Option<Effect> {
+        Some(Effect::KeepDraft(self.unsaved()?.to_file()))
+    }
+
+    fn unsaved(&self) -> Option<Draft> {
+        match self.screen.clone() {
             Screen::Restoring | Screen::Unrestored => None,
             Screen::SignedOut { unsaved }
             | Screen::Requesting { unsaved }
@@ -294,8 +304,7 @@ impl Model {
             Screen::SignedIn { pane, .. } | Screen::SigningOut { pane, .. } => {
                 Some(pane).filter(Pane::has_unsaved)?.into_draft()
             }
-        };
-        draft.map(|draft| draft.editor.text().to_owned())
+        }
     }
 
     /// Says whether something was written that is not saved.

@@ -109,8 +109,13 @@ impl Console for FakeConsole {
             .draw(|frame| view::draw(model, frame))
             .expect("a frame");
         *self.count.lock().expect("a lock") += 1;
+        let shown = screen.backend().to_string();
+        assert!(!shown.contains("(bug)"), "a bug in the view");
+        if shown.contains("(gone)") {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         // The test may have seen enough.
-        let _ = self.frames.send(screen.backend().to_string());
+        let _ = self.frames.send(shown);
         Ok(())
     }
 
@@ -411,8 +416,30 @@ fn a_bug_in_a_task_ends_the_program_and_the_draft_is_kept() {
     running.sees("“Yes.”");
     running.press("e a Enter");
     let script = running.script.clone();
-    assert!(running.ended.join().is_err(), "the panic goes on");
+    assert!(matches!(running.end(), Err(Error::Bug { .. })));
     assert!(script.orders().contains(&kept_draft("Yes.a")));
+}
+
+#[test]
+fn a_bug_in_the_view_or_a_screen_that_goes_away_takes_not_even_the_last_letter() {
+    for (keys, text, panics) in [
+        ("e ( b u g )", "Yes.(bug)", true),
+        ("e ( g o n e )", "Yes.(gone)", false),
+    ] {
+        let running = Running::start(signed_in());
+        running.sees("“Yes.”");
+        running.press(keys);
+        let script = running.script.clone();
+        match running.end().expect_err("no way out") {
+            Error::Bug {
+                text: LastText::Kept,
+                ..
+            } => assert!(panics),
+            Error::Lost(_) => assert!(!panics),
+            other => panic!("{other}"),
+        }
+        assert_eq!(script.orders().last(), Some(&kept_draft(text)));
+    }
 }
 
 #[test]

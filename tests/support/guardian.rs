@@ -19,7 +19,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::{PATIENCE, privilege};
+use super::{PATIENCE, privilege, signals};
 
 /// A directory that goes when it is dropped, after everything that was started in it.
 #[derive(Clone)]
@@ -35,6 +35,7 @@ struct Guardian {
 impl Scratch {
     /// Makes a scratch directory; `name` shows in its path.
     pub(crate) fn new(name: &str) -> Self {
+        signals::hear_what_is_ignored();
         // Servers that root starts run as another user, who has to reach what is his in here.
         let mode = if privilege::is_root() { "711" } else { "700" };
         let mut shell = Command::new("/bin/sh")

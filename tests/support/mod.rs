@@ -22,6 +22,7 @@ pub(crate) mod secret_service;
 pub(crate) mod secrets;
 #[cfg(test)]
 pub(crate) mod sign_in;
+pub(crate) mod signals;
 #[cfg(test)]
 pub(crate) mod stage;
 pub(crate) mod tls_front;

@@ -1,12 +1,13 @@
 //! Every state in which the screens wait for somebody, with nobody there.
 
-use std::{thread, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, thread, time::Duration};
 
 use super::{WRITING, ends_within_a_second, in_session, kept_text, ticks};
 use crate::support::{
     pty::{Key, Pty},
     secret_service::{Health, SecretService},
-    stage::{INVITATION, Stage, WONDERFUL},
+    stage::{INVITATION, Stage, WONDERFUL, ends},
+    wait_until,
 };
 
 /// Two programs that wait for the same: one for each way out.
@@ -194,4 +195,42 @@ async fn a_keyring_that_hangs_holds_up_neither_way_out() {
         screen.key(key);
         ends_within_a_second("a hung keyring", &mut screen, 0);
     }
+}
+
+#[tokio::test]
+async fn a_browser_that_was_opened_leaves_no_zombie() {
+    let mut stage = Stage::new().await;
+    // One that hands the address on and ends, and one that stays open for longer than it is waited for.
+    let script = b"#!/bin/sh\necho \"$1\" >>opened\n[ -e later ] || exit 0\nexec sleep 1.5\n";
+    let launcher = stage.home.write("xdg-open", script);
+    fs::set_permissions(launcher, fs::Permissions::from_mode(0o700)).expect("a mode");
+    let path = format!(
+        "{}:{}",
+        stage.home.path().display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    stage.home.set("PATH", path);
+    stage.home.set("DISPLAY", ":0");
+    let mut screen = stage.open();
+    screen.sees("Enter Log in");
+    screen.key(Key::Enter);
+    for opened in 1..=2 {
+        screen.sees(&stage.okta.next_code());
+        screen.sees("o open");
+        screen.key(Key::Char('o'));
+        screen.sees("Your browser has the address.");
+        let addresses = fs::read_to_string(stage.home.path().join("opened")).expect("opened");
+        assert_eq!(addresses.matches("https://").count(), opened);
+        wait_until("every launcher is gone, and taken note of", || {
+            let id = screen.id().to_string();
+            let left = super::processes()
+                .into_iter()
+                .any(|stat| stat.fields[1] == id);
+            (!left).then_some(())
+        });
+        stage.home.write("later", b"");
+        screen.key(Key::Char('n'));
+    }
+    screen.key(Key::Ctrl('c'));
+    ends(&mut screen, 0);
 }
