@@ -686,11 +686,10 @@ fn buggy() {
         }
     }
 
-    if std::env::var_os("EPIGRAPH_TEST_BUGGY").is_some() {
-        if let Err(Error::Bug { panic, .. }) = runtime::run(About::default(), Buggy, Terminal::take)
-        {
-            std::panic::resume_unwind(panic);
-        }
+    if std::env::var_os("EPIGRAPH_TEST_BUGGY").is_some()
+        && let Err(Error::Bug { panic, .. }) = runtime::run(About::default(), Buggy, Terminal::take)
+    {
+        std::panic::resume_unwind(panic);
     }
 }
 
