@@ -23,27 +23,16 @@ fn rounds(every_day: u32, all: u32) -> u32 {
     }
 }
 
-/// The processor time that a program has used, in hundredths of a second.
-#[cfg(target_os = "linux")]
-fn ticks(screen: &Pty) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", screen.id())).expect("it runs");
-    let (_, fields) = stat.rsplit_once(')').expect("a name in brackets");
-    let mut fields = fields.split_whitespace().skip(11);
-    let mut next = || -> u64 {
-        let field = fields.next().and_then(|field| field.parse().ok());
-        field.expect("a time")
-    };
-    next() + next()
-}
-
 /// Expects a waiting program to use less than a hundredth of a core, once what has just happened is over.
 #[cfg(target_os = "linux")]
 #[track_caller]
 fn is_idle(screen: &Pty) {
+    use crate::support::process::ticks;
+
     crate::support::wait_until("two seconds in which it rests", || {
-        let before = ticks(screen);
+        let before = ticks(screen.id());
         std::thread::sleep(Duration::from_secs(2));
-        (ticks(screen) <= before + 1).then_some(())
+        (ticks(screen.id()) <= before + 1).then_some(())
     });
 }
 

@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::support::{
     PATIENCE,
+    process::Stat,
     pty::Pty,
     stage::{Stage, ends},
     wait_until,
@@ -81,9 +82,9 @@ fn ends_within_a_second(what: &str, screen: &mut Pty, code: u32) {
 
 /// The processes of a terminal session, zombies included.
 fn in_session(session: u32) -> Vec<String> {
-    processes()
+    Stat::all()
         .into_iter()
-        .filter(|stat| stat.fields[3] == session.to_string())
+        .filter(|stat| stat.session() == session)
         .map(|stat| stat.name)
         .collect()
 }
@@ -95,36 +96,4 @@ fn child_of(parent: u32) -> u32 {
         let children = fs::read_to_string(&path).ok()?;
         children.split_whitespace().next()?.parse().ok()
     })
-}
-
-/// A line of `/proc/PID/stat`: the name, and what follows it from the state on.
-struct Stat {
-    name: String,
-    fields: Vec<String>,
-}
-
-fn processes() -> Vec<Stat> {
-    fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| stat(&entry.file_name().to_string_lossy()))
-        .collect()
-}
-
-fn stat(id: &str) -> Option<Stat> {
-    id.parse::<u32>().ok()?;
-    let line = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    let (name, rest) = line.rsplit_once(')')?;
-    Some(Stat {
-        name: name.to_owned(),
-        fields: rest.split_whitespace().map(Into::into).collect(),
-    })
-}
-
-/// The processor time of a process so far, in ticks of 10 ms.
-fn ticks(id: u32) -> u64 {
-    let stat = stat(&id.to_string()).expect("it runs");
-    let number = |at: usize| stat.fields[at].parse::<u64>().expect("a number");
-    number(11) + number(12)
 }

@@ -14,6 +14,8 @@ pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod privilege;
 #[cfg(test)]
+pub(crate) mod process;
+#[cfg(test)]
 pub(crate) mod program;
 pub(crate) mod proxy;
 pub(crate) mod pty;

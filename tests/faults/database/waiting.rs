@@ -12,6 +12,7 @@ use super::{give, waits_for_a_lock, write};
 use crate::support::{
     neon::{Neon, Stage as At, Then},
     postgres::shared,
+    process::ticks,
     program::Home,
     pty::{Key, Pty},
     stage::{Stage, is_clean},
@@ -85,18 +86,6 @@ impl Waits {
         }
         screen
     }
-}
-
-/// The clock ticks of a process: hundredths of a second on a processor.
-#[cfg(target_os = "linux")]
-fn ticks(process: u32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("it runs");
-    let (_, rest) = stat.rsplit_once(") ").expect("the name is in brackets");
-    rest.split(' ')
-        .skip(11)
-        .take(2)
-        .map(|field| field.parse::<u64>().expect("a number"))
-        .sum()
 }
 
 /// Leaves a draft behind, and holds the row that it is to go into.

@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{NOWHERE, Site, copy_of, tells};
 use crate::support::{
     okta::{Answer, Endpoint, Okta, Person, Rotation},
+    process::ticks,
     program::{Home, Ran},
     pty::{Key, Pty},
     stage::{INVITATION, Stage, ends},
@@ -36,18 +37,6 @@ impl Waiting {
             Self::OnScreen(screen) => screen.id(),
             Self::Headless(child) => child.id(),
         }
-    }
-
-    /// The clock ticks (of 10 ms) for which it has had a core.
-    fn ticks(&self) -> u64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id())).expect("it runs");
-        // After the name of the program, which may hold anything: the 12th and 13th fields.
-        let (_, fields) = stat.rsplit_once(") ").expect("a name");
-        let fields: Vec<_> = fields.split(' ').collect();
-        [11, 12]
-            .map(|field| fields[field].parse::<u64>().expect("a number"))
-            .iter()
-            .sum()
     }
 
     /// Leaves, and returns how long that took.
@@ -233,13 +222,13 @@ async fn who_waits_for_okta_needs_no_core_and_leaves_within_a_second() {
 fn needs_no_core(crowd: &Crowd) {
     // What came with the start may still settle.
     thread::sleep(Duration::from_secs(1));
-    let before: Vec<_> = crowd.waiting.iter().map(|(_, it)| it.ticks()).collect();
+    let before: Vec<_> = crowd.waiting.iter().map(|(_, it)| ticks(it.id())).collect();
     thread::sleep(WATCH);
     for ((what, it), before) in crowd.waiting.iter().zip(before) {
-        let ticks = it.ticks() - before;
+        let used = ticks(it.id()) - before;
         assert!(
-            Duration::from_millis(10 * ticks) * 100 <= WATCH,
-            "who waits for {what} used {ticks} ticks of 10 ms in {WATCH:?}"
+            Duration::from_millis(10 * u64::from(used)) * 100 <= WATCH,
+            "who waits for {what} used {used} ticks of 10 ms in {WATCH:?}"
         );
     }
 }

@@ -7,9 +7,10 @@ use std::{
 
 use rustix::process::Signal;
 
-use super::{BACK, Wait, child_of, ends_within_a_second, kept_text, send, stat};
+use super::{BACK, Wait, child_of, ends_within_a_second, kept_text, send};
 use crate::support::{
     PATIENCE,
+    process::Stat,
     pty::{Key, Pty},
     stage::{INVITATION, Stage},
 };
@@ -138,7 +139,7 @@ async fn a_terminal_that_hangs_up_ends_the_program_and_the_draft_is_kept() {
     let id = child_of(screen.id());
     send(&screen, Signal::KILL);
     let mut wait = Wait::begin();
-    while stat(&id.to_string()).is_some_and(|stat| stat.fields[0] != "Z") {
+    while Stat::of(id).is_some_and(|stat| !stat.is_zombie()) {
         assert!(wait.since.elapsed() < PATIENCE, "it never ends");
         wait.a_little();
     }

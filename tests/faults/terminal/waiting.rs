@@ -2,8 +2,9 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, thread, time::Duration};
 
-use super::{WRITING, ends_within_a_second, in_session, kept_text, ticks};
+use super::{WRITING, ends_within_a_second, in_session, kept_text};
 use crate::support::{
+    process::{Stat, ticks},
     pty::{Key, Pty},
     secret_service::{Health, SecretService},
     stage::{INVITATION, Stage, WONDERFUL, ends},
@@ -222,10 +223,7 @@ async fn a_browser_that_was_opened_leaves_no_zombie() {
         let addresses = fs::read_to_string(stage.home.path().join("opened")).expect("opened");
         assert_eq!(addresses.matches("https://").count(), opened);
         wait_until("every launcher is gone, and taken note of", || {
-            let id = screen.id().to_string();
-            let left = super::processes()
-                .into_iter()
-                .any(|stat| stat.fields[1] == id);
+            let left = Stat::all().iter().any(|stat| stat.parent() == screen.id());
             (!left).then_some(())
         });
         stage.home.write("later", b"");
