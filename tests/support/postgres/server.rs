@@ -71,7 +71,9 @@ fn reachable(native: &Path) -> PathBuf {
 fn newest() -> PathBuf {
     candidates()
         .into_iter()
-        .filter(|directory| directory.join("initdb").is_file())
+        // Where a link leads, its other programs are: those on the path may be a script that looks for them, ten times as slow.
+        .filter_map(|directory| fs::canonicalize(directory.join("initdb")).ok())
+        .filter_map(|initdb| Some(initdb.parent()?.to_owned()))
         .filter_map(|directory| {
             let output = Command::new(directory.join("postgres"))
                 .arg("--version")
