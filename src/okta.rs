@@ -12,7 +12,7 @@ use chrono::Utc;
 use native_tls::Certificate;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::IgnoredAny};
-use tokio::{sync::OnceCell, time::Instant};
+use tokio::{sync::Mutex, time::Instant};
 use url::Url;
 
 use self::{
@@ -39,8 +39,8 @@ pub struct Okta {
     config: config::Okta,
     issuer: Url,
     http: Http,
-    server: OnceCell<Server>,
-    keys: tokio::sync::Mutex<Option<Arc<Keys>>>,
+    server: Mutex<Option<Arc<Server>>>,
+    keys: Mutex<Option<Arc<Keys>>>,
 }
 
 /// What is used of a token answer. The access token is nobody's business here.
@@ -71,8 +71,8 @@ impl Okta {
             issuer: discovery::parse_issuer(&config.issuer)?,
             config,
             http: Http::new(roots),
-            server: OnceCell::new(),
-            keys: tokio::sync::Mutex::default(),
+            server: Mutex::default(),
+            keys: Mutex::default(),
         })
     }
 
@@ -127,13 +127,19 @@ impl Okta {
         checks
     }
 
-    async fn server(&self, progress: &Progress) -> Result<&Server, Failure> {
-        self.server
-            .get_or_try_init(|| async {
-                let answer = discovery::fetch(&self.http, &self.issuer, progress).await?;
-                discovery::read(&answer, &self.config.issuer, &self.issuer)
-            })
-            .await
+    async fn server(&self, progress: &Progress) -> Result<Arc<Server>, Failure> {
+        let mut known = self.server.lock().await;
+        if let Some(server) = &*known {
+            return Ok(Arc::clone(server));
+        }
+        let answer = discovery::fetch(&self.http, &self.issuer, progress).await?;
+        let server = discovery::read(&answer, &self.config.issuer, &self.issuer)?;
+        let server = Arc::new(server);
+        // Whoever is told that it signs nobody in has that changed, and tries again.
+        if server.device.is_some() {
+            *known = Some(Arc::clone(&server));
+        }
+        Ok(server)
     }
 
     async fn fetch_keys(&self, server: &Server, progress: &Progress) -> Result<Arc<Keys>, Failure> {
@@ -173,7 +179,7 @@ impl Okta {
         }
         let silent = Progress::silent();
         let server = self.server(&silent).await?;
-        let set: KeySet = self.fetch_key_set(server, &silent).await?;
+        let set: KeySet = self.fetch_key_set(&server, &silent).await?;
         Ok(set.keys)
     }
 
@@ -254,7 +260,7 @@ impl Okta {
             Err(Rejected::For(failure)) => return Err(failure),
             Err(Rejected::UnknownKey) => {}
         }
-        let newer = self.fetch_keys(server, progress).await?;
+        let newer = self.fetch_keys(&server, progress).await?;
         *self.keys.lock().await = Some(Arc::clone(&newer));
         id_token::check(&id_token, &newer, &expected).map_err(|rejected| match rejected {
             Rejected::For(failure) => failure,
@@ -289,7 +295,7 @@ impl Identity for Okta {
             return Err(no_device_endpoint(&self.config.issuer));
         };
         let fields = [("scope", SCOPES)];
-        let form = self.form(server, url, &fields);
+        let form = self.form(&server, url, &fields);
         let answer = self.ask(form, Asked::Code, progress).await?;
         let issued: device::Issued = answer
             .json()
@@ -307,18 +313,18 @@ impl Identity for Okta {
             ("grant_type", DEVICE_GRANT),
             ("device_code", pending.device_code.expose_secret()),
         ];
-        let form = self.form(server, &server.token, &fields);
+        let form = self.form(&server, &server.token, &fields);
         let ask = || self.http.post_once(&form);
         let polling = pending.poll(ask, self.secret().is_some(), progress);
         // The keys are fetched meanwhile: once the person has approved, as little as possible may go wrong.
         let silent = Progress::silent();
-        let (answer, keys) = tokio::join!(polling, self.keys(server, &silent));
+        let (answer, keys) = tokio::join!(polling, self.keys(&server, &silent));
         let answer = answer?;
         let mut granted = Granted::read(&answer, discovery::host(&server.token))?;
         let refresh_token = granted.take_refresh_token();
         let keys = match keys {
             Ok(keys) => Ok(keys),
-            Err(_) => self.keys(server, progress).await,
+            Err(_) => self.keys(&server, progress).await,
         };
         let accepted = self
             .accept(granted.id_token.take(), keys, answer.clock_ahead, progress)
@@ -349,12 +355,12 @@ impl Identity for Okta {
             ("refresh_token", refresh_token.expose_secret()),
             ("scope", SCOPES),
         ];
-        let form = self.form(server, &server.token, &fields);
+        let form = self.form(&server, &server.token, &fields);
         // The keys are fetched meanwhile; a failure to do so shows when they are needed.
         let silent = Progress::silent();
         let (answer, keys) = tokio::join!(
             self.ask(form, Asked::Refresh, progress),
-            self.keys(server, &silent)
+            self.keys(&server, &silent)
         );
         let answer = answer?;
         let mut granted = Granted::read(&answer, discovery::host(&server.token))?;
@@ -385,7 +391,7 @@ impl Identity for Okta {
             ("token", refresh_token.expose_secret()),
             ("token_type_hint", "refresh_token"),
         ];
-        let form = self.form(server, url, &fields);
+        let form = self.form(&server, url, &fields);
         let answer = self.ask(form, Asked::Revocation, &silent).await?;
         // Okta says nothing, or something in JSON; the page of something in between revokes nothing.
         if answer.body.is_empty() || answer.json::<IgnoredAny>().is_some() {
