@@ -9,7 +9,8 @@ use crate::{
 };
 
 pub use model::{
-    About, Conflict, Desk, Draft, Model, Notice, Pane, Question, Screen, Sheet, Size, Tone, Unsaved,
+    About, Conflict, Desk, Draft, Model, Notice, Order, Pane, Question, Screen, Sheet, Size, Tone,
+    Unsaved,
 };
 pub use update::{init, may_go_on, take_in, update};
 

@@ -10,13 +10,13 @@ use std::{
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    app::About,
+    app::{About, Order},
     config::{self, Config, Places, Sources, Store},
     failure::{Failure, Kind},
     keyring::Keyring,
     okta::Okta,
     postgres::{Postgres, Target},
-    runtime::{self, ExitReason, LastText},
+    runtime::{self, ExitReason, Last},
     session::{Quotes, Session},
     terminal::Terminal,
 };
@@ -316,40 +316,62 @@ fn screens(config: &Config) -> Outcome {
     };
     let session = session(config, database(config)?)?;
     match runtime::run(about, session, Terminal::take) {
-        Ok(ExitReason::Quit { text }) => {
-            tell(text);
+        Ok(ExitReason::Quit { last }) => {
+            tell(last);
             Ok(())
         }
-        Ok(ExitReason::Signal { number, text }) => {
-            tell(text);
+        Ok(ExitReason::Signal { number, last }) => {
+            tell(last);
             Err(Stop::Signal(number))
         }
-        Err(runtime::Error::Bug { panic, text }) => {
-            tell(text);
+        Err(runtime::Error::Bug { panic, last }) => {
+            tell(last);
             std::panic::resume_unwind(panic);
         }
         Err(error) => Err(stopped(&error).into()),
     }
 }
 
-/// Says what became of the text that was being written.
-fn tell(text: LastText) {
-    let kept = match text {
-        LastText::None => None,
-        LastText::Saved => Some("what you wrote is saved"),
-        LastText::Kept => {
-            Some("what you wrote and did not save is kept: it is there when you start again")
+/// Says what became of what was under way.
+fn tell(last: Last) {
+    match last {
+        Last::Nothing => {}
+        Last::Done(order) => output::say(done(order)),
+        Last::Told(words) => output::warn(&words),
+        Last::InQuestion(order) => output::warn(in_question(order)),
+        Last::Kept => {
+            output::say(
+                "what you wrote and did not save is kept: it is there when you start again",
+            );
         }
-        LastText::KeptInQuestion => Some(
+        Last::KeptInQuestion => output::say(
             "the save did not come to its end; what you wrote is kept: it is there when you start again, unless it was saved",
         ),
-        LastText::Homeless(text) => {
+        Last::Homeless(text) => {
             output::warn(HOMELESS);
             output::say(&text);
-            None
         }
-    };
-    kept.into_iter().for_each(output::say);
+    }
+}
+
+fn done(order: Order) -> &'static str {
+    match order {
+        Order::Save => "what you wrote is saved",
+        Order::Delete => "your quote is deleted",
+        Order::SignOut => "you are signed out",
+    }
+}
+
+fn in_question(order: Order) -> &'static str {
+    match order {
+        Order::Save => "The save did not come to its end. Start again to see what is saved.",
+        Order::Delete => {
+            "The deletion did not come to its end. Start again to see whether your quote is still there."
+        }
+        Order::SignOut => {
+            "The sign-out did not come to its end, so Okta may not know of it. Run epigraph logout; if nobody is signed in any more, an administrator can end the session at Okta: Directory › People › the person › Clear sessions and revoke tokens."
+        }
+    }
 }
 
 const HOMELESS: &str =

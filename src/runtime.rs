@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use tokio::{runtime, select, time};
 
 use crate::{
-    app::{self, About, Effect, Model, Msg, Size},
+    app::{self, About, Effect, Model, Msg, Order, Size, Tone},
     session::{self, Progress},
 };
 
@@ -96,28 +96,32 @@ pub trait Console {
     fn copy(&mut self, text: &str) -> io::Result<()>;
 }
 
-/// Why the screens came to their end, and what became of the text that was being written.
+/// Why the screens came to their end, and what became of what was under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum ExitReason {
     /// The person quit.
-    Quit { text: LastText },
+    Quit { last: Last },
     /// A signal asked for it, by its number.
-    Signal { number: u8, text: LastText },
+    Signal { number: u8, last: Last },
 }
 
-/// What became of a text at the end: worth a line on the way out.
+/// What became of what was under way at the end: worth a line on the way out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LastText {
-    /// There was none that was not saved long before.
-    None,
-    /// The save that was under way has come to its end.
-    Saved,
-    /// It is in the draft file.
+pub enum Last {
+    /// Nothing was.
+    Nothing,
+    /// The change that was under way is done.
+    Done(Order),
+    /// It is not, or not wholly: what the screen would have said.
+    Told(String),
+    /// It did not come to its end in time.
+    InQuestion(Order),
+    /// A text is not saved, and in the draft file.
     Kept,
-    /// It is in the draft file, and a save was under way that did not come to its end in time.
+    /// A text is in the draft file, and its save did not come to its end in time.
     KeptInQuestion,
-    /// It is neither saved nor in the draft file: this is the last place where it is.
+    /// A text is neither saved nor in the draft file: this is the last place where it is.
     Homeless(String),
 }
 
@@ -141,8 +145,8 @@ pub enum Error {
     Bug {
         /// What [`std::panic::resume_unwind`] takes.
         panic: Box<dyn Any + Send>,
-        /// What became of the text that was being written.
-        text: LastText,
+        /// What became of what was under way.
+        last: Last,
     },
 }
 
@@ -185,7 +189,7 @@ async fn run_on<C: Console, S: Services>(
     let mut tasks = Tasks::new(Arc::new(services));
     let work = turn(console, signals, &mut model, &mut tasks, effects);
     let ended = AssertUnwindSafe(work).catch_unwind().await;
-    let saving = model.is_saving();
+    let ordered = model.order();
     // Also after a panic, or where the terminal has gone: what was typed last must still reach the draft file.
     if !matches!(ended, Ok(Ok(_)))
         && let Some(effect) = model.keep_unsaved()
@@ -198,18 +202,28 @@ async fn run_on<C: Console, S: Services>(
         session::settle().await;
     })
     .await;
-    let text = match (model.unsaved_text(), tasks.keeps_drafts()) {
-        (None, _) if saving => LastText::Saved,
-        (None, _) => LastText::None,
-        (Some(_), true) if model.is_saving() => LastText::KeptInQuestion,
-        (Some(_), true) => LastText::Kept,
-        (Some(text), false) => LastText::Homeless(text),
+    let last = match (model.unsaved_text(), tasks.keeps_drafts()) {
+        (None, _) => ordered.map_or(Last::Nothing, |order| end_of(order, &model)),
+        (Some(_), true) if model.order() == Some(Order::Save) => Last::KeptInQuestion,
+        (Some(_), true) => Last::Kept,
+        (Some(text), false) => Last::Homeless(text),
     };
     match ended {
-        Ok(Ok(None)) => Ok(ExitReason::Quit { text }),
-        Ok(Ok(Some(number))) => Ok(ExitReason::Signal { number, text }),
+        Ok(Ok(None)) => Ok(ExitReason::Quit { last }),
+        Ok(Ok(Some(number))) => Ok(ExitReason::Signal { number, last }),
         Ok(Err(error)) => Err(Error::Lost(error)),
-        Err(panic) => Err(Error::Bug { panic, text }),
+        Err(panic) => Err(Error::Bug { panic, last }),
+    }
+}
+
+/// What became of a change that was under way when the loop ended.
+fn end_of(order: Order, model: &Model) -> Last {
+    if model.order().is_some() {
+        return Last::InQuestion(order);
+    }
+    match &model.notice {
+        Some(notice) if notice.tone != Tone::Info => Last::Told(notice.text.clone()),
+        _ => Last::Done(order),
     }
 }
 

@@ -56,6 +56,17 @@ pub struct Notice {
     pub text: String,
 }
 
+/// A change that was ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// A text is on its way to the database.
+    Save,
+    /// The quote is being deleted.
+    Delete,
+    /// The session is being ended.
+    SignOut,
+}
+
 /// Good news or bad news.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
@@ -271,16 +282,18 @@ impl Model {
         }
     }
 
-    /// Says whether a text is on its way to the database.
+    /// Says what was ordered and is not answered.
     #[must_use]
-    pub fn is_saving(&self) -> bool {
-        matches!(
-            &self.screen,
-            Screen::SignedIn {
-                pane: Pane::Saving(_),
-                ..
-            }
-        )
+    pub fn order(&self) -> Option<Order> {
+        match &self.screen {
+            Screen::SignedIn { pane, .. } => match pane {
+                Pane::Saving(_) | Pane::Undeleting(_) => Some(Order::Save),
+                Pane::Deleting(_) => Some(Order::Delete),
+                _ => None,
+            },
+            Screen::SigningOut { .. } => Some(Order::SignOut),
+            _ => None,
+        }
     }
 
     /// Returns what was written and is not saved.
@@ -297,13 +310,12 @@ impl Model {
 
     fn unsaved(&self) -> Option<Draft> {
         match self.screen.clone() {
-            Screen::Restoring | Screen::Unrestored => None,
+            // Whoever signs out was asked before.
+            Screen::Restoring | Screen::Unrestored | Screen::SigningOut { .. } => None,
             Screen::SignedOut { unsaved }
             | Screen::Requesting { unsaved }
             | Screen::Waiting { unsaved, .. } => unsaved.map(|unsaved| unsaved.draft),
-            Screen::SignedIn { pane, .. } | Screen::SigningOut { pane, .. } => {
-                Some(pane).filter(Pane::has_unsaved)?.into_draft()
-            }
+            Screen::SignedIn { pane, .. } => Some(pane).filter(Pane::has_unsaved)?.into_draft(),
         }
     }
 
@@ -311,11 +323,11 @@ impl Model {
     #[must_use]
     pub fn has_unsaved(&self) -> bool {
         match &self.screen {
-            Screen::Restoring | Screen::Unrestored => false,
+            Screen::Restoring | Screen::Unrestored | Screen::SigningOut { .. } => false,
             Screen::SignedOut { unsaved }
             | Screen::Requesting { unsaved }
             | Screen::Waiting { unsaved, .. } => unsaved.is_some(),
-            Screen::SignedIn { pane, .. } | Screen::SigningOut { pane, .. } => pane.has_unsaved(),
+            Screen::SignedIn { pane, .. } => pane.has_unsaved(),
         }
     }
 }
@@ -327,13 +339,12 @@ impl Pane {
         match self {
             Self::Loading(leftover) | Self::Unread { leftover, .. } => leftover.is_some(),
             Self::WritingAhead(draft) | Self::SavingAhead(draft) => draft.is_worth_keeping(),
-            Self::Reading(desk)
-            | Self::Reloading(desk)
-            | Self::Deleting(desk)
-            | Self::Undeleting(desk) => desk.draft.is_some(),
+            Self::Reading(desk) | Self::Reloading(desk) | Self::Deleting(desk) => {
+                desk.draft.is_some()
+            }
             Self::Asking { under, .. } => under.has_unsaved(),
             Self::Editing(sheet) | Self::Saving(sheet) => sheet.draft.is_worth_keeping(),
-            Self::Conflicted(_) => true,
+            Self::Undeleting(_) | Self::Conflicted(_) => true,
         }
     }
 
@@ -344,10 +355,11 @@ impl Pane {
             Self::WritingAhead(draft) | Self::SavingAhead(draft) => {
                 Some(draft).filter(Draft::is_worth_keeping)
             }
-            Self::Reading(desk)
-            | Self::Reloading(desk)
-            | Self::Deleting(desk)
-            | Self::Undeleting(desk) => desk.draft,
+            Self::Reading(desk) | Self::Reloading(desk) | Self::Deleting(desk) => desk.draft,
+            // What is to be brought back is wanted as much as what was written just now.
+            Self::Undeleting(desk) => desk
+                .draft
+                .or_else(|| desk.deleted.as_deref().map(Draft::of_a_new_quote)),
             Self::Asking { under, .. } => under.into_draft(),
             Self::Editing(sheet) | Self::Saving(sheet) => Some(sheet.draft),
             Self::Conflicted(conflict) => Some(conflict.mine),
@@ -372,6 +384,14 @@ impl Draft {
         Self {
             editor: Editor::new(text.unwrap_or_default()),
             based_on: text.map(str::to_owned),
+        }
+    }
+
+    /// Starts from a text for which there is no row.
+    pub(super) fn of_a_new_quote(text: &str) -> Self {
+        Self {
+            editor: Editor::new(text),
+            based_on: None,
         }
     }
 

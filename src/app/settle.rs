@@ -7,7 +7,6 @@ use super::{
     update::{kept, save},
 };
 use crate::{
-    editor::Editor,
     failure::{Failure, Kind},
     quote::Saved,
 };
@@ -65,7 +64,13 @@ pub(super) fn settle(model: &mut Model, outcome: Msg) -> Vec<Effect> {
             }
             Err(failure) => {
                 model.fail(&failure);
-                (Screen::SignedIn { user, pane }, Vec::new())
+                // The text is not lost after all, and its file may have gone already.
+                let unsaved = Some(pane.clone()).filter(Pane::has_unsaved);
+                let unsaved = unsaved.and_then(Pane::into_draft);
+                (
+                    Screen::SignedIn { user, pane },
+                    unsaved.iter().map(kept).collect(),
+                )
             }
         },
         (Msg::DraftFailed(failure), screen) => {
@@ -223,6 +228,19 @@ fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen
         }
         return (Screen::SignedOut { unsaved }, Vec::new());
     }
+    let pane = match pane {
+        // From here on it is a text like any other that could not be saved.
+        Pane::Undeleting(Desk {
+            draft: None,
+            deleted: Some(text),
+            saved,
+            ..
+        }) => Pane::Saving(Sheet {
+            saved,
+            draft: Draft::of_a_new_quote(&text),
+        }),
+        pane => pane,
+    };
     let safe = match &pane {
         Pane::Saving(_) if failure.in_question => Some("Your text is still here."),
         Pane::Saving(_) => Some("Your text is still here, not saved."),
@@ -258,11 +276,15 @@ fn undeleted(model: &mut Model, outcome: SaveOutcome, desk: Desk) -> (Pane, Vec<
     match (outcome, desk) {
         (SaveOutcome::Saved(saved), desk) => {
             model.say("Your quote is back.");
-            let draft = desk.draft.map(|draft| Draft {
+            let rebased = desk.draft.map(|draft| Draft {
                 based_on: Some(saved.text.clone()),
                 ..draft
             });
-            let effects = draft.iter().map(kept).collect();
+            let draft = rebased.filter(Draft::is_worth_keeping);
+            let effects = match &draft {
+                Some(draft) => vec![kept(draft)],
+                None => vec![Effect::DropDraft],
+            };
             let desk = Desk {
                 draft,
                 ..Desk::with(Some(saved))
@@ -270,24 +292,19 @@ fn undeleted(model: &mut Model, outcome: SaveOutcome, desk: Desk) -> (Pane, Vec<
             (Pane::Reading(desk), effects)
         }
         (
-            SaveOutcome::Conflict(Some(theirs)),
+            SaveOutcome::Conflict(theirs),
             Desk {
                 draft: None,
                 deleted: Some(text),
                 ..
             },
         ) => {
-            let mine = Draft {
-                editor: Editor::new(&text),
-                based_on: None,
-            };
-            let effects = vec![kept(&mine)];
             let conflict = Conflict {
-                mine,
-                theirs: Some(theirs),
+                mine: Draft::of_a_new_quote(&text),
+                theirs,
                 scroll: 0,
             };
-            (Pane::Conflicted(conflict), effects)
+            (Pane::Conflicted(conflict), Vec::new())
         }
         (SaveOutcome::Conflict(theirs), desk) => {
             model.warn("Another quote was saved elsewhere, so yours was not brought back.");

@@ -217,7 +217,7 @@ fn what_was_asked_and_never_answered_shows_when_it_is_read_again() {
     );
     let effects = press(&mut model, "u");
     assert!(
-        matches!(&effects[..], [Effect::Save { quote, based_on: None }] if quote.as_str() == "Yes. No.")
+        matches!(&effects[..], [Effect::KeepDraft(_), Effect::Save { quote, based_on: None }] if quote.as_str() == "Yes. No.")
     );
 }
 
@@ -253,18 +253,44 @@ fn deleting_asks_once_and_can_be_undone() {
     assert_eq!(press(&mut model, "d y"), [Effect::Delete { based_on }]);
     update(&mut model, Msg::Deleted(Ok(DeleteOutcome::Deleted)));
     let quote = Quote::new("Yes.").expect("a quote");
-    assert_eq!(
-        press(&mut model, "u"),
-        [Effect::Save {
-            quote,
-            based_on: None
-        }]
-    );
-    update(
+    let save = Effect::Save {
+        quote,
+        based_on: None,
+    };
+    // Until it is back it is as precious as what was written just now.
+    let keep = Effect::KeepDraft(kept("Yes.", None));
+    assert_eq!(press(&mut model, "u"), [keep, save]);
+    let effects = update(
         &mut model,
         Msg::Saved(Ok(SaveOutcome::Saved(saved("Yes.")))),
     );
+    assert_eq!(effects, [Effect::DropDraft]);
     assert!(matches!(pane(&model), Pane::Reading(desk) if desk.saved.is_some()));
+}
+
+#[test]
+fn a_quote_that_cannot_be_brought_back_is_not_lost() {
+    let deleted = || {
+        let mut model = reading(80, 24, Some("Yes."));
+        press(&mut model, "d y");
+        update(&mut model, Msg::Deleted(Ok(DeleteOutcome::Deleted)));
+        press(&mut model, "u");
+        assert_eq!(model.unsaved_text().as_deref(), Some("Yes."));
+        model
+    };
+
+    let mut model = deleted();
+    update(&mut model, Msg::Saved(Err(unreachable())));
+    assert_eq!(text_in_editor(&model), "Yes.");
+    assert!(told(&model).contains("Your text is still here, not saved."));
+
+    let mut model = deleted();
+    update(&mut model, Msg::Saved(Err(session_over())));
+    press(&mut model, "Enter");
+    update(&mut model, Msg::CodeIssued(Ok(code())));
+    update(&mut model, Msg::SignedIn(Ok(restored(None))));
+    update(&mut model, Msg::Loaded(Ok(None)));
+    assert_eq!(text_in_editor(&model), "Yes.");
 }
 
 #[test]
@@ -435,9 +461,12 @@ fn signing_out_asks_only_where_something_would_be_lost() {
     write(&mut model, "x");
     assert_eq!(press(&mut model, "Esc s"), []);
     assert_eq!(press(&mut model, "y"), [Effect::SignOut]);
+    assert!(!model.has_unsaved(), "it goes with the session");
     let refused = Failure::new(Kind::Vault, "The keyring refuses.");
-    update(&mut model, Msg::SignedOut(Err(refused)));
+    let effects = update(&mut model, Msg::SignedOut(Err(refused)));
     assert!(model.has_unsaved(), "it was not ended, so nothing went");
+    // The file may have been removed before the failure.
+    assert_eq!(effects, [Effect::KeepDraft(kept("Yes.x", Some("Yes.")))]);
 }
 
 #[test]

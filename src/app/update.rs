@@ -364,11 +364,15 @@ fn undelete(model: &mut Model, desk: Desk) -> (Pane, Vec<Effect>) {
     };
     match Quote::new(text) {
         Ok(quote) => {
-            let effect = Effect::Save {
+            let save = Effect::Save {
                 quote,
                 based_on: None,
             };
-            (Pane::Undeleting(desk), vec![effect])
+            let mut effects = vec![save];
+            if desk.draft.is_none() {
+                effects.insert(0, kept(&Draft::of_a_new_quote(text)));
+            }
+            (Pane::Undeleting(desk), effects)
         }
         Err(error) => {
             // Another program wrote it. It is not lost, unless it would take the place of what this person wrote.
@@ -379,10 +383,7 @@ fn undelete(model: &mut Model, desk: Desk) -> (Pane, Vec<Effect>) {
             model.warn(format!(
                 "It cannot be brought back as it was: {error}. It is here for you to change."
             ));
-            let draft = Draft {
-                editor: Editor::new(text),
-                based_on: None,
-            };
+            let draft = Draft::of_a_new_quote(text);
             let effects = vec![kept(&draft)];
             let sheet = Sheet {
                 saved: desk.saved,

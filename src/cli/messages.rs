@@ -43,6 +43,9 @@ fn every_message_of_a_command() {
         admin::has_access("epigraph_nora"),
         no_terminal(),
         Failure::new(Kind::Failed, HOMELESS),
+        Failure::new(Kind::Failed, in_question(Order::Save)),
+        Failure::new(Kind::Failed, in_question(Order::Delete)),
+        Failure::new(Kind::Failed, in_question(Order::SignOut)),
         cannot_start(&io::Error::other("too many open files")),
         stopped(&runtime::Error::Lost(io::Error::other(
             "input/output error",

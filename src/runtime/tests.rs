@@ -11,7 +11,7 @@ use tokio::sync::{mpsc as channel, oneshot};
 use super::*;
 use crate::{
     app::{
-        Activity, SaveOutcome,
+        Activity, DeleteOutcome, SaveOutcome, SignOutOutcome,
         samples::{about, kept, key_event, restored, saved, unreachable},
     },
     view,
@@ -256,7 +256,7 @@ fn a_frame_is_on_the_screen_before_anybody_is_asked() {
     assert_eq!(
         running.end().expect("an end"),
         ExitReason::Quit {
-            text: LastText::None
+            last: Last::Nothing
         }
     );
 }
@@ -341,9 +341,7 @@ fn drafts_are_written_seldom_and_the_last_one_always() {
     let script = running.script.clone();
     assert_eq!(
         running.end().expect("an end"),
-        ExitReason::Quit {
-            text: LastText::Kept
-        }
+        ExitReason::Quit { last: Last::Kept }
     );
     assert_eq!(script.orders().last(), Some(&kept_draft("Yes.abcd")));
 }
@@ -359,7 +357,7 @@ fn a_draft_file_that_fails_is_not_promised() {
     assert_eq!(
         running.end().expect("an end"),
         ExitReason::Quit {
-            text: LastText::Homeless("Yes.a".into())
+            last: Last::Homeless("Yes.a".into())
         }
     );
 }
@@ -379,10 +377,51 @@ fn a_save_under_way_may_finish_and_takes_its_draft_away() {
     assert_eq!(
         running.end().expect("an end"),
         ExitReason::Quit {
-            text: LastText::Saved
+            last: Last::Done(Order::Save)
         }
     );
     assert_eq!(script.orders().last(), Some(&Effect::DropDraft));
+}
+
+#[test]
+fn what_was_ordered_and_came_to_its_end_while_quitting_or_not_is_told() {
+    let end = |keys: &str, shown: &str, answer: Option<Msg>| {
+        let (sender, later) = oneshot::channel();
+        let (later, sender) = match answer {
+            Some(msg) => (Answer::Later(later), Some((sender, msg))),
+            None => (Answer::Never, None),
+        };
+        let order = if keys == "s" { "SignOut" } else { "Delete" };
+        let running = Running::start(signed_in().on(order, later));
+        running.sees("“Yes.”");
+        running.press(keys);
+        running.sees(shown);
+        running.press("q");
+        if let Some((sender, msg)) = sender {
+            sender.send(msg).expect("a task that waits");
+        }
+        match running.end().expect("an end") {
+            ExitReason::Quit { last } => last,
+            ExitReason::Signal { number, .. } => panic!("signal {number}"),
+        }
+    };
+    let signed_out = |answer| end("s", "Signing out…", answer);
+    let revoked = Msg::SignedOut(Ok(SignOutOutcome::Revoked));
+    assert_eq!(signed_out(Some(revoked)), Last::Done(Order::SignOut));
+    let here = Msg::SignedOut(Ok(SignOutOutcome::OnlyLocally(unreachable())));
+    assert!(
+        matches!(signed_out(Some(here)), Last::Told(words) if words.contains("Okta could not be told"))
+    );
+    let refused = Msg::SignedOut(Err(unreachable()));
+    assert!(matches!(signed_out(Some(refused)), Last::Told(_)));
+    assert_eq!(signed_out(None), Last::InQuestion(Order::SignOut));
+
+    let deleted = |answer| end("d y", "Deleting…", answer);
+    let done = Msg::Deleted(Ok(DeleteOutcome::Deleted));
+    assert_eq!(deleted(Some(done)), Last::Done(Order::Delete));
+    let failed = Msg::Deleted(Err(unreachable()));
+    assert!(matches!(deleted(Some(failed)), Last::Told(_)));
+    assert_eq!(deleted(None), Last::InQuestion(Order::Delete));
 }
 
 #[test]
@@ -400,7 +439,7 @@ fn whatever_hangs_quitting_takes_less_than_a_second() {
     assert_eq!(
         running.end().expect("an end"),
         ExitReason::Quit {
-            text: LastText::Homeless("Yes.a".into())
+            last: Last::Homeless("Yes.a".into())
         }
     );
     assert!(
@@ -432,8 +471,7 @@ fn a_bug_in_the_view_or_a_screen_that_goes_away_takes_not_even_the_last_letter()
         let script = running.script.clone();
         match running.end().expect_err("no way out") {
             Error::Bug {
-                text: LastText::Kept,
-                ..
+                last: Last::Kept, ..
             } => assert!(panics),
             Error::Lost(_) => assert!(!panics),
             other => panic!("{other}"),
@@ -473,7 +511,7 @@ fn a_session_is_ended_behind_the_draft_that_is_being_written() {
     let (written, later) = oneshot::channel();
     let script = signed_in().on("KeepDraft", Answer::Later(later)).on(
         "SignOut",
-        Answer::Msg(Msg::SignedOut(Ok(app::SignOutOutcome::Revoked))),
+        Answer::Msg(Msg::SignedOut(Ok(SignOutOutcome::Revoked))),
     );
     let running = Running::start(script);
     running.sees("“Yes.”");

@@ -168,11 +168,11 @@ fn unsaved(model: &Model) -> Option<String> {
         return None;
     }
     match model.screen.clone() {
-        Screen::Restoring | Screen::Unrestored => None,
+        Screen::Restoring | Screen::Unrestored | Screen::SigningOut { .. } => None,
         Screen::SignedOut { unsaved }
         | Screen::Requesting { unsaved }
         | Screen::Waiting { unsaved, .. } => unsaved.map(|unsaved| unsaved.draft),
-        Screen::SignedIn { pane, .. } | Screen::SigningOut { pane, .. } => pane.into_draft(),
+        Screen::SignedIn { pane, .. } => pane.into_draft(),
     }
     .map(|draft| draft.editor.text().to_owned())
 }
@@ -184,11 +184,10 @@ fn may_take(msg: &Msg, before: &Model, draft: &str) -> bool {
         (
             Msg::Saved(Ok(SaveOutcome::Saved(_))),
             Screen::SignedIn {
-                pane: Pane::Saving(_),
+                pane: Pane::Saving(_) | Pane::Undeleting(_),
                 ..
             },
-        )
-        | (Msg::SignedOut(Ok(_)), Screen::SigningOut { .. }) => true,
+        ) => true,
         (
             Msg::SignedIn(Ok(restored)),
             Screen::Waiting {
@@ -198,6 +197,29 @@ fn may_take(msg: &Msg, before: &Model, draft: &str) -> bool {
         ) => restored.user.id != unsaved.user_id,
         (Msg::Loaded(Ok(Some(saved))), _) => saved.text == draft,
         _ => false,
+    }
+}
+
+/// Follows what the draft file of the person at the screen holds.
+fn follow(file: &mut Option<String>, before: &Model, msg: &Msg, effects: &[Effect]) {
+    if let (Msg::Restored(Ok(Some(restored))), Screen::Restoring)
+    | (Msg::SignedIn(Ok(restored)), Screen::Waiting { .. }) = (msg, &before.screen)
+    {
+        let same = match &before.screen {
+            Screen::Waiting { unsaved, .. } => unsaved.as_ref(),
+            _ => None,
+        }
+        .is_some_and(|unsaved| unsaved.user_id == restored.user.id);
+        if !same {
+            *file = restored.draft.as_ref().map(|draft| draft.text.clone());
+        }
+    }
+    for effect in effects {
+        match effect {
+            Effect::KeepDraft(draft) => *file = Some(draft.text.clone()),
+            Effect::DropDraft | Effect::SignOut => *file = None,
+            _ => {}
+        }
     }
 }
 
@@ -316,6 +338,7 @@ fn whatever_happens_nothing_breaks_and_nothing_written_is_lost() {
         };
         let (mut model, _) = init(about(), size);
         let mut asked = Some(Asked::Restore);
+        let mut file = None;
         for (turn, is_drawn) in turns {
             let msg = turn.msg(&model);
             let before = model.clone();
@@ -379,6 +402,16 @@ fn whatever_happens_nothing_breaks_and_nothing_written_is_lost() {
                     effects
                 );
             }
+            follow(&mut file, &before, &msg, &effects);
+            let text = unsaved(&model);
+            prop_assert!(
+                text.is_none() || text == file,
+                "{:?} is in no file, but {:?}, after {:?} in {:?}",
+                text,
+                file,
+                msg,
+                before.screen
+            );
             keeps_to_its_lane(&before, &model, &effects, &mut asked)?;
             // Drawing is what takes the time.
             if is_drawn {
