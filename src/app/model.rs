@@ -204,6 +204,8 @@ pub struct Draft {
     pub editor: Editor,
     /// The saved text that the person had seen; `None` where there was none.
     pub based_on: Option<String>,
+    /// What was sent before, and may have been saved without an answer.
+    pub(super) in_question: Vec<String>,
 }
 
 /// Two texts, of which one is to be kept.
@@ -382,8 +384,8 @@ impl Draft {
     pub(super) fn of(saved: Option<&Saved>) -> Self {
         let text = saved.map(|saved| saved.text.as_str());
         Self {
-            editor: Editor::new(text.unwrap_or_default()),
             based_on: text.map(str::to_owned),
+            ..Self::of_a_new_quote(text.unwrap_or_default())
         }
     }
 
@@ -392,14 +394,15 @@ impl Draft {
         Self {
             editor: Editor::new(text),
             based_on: None,
+            in_question: Vec::new(),
         }
     }
 
     /// Takes up what the draft file kept.
     pub(super) fn from_file(kept: KeptDraft) -> Self {
         Self {
-            editor: Editor::new(&kept.text),
             based_on: kept.based_on,
+            ..Self::of_a_new_quote(&kept.text)
         }
     }
 
@@ -409,6 +412,21 @@ impl Draft {
             text: self.editor.text().to_owned(),
             based_on: self.based_on.clone(),
         }
+    }
+
+    /// Goes on from what is saved, where that is what was sent before: nobody else has changed it. Says whether it is.
+    pub(super) fn recognizes(&mut self, saved: Option<&Saved>) -> bool {
+        let sent = |saved: &&Saved| {
+            self.in_question
+                .iter()
+                .any(|sent| same_text(sent, &saved.text))
+        };
+        let Some(saved) = saved.filter(sent) else {
+            return false;
+        };
+        self.in_question.clear();
+        self.based_on = Some(saved.text.clone());
+        true
     }
 
     /// Says whether the text differs from what it started from, and is not blank.

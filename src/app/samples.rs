@@ -69,6 +69,14 @@ pub(crate) fn unreachable() -> Failure {
         .cure("Check your network, and try again.")
 }
 
+/// A failure after which nobody knows whether the change was made.
+pub(crate) fn in_question() -> Failure {
+    Failure {
+        in_question: true,
+        ..unreachable()
+    }
+}
+
 pub(crate) fn session_over() -> Failure {
     Failure::new(Kind::NotSignedIn, "Your session has ended.").cure("Log in again.")
 }

@@ -141,14 +141,23 @@ fn settle_pane(model: &mut Model, outcome: Msg, user: User, pane: Pane) -> (Scre
                 vec![Effect::DropDraft],
             )
         }
-        (Msg::Saved(Ok(SaveOutcome::Conflict(theirs))), Pane::Saving(sheet)) => (
-            Pane::Conflicted(Conflict {
+        (Msg::Saved(Ok(SaveOutcome::Conflict(theirs))), Pane::Saving(mut sheet)) => {
+            if sheet.draft.recognizes(theirs.as_ref()) {
+                sheet.saved = theirs;
+                let effects = vec![kept(&sheet.draft)];
+                let (pane, more) = save(model, sheet);
+                return (
+                    Screen::SignedIn { user, pane },
+                    effects.into_iter().chain(more).collect(),
+                );
+            }
+            let conflict = Conflict {
                 mine: sheet.draft,
                 theirs,
                 scroll: 0,
-            }),
-            Vec::new(),
-        ),
+            };
+            (Pane::Conflicted(conflict), Vec::new())
+        }
         (Msg::Saved(Ok(outcome)), Pane::Undeleting(desk)) => undeleted(model, outcome, desk),
         (Msg::Deleted(Ok(DeleteOutcome::Deleted)), Pane::Deleting(desk)) => {
             model.say("Your quote is deleted. Press u to bring it back.");
@@ -185,7 +194,7 @@ fn settle_pane(model: &mut Model, outcome: Msg, user: User, pane: Pane) -> (Scre
 }
 
 /// What was asked before and never answered shows here too: it need not have been somebody else.
-fn reloaded(model: &mut Model, saved: Option<Saved>, desk: Desk) -> (Pane, Vec<Effect>) {
+fn reloaded(model: &mut Model, saved: Option<Saved>, mut desk: Desk) -> (Pane, Vec<Effect>) {
     let wrote = |saved: &Saved| {
         let draft = desk.draft.as_ref();
         draft.is_some_and(|draft| same_text(draft.editor.text(), &saved.text))
@@ -194,8 +203,12 @@ fn reloaded(model: &mut Model, saved: Option<Saved>, desk: Desk) -> (Pane, Vec<E
         model.say("What you wrote is saved.");
         return (Pane::Reading(Desk::with(saved)), vec![Effect::DropDraft]);
     }
+    let draft = desk.draft.as_mut();
+    let is_sent = draft.is_some_and(|draft| draft.recognizes(saved.as_ref()));
     let gone = desk.saved.as_ref().filter(|_| saved.is_none());
-    model.say(if saved == desk.saved {
+    model.say(if is_sent {
+        "What you sent before is saved; what you changed since is kept."
+    } else if saved == desk.saved {
         "This is how it is saved."
     } else if gone.is_some() {
         "Your quote is gone by now. Press u to bring it back."
@@ -209,7 +222,8 @@ fn reloaded(model: &mut Model, saved: Option<Saved>, desk: Desk) -> (Pane, Vec<E
         draft: desk.draft,
         scroll: desk.scroll,
     };
-    (Pane::Reading(desk), Vec::new())
+    let effects = desk.draft.iter().filter(|_| is_sent).map(kept).collect();
+    (Pane::Reading(desk), effects)
 }
 
 /// Puts the person back to where they can act, and never loses what they wrote.
@@ -258,7 +272,13 @@ fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen
         Pane::Reloading(desk) | Pane::Deleting(desk) | Pane::Undeleting(desk) => {
             Pane::Reading(desk)
         }
-        Pane::Saving(sheet) => Pane::Editing(sheet),
+        Pane::Saving(mut sheet) => {
+            if failure.in_question {
+                let sent = sheet.draft.editor.text().to_owned();
+                sheet.draft.in_question.push(sent);
+            }
+            Pane::Editing(sheet)
+        }
         pane => pane,
     };
     model.fail(&match safe {
@@ -329,13 +349,16 @@ pub(super) fn resume(model: &mut Model, draft: Draft, saved: Option<Saved>) -> (
 }
 
 /// Lays a text that is not saved beside what is: to be gone on with, or to be chosen between.
-fn lay_out(draft: Draft, saved: Option<Saved>) -> (Pane, Vec<Effect>) {
+fn lay_out(mut draft: Draft, saved: Option<Saved>) -> (Pane, Vec<Effect>) {
+    let is_sent = draft.recognizes(saved.as_ref());
     let saved_text = saved.as_ref().map(|saved| saved.text.as_str());
     if saved_text.is_some_and(|text| same_text(text, draft.editor.text())) {
         return (Pane::Reading(Desk::with(saved)), vec![Effect::DropDraft]);
     }
     if draft.based_on.as_deref() == saved_text {
-        return (Pane::Editing(Sheet { saved, draft }), Vec::new());
+        let effects = Some(&draft).filter(|_| is_sent).map(kept);
+        let effects = effects.into_iter().collect();
+        return (Pane::Editing(Sheet { saved, draft }), effects);
     }
     let conflict = Conflict {
         mine: draft,

@@ -1,7 +1,7 @@
 use super::{
     samples::{
-        code, conflicted, joyce, kept, key_event, pane, press, reading, restored, saved,
-        session_over, started, unreachable, waiting, write,
+        code, conflicted, in_question, joyce, kept, key_event, pane, press, reading, restored,
+        saved, session_over, started, unreachable, waiting, write,
     },
     *,
 };
@@ -180,16 +180,65 @@ fn a_failed_save_leads_back_to_the_text_and_says_why() {
         "The database does not answer. Your text is still here, not saved. Check your network, and try again."
     );
     press(&mut model, "Enter");
-    let in_question = Failure {
-        in_question: true,
-        ..unreachable()
-    };
-    update(&mut model, Msg::Saved(Err(in_question)));
+    update(&mut model, Msg::Saved(Err(in_question())));
     assert_eq!(text_in_editor(&model), "Yes");
     assert_eq!(
         told(&model),
         "The database does not answer. Your text is still here. Check your network, and try again."
     );
+}
+
+#[test]
+fn a_text_that_was_sent_and_never_answered_is_no_change_by_somebody_else() {
+    let unanswered = || {
+        let mut model = reading(80, 24, Some("Yes."));
+        press(&mut model, "e");
+        write(&mut model, " No.");
+        press(&mut model, "Enter");
+        update(&mut model, Msg::Saved(Err(in_question())));
+        write(&mut model, "!");
+        model
+    };
+    let sent = || Some(saved("Yes. No."));
+    let keep = Effect::KeepDraft(kept("Yes. No.!", Some("Yes. No.")));
+
+    let mut model = unanswered();
+    press(&mut model, "Enter");
+    let effects = update(&mut model, Msg::Saved(Ok(SaveOutcome::Conflict(sent()))));
+    let save = Effect::Save {
+        quote: Quote::new("Yes. No.!").expect("a quote"),
+        based_on: Some("Yes. No.".into()),
+    };
+    assert_eq!(effects, [keep.clone(), save]);
+    // From here on it is like any other save.
+    update(&mut model, Msg::Saved(Ok(SaveOutcome::Conflict(sent()))));
+    assert!(matches!(pane(&model), Pane::Conflicted(_)));
+
+    let mut model = unanswered();
+    press(&mut model, "Enter");
+    let theirs = SaveOutcome::Conflict(Some(saved("Theirs.")));
+    assert_eq!(update(&mut model, Msg::Saved(Ok(theirs))), []);
+    assert!(matches!(pane(&model), Pane::Conflicted(_)));
+
+    let mut model = unanswered();
+    press(&mut model, "Esc r");
+    let effects = update(&mut model, Msg::Loaded(Ok(sent())));
+    assert_eq!(effects, std::slice::from_ref(&keep));
+    assert_eq!(
+        told(&model),
+        "What you sent before is saved; what you changed since is kept."
+    );
+    press(&mut model, "e");
+    assert_eq!(text_in_editor(&model), "Yes. No.!");
+
+    let mut model = unanswered();
+    press(&mut model, "Enter");
+    update(&mut model, Msg::Saved(Err(session_over())));
+    press(&mut model, "Enter");
+    update(&mut model, Msg::CodeIssued(Ok(code())));
+    update(&mut model, Msg::SignedIn(Ok(restored(None))));
+    assert_eq!(update(&mut model, Msg::Loaded(Ok(sent()))), [keep]);
+    assert_eq!(text_in_editor(&model), "Yes. No.!");
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn outcome() -> impl Strategy<Value = Msg> {
         "long enough to be wrapped ".repeat(9).leak(),
     ]);
     let quote = prop::option::of(text.clone()).prop_map(|text| text.map(saved));
-    let failure = prop::sample::select(vec![unreachable(), session_over()]);
+    let failure = prop::sample::select(vec![unreachable(), in_question(), session_over()]);
     let somebody = (any::<bool>(), prop::option::of(text.clone())).prop_map(|(other, draft)| {
         let mut restored = restored(draft);
         if other {
@@ -134,10 +134,16 @@ fn awaited(model: &Model) -> Vec<Msg> {
                 Msg::Loaded(Err(unreachable())),
                 Msg::Loaded(Err(session_over())),
             ],
+            Pane::Saving(Sheet { draft, .. }) if !draft.in_question.is_empty() => {
+                let sent = draft.in_question.iter().map(|sent| saved(sent));
+                sent.map(|sent| Msg::Saved(Ok(SaveOutcome::Conflict(Some(sent)))))
+                    .collect()
+            }
             Pane::Saving(_) | Pane::Undeleting(_) => vec![
                 Msg::Saved(Ok(SaveOutcome::Saved(saved("Yes.")))),
                 Msg::Saved(Ok(SaveOutcome::Conflict(Some(saved("No."))))),
                 Msg::Saved(Err(unreachable())),
+                Msg::Saved(Err(in_question())),
                 Msg::Saved(Err(session_over())),
             ],
             Pane::Deleting(_) => vec![
@@ -160,6 +166,20 @@ fn turn() -> impl Strategy<Value = Turn> {
         2 => input().prop_map(Turn::Any),
         3 => any::<prop::sample::Index>().prop_map(Turn::Awaited),
     ]
+}
+
+/// Says whether the row holds what this person sent before and got no answer to, so that their save goes on from it.
+fn is_own(msg: &Msg, before: &Model) -> bool {
+    match (msg, &before.screen) {
+        (
+            Msg::Saved(Ok(SaveOutcome::Conflict(Some(theirs)))),
+            Screen::SignedIn {
+                pane: Pane::Saving(sheet),
+                ..
+            },
+        ) => sheet.draft.clone().recognizes(Some(theirs)),
+        _ => false,
+    }
 }
 
 /// Returns what was written and not saved, and whose it is.
@@ -352,7 +372,7 @@ fn whatever_happens_nothing_breaks_and_nothing_written_is_lost() {
                     ..
                 }
             );
-            let by_key = matches!(msg, Msg::Terminal(_)) || wanted;
+            let by_key = matches!(msg, Msg::Terminal(_)) || wanted || is_own(&msg, &before);
             if let Some(draft) = unsaved(&before)
                 && !by_key
                 && !may_take(&msg, &before, &draft)
@@ -412,7 +432,11 @@ fn whatever_happens_nothing_breaks_and_nothing_written_is_lost() {
                 msg,
                 before.screen
             );
-            keeps_to_its_lane(&before, &model, &effects, &mut asked)?;
+            if is_own(&msg, &before) {
+                asked = Some(Asked::Save);
+            } else {
+                keeps_to_its_lane(&before, &model, &effects, &mut asked)?;
+            }
             // Drawing is what takes the time.
             if is_drawn {
                 can_be_drawn(&model)?;

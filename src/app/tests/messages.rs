@@ -99,6 +99,19 @@ fn about_the_quote() -> Vec<String> {
         with_draft(vec![key("x"), key("y")]),
         with_draft(vec![key("r"), Msg::Loaded(Ok(Some(saved("Yes. more"))))]),
         with_draft(vec![key("r"), Msg::Loaded(Err(unreachable()))]),
+        // Sent, not answered, and written on.
+        while_reading(
+            None,
+            vec![
+                paste("Yes."),
+                key("Enter"),
+                Msg::Saved(Err(in_question())),
+                paste(" more"),
+                key("Esc"),
+                key("r"),
+                Msg::Loaded(Ok(Some(saved("Yes.")))),
+            ],
+        ),
         while_reading(Some("Yes."), vec![key("r"), Msg::Loaded(Ok(None))]),
     ]
 }
@@ -131,14 +144,7 @@ fn about_writing() -> Vec<String> {
         ),
         while_reading(
             None,
-            vec![
-                paste("x"),
-                key("Enter"),
-                Msg::Saved(Err(Failure {
-                    in_question: true,
-                    ..unreachable()
-                })),
-            ],
+            vec![paste("x"), key("Enter"), Msg::Saved(Err(in_question()))],
         ),
         while_reading(None, vec![long(most + 1)]),
         while_reading(None, vec![long(most + 1), key("Enter")]),

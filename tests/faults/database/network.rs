@@ -150,6 +150,36 @@ async fn a_save_or_delete_that_stays_in_question_says_so_and_is_settled_by_readi
     }
 }
 
+/// Who goes on writing after such a save, and saves again, is not told that somebody else has changed the quote.
+#[tokio::test]
+async fn a_save_after_one_that_stayed_in_question_takes_its_place() {
+    let stage = Stage::signed_in().await;
+    give(&stage, "One");
+    let mut screen = stage.open();
+    screen.sees("“One”");
+    write(&mut screen, ", two");
+    stage.database_network.hold_answers(true);
+    screen.key(Key::Enter);
+    wait_until("the save is committed", || {
+        (stage.quote() == "One, two").then_some(())
+    });
+    lose_the_network(&stage);
+    sees_words(&mut screen, "It is not known whether the quote was saved.");
+    find_the_network(&stage);
+    screen.type_(", three");
+    screen.sees("One, two, three");
+    screen.key(Key::Enter);
+    screen.sees_that("saves it, or asks which to keep", |screen| {
+        let shown = screen.contents();
+        shown.contains("Saved.") || shown.contains("elsewhere")
+    });
+    assert!(screen.screen().contains("Saved."), "{}", screen.screen());
+    assert_eq!(stage.quote(), "One, two, three");
+    wait_until("the draft is gone", || {
+        stage.draft().is_none().then_some(())
+    });
+}
+
 /// The minute that an operation may take ends while the answer is outstanding, after nothing had been sent for most of it.
 async fn a_save_stays_in_question_when_its_time_is_over() {
     let stage = Stage::signed_in().await;
