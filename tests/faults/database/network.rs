@@ -75,22 +75,27 @@ async fn a_save_whose_answer_is_lost_is_found_done() {
     assert_eq!(stage.database.query(written), before);
 }
 
-/// The other outcome: the order to commit never arrived. Either way the screen does not claim to know, and reading again tells.
-#[tokio::test]
-async fn a_save_or_delete_that_stays_in_question_says_so_and_is_settled_by_reading_again() {
-    let stage = Stage::signed_in().await;
-    give(&stage, "One");
+/// Turns "One" into "One, two" by a save that is committed, and of which nobody on this side ever hears.
+fn save_without_an_answer(stage: &Stage) -> Pty {
+    give(stage, "One");
     let mut screen = stage.open();
     screen.sees("“One”");
-
     write(&mut screen, ", two");
     stage.database_network.hold_answers(true);
     screen.key(Key::Enter);
     wait_until("the save is committed", || {
         (stage.quote() == "One, two").then_some(())
     });
-    lose_the_network(&stage);
+    lose_the_network(stage);
     sees_words(&mut screen, "It is not known whether the quote was saved.");
+    screen
+}
+
+/// The other outcome: the order to commit never arrived. Either way the screen does not claim to know, and reading again tells.
+#[tokio::test]
+async fn a_save_or_delete_that_stays_in_question_says_so_and_is_settled_by_reading_again() {
+    let stage = Stage::signed_in().await;
+    let mut screen = save_without_an_answer(&stage);
     sees_words(&mut screen, "Your text is still here.");
     screen.sees("One, two");
     assert!(
@@ -154,17 +159,7 @@ async fn a_save_or_delete_that_stays_in_question_says_so_and_is_settled_by_readi
 #[tokio::test]
 async fn a_save_after_one_that_stayed_in_question_takes_its_place() {
     let stage = Stage::signed_in().await;
-    give(&stage, "One");
-    let mut screen = stage.open();
-    screen.sees("“One”");
-    write(&mut screen, ", two");
-    stage.database_network.hold_answers(true);
-    screen.key(Key::Enter);
-    wait_until("the save is committed", || {
-        (stage.quote() == "One, two").then_some(())
-    });
-    lose_the_network(&stage);
-    sees_words(&mut screen, "It is not known whether the quote was saved.");
+    let mut screen = save_without_an_answer(&stage);
     find_the_network(&stage);
     screen.type_(", three");
     screen.sees("One, two, three");
