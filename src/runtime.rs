@@ -204,7 +204,7 @@ async fn run_on<C: Console, S: Services>(
     .await;
     let last = match (model.unsaved_text(), tasks.keeps_drafts()) {
         (None, _) => ordered.map_or(Last::Nothing, |order| end_of(order, &model)),
-        (Some(_), true) if model.order() == Some(Order::Save) => Last::KeptInQuestion,
+        (Some(_), true) if model.is_unsaved_in_question() => Last::KeptInQuestion,
         (Some(_), true) => Last::Kept,
         (Some(text), false) => Last::Homeless(text),
     };

@@ -304,6 +304,16 @@ impl Model {
         Some(self.unsaved()?.editor.text().to_owned())
     }
 
+    /// Says whether what was written may be saved by now: it was sent, and nobody answered.
+    #[must_use]
+    pub fn is_unsaved_in_question(&self) -> bool {
+        self.order() == Some(Order::Save)
+            || self.unsaved().is_some_and(|draft| {
+                let text = draft.editor.text();
+                draft.in_question.iter().any(|sent| sent == text)
+            })
+    }
+
     /// Returns the order that keeps what was written and is not saved: for an end in which the last order got lost.
     #[must_use]
     pub fn keep_unsaved(&self) -> Option<Effect> {

@@ -12,7 +12,7 @@ use super::*;
 use crate::{
     app::{
         Activity, DeleteOutcome, SaveOutcome, SignOutOutcome,
-        samples::{about, kept, key_event, restored, saved, unreachable},
+        samples::{about, in_question, kept, key_event, restored, saved, unreachable},
     },
     view,
 };
@@ -381,6 +381,22 @@ fn a_save_under_way_may_finish_and_takes_its_draft_away() {
         }
     );
     assert_eq!(script.orders().last(), Some(&Effect::DropDraft));
+}
+
+#[test]
+fn a_save_that_stayed_in_question_is_in_question_on_the_way_out() {
+    let script = signed_in().on("Save", Answer::Msg(Msg::Saved(Err(in_question()))));
+    let running = Running::start(script);
+    running.sees("“Yes.”");
+    running.press("e a Enter");
+    running.sees("Your text is still here.");
+    running.press("Ctrl-C");
+    assert_eq!(
+        running.end().expect("an end"),
+        ExitReason::Quit {
+            last: Last::KeptInQuestion
+        }
+    );
 }
 
 #[test]
