@@ -121,6 +121,13 @@ pub enum Pane {
     Loading(Option<Draft>),
     /// It is being read, and the person writes meanwhile.
     WritingAhead(Draft),
+    /// It could not be read, and the person writes on: a letter must not become a key in the middle of a word.
+    WritingUnread {
+        /// Why.
+        failure: Failure,
+        /// What is being written.
+        draft: Draft,
+    },
     /// It is being read, and what was written meanwhile is to be saved then.
     SavingAhead(Draft),
     /// It could not be read.
@@ -234,7 +241,9 @@ impl Model {
                 Pane::Unread { .. } => Context::Unread,
                 Pane::Reading(_) => Context::Quote,
                 Pane::Asking { .. } => Context::Asking,
-                Pane::WritingAhead(_) | Pane::Editing(_) => Context::Writing,
+                Pane::WritingAhead(_) | Pane::WritingUnread { .. } | Pane::Editing(_) => {
+                    Context::Writing
+                }
                 Pane::Conflicted(_) => Context::Conflict,
             },
         }
@@ -277,7 +286,7 @@ impl Model {
         matches!(
             &self.screen,
             Screen::SignedIn {
-                pane: Pane::Saving(_),
+                pane: Pane::Saving(_) | Pane::Undeleting(_),
                 ..
             }
         )
@@ -326,7 +335,9 @@ impl Pane {
     pub fn has_unsaved(&self) -> bool {
         match self {
             Self::Loading(leftover) | Self::Unread { leftover, .. } => leftover.is_some(),
-            Self::WritingAhead(draft) | Self::SavingAhead(draft) => draft.is_worth_keeping(),
+            Self::WritingAhead(draft)
+            | Self::WritingUnread { draft, .. }
+            | Self::SavingAhead(draft) => draft.is_worth_keeping(),
             Self::Reading(desk)
             | Self::Reloading(desk)
             | Self::Deleting(desk)
@@ -341,9 +352,9 @@ impl Pane {
     pub(super) fn into_draft(self) -> Option<Draft> {
         match self {
             Self::Loading(leftover) | Self::Unread { leftover, .. } => leftover,
-            Self::WritingAhead(draft) | Self::SavingAhead(draft) => {
-                Some(draft).filter(Draft::is_worth_keeping)
-            }
+            Self::WritingAhead(draft)
+            | Self::WritingUnread { draft, .. }
+            | Self::SavingAhead(draft) => Some(draft).filter(Draft::is_worth_keeping),
             Self::Reading(desk)
             | Self::Reloading(desk)
             | Self::Deleting(desk)
@@ -356,12 +367,28 @@ impl Pane {
 }
 
 impl Desk {
+    /// Says whether what is not saved is the text that was deleted, on its way back.
+    pub(super) fn brings_back(&self) -> bool {
+        match (&self.draft, &self.deleted) {
+            (Some(draft), Some(deleted)) => same_text(draft.editor.text(), deleted),
+            _ => false,
+        }
+    }
+
     /// Lays a quote, or none, before the person.
     pub(super) fn with(saved: Option<Saved>) -> Self {
         Self {
             saved,
             ..Self::default()
         }
+    }
+}
+
+impl Sheet {
+    /// Says whether what is being written was begun on what is saved.
+    pub(super) fn replaces_what_is_saved(&self) -> bool {
+        let saved = self.saved.as_ref().map(|saved| saved.text.as_str());
+        self.draft.based_on.as_deref() == saved
     }
 }
 

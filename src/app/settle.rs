@@ -7,7 +7,6 @@ use super::{
     update::{kept, save},
 };
 use crate::{
-    editor::Editor,
     failure::{Failure, Kind},
     quote::Saved,
 };
@@ -65,7 +64,11 @@ pub(super) fn settle(model: &mut Model, outcome: Msg) -> Vec<Effect> {
             }
             Err(failure) => {
                 model.fail(&failure);
-                (Screen::SignedIn { user, pane }, Vec::new())
+                // The draft file went first.
+                let draft = Some(pane.clone()).filter(Pane::has_unsaved);
+                let draft = draft.and_then(Pane::into_draft);
+                let effects = draft.iter().map(kept).collect();
+                (Screen::SignedIn { user, pane }, effects)
             }
         },
         (Msg::DraftFailed(failure), screen) => {
@@ -117,17 +120,9 @@ fn settle_pane(model: &mut Model, outcome: Msg, user: User, pane: Pane) -> (Scre
             Some(leftover) => resume(model, leftover, saved),
         },
         (Msg::Loaded(Ok(saved)), Pane::WritingAhead(draft)) => {
-            if draft.is_worth_keeping() {
-                lay_out(draft, saved)
-            } else {
-                let draft = Draft::of(saved.as_ref());
-                (Pane::Editing(Sheet { saved, draft }), Vec::new())
-            }
+            (Pane::Editing(write_on(model, draft, saved)), Vec::new())
         }
-        (Msg::Loaded(Ok(saved)), Pane::SavingAhead(draft)) => match lay_out(draft, saved) {
-            (Pane::Editing(sheet), _) => save(model, sheet),
-            other => other,
-        },
+        (Msg::Loaded(Ok(saved)), Pane::SavingAhead(draft)) => save(model, Sheet { saved, draft }),
         (Msg::Loaded(Ok(saved)), Pane::Reloading(desk)) => reloaded(model, saved, desk),
         (Msg::Saved(Ok(SaveOutcome::Saved(saved))), Pane::Saving(_)) => {
             model.say("Saved.");
@@ -230,8 +225,12 @@ fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen
         _ => None,
     };
     let pane = match pane {
+        Pane::WritingAhead(draft) => {
+            let failure = failure.clone();
+            Pane::WritingUnread { failure, draft }
+        }
         // It shows the failure itself, and that something is kept.
-        pane @ (Pane::Loading(_) | Pane::WritingAhead(_) | Pane::SavingAhead(_)) => {
+        pane @ (Pane::Loading(_) | Pane::SavingAhead(_)) => {
             let failure = failure.clone();
             let leftover = pane.into_draft();
             let pane = Pane::Unread { failure, leftover };
@@ -258,36 +257,29 @@ fn undeleted(model: &mut Model, outcome: SaveOutcome, desk: Desk) -> (Pane, Vec<
     match (outcome, desk) {
         (SaveOutcome::Saved(saved), desk) => {
             model.say("Your quote is back.");
-            let draft = desk.draft.map(|draft| Draft {
+            let other = Some(&desk).filter(|desk| !desk.brings_back());
+            let draft = other.and_then(|desk| desk.draft.clone());
+            let draft = draft.map(|draft| Draft {
                 based_on: Some(saved.text.clone()),
                 ..draft
             });
-            let effects = draft.iter().map(kept).collect();
+            let effects = vec![draft.as_ref().map_or(Effect::DropDraft, kept)];
             let desk = Desk {
                 draft,
                 ..Desk::with(Some(saved))
             };
             (Pane::Reading(desk), effects)
         }
-        (
-            SaveOutcome::Conflict(Some(theirs)),
-            Desk {
-                draft: None,
-                deleted: Some(text),
-                ..
-            },
-        ) => {
-            let mine = Draft {
-                editor: Editor::new(&text),
-                based_on: None,
+        (SaveOutcome::Conflict(theirs), desk) if desk.brings_back() => {
+            let pane = match desk.draft {
+                Some(mine) => Pane::Conflicted(Conflict {
+                    mine,
+                    theirs,
+                    scroll: 0,
+                }),
+                None => Pane::Reading(Desk::with(theirs)),
             };
-            let effects = vec![kept(&mine)];
-            let conflict = Conflict {
-                mine,
-                theirs: Some(theirs),
-                scroll: 0,
-            };
-            (Pane::Conflicted(conflict), effects)
+            (pane, Vec::new())
         }
         (SaveOutcome::Conflict(theirs), desk) => {
             model.warn("Another quote was saved elsewhere, so yours was not brought back.");
@@ -309,6 +301,23 @@ pub(super) fn resume(model: &mut Model, draft: Draft, saved: Option<Saved>) -> (
         model.say("Here is what you had not saved.");
     }
     (pane, effects)
+}
+
+/// Goes on writing what was begun before it was known what is saved. Nothing takes the keys away in the middle of a word:
+/// two texts are shown when the person saves theirs.
+fn write_on(model: &mut Model, draft: Draft, saved: Option<Saved>) -> Sheet {
+    if !draft.is_worth_keeping() {
+        let draft = Draft::of(saved.as_ref());
+        return Sheet { saved, draft };
+    }
+    let sheet = Sheet { saved, draft };
+    if !sheet.replaces_what_is_saved() {
+        model.say(match sheet.saved {
+            Some(_) => "Another text is saved already. You will see both when you save yours.",
+            None => "Your quote is gone by now. You will be asked when you save this text.",
+        });
+    }
+    sheet
 }
 
 /// Lays a text that is not saved beside what is: to be gone on with, or to be chosen between.

@@ -69,6 +69,7 @@ fn waiting_for(model: &Model) -> Option<&'static str> {
             Pane::Deleting(_) => "Deleting…",
             Pane::Undeleting(_) => "Bringing your quote back…",
             Pane::Unread { .. }
+            | Pane::WritingUnread { .. }
             | Pane::Reading(_)
             | Pane::Asking { .. }
             | Pane::Editing(_)
