@@ -658,36 +658,45 @@ async fn a_terminal_without_a_size_is_taken_for_the_usual_one() {
 
 #[test]
 fn a_bug_gives_the_terminal_back_and_is_told() {
-    let mut role = Command::new(std::env::current_exe().expect("our own path"));
-    role.args(["--exact", "screens::buggy", "--ignored", "--nocapture"])
-        .env("EPIGRAPH_TEST_BUGGY", "1")
-        .env("RUST_BACKTRACE", "0");
-    let mut screen = Pty::spawn(&role, 80, 24);
-    assert_ne!(screen.exit_status().exit_code(), 0);
-    let raw = String::from_utf8_lossy(&screen.raw()).into_owned();
-    let (before, after) = raw
-        .split_once("\x1b[?1049l")
-        .expect("the alternate screen is left");
-    assert!(before.contains("Looking"), "{before:?}");
-    assert!(after.contains("a bug in a task"), "{after:?}");
-    assert!(!after.contains("\x1b[?1049"), "it is left once: {after:?}");
-    is_clean(&screen);
+    for waited_for in ["yes", "no"] {
+        let mut role = Command::new(std::env::current_exe().expect("our own path"));
+        role.args(["--exact", "screens::buggy", "--ignored", "--nocapture"])
+            .env("EPIGRAPH_TEST_BUGGY", waited_for)
+            .env("RUST_BACKTRACE", "0");
+        let mut screen = Pty::spawn(&role, 80, 24);
+        assert_ne!(screen.exit_status().exit_code(), 0);
+        let raw = String::from_utf8_lossy(&screen.raw()).into_owned();
+        let (before, after) = raw
+            .split_once("\x1b[?1049l")
+            .expect("the alternate screen is left");
+        assert!(before.contains("Looking"), "{before:?}");
+        assert!(after.contains("a bug in a task"), "{after:?}");
+        assert!(!after.contains("\x1b[?1049"), "it is left once: {after:?}");
+        is_clean(&screen);
+    }
 }
 
 /// Not a test of its own: the process that `a_bug_gives_the_terminal_back_and_is_told` starts.
 #[test]
 #[ignore = "a role in another test"]
 fn buggy() {
-    struct Buggy;
+    /// Whether somebody waits for the task.
+    struct Buggy(bool);
 
     impl Services for Buggy {
         async fn perform(&self, _: Effect, _: Progress) -> Option<Msg> {
-            panic!("a bug in a task");
+            let Self(waited_for) = self;
+            if *waited_for {
+                panic!("a bug in a task");
+            }
+            tokio::spawn(async { panic!("a bug in a task") });
+            std::future::pending().await
         }
     }
 
-    if std::env::var_os("EPIGRAPH_TEST_BUGGY").is_some()
-        && let Err(Error::Bug { panic, .. }) = runtime::run(About::default(), Buggy, Terminal::take)
+    if let Some(waited_for) = std::env::var_os("EPIGRAPH_TEST_BUGGY")
+        && let Err(Error::Bug { panic, .. }) =
+            runtime::run(About::default(), Buggy(waited_for == "yes"), Terminal::take)
     {
         std::panic::resume_unwind(panic);
     }
