@@ -384,6 +384,35 @@ async fn two_windows_have_a_draft_each_and_the_next_two_take_them_up() {
 }
 
 #[tokio::test]
+async fn a_sign_out_asks_before_it_takes_along_what_another_window_left() {
+    let stage = Stage::signed_in().await;
+    let mut windows = ["Mistakes are", "the portals"].map(|text| {
+        let mut screen = stage.open();
+        screen.sees(INVITATION);
+        screen.key(Key::Char('e'));
+        screen.sees("Enter Save Quote");
+        screen.type_(text);
+        screen.sees(text);
+        screen
+    });
+    for screen in &mut windows {
+        screen.key(Key::Ctrl('c'));
+        ends(screen, 0);
+    }
+    let mut screen = stage.open();
+    screen.sees("Mistakes are");
+    screen.sees("There is one more text that you had not saved.");
+    screen.key(Key::Enter);
+    screen.sees("Saved.");
+    screen.key(Key::Char('s'));
+    screen.sees("Sign out, and lose the text that another window left unsaved?");
+    assert!(!stage.drafts().is_empty());
+    screen.key(Key::Char('y'));
+    screen.sees("You are signed out.");
+    assert!(stage.drafts().is_empty());
+}
+
+#[tokio::test]
 async fn ctrl_z_leads_to_the_shell_and_fg_back() {
     let stage = Stage::new().await;
     let mut screen = stage.open_with_quote("Still here.");

@@ -43,6 +43,8 @@ pub struct Model {
     pub activity: Option<Activity>,
     /// How far the help is scrolled, while it lies over the screen.
     pub help: Option<usize>,
+    /// Whether there is a text besides, which no window has taken up yet.
+    pub(super) more_drafts: bool,
     /// That drafts cannot be kept is said once.
     pub(super) draft_failure_told: bool,
 }
@@ -167,7 +169,7 @@ pub enum Question {
     Delete,
     /// Throw the draft away?
     Discard,
-    /// Sign out although there is a draft?
+    /// Sign out although there is a draft, here or left by another window?
     SignOut,
 }
 
@@ -314,6 +316,11 @@ impl Model {
                 Some(pane).filter(Pane::has_unsaved)?.into_draft()
             }
         }
+    }
+
+    /// Says whether a text that is not saved goes with the session.
+    pub(super) fn would_lose_text(&self, pane: &Pane) -> bool {
+        pane.has_unsaved() || self.more_drafts
     }
 
     /// Says whether something was written that is not saved.

@@ -87,6 +87,7 @@ pub(super) fn settle(model: &mut Model, outcome: Msg) -> Vec<Effect> {
 
 /// Lets somebody in: the quote is read, and what they had not saved waits for it.
 fn enter(model: &mut Model, restored: Restored, unsaved: Option<Unsaved>) -> (Screen, Vec<Effect>) {
+    model.more_drafts = restored.more_drafts;
     if let Some(warning) = restored.warning {
         model.warn(warning);
     }

@@ -484,6 +484,17 @@ fn signing_out_asks_only_where_something_would_be_lost() {
     assert!(model.has_unsaved(), "it was not ended, so nothing went");
     // The file had gone first.
     assert_eq!(effects, [Effect::KeepDraft(kept("Yes.x", Some("Yes.")))]);
+
+    // A text that another window left, and that nobody has seen again.
+    let mut model = started(80, 24);
+    let with_more = Restored {
+        more_drafts: true,
+        ..restored(None)
+    };
+    update(&mut model, Msg::Restored(Ok(Some(with_more))));
+    update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
+    assert_eq!(press(&mut model, "s"), []);
+    assert_eq!(press(&mut model, "y"), [Effect::SignOut]);
 }
 
 #[test]

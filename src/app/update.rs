@@ -29,6 +29,7 @@ pub fn init(about: About, size: Size) -> (Model, Vec<Effect>) {
         notice: None,
         activity: None,
         help: None,
+        more_drafts: false,
         draft_failure_told: false,
     };
     (model, vec![Effect::Restore])
@@ -234,7 +235,7 @@ fn act_on_screen(model: &mut Model, action: Action, screen: Screen) -> (Screen, 
             };
             (Screen::Waiting { code, unsaved }, vec![Effect::Copy(text)])
         }
-        (Action::SignOut, Screen::SignedIn { user, pane }) if !pane.has_unsaved() => {
+        (Action::SignOut, Screen::SignedIn { user, pane }) if !model.would_lose_text(&pane) => {
             (Screen::SigningOut { user, pane }, vec![Effect::SignOut])
         }
         (

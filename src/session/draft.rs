@@ -153,13 +153,16 @@ impl Drafts {
     pub(super) async fn drop_all(&self, user_id: &str) -> Result<(), Failure> {
         self.drop(user_id).await?;
         self.at_work(user_id, REMOVE, |drafts, user_id| {
-            for number in 0..MOST_WINDOWS {
+            let remove = |number| {
                 let path = drafts.path(user_id, number);
                 if is_there(&path) && drafts.lock(user_id, number)?.is_some() {
                     private_file::remove(&path)?;
                 }
-            }
-            Ok(())
+                Ok(())
+            };
+            // One that cannot be removed keeps none of the others.
+            let removed: Vec<_> = (0..MOST_WINDOWS).map(remove).collect();
+            removed.into_iter().collect()
         })
         .await
     }
@@ -480,6 +483,16 @@ mod tests {
             "{failure}"
         );
         assert_eq!(files(scratch.path()).len(), 1, "it is left as it is");
+
+        // A sign-out takes the others along.
+        let fourth = window();
+        fourth
+            .keep("00u1", draft("four", None))
+            .await
+            .expect("kept");
+        drop(fourth);
+        window().drop_all("00u1").await.expect_err("told");
+        assert_eq!(files(scratch.path()).len(), 1, "the others are gone");
     }
 
     #[tokio::test]

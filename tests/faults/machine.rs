@@ -179,6 +179,8 @@ async fn two_windows_at_once_keep_what_is_typed_in_each() {
     assert_eq!(stage.quote(), "Of the first.");
     // Nor does a sign-out, which the other notices as soon as it needs a new token.
     one.key(Key::Char('s'));
+    one.sees("that another window left");
+    one.key(Key::Char('y'));
     one.sees("You are signed out.");
     assert!(stage.drafts().contains("Of the second."));
     two.signal(Signal::KILL);
