@@ -184,6 +184,8 @@ pub struct Restored {
     pub user: User,
     /// What was typed and never saved, from the draft file.
     pub draft: Option<KeptDraft>,
+    /// Whether there is another one, which no window has taken up: it would go with the session.
+    pub more_drafts: bool,
     /// Something that the person must hear at once (a warning), in a sentence.
     pub warning: Option<String>,
 }

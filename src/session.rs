@@ -440,14 +440,15 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     }
 
     async fn restored(&self, user: User, warning: Option<String>) -> Restored {
-        let (draft, told) = match self.drafts.read(&user.id).await {
-            Ok(Left { draft, more }) => (draft, more.then(|| MORE_DRAFTS.to_owned())),
-            Err(failure) => (None, Some(failure.to_string())),
+        let (draft, more_drafts, told) = match self.drafts.read(&user.id).await {
+            Ok(Left { draft, more }) => (draft, more, more.then(|| MORE_DRAFTS.to_owned())),
+            Err(failure) => (None, false, Some(failure.to_string())),
         };
         let warnings: Vec<_> = warning.into_iter().chain(told).collect();
         Restored {
             user,
             draft,
+            more_drafts,
             warning: (!warnings.is_empty()).then(|| warnings.join(" ")),
         }
     }

@@ -23,7 +23,7 @@ use crossterm::{
 };
 use futures_util::StreamExt;
 use ratatui::{Terminal as Screen, layout::Rect};
-use tokio::select;
+use tokio::{select, sync::Notify};
 
 use crate::{
     app::{Model, Size},
@@ -39,6 +39,9 @@ mod output;
 
 /// Whether the modes are set. They are taken back once, whoever comes first: the end, a signal, or a panic.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// A task has panicked, and nobody may be waiting for it: what drives a connection, for example.
+static PANICKED: Notify = Notify::const_new();
 
 /// A frame smaller than this is on the screen at once anyway; the bracket would cost more bytes than a key does.
 const WORTH_BRACKETING: usize = 512;
@@ -138,6 +141,8 @@ impl Console for Terminal {
         let event = select! {
             biased;
             event = events.next() => event,
+            // Its message is printed, and the terminal is in other hands: going on would leave the person with neither.
+            () = PANICKED.notified() => panic::resume_unwind(Box::new("a task has panicked")),
             () = self.output.caught_up(), if self.behind => return Ok(None),
         };
         let event = event.ok_or(io::ErrorKind::UnexpectedEof)??;
@@ -247,6 +252,7 @@ fn give_back_on_panic(main: ThreadId) {
             if thread::current().id() == main {
                 give_back();
                 print(info);
+                PANICKED.notify_one();
             } else if !TAKEN.load(Ordering::SeqCst) {
                 print(info);
             }

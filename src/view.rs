@@ -89,7 +89,9 @@ fn draw_pane(model: &Model, pane: &Pane, buffer: &mut Buffer, area: Rect) -> Opt
         | Pane::Deleting(desk)
         | Pane::Undeleting(desk) => quote::draw(model, desk, buffer, area),
         Pane::Asking { under, .. } => return draw_pane(model, under, buffer, area),
-        Pane::WritingAhead(draft) => return editor::draw(model, None, draft, buffer, area),
+        Pane::WritingAhead(draft) | Pane::WritingUnread { draft, .. } => {
+            return editor::draw(model, None, draft, buffer, area);
+        }
         Pane::SavingAhead(draft) => {
             editor::draw(model, None, draft, buffer, area);
         }

@@ -742,6 +742,32 @@ async fn ctrl_c_belongs_to_the_editor_while_it_is_open() {
     assert_eq!(stage.run(&["show"]).data(), "interrupted");
 }
 
+/// Editors that hear a signal save what they have, and whoever ends this program alone has the editor still.
+#[tokio::test]
+async fn an_editor_that_outlives_the_program_still_has_its_file_and_the_person_hears_where() {
+    let mut stage = Stage::signed_in().await;
+    editor(
+        &mut stage,
+        "trap '' HUP TERM\necho open\nuntil [ -e told ]; do sleep 0.05; done\nprintf Mistakes. >> \"$1\"\n",
+    );
+    let mut pty = Pty::spawn(&stage.home.command(&["set", "--edit"]), 80, 24);
+    pty.sees("open");
+    pty.signal(Signal::TERM);
+    pty.sees("Your editor is left open");
+    let kept = stage.kept();
+    let file = kept
+        .iter()
+        .find(|path| path.extension() == Some("txt".as_ref()));
+    let file = file.expect("the file that the editor has open");
+    stage.home.write("told", b"");
+    wait_until("the editor saves", || {
+        fs::read_to_string(file)
+            .is_ok_and(|text| text == "Mistakes.")
+            .then_some(())
+    });
+    assert_eq!(pty.exit_status().exit_code(), 143);
+}
+
 #[tokio::test]
 async fn doctor_looks_at_everything_and_says_what_is_wrong() {
     let stage = Stage::signed_in().await;

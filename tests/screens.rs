@@ -384,6 +384,35 @@ async fn two_windows_have_a_draft_each_and_the_next_two_take_them_up() {
 }
 
 #[tokio::test]
+async fn a_sign_out_asks_before_it_takes_along_what_another_window_left() {
+    let stage = Stage::signed_in().await;
+    let mut windows = ["Mistakes are", "the portals"].map(|text| {
+        let mut screen = stage.open();
+        screen.sees(INVITATION);
+        screen.key(Key::Char('e'));
+        screen.sees("Enter Save Quote");
+        screen.type_(text);
+        screen.sees(text);
+        screen
+    });
+    for screen in &mut windows {
+        screen.key(Key::Ctrl('c'));
+        ends(screen, 0);
+    }
+    let mut screen = stage.open();
+    screen.sees("Mistakes are");
+    screen.sees("There is one more text that you had not saved.");
+    screen.key(Key::Enter);
+    screen.sees("Saved.");
+    screen.key(Key::Char('s'));
+    screen.sees("Sign out, and lose the text that another window left unsaved?");
+    assert!(!stage.drafts().is_empty());
+    screen.key(Key::Char('y'));
+    screen.sees("You are signed out.");
+    assert!(stage.drafts().is_empty());
+}
+
+#[tokio::test]
 async fn ctrl_z_leads_to_the_shell_and_fg_back() {
     let stage = Stage::new().await;
     let mut screen = stage.open_with_quote("Still here.");
@@ -658,36 +687,43 @@ async fn a_terminal_without_a_size_is_taken_for_the_usual_one() {
 
 #[test]
 fn a_bug_gives_the_terminal_back_and_is_told() {
-    let mut role = Command::new(std::env::current_exe().expect("our own path"));
-    role.args(["--exact", "screens::buggy", "--ignored", "--nocapture"])
-        .env("EPIGRAPH_TEST_BUGGY", "1")
-        .env("RUST_BACKTRACE", "0");
-    let mut screen = Pty::spawn(&role, 80, 24);
-    assert_ne!(screen.exit_status().exit_code(), 0);
-    let raw = String::from_utf8_lossy(&screen.raw()).into_owned();
-    let (before, after) = raw
-        .split_once("\x1b[?1049l")
-        .expect("the alternate screen is left");
-    assert!(before.contains("Looking"), "{before:?}");
-    assert!(after.contains("a bug in a task"), "{after:?}");
-    assert!(!after.contains("\x1b[?1049"), "it is left once: {after:?}");
-    is_clean(&screen);
+    for waited_for in ["yes", "no"] {
+        let mut role = Command::new(std::env::current_exe().expect("our own path"));
+        role.args(["--exact", "screens::buggy", "--ignored", "--nocapture"])
+            .env("EPIGRAPH_TEST_BUGGY", waited_for)
+            .env("RUST_BACKTRACE", "0");
+        let mut screen = Pty::spawn(&role, 80, 24);
+        assert_ne!(screen.exit_status().exit_code(), 0);
+        let raw = String::from_utf8_lossy(&screen.raw()).into_owned();
+        let (before, after) = raw
+            .split_once("\x1b[?1049l")
+            .expect("the alternate screen is left");
+        assert!(before.contains("Looking"), "{before:?}");
+        assert!(after.contains("a bug in a task"), "{after:?}");
+        assert!(!after.contains("\x1b[?1049"), "it is left once: {after:?}");
+        is_clean(&screen);
+    }
 }
 
 /// Not a test of its own: the process that `a_bug_gives_the_terminal_back_and_is_told` starts.
 #[test]
 #[ignore = "a role in another test"]
 fn buggy() {
-    struct Buggy;
+    /// Whether somebody waits for the task.
+    struct Buggy(bool);
 
     impl Services for Buggy {
         async fn perform(&self, _: Effect, _: Progress) -> Option<Msg> {
-            panic!("a bug in a task");
+            let Self(waited_for) = self;
+            assert!(!*waited_for, "a bug in a task");
+            tokio::spawn(async { panic!("a bug in a task") });
+            std::future::pending().await
         }
     }
 
-    if std::env::var_os("EPIGRAPH_TEST_BUGGY").is_some()
-        && let Err(Error::Bug { panic, .. }) = runtime::run(About::default(), Buggy, Terminal::take)
+    if let Some(waited_for) = std::env::var_os("EPIGRAPH_TEST_BUGGY")
+        && let Err(Error::Bug { panic, .. }) =
+            runtime::run(About::default(), Buggy(waited_for == "yes"), Terminal::take)
     {
         std::panic::resume_unwind(panic);
     }

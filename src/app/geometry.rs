@@ -266,6 +266,7 @@ pub(super) fn fit(model: &mut Model) {
             Pane::Editing(Sheet { draft, .. })
             | Pane::Saving(Sheet { draft, .. })
             | Pane::WritingAhead(draft)
+            | Pane::WritingUnread { draft, .. }
             | Pane::SavingAhead(draft),
         ..
     } = &mut model.screen

@@ -43,6 +43,8 @@ pub struct Model {
     pub activity: Option<Activity>,
     /// How far the help is scrolled, while it lies over the screen.
     pub help: Option<usize>,
+    /// Whether there is a text besides, which no window has taken up yet.
+    pub(super) more_drafts: bool,
     /// That drafts cannot be kept is said once.
     pub(super) draft_failure_told: bool,
 }
@@ -132,6 +134,13 @@ pub enum Pane {
     Loading(Option<Draft>),
     /// It is being read, and the person writes meanwhile.
     WritingAhead(Draft),
+    /// It could not be read, and the person writes on: a letter must not become a key in the middle of a word.
+    WritingUnread {
+        /// Why.
+        failure: Failure,
+        /// What is being written.
+        draft: Draft,
+    },
     /// It is being read, and what was written meanwhile is to be saved then.
     SavingAhead(Draft),
     /// It could not be read.
@@ -171,7 +180,7 @@ pub enum Question {
     Delete,
     /// Throw the draft away?
     Discard,
-    /// Sign out although there is a draft?
+    /// Sign out although there is a draft, here or left by another window?
     SignOut,
 }
 
@@ -247,7 +256,9 @@ impl Model {
                 Pane::Unread { .. } => Context::Unread,
                 Pane::Reading(_) => Context::Quote,
                 Pane::Asking { .. } => Context::Asking,
-                Pane::WritingAhead(_) | Pane::Editing(_) => Context::Writing,
+                Pane::WritingAhead(_) | Pane::WritingUnread { .. } | Pane::Editing(_) => {
+                    Context::Writing
+                }
                 Pane::Conflicted(_) => Context::Conflict,
             },
         }
@@ -331,6 +342,11 @@ impl Model {
         }
     }
 
+    /// Says whether a text that is not saved goes with the session.
+    pub(super) fn would_lose_text(&self, pane: &Pane) -> bool {
+        pane.has_unsaved() || self.more_drafts
+    }
+
     /// Says whether something was written that is not saved.
     #[must_use]
     pub fn has_unsaved(&self) -> bool {
@@ -350,13 +366,16 @@ impl Pane {
     pub fn has_unsaved(&self) -> bool {
         match self {
             Self::Loading(leftover) | Self::Unread { leftover, .. } => leftover.is_some(),
-            Self::WritingAhead(draft) | Self::SavingAhead(draft) => draft.is_worth_keeping(),
-            Self::Reading(desk) | Self::Reloading(desk) | Self::Deleting(desk) => {
-                desk.draft.is_some()
-            }
+            Self::WritingAhead(draft)
+            | Self::WritingUnread { draft, .. }
+            | Self::SavingAhead(draft) => draft.is_worth_keeping(),
+            Self::Reading(desk)
+            | Self::Reloading(desk)
+            | Self::Deleting(desk)
+            | Self::Undeleting(desk) => desk.draft.is_some(),
             Self::Asking { under, .. } => under.has_unsaved(),
             Self::Editing(sheet) | Self::Saving(sheet) => sheet.draft.is_worth_keeping(),
-            Self::Undeleting(_) | Self::Conflicted(_) => true,
+            Self::Conflicted(_) => true,
         }
     }
 
@@ -364,14 +383,13 @@ impl Pane {
     pub(super) fn into_draft(self) -> Option<Draft> {
         match self {
             Self::Loading(leftover) | Self::Unread { leftover, .. } => leftover,
-            Self::WritingAhead(draft) | Self::SavingAhead(draft) => {
-                Some(draft).filter(Draft::is_worth_keeping)
-            }
-            Self::Reading(desk) | Self::Reloading(desk) | Self::Deleting(desk) => desk.draft,
-            // What is to be brought back is wanted as much as what was written just now.
-            Self::Undeleting(desk) => desk
-                .draft
-                .or_else(|| desk.deleted.as_deref().map(Draft::of_a_new_quote)),
+            Self::WritingAhead(draft)
+            | Self::WritingUnread { draft, .. }
+            | Self::SavingAhead(draft) => Some(draft).filter(Draft::is_worth_keeping),
+            Self::Reading(desk)
+            | Self::Reloading(desk)
+            | Self::Deleting(desk)
+            | Self::Undeleting(desk) => desk.draft,
             Self::Asking { under, .. } => under.into_draft(),
             Self::Editing(sheet) | Self::Saving(sheet) => Some(sheet.draft),
             Self::Conflicted(conflict) => Some(conflict.mine),
@@ -380,12 +398,34 @@ impl Pane {
 }
 
 impl Desk {
+    /// Says whether what is not saved is the text that was deleted, on its way back.
+    pub(super) fn brings_back(&self) -> bool {
+        match (&self.draft, &self.deleted) {
+            (Some(draft), Some(deleted)) => same_text(draft.editor.text(), deleted),
+            _ => false,
+        }
+    }
+
     /// Lays a quote, or none, before the person.
     pub(super) fn with(saved: Option<Saved>) -> Self {
         Self {
             saved,
             ..Self::default()
         }
+    }
+}
+
+impl Sheet {
+    /// Lays what is being written beside what is saved, which was not known until now.
+    pub(super) fn with(saved: Option<Saved>, mut draft: Draft) -> Self {
+        draft.recognizes(saved.as_ref());
+        Self { saved, draft }
+    }
+
+    /// Says whether what is being written was begun on what is saved.
+    pub(super) fn replaces_what_is_saved(&self) -> bool {
+        let saved = self.saved.as_ref().map(|saved| saved.text.as_str());
+        self.draft.based_on.as_deref() == saved
     }
 }
 

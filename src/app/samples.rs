@@ -53,6 +53,7 @@ pub(crate) fn restored(draft: Option<&str>) -> Restored {
     Restored {
         user: joyce(),
         draft: draft.map(|text| kept(text, None)),
+        more_drafts: false,
         warning: None,
     }
 }

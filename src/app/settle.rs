@@ -64,13 +64,11 @@ pub(super) fn settle(model: &mut Model, outcome: Msg) -> Vec<Effect> {
             }
             Err(failure) => {
                 model.fail(&failure);
-                // The text is not lost after all, and its file may have gone already.
-                let unsaved = Some(pane.clone()).filter(Pane::has_unsaved);
-                let unsaved = unsaved.and_then(Pane::into_draft);
-                (
-                    Screen::SignedIn { user, pane },
-                    unsaved.iter().map(kept).collect(),
-                )
+                // The draft file went first.
+                let draft = Some(pane.clone()).filter(Pane::has_unsaved);
+                let draft = draft.and_then(Pane::into_draft);
+                let effects = draft.iter().map(kept).collect();
+                (Screen::SignedIn { user, pane }, effects)
             }
         },
         (Msg::DraftFailed(failure), screen) => {
@@ -89,6 +87,7 @@ pub(super) fn settle(model: &mut Model, outcome: Msg) -> Vec<Effect> {
 
 /// Lets somebody in: the quote is read, and what they had not saved waits for it.
 fn enter(model: &mut Model, restored: Restored, unsaved: Option<Unsaved>) -> (Screen, Vec<Effect>) {
+    model.more_drafts = restored.more_drafts;
     if let Some(warning) = restored.warning {
         model.warn(warning);
     }
@@ -122,17 +121,11 @@ fn settle_pane(model: &mut Model, outcome: Msg, user: User, pane: Pane) -> (Scre
             Some(leftover) => resume(model, leftover, saved),
         },
         (Msg::Loaded(Ok(saved)), Pane::WritingAhead(draft)) => {
-            if draft.is_worth_keeping() {
-                lay_out(draft, saved)
-            } else {
-                let draft = Draft::of(saved.as_ref());
-                (Pane::Editing(Sheet { saved, draft }), Vec::new())
-            }
+            (Pane::Editing(write_on(model, draft, saved)), Vec::new())
         }
-        (Msg::Loaded(Ok(saved)), Pane::SavingAhead(draft)) => match lay_out(draft, saved) {
-            (Pane::Editing(sheet), _) => save(model, sheet),
-            other => other,
-        },
+        (Msg::Loaded(Ok(saved)), Pane::SavingAhead(draft)) => {
+            save(model, Sheet::with(saved, draft))
+        }
         (Msg::Loaded(Ok(saved)), Pane::Reloading(desk)) => reloaded(model, saved, desk),
         (Msg::Saved(Ok(SaveOutcome::Saved(saved))), Pane::Saving(_)) => {
             model.say("Saved.");
@@ -242,19 +235,6 @@ fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen
         }
         return (Screen::SignedOut { unsaved }, Vec::new());
     }
-    let pane = match pane {
-        // From here on it is a text like any other that could not be saved.
-        Pane::Undeleting(Desk {
-            draft: None,
-            deleted: Some(text),
-            saved,
-            ..
-        }) => Pane::Saving(Sheet {
-            saved,
-            draft: Draft::of_a_new_quote(&text),
-        }),
-        pane => pane,
-    };
     let safe = match &pane {
         Pane::Saving(_) if failure.in_question => Some("Your text is still here."),
         Pane::Saving(_) => Some("Your text is still here, not saved."),
@@ -262,14 +242,24 @@ fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen
         _ => None,
     };
     let pane = match pane {
+        Pane::WritingAhead(draft) => {
+            let failure = failure.clone();
+            Pane::WritingUnread { failure, draft }
+        }
         // It shows the failure itself, and that something is kept.
-        pane @ (Pane::Loading(_) | Pane::WritingAhead(_) | Pane::SavingAhead(_)) => {
+        pane @ (Pane::Loading(_) | Pane::SavingAhead(_)) => {
             let failure = failure.clone();
             let leftover = pane.into_draft();
             let pane = Pane::Unread { failure, leftover };
             return (Screen::SignedIn { user, pane }, Vec::new());
         }
-        Pane::Reloading(desk) | Pane::Deleting(desk) | Pane::Undeleting(desk) => {
+        Pane::Reloading(desk) | Pane::Deleting(desk) => Pane::Reading(desk),
+        Pane::Undeleting(mut desk) => {
+            if let (true, Some(draft), Some(sent)) =
+                (failure.in_question, &mut desk.draft, &desk.deleted)
+            {
+                draft.in_question.push(sent.clone());
+            }
             Pane::Reading(desk)
         }
         Pane::Saving(mut sheet) => {
@@ -296,35 +286,30 @@ fn undeleted(model: &mut Model, outcome: SaveOutcome, desk: Desk) -> (Pane, Vec<
     match (outcome, desk) {
         (SaveOutcome::Saved(saved), desk) => {
             model.say("Your quote is back.");
-            let rebased = desk.draft.map(|draft| Draft {
+            let other = Some(&desk).filter(|desk| !desk.brings_back());
+            let draft = other.and_then(|desk| desk.draft.clone());
+            let draft = draft.map(|draft| Draft {
                 based_on: Some(saved.text.clone()),
                 ..draft
             });
-            let draft = rebased.filter(Draft::is_worth_keeping);
-            let effects = match &draft {
-                Some(draft) => vec![kept(draft)],
-                None => vec![Effect::DropDraft],
-            };
+            let draft = draft.filter(Draft::is_worth_keeping);
+            let effects = vec![draft.as_ref().map_or(Effect::DropDraft, kept)];
             let desk = Desk {
                 draft,
                 ..Desk::with(Some(saved))
             };
             (Pane::Reading(desk), effects)
         }
-        (
-            SaveOutcome::Conflict(theirs),
-            Desk {
-                draft: None,
-                deleted: Some(text),
-                ..
-            },
-        ) => {
-            let conflict = Conflict {
-                mine: Draft::of_a_new_quote(&text),
-                theirs,
-                scroll: 0,
+        (SaveOutcome::Conflict(theirs), desk) if desk.brings_back() => {
+            let pane = match desk.draft {
+                Some(mine) => Pane::Conflicted(Conflict {
+                    mine,
+                    theirs,
+                    scroll: 0,
+                }),
+                None => Pane::Reading(Desk::with(theirs)),
             };
-            (Pane::Conflicted(conflict), Vec::new())
+            (pane, Vec::new())
         }
         (SaveOutcome::Conflict(theirs), desk) => {
             model.warn("Another quote was saved elsewhere, so yours was not brought back.");
@@ -346,6 +331,23 @@ pub(super) fn resume(model: &mut Model, draft: Draft, saved: Option<Saved>) -> (
         model.say("Here is what you had not saved.");
     }
     (pane, effects)
+}
+
+/// Goes on writing what was begun before it was known what is saved. Nothing takes the keys away in the middle of a word:
+/// two texts are shown when the person saves theirs.
+fn write_on(model: &mut Model, draft: Draft, saved: Option<Saved>) -> Sheet {
+    if !draft.is_worth_keeping() {
+        let draft = Draft::of(saved.as_ref());
+        return Sheet { saved, draft };
+    }
+    let sheet = Sheet::with(saved, draft);
+    if !sheet.replaces_what_is_saved() {
+        model.say(match sheet.saved {
+            Some(_) => "Another text is saved already. You will see both when you save yours.",
+            None => "Your quote is gone by now. You will be asked when you save this text.",
+        });
+    }
+    sheet
 }
 
 /// Lays a text that is not saved beside what is: to be gone on with, or to be chosen between.

@@ -16,7 +16,9 @@ mod messages;
 fn text_in_editor(model: &Model) -> &str {
     match pane(model) {
         Pane::Editing(sheet) | Pane::Saving(sheet) => sheet.draft.editor.text(),
-        Pane::WritingAhead(draft) | Pane::SavingAhead(draft) => draft.editor.text(),
+        Pane::WritingAhead(draft)
+        | Pane::WritingUnread { draft, .. }
+        | Pane::SavingAhead(draft) => draft.editor.text(),
         other => panic!("nothing is being written: {other:?}"),
     }
 }
@@ -302,44 +304,60 @@ fn deleting_asks_once_and_can_be_undone() {
     assert_eq!(press(&mut model, "d y"), [Effect::Delete { based_on }]);
     update(&mut model, Msg::Deleted(Ok(DeleteOutcome::Deleted)));
     let quote = Quote::new("Yes.").expect("a quote");
-    let save = Effect::Save {
+    let order = Effect::Save {
         quote,
         based_on: None,
     };
-    // Until it is back it is as precious as what was written just now.
-    let keep = Effect::KeepDraft(kept("Yes.", None));
-    assert_eq!(press(&mut model, "u"), [keep, save]);
-    let effects = update(
-        &mut model,
-        Msg::Saved(Ok(SaveOutcome::Saved(saved("Yes.")))),
+    assert_eq!(
+        press(&mut model, "u"),
+        [Effect::KeepDraft(kept("Yes.", None)), order]
     );
+    let outcome = SaveOutcome::Saved(saved("Yes."));
+    let effects = update(&mut model, Msg::Saved(Ok(outcome)));
     assert_eq!(effects, [Effect::DropDraft]);
     assert!(matches!(pane(&model), Pane::Reading(desk) if desk.saved.is_some()));
+    assert!(!model.has_unsaved());
 }
 
 #[test]
-fn a_quote_that_cannot_be_brought_back_is_not_lost() {
-    let deleted = || {
+fn a_deleted_quote_on_its_way_back_is_kept_like_any_text_that_is_not_saved() {
+    let on_its_way = || {
         let mut model = reading(80, 24, Some("Yes."));
         press(&mut model, "d y");
         update(&mut model, Msg::Deleted(Ok(DeleteOutcome::Deleted)));
         press(&mut model, "u");
-        assert_eq!(model.unsaved_text().as_deref(), Some("Yes."));
         model
     };
+    let model = on_its_way();
+    assert_eq!(model.unsaved_text().as_deref(), Some("Yes."));
+    assert_eq!(model.order(), Some(Order::Save));
 
-    let mut model = deleted();
-    update(&mut model, Msg::Saved(Err(unreachable())));
-    assert_eq!(text_in_editor(&model), "Yes.");
-    assert!(told(&model).contains("Your text is still here, not saved."));
-
-    let mut model = deleted();
+    let mut model = on_its_way();
     update(&mut model, Msg::Saved(Err(session_over())));
+    assert!(
+        told(&model).contains("What you wrote is kept"),
+        "{}",
+        told(&model)
+    );
     press(&mut model, "Enter");
     update(&mut model, Msg::CodeIssued(Ok(code())));
     update(&mut model, Msg::SignedIn(Ok(restored(None))));
     update(&mut model, Msg::Loaded(Ok(None)));
     assert_eq!(text_in_editor(&model), "Yes.");
+
+    let mut model = on_its_way();
+    update(&mut model, Msg::Saved(Err(unreachable())));
+    assert!(model.has_unsaved());
+    // It may have been done all the same.
+    press(&mut model, "r");
+    let effects = update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
+    assert_eq!(effects, [Effect::DropDraft]);
+    assert!(!model.has_unsaved());
+
+    let mut model = on_its_way();
+    update(&mut model, Msg::Saved(Err(unreachable())));
+    press(&mut model, "u");
+    assert!(matches!(pane(&model), Pane::Undeleting(_)));
 }
 
 #[test]
@@ -514,8 +532,19 @@ fn signing_out_asks_only_where_something_would_be_lost() {
     let refused = Failure::new(Kind::Vault, "The keyring refuses.");
     let effects = update(&mut model, Msg::SignedOut(Err(refused)));
     assert!(model.has_unsaved(), "it was not ended, so nothing went");
-    // The file may have been removed before the failure.
+    // The file had gone first.
     assert_eq!(effects, [Effect::KeepDraft(kept("Yes.x", Some("Yes.")))]);
+
+    // A text that another window left, and that nobody has seen again.
+    let mut model = started(80, 24);
+    let with_more = Restored {
+        more_drafts: true,
+        ..restored(None)
+    };
+    update(&mut model, Msg::Restored(Ok(Some(with_more))));
+    update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
+    assert_eq!(press(&mut model, "s"), []);
+    assert_eq!(press(&mut model, "y"), [Effect::SignOut]);
 }
 
 #[test]

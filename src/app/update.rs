@@ -29,6 +29,7 @@ pub fn init(about: About, size: Size) -> (Model, Vec<Effect>) {
         notice: None,
         activity: None,
         help: None,
+        more_drafts: false,
         draft_failure_told: false,
     };
     (model, vec![Effect::Restore])
@@ -234,7 +235,7 @@ fn act_on_screen(model: &mut Model, action: Action, screen: Screen) -> (Screen, 
             };
             (Screen::Waiting { code, unsaved }, vec![Effect::Copy(text)])
         }
-        (Action::SignOut, Screen::SignedIn { user, pane }) if !pane.has_unsaved() => {
+        (Action::SignOut, Screen::SignedIn { user, pane }) if !model.would_lose_text(&pane) => {
             (Screen::SigningOut { user, pane }, vec![Effect::SignOut])
         }
         (
@@ -266,23 +267,16 @@ fn act_on_pane(model: &mut Model, action: Action, pane: Pane) -> (Pane, Vec<Effe
             (Pane::WritingAhead(draft), Vec::new())
         }
         (Action::LeaveEditor, Pane::WritingAhead(draft)) => {
-            let draft = Some(draft).filter(Draft::is_worth_keeping);
-            let effects = match &draft {
-                Some(_) => {
-                    model.say(KEPT);
-                    Vec::new()
-                }
-                None => vec![Effect::DropDraft],
-            };
-            (Pane::Loading(draft), effects)
+            let (leftover, effects) = lay_aside(model, draft);
+            (Pane::Loading(leftover), effects)
         }
-        (Action::Save, Pane::WritingAhead(draft)) => match Quote::new(draft.editor.text()) {
-            Ok(_) => (Pane::SavingAhead(draft), Vec::new()),
-            Err(error) => {
-                refuse(model, error, false);
-                (Pane::WritingAhead(draft), Vec::new())
-            }
-        },
+        (Action::LeaveEditor, Pane::WritingUnread { failure, draft }) => {
+            let (leftover, effects) = lay_aside(model, draft);
+            (Pane::Unread { failure, leftover }, effects)
+        }
+        (Action::Save, pane @ (Pane::WritingAhead(_) | Pane::WritingUnread { .. })) => {
+            save_ahead(model, pane)
+        }
         (Action::Reload, Pane::Unread { leftover, .. }) => {
             (Pane::Loading(leftover), vec![Effect::Load])
         }
@@ -364,15 +358,16 @@ fn undelete(model: &mut Model, desk: Desk) -> (Pane, Vec<Effect>) {
     };
     match Quote::new(text) {
         Ok(quote) => {
-            let save = Effect::Save {
+            // Until it is back in the database, it is a text like any other that is not saved.
+            let draft = desk.draft.clone();
+            let draft = draft.unwrap_or_else(|| Draft::of_a_new_quote(text));
+            let order = Effect::Save {
                 quote,
                 based_on: None,
             };
-            let mut effects = vec![save];
-            if desk.draft.is_none() {
-                effects.insert(0, kept(&Draft::of_a_new_quote(text)));
-            }
-            (Pane::Undeleting(desk), effects)
+            let effects = vec![kept(&draft), order];
+            let draft = Some(draft);
+            (Pane::Undeleting(Desk { draft, ..desk }), effects)
         }
         Err(error) => {
             // Another program wrote it. It is not lost, unless it would take the place of what this person wrote.
@@ -395,6 +390,32 @@ fn undelete(model: &mut Model, desk: Desk) -> (Pane, Vec<Effect>) {
 }
 
 const KEPT: &str = "What you wrote is kept. Press e to go on with it.";
+
+/// Leaves the editor while nobody knows what is saved.
+fn lay_aside(model: &mut Model, draft: Draft) -> (Option<Draft>, Vec<Effect>) {
+    if draft.is_worth_keeping() {
+        model.say(KEPT);
+        (Some(draft), Vec::new())
+    } else {
+        (None, vec![Effect::DropDraft])
+    }
+}
+
+/// Orders a save as soon as it is known what it would replace.
+fn save_ahead(model: &mut Model, pane: Pane) -> (Pane, Vec<Effect>) {
+    let (draft, effects) = match &pane {
+        Pane::WritingAhead(draft) => (draft, Vec::new()),
+        Pane::WritingUnread { draft, .. } => (draft, vec![Effect::Load]),
+        _ => return (pane, Vec::new()),
+    };
+    match Quote::new(draft.editor.text()) {
+        Ok(_) => (Pane::SavingAhead(draft.clone()), effects),
+        Err(error) => {
+            refuse(model, error, false);
+            (pane, Vec::new())
+        }
+    }
+}
 
 fn leave_editor(model: &mut Model, sheet: Sheet) -> (Pane, Vec<Effect>) {
     let Sheet { saved, draft } = sheet;
@@ -424,6 +445,15 @@ pub(super) fn save(model: &mut Model, sheet: Sheet) -> (Pane, Vec<Effect>) {
         );
     }
     match Quote::new(text) {
+        // It came while the person wrote, who has not seen it yet.
+        Ok(_) if !sheet.replaces_what_is_saved() => {
+            let conflict = Conflict {
+                mine: sheet.draft,
+                theirs: sheet.saved,
+                scroll: 0,
+            };
+            (Pane::Conflicted(conflict), Vec::new())
+        }
         Ok(quote) => {
             let based_on = sheet.draft.based_on.clone();
             (Pane::Saving(sheet), vec![Effect::Save { quote, based_on }])
@@ -455,7 +485,10 @@ fn refuse(model: &mut Model, error: QuoteError, can_delete: bool) {
 fn draft(model: &mut Model) -> Option<&mut Draft> {
     match &mut model.screen {
         Screen::SignedIn {
-            pane: Pane::Editing(Sheet { draft, .. }) | Pane::WritingAhead(draft),
+            pane:
+                Pane::Editing(Sheet { draft, .. })
+                | Pane::WritingAhead(draft)
+                | Pane::WritingUnread { draft, .. },
             ..
         } => Some(draft),
         _ => None,

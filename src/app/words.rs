@@ -38,7 +38,7 @@ pub fn status(model: &Model) -> Vec<(Tone, String)> {
 /// Returns the question that is asked, if one is.
 fn question(model: &Model) -> Option<String> {
     let Screen::SignedIn {
-        pane: Pane::Asking { question, .. },
+        pane: Pane::Asking { question, under },
         ..
     } = &model.screen
     else {
@@ -47,7 +47,8 @@ fn question(model: &Model) -> Option<String> {
     let words = match question {
         Question::Delete => "Delete your quote?",
         Question::Discard => "Throw the unsaved text away?",
-        Question::SignOut => "Sign out, and lose the unsaved text?",
+        Question::SignOut if under.has_unsaved() => "Sign out, and lose the unsaved text?",
+        Question::SignOut => "Sign out, and lose the text that another window left unsaved?",
     };
     Some(words.to_owned())
 }
@@ -69,6 +70,7 @@ fn waiting_for(model: &Model) -> Option<&'static str> {
             Pane::Deleting(_) => "Deleting…",
             Pane::Undeleting(_) => "Bringing your quote back…",
             Pane::Unread { .. }
+            | Pane::WritingUnread { .. }
             | Pane::Reading(_)
             | Pane::Asking { .. }
             | Pane::Editing(_)

@@ -19,6 +19,8 @@ pub(super) struct Draft {
     path: PathBuf,
     /// What it began with.
     before: Vec<u8>,
+    /// An editor has it open.
+    lent: bool,
 }
 
 impl Draft {
@@ -37,7 +39,13 @@ impl Draft {
         Ok(Self {
             path,
             before: text.into(),
+            lent: false,
         })
+    }
+
+    /// Says whether an editor has the file open. Until it is closed, what is in the file is not all there is.
+    pub(super) const fn lend(&mut self, lent: bool) {
+        self.lent = lent;
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -89,6 +97,7 @@ impl Drop for Draft {
             return;
         }
         match self.place() {
+            _ if self.lent => output::say(&still_open(&self.path)),
             Some(place) => output::say(&place),
             None => drop(fs::remove_file(&self.path)),
         }
@@ -116,6 +125,13 @@ pub(super) async fn typed(draft: &Draft) -> Result<Vec<u8>, Failure> {
 
 pub(super) fn kept_in(path: &Path) -> String {
     format!("Your text is kept in {}.", path.display())
+}
+
+pub(super) fn still_open(path: &Path) -> String {
+    format!(
+        "Your editor is left open: close it. What you save there is kept in {}.",
+        path.display()
+    )
 }
 
 pub(super) fn no_file(directory: &Path, error: &private_file::Error) -> Failure {

@@ -15,8 +15,10 @@ pub(super) async fn edit(
 ) -> Result<Option<(String, Draft)>, Failure> {
     let editor = editor(|name| std::env::var(name).ok())?;
     let text = current.map_or(String::new(), |current| format!("{current}\n"));
-    let draft = Draft::new(&config.state_dir, &text)?;
+    let mut draft = Draft::new(&config.state_dir, &text)?;
+    draft.lend(true);
     let ended = run(&editor, draft.path()).await;
+    draft.lend(false);
     let changed = draft.changed();
     let failed = match &ended {
         Ok(status) if status.success() => None,

@@ -39,6 +39,8 @@ pub(super) fn start(path: &Path, level: Option<&str>) -> Result<(), Failure> {
     let file = open(path).map_err(|error| unwritable(path, &error))?;
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(false)
+        // Where the disk is full: its complaint would go over the screen, and panic where nobody takes it.
+        .log_internal_errors(false)
         .with_writer(Mutex::new(file))
         .with_filter(Targets::new().with_target("epigraph", level));
     // A second call in one process (a test) keeps the first log.

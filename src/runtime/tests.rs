@@ -89,7 +89,7 @@ impl Services for Script {
 
 /// A terminal that a test types at and looks at.
 struct FakeConsole {
-    keys: channel::UnboundedReceiver<io::Result<Event>>,
+    keys: channel::Receiver<io::Result<Event>>,
     frames: mpsc::Sender<String>,
     count: Arc<Mutex<usize>>,
     calls: Arc<Mutex<Vec<String>>>,
@@ -160,7 +160,7 @@ impl FakeConsole {
 
 /// The loop, running on a thread, and the ends that a test holds.
 struct Running {
-    keys: channel::UnboundedSender<io::Result<Event>>,
+    keys: channel::Sender<io::Result<Event>>,
     frames: mpsc::Receiver<String>,
     calls: Arc<Mutex<Vec<String>>>,
     ended: thread::JoinHandle<Result<ExitReason, Error>>,
@@ -169,7 +169,7 @@ struct Running {
 
 impl Running {
     fn start(script: Script) -> Self {
-        let (keys, receiver) = channel::unbounded_channel();
+        let (keys, receiver) = channel::channel(64);
         let (sender, frames) = mpsc::channel();
         let calls = Arc::<Mutex<Vec<String>>>::default();
         let mut console = FakeConsole {
@@ -213,8 +213,18 @@ impl Running {
     fn press(&self, keys: &str) {
         for key in keys.split_whitespace() {
             self.keys
-                .send(Ok(Event::Key(key_event(key))))
+                .try_send(Ok(Event::Key(key_event(key))))
                 .expect("a loop");
+        }
+    }
+
+    /// Quits, and waits until the loop is at its end: what is answered from now on comes too late for the screen.
+    fn quit(&self) {
+        self.press("Ctrl-C");
+        let patience = Instant::now() + Duration::from_secs(20);
+        while self.keys.capacity() < self.keys.max_capacity() {
+            assert!(Instant::now() < patience, "the key is not taken");
+            thread::sleep(Duration::from_millis(5));
         }
     }
 
@@ -369,7 +379,7 @@ fn a_save_under_way_may_finish_and_takes_its_draft_away() {
     running.sees("“Yes.”");
     running.press("e a Enter");
     running.sees("Waking");
-    running.press("q");
+    running.quit();
     answer
         .send(Msg::Saved(Ok(SaveOutcome::Saved(saved("Yes.a")))))
         .expect("a task that waits");
@@ -412,7 +422,7 @@ fn what_was_ordered_and_came_to_its_end_while_quitting_or_not_is_told() {
         running.sees("“Yes.”");
         running.press(keys);
         running.sees(shown);
-        running.press("q");
+        running.quit();
         if let Some((sender, msg)) = sender {
             sender.send(msg).expect("a task that waits");
         }
@@ -501,7 +511,7 @@ fn a_terminal_that_goes_away_ends_the_program() {
     let running = Running::start(signed_in());
     running.sees("“Yes.”");
     let gone = io::ErrorKind::UnexpectedEof.into();
-    running.keys.send(Err(gone)).expect("a loop");
+    running.keys.try_send(Err(gone)).expect("a loop");
     assert!(matches!(running.end(), Err(Error::Lost(_))));
 }
 

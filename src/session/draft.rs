@@ -111,7 +111,7 @@ impl Drafts {
                 }
             };
             match parse(&bytes) {
-                Some(draft) => Ok(Ok(Some((draft, drafts.is_another_left(path, user_id)?)))),
+                Some(draft) => Ok(Ok(Some((draft, drafts.is_another_left(path, user_id))))),
                 None => private_file::set_aside(path).map(Err),
             }
         });
@@ -153,13 +153,16 @@ impl Drafts {
     pub(super) async fn drop_all(&self, user_id: &str) -> Result<(), Failure> {
         self.drop(user_id).await?;
         self.at_work(user_id, REMOVE, |drafts, user_id| {
-            for number in 0..MOST_WINDOWS {
+            let remove = |number| {
                 let path = drafts.path(user_id, number);
                 if is_there(&path) && drafts.lock(user_id, number)?.is_some() {
                     private_file::remove(&path)?;
                 }
-            }
-            Ok(())
+                Ok(())
+            };
+            // One that cannot be removed keeps none of the others.
+            let removed: Vec<_> = (0..MOST_WINDOWS).map(remove).collect();
+            removed.into_iter().collect()
         })
         .await
     }
@@ -213,32 +216,35 @@ impl Drafts {
 
     /// Makes a file this window's: one that was left behind, or one that nobody has.
     fn take(&self, user_id: &str, left: bool) -> Result<Option<PathBuf>, private_file::Error> {
+        let mut refused = None;
         for number in 0..MOST_WINDOWS {
             let path = self.path(user_id, number);
-            // Looked at again under the lock: its window may have ended in between.
-            if is_there(&path) == left
-                && let Some(lock) = self.lock(user_id, number)?
-                && is_there(&path) == left
-            {
-                let own = Own {
-                    path: path.clone(),
-                    _lock: lock,
-                };
-                locked(&self.own).insert(user_id.to_owned(), own);
-                return Ok(Some(path));
+            if is_there(&path) != left {
+                continue;
+            }
+            match self.lock(user_id, number) {
+                // Looked at again under the lock: its window may have ended in between.
+                Ok(Some(lock)) if is_there(&path) == left => {
+                    let own = Own {
+                        path: path.clone(),
+                        _lock: lock,
+                    };
+                    locked(&self.own).insert(user_id.to_owned(), own);
+                    return Ok(Some(path));
+                }
+                Ok(_) => {}
+                // Another one will do.
+                Err(error) => drop(refused.get_or_insert(error)),
             }
         }
-        Ok(None)
+        refused.map_or(Ok(None), Err)
     }
 
-    fn is_another_left(&self, own: &Path, user_id: &str) -> Result<bool, private_file::Error> {
-        for number in 0..MOST_WINDOWS {
+    fn is_another_left(&self, own: &Path, user_id: &str) -> bool {
+        (0..MOST_WINDOWS).any(|number| {
             let path = self.path(user_id, number);
-            if path != own && is_there(&path) && self.lock(user_id, number)?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+            path != own && is_there(&path) && matches!(self.lock(user_id, number), Ok(Some(_)))
+        })
     }
 
     /// Locks a file for this window; `None` where it is another's. Some file systems have no locks.
@@ -249,7 +255,12 @@ impl Drafts {
         number: usize,
     ) -> Result<Option<Option<fs::File>>, private_file::Error> {
         let name = format!("lock-{}", self.name(user_id, number));
-        let file = private_file::open_lock(&self.directory.join(name))?;
+        let path = self.directory.join(name);
+        let file = private_file::open_lock(&path).map_err(|error| match error {
+            // The file itself lies there, too.
+            private_file::Error::NotADirectory | private_file::Error::LinkedDirectory => error,
+            error => io::Error::other(format!("its lock {}: {error}", path.display())).into(),
+        })?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Some(file))),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -436,6 +447,52 @@ mod tests {
             .await
             .expect("no error");
         assert_eq!(drafts.read("00u1").await, Ok(left(None)));
+    }
+
+    /// A run by another user (sudo) leaves locks behind that this one may not open; so may anything that is no file.
+    #[tokio::test]
+    async fn a_lock_that_cannot_be_opened_takes_neither_this_draft_nor_the_others() {
+        let scratch = tempfile::tempdir().expect("a temporary directory");
+        let window = || Drafts::new(scratch.path().to_owned(), "key");
+        let lock_of = |number| {
+            let name = format!("lock-{}", window().name("00u1", number));
+            scratch.path().join(name)
+        };
+        let break_lock = |number| {
+            drop(fs::remove_file(lock_of(number)));
+            fs::create_dir(lock_of(number)).expect("made");
+        };
+
+        // There is no draft yet.
+        break_lock(0);
+        let first = window();
+        first.keep("00u1", draft("one", None)).await.expect("kept");
+        assert_eq!(files(scratch.path()).len(), 1);
+        let second = window();
+        second.keep("00u1", draft("two", None)).await.expect("kept");
+        drop((first, second));
+
+        // One was left whose lock is broken.
+        break_lock(2);
+        let third = window();
+        assert_eq!(third.read("00u1").await, Ok(left(Some(draft("one", None)))));
+        third.drop("00u1").await.expect("dropped");
+        let failure = window().read("00u1").await.expect_err("told");
+        assert!(
+            failure.what.contains(&lock_of(2).display().to_string()),
+            "{failure}"
+        );
+        assert_eq!(files(scratch.path()).len(), 1, "it is left as it is");
+
+        // A sign-out takes the others along.
+        let fourth = window();
+        fourth
+            .keep("00u1", draft("four", None))
+            .await
+            .expect("kept");
+        drop(fourth);
+        window().drop_all("00u1").await.expect_err("told");
+        assert_eq!(files(scratch.path()).len(), 1, "the others are gone");
     }
 
     #[tokio::test]

@@ -241,6 +241,16 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         let lock = lock::take(&self.lock, SIGN_OUT_PATIENCE).await;
         let in_vault = self.read().await;
         let known = self.memory().session.take();
+        if let (Some(known), Ok(Some(entry))) = (&known, &in_vault)
+            && known.entry.user.id != entry.user.id
+        {
+            // Somebody else signed in meanwhile, in another process: that session is not this person's to end.
+            return SignedOut {
+                user_id: Some(known.entry.user.id.clone()),
+                emptied: Ok(()),
+                refresh_token: Ok(known.entry.refresh_token.clone()),
+            };
+        }
         let user_id = match &in_vault {
             Ok(Some(entry)) => Some(entry.user.id.clone()),
             _ => self.last_user_id(),

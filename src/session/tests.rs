@@ -451,6 +451,29 @@ async fn a_sign_out_revokes_the_token_that_another_process_rotated() {
     assert_eq!(*world.okta.0.revoked.lock().expect("free"), ["refresh-2"]);
 }
 
+/// Over a window that was left open, for example.
+#[tokio::test]
+async fn a_sign_out_leaves_the_session_alone_that_somebody_else_began_meanwhile() {
+    let world = World::new();
+    world.signed_in(3600);
+    let session = world.session();
+    session.restore().await.expect("read");
+    let theirs = r#"{"version":1,"sub":"00u2","name":"Nora","refresh_token":"hers"}"#;
+    world.vault.put(theirs);
+    let nora = world.session();
+    nora.restore().await.expect("read");
+    nora.keep_draft(draft("Riverrun")).await.expect("kept");
+    drop(nora);
+    assert_eq!(session.sign_out().await, Ok(SignOutOutcome::Revoked));
+    assert_eq!(world.vault.text(), theirs);
+    assert_eq!(*world.okta.0.revoked.lock().expect("free"), ["refresh-1"]);
+    let restored = world.session().restore().await.expect("read");
+    assert_eq!(
+        restored.and_then(|restored| restored.draft),
+        Some(draft("Riverrun"))
+    );
+}
+
 #[tokio::test]
 async fn a_vault_that_cannot_be_emptied_is_said_and_what_stays_in_it_is_revoked() {
     let world = World::new();

@@ -8,7 +8,7 @@ use crate::support::{
     program::{Home, Ran},
     pty::{Key, Pty},
     secret_service::{Health, SecretService},
-    stage::{INVITATION, Stage},
+    stage::{INVITATION, Stage, ends},
     wait_until,
 };
 
@@ -128,6 +128,41 @@ async fn a_keyring_that_refuses_says_so() {
     let mut screen = stage.open();
     screen.sees("did not let this program in");
     ends_at_once(screen, Key::Char('q'));
+}
+
+/// The draft goes with the session, but a session that stays takes nothing along.
+#[tokio::test]
+async fn a_sign_out_that_a_keyring_holds_up_leaves_the_draft_where_it_was() {
+    let (stage, keyring) = set_up(Health::Unlocked).await;
+    let mut screen = stage.open_signed_in();
+    screen.key(Key::Char('e'));
+    screen.sees("Enter Save Quote");
+    screen.type_("Riverrun");
+    screen.key(Key::Esc);
+    screen.sees("Press e to go on with it.");
+    keyring.hang(true);
+    screen.key(Key::Char('s'));
+    screen.sees("Sign out, and lose the unsaved text?");
+    screen.key(Key::Char('y'));
+    screen.sees("waiting to be unlocked, or does not answer");
+    screen.sees("A draft is waiting.");
+    wait_until("the draft is kept again", || {
+        stage.draft()?.contains("Riverrun").then_some(())
+    });
+    screen.key(Key::Char('q'));
+    ends(&mut screen, 0);
+    assert!(
+        screen
+            .screen()
+            .contains("what you wrote and did not save is kept"),
+        "{}",
+        screen.screen()
+    );
+    assert!(
+        stage
+            .draft()
+            .is_some_and(|draft| draft.contains("Riverrun"))
+    );
 }
 
 /// Renews the session, and has the keyring fail between the request to Okta and its answer.

@@ -78,6 +78,7 @@ async fn a_full_disk_is_told_and_takes_neither_the_text_nor_the_session() {
         "{saved:?}"
     );
     assert!(saved.stderr.contains("disk is not full"), "{saved:?}");
+    assert!(!saved.stderr.contains("tracing"), "{saved:?}");
     saved.data();
     assert_eq!(stage.quote(), "Saved all the same.");
     assert_eq!(stage.kept(), kept, "nothing is left half written");
@@ -91,7 +92,8 @@ async fn a_full_disk_is_told_and_takes_neither_the_text_nor_the_session() {
         .fails(1, &["no file to keep your text in", "disk is not full"]);
     assert!(!stage.home.path().join("started").exists());
 
-    let mut screen = Pty::spawn(&after(FULL, &stage.home.command::<&str>(&[])), 80, 24);
+    // No log, no word of it: it would go over the screen.
+    let mut screen = Pty::spawn(&after(FULL, &stage.home.command(&["--log", "log"])), 80, 24);
     screen.sees("“Saved all the same.”");
     screen.key(Key::Char('e'));
     screen.sees("Enter Save Quote");
@@ -101,6 +103,8 @@ async fn a_full_disk_is_told_and_takes_neither_the_text_nor_the_session() {
     screen.key(Key::Enter);
     screen.sees("Saved.");
     assert_eq!(stage.quote(), "Saved all the same. And this.");
+    let written = String::from_utf8_lossy(&screen.raw()).into_owned();
+    assert!(!written.contains("tracing"), "{}", screen.screen());
     ends_at_once(screen, Key::Char('q'));
 }
 
@@ -175,6 +179,8 @@ async fn two_windows_at_once_keep_what_is_typed_in_each() {
     assert_eq!(stage.quote(), "Of the first.");
     // Nor does a sign-out, which the other notices as soon as it needs a new token.
     one.key(Key::Char('s'));
+    one.sees("that another window left");
+    one.key(Key::Char('y'));
     one.sees("You are signed out.");
     assert!(stage.drafts().contains("Of the second."));
     two.signal(Signal::KILL);

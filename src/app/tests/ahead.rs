@@ -37,17 +37,18 @@ fn an_editor_that_is_still_empty_gets_the_quote() {
 
 #[test]
 fn a_quote_that_nobody_had_seen_is_not_replaced_unasked() {
-    for keys in ["e N o .", "e N o . Enter"] {
+    for (before, after) in [("e N o .", "Enter"), ("e N o . Enter", "")] {
         let mut model = loading(None);
-        press(&mut model, keys);
+        press(&mut model, before);
         let effects = update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
-        assert_eq!(effects, [], "{keys}");
+        assert_eq!(effects, [], "{before}");
+        assert_eq!(press(&mut model, after), [], "{before}");
         assert!(matches!(pane(&model), Pane::Conflicted(conflict)
             if conflict.mine.editor.text() == "No." && conflict.theirs == Some(saved("Yes."))));
         let quote = Quote::new("No.").expect("a quote");
         let based_on = Some("Yes.".to_owned());
         let effects = press(&mut model, "k");
-        assert_eq!(effects, [Effect::Save { quote, based_on }], "{keys}");
+        assert_eq!(effects, [Effect::Save { quote, based_on }], "{before}");
     }
     // It says the same already.
     let mut model = loading(None);
@@ -75,6 +76,70 @@ fn a_save_that_was_wanted_ahead_is_ordered_once_it_is_known_what_it_replaces() {
     assert!(matches!(pane(&model), Pane::Saving(_)));
 }
 
+/// Whatever comes while somebody writes, in the middle of a word: "t" would take the other text, "k" replace it, and "s"
+/// and "y" sign out.
+#[test]
+fn no_letter_becomes_a_key_because_the_wait_ended_in_the_middle_of_a_word() {
+    for outcome in [
+        Ok(None),
+        Ok(Some(saved("Yes."))),
+        Ok(Some(saved("Other"))),
+        Err(unreachable()),
+    ] {
+        for draft in [None, Some(kept("Other", Some("Old")))] {
+            let mut model = started(80, 24);
+            let earlier = Restored {
+                draft: draft.clone(),
+                ..restored(None)
+            };
+            update(&mut model, Msg::Restored(Ok(Some(earlier))));
+            press(&mut model, "e");
+            write(&mut model, "thin");
+            assert_eq!(update(&mut model, Msg::Loaded(outcome.clone())), []);
+            let effects = write(&mut model, "ks styq");
+            let text = draft.map_or(String::new(), |draft| draft.text) + "thinks styq";
+            assert_eq!(text_in_editor(&model), text, "{outcome:?}");
+            assert!(
+                matches!(&effects[..], [Effect::KeepDraft(kept)] if kept.text == text),
+                "{outcome:?}: {effects:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn who_writes_on_although_the_quote_could_not_be_read_can_save_and_leave() {
+    let unread = || {
+        let mut model = loading(None);
+        press(&mut model, "e x");
+        update(&mut model, Msg::Loaded(Err(unreachable())));
+        assert!(told(&model).contains("What you wrote is kept."));
+        model
+    };
+    let mut model = unread();
+    assert_eq!(press(&mut model, "y Enter"), [Effect::Load]);
+    update(&mut model, Msg::Loaded(Ok(None)));
+    assert!(matches!(pane(&model), Pane::Saving(sheet) if sheet.draft.editor.text() == "xy"));
+
+    let mut model = unread();
+    assert_eq!(press(&mut model, "Esc"), []);
+    assert!(
+        matches!(pane(&model), Pane::Unread { leftover: Some(_), failure }
+        if *failure == unreachable())
+    );
+
+    let mut model = unread();
+    assert_eq!(press(&mut model, "Backspace Esc"), [Effect::DropDraft]);
+    assert!(matches!(pane(&model), Pane::Unread { leftover: None, .. }));
+
+    // An empty editor is no reason to take the keys away either.
+    let mut model = loading(None);
+    press(&mut model, "e");
+    update(&mut model, Msg::Loaded(Err(unreachable())));
+    assert_eq!(press(&mut model, "Enter"), []);
+    assert_eq!(told(&model), "There is nothing to save yet.");
+}
+
 #[test]
 fn what_cannot_be_saved_is_told_at_once() {
     let mut model = loading(None);
@@ -86,12 +151,12 @@ fn what_cannot_be_saved_is_told_at_once() {
 
 #[test]
 fn whatever_ends_the_wait_what_was_written_is_kept() {
-    for keys in ["e x y", "e x y Enter"] {
+    for (keys, again) in [("e x y", "Esc r"), ("e x y Enter", "r")] {
         let mut model = loading(None);
         press(&mut model, keys);
         update(&mut model, Msg::Loaded(Err(unreachable())));
         assert!(model.has_unsaved(), "{keys}");
-        press(&mut model, "r");
+        press(&mut model, again);
         update(&mut model, Msg::Loaded(Ok(None)));
         assert_eq!(text_in_editor(&model), "xy", "{keys}");
 

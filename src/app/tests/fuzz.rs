@@ -154,7 +154,9 @@ fn awaited(model: &Model) -> Vec<Msg> {
             Pane::Unread { .. } => vec![key("r")],
             Pane::Reading(_) => vec![key("e"), key("d"), key("u"), key("r"), key("s")],
             Pane::Asking { .. } => vec![key("y"), key("n")],
-            Pane::Editing(_) => vec![text("mine"), key("Enter"), key("Esc")],
+            Pane::Editing(_) | Pane::WritingUnread { .. } => {
+                vec![text("mine"), key("Enter"), key("Esc")]
+            }
             Pane::Conflicted(_) => vec![key("k"), key("e"), key("t")],
         },
     }
@@ -204,7 +206,7 @@ fn may_take(msg: &Msg, before: &Model, draft: &str) -> bool {
         (
             Msg::Saved(Ok(SaveOutcome::Saved(_))),
             Screen::SignedIn {
-                pane: Pane::Saving(_) | Pane::Undeleting(_),
+                pane: Pane::Saving(_),
                 ..
             },
         ) => true,
@@ -215,6 +217,13 @@ fn may_take(msg: &Msg, before: &Model, draft: &str) -> bool {
                 ..
             },
         ) => restored.user.id != unsaved.user_id,
+        (
+            Msg::Saved(Ok(SaveOutcome::Saved(saved))),
+            Screen::SignedIn {
+                pane: Pane::Undeleting(desk),
+                ..
+            },
+        ) => desk.brings_back() || saved.text == draft,
         (Msg::Loaded(Ok(Some(saved))), _) => saved.text == draft,
         _ => false,
     }
@@ -247,7 +256,10 @@ fn follow(file: &mut Option<String>, before: &Model, msg: &Msg, effects: &[Effec
 fn writing(model: &Model) -> Option<&Draft> {
     match &model.screen {
         Screen::SignedIn {
-            pane: Pane::Editing(Sheet { draft, .. }) | Pane::WritingAhead(draft),
+            pane:
+                Pane::Editing(Sheet { draft, .. })
+                | Pane::WritingAhead(draft)
+                | Pane::WritingUnread { draft, .. },
             ..
         } => Some(draft),
         _ => None,
@@ -403,6 +415,15 @@ fn whatever_happens_nothing_breaks_and_nothing_written_is_lost() {
                         | Effect::Suspend
                 );
                 prop_assert!(!orders_a_write || by_key, "{:?} ordered {:?}", msg, effect);
+            }
+            // A letter is a letter until the person leaves the editor, or the session ends.
+            if writing(&before).is_some()
+                && !matches!(msg, Msg::Terminal(_))
+                && before.help.is_none()
+            {
+                let still =
+                    writing(&model).is_some() || matches!(model.screen, Screen::SignedOut { .. });
+                prop_assert!(still, "{:?} ends {:?}", msg, before.screen);
             }
             // The draft file follows the editor.
             if let (Some(now), Some(then)) = (writing(&model), writing(&before))

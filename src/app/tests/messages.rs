@@ -116,6 +116,20 @@ fn about_the_quote() -> Vec<String> {
     ]
 }
 
+/// What is told to somebody who writes before the quote has been read.
+fn ahead(based_on: Option<&str>, outcome: Result<Option<Saved>, Failure>) -> String {
+    let earlier = Restored {
+        draft: Some(kept("more", based_on)),
+        ..restored(None)
+    };
+    let msgs = vec![
+        Msg::Restored(Ok(Some(earlier))),
+        key("e"),
+        Msg::Loaded(outcome),
+    ];
+    told_after(&mut started(80, 24), msgs)
+}
+
 fn about_writing() -> Vec<String> {
     let long = |bytes| paste(&"x".repeat(bytes));
     let most = quote::MAX_BYTES;
@@ -124,6 +138,9 @@ fn about_writing() -> Vec<String> {
     update(&mut left, Msg::Restored(Ok(Some(restored(Some("mine"))))));
     vec![
         told_after(&mut left, vec![Msg::Loaded(Ok(None))]),
+        ahead(Some("mine"), Ok(Some(saved("No.")))),
+        ahead(Some("mine"), Ok(None)),
+        ahead(None, Err(unreachable())),
         told_after(&mut conflict(), vec![key("e")]),
         while_reading(None, vec![key("e"), key("Ctrl-_")]),
         while_reading(None, vec![key("e"), key("Ctrl-Y")]),

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, process::Command, time::Duration};
 
-use super::{end_sessions, give, side_by_side, write};
+use super::{end_sessions, give, sees_words, side_by_side, write};
 use crate::{
     faults::rounds,
     support::{
@@ -235,6 +235,53 @@ async fn a_compute_that_has_to_start_is_waited_for() {
         screen.key(Key::Char('q'));
         screen.exit_status();
     }
+}
+
+/// The wait ends in the middle of a word: "t" and "k" are keys where two texts are shown, "s" and "y" where none could be
+/// read.
+#[tokio::test]
+async fn what_is_written_while_a_compute_starts_stays_text_however_the_wait_ends() {
+    let stage = Stage::signed_in().await;
+    give(&stage, "Riverrun.");
+    let neon = Neon::before(shared());
+    let mut command = stage.home.command::<&str>(&[]);
+    let url = stage.database.user().port(neon.port());
+    command.env("DATABASE_URL", url.set("connect_timeout", "2").to_string());
+
+    neon.always(Some((At::Authenticated, Then::Silence)));
+    let mut screen = Pty::spawn(&command, 80, 24);
+    screen.sees("Waking the database…");
+    write(&mut screen, "the sly");
+    let refusal = LASTING[4].1.into();
+    neon.always(Some((At::Authenticated, Then::Refusal(refusal))));
+    sees_words(&mut screen, LASTING[4].2[0]);
+    sees_words(&mut screen, "What you wrote is kept.");
+    screen.type_(" style s yet q");
+    screen.sees("the sly style s yet q");
+    neon.always(None);
+    screen.key(Key::Enter);
+    screen.sees("k keep mine");
+    screen.sees("Riverrun.");
+    screen.key(Key::Ctrl('c'));
+    screen.exit_status();
+
+    let takes = Duration::from_secs(1);
+    neon.always(Some((At::Authenticated, Then::ColdStart(takes))));
+    let mut screen = Pty::spawn(&command, 80, 24);
+    screen.sees("e go on writing");
+    screen.key(Key::Char('e'));
+    screen.sees("Enter Save Quote");
+    screen.type_(", thin");
+    sees_words(&mut screen, "Another text is saved already.");
+    screen.type_("ks tk");
+    screen.sees("the sly style s yet q, thinks tk");
+    assert_eq!(stage.quote(), "Riverrun.");
+    screen.key(Key::Enter);
+    screen.sees("k keep mine");
+    screen.sees("Riverrun.");
+    screen.key(Key::Char('k'));
+    screen.sees("Saved.");
+    assert_eq!(stage.quote(), "the sly style s yet q, thinks tk");
 }
 
 /// Neon ends the sessions of a compute that nobody used for five minutes (57P01), and starts it for whoever comes next.

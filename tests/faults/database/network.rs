@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::Signal;
+
 use super::{
     end_sessions, give, refusals::trusting, sees_words, side_by_side, waits_for_a_lock, write,
 };
@@ -173,6 +175,53 @@ async fn a_save_after_one_that_stayed_in_question_takes_its_place() {
     wait_until("the draft is gone", || {
         stage.draft().is_none().then_some(())
     });
+}
+
+/// What was deleted is nowhere else by then.
+#[tokio::test]
+async fn a_deleted_quote_on_its_way_back_is_kept_whatever_cuts_it_off() {
+    let stage = Stage::signed_in().await;
+    for killed in [true, false] {
+        give(&stage, "One");
+        let mut screen = stage.open();
+        screen.sees("“One”");
+        screen.key(Key::Char('d'));
+        screen.sees("Delete your quote?");
+        screen.key(Key::Char('y'));
+        screen.sees("Your quote is deleted.");
+        stage.database_network.hold_requests(true);
+        screen.key(Key::Char('u'));
+        screen.sees("Bringing your quote back…");
+        if killed {
+            wait_until("the text is kept", || {
+                stage.draft()?.contains("One").then_some(())
+            });
+            screen.signal(Signal::KILL);
+            screen.exit_status();
+        } else {
+            screen.key(Key::Char('q'));
+            ends(&mut screen, 0);
+            assert!(
+                screen.screen().contains("the save did not come to its end"),
+                "{}",
+                screen.screen()
+            );
+        }
+        find_the_network(&stage);
+        stage.database_network.cut();
+        // Requests that were held may arrive at last.
+        stage
+            .database
+            .query("delete from public.user_messages returning user_id");
+        let mut screen = stage.open();
+        screen.sees("Here is what you had not saved.");
+        screen.sees("One");
+        screen.key(Key::Enter);
+        screen.sees("Saved.");
+        assert_eq!(stage.quote(), "One");
+        screen.key(Key::Char('q'));
+        ends(&mut screen, 0);
+    }
 }
 
 /// The minute that an operation may take ends while the answer is outstanding, after nothing had been sent for most of it.
