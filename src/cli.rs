@@ -337,6 +337,10 @@ fn tell(text: LastText) {
     let kept = match text {
         LastText::None => None,
         LastText::Saved => Some("what you wrote is saved"),
+        LastText::Deleted => Some("your quote is deleted"),
+        LastText::DeletedInQuestion => {
+            Some("the delete did not come to its end; your quote may be there or not")
+        }
         LastText::Kept => {
             Some("what you wrote and did not save is kept: it is there when you start again")
         }

@@ -113,6 +113,10 @@ pub enum LastText {
     None,
     /// The save that was under way has come to its end.
     Saved,
+    /// The delete that was under way has come to its end.
+    Deleted,
+    /// A delete was under way that was not done in time, as far as is known.
+    DeletedInQuestion,
     /// It is in the draft file.
     Kept,
     /// It is in the draft file, and a save was under way that did not come to its end in time.
@@ -185,7 +189,7 @@ async fn run_on<C: Console, S: Services>(
     let mut tasks = Tasks::new(Arc::new(services));
     let work = turn(console, signals, &mut model, &mut tasks, effects);
     let ended = AssertUnwindSafe(work).catch_unwind().await;
-    let saving = model.is_saving();
+    let (saving, deleting) = (model.is_saving(), model.is_deleting());
     // Also after a panic, or where the terminal has gone: what was typed last must still reach the draft file.
     if !matches!(ended, Ok(Ok(_)))
         && let Some(effect) = model.keep_unsaved()
@@ -200,6 +204,8 @@ async fn run_on<C: Console, S: Services>(
     .await;
     let text = match (model.unsaved_text(), tasks.keeps_drafts()) {
         (None, _) if saving => LastText::Saved,
+        (None, _) if deleting && model.has_no_quote() => LastText::Deleted,
+        (None, _) if deleting => LastText::DeletedInQuestion,
         (None, _) => LastText::None,
         (Some(_), true) if model.is_saving() => LastText::KeptInQuestion,
         (Some(_), true) => LastText::Kept,

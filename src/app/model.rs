@@ -294,6 +294,30 @@ impl Model {
         )
     }
 
+    /// Says whether the quote is being deleted.
+    #[must_use]
+    pub fn is_deleting(&self) -> bool {
+        matches!(
+            &self.screen,
+            Screen::SignedIn {
+                pane: Pane::Deleting(_),
+                ..
+            }
+        )
+    }
+
+    /// Says whether the person has the place for a quote before them, because there is none.
+    #[must_use]
+    pub fn has_no_quote(&self) -> bool {
+        matches!(
+            &self.screen,
+            Screen::SignedIn {
+                pane: Pane::Reading(Desk { saved: None, .. }),
+                ..
+            }
+        )
+    }
+
     /// Returns what was written and is not saved.
     #[must_use]
     pub fn unsaved_text(&self) -> Option<String> {

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc as channel, oneshot};
 use super::*;
 use crate::{
     app::{
-        Activity, SaveOutcome,
+        Activity, DeleteOutcome, SaveOutcome,
         samples::{about, kept, key_event, restored, saved, unreachable},
     },
     view,
@@ -383,6 +383,27 @@ fn a_save_under_way_may_finish_and_takes_its_draft_away() {
         }
     );
     assert_eq!(script.orders().last(), Some(&Effect::DropDraft));
+}
+
+#[test]
+fn a_delete_under_way_may_finish_and_is_told() {
+    for (outcome, text) in [
+        (Ok(DeleteOutcome::Deleted), LastText::Deleted),
+        (Err(unreachable()), LastText::DeletedInQuestion),
+    ] {
+        let (answer, later) = oneshot::channel();
+        let running = Running::start(signed_in().on("Delete", Answer::Later(later)));
+        running.sees("“Yes.”");
+        running.press("d y");
+        running.sees("Waking");
+        running.press("q");
+        // The frame in which it ends.
+        running.sees("Deleting…");
+        answer
+            .send(Msg::Deleted(outcome))
+            .expect("a task that waits");
+        assert_eq!(running.end().expect("an end"), ExitReason::Quit { text });
+    }
 }
 
 #[test]
