@@ -18,7 +18,7 @@ use crate::{
     postgres::{Postgres, Target},
     runtime::{self, ExitReason, LastText},
     session::{Quotes, Session},
-    terminal::Terminal,
+    terminal::{self, Terminal},
 };
 use output::{JsonFailure, JsonShape, Outcome, Stop};
 
@@ -325,6 +325,9 @@ fn screens(config: &Config) -> Outcome {
             Err(Stop::Signal(number))
         }
         Err(runtime::Error::Bug { panic, text }) => {
+            if let Some(message) = terminal::untold_panic() {
+                output::say(&message);
+            }
             tell(text);
             std::panic::resume_unwind(panic);
         }
