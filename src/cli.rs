@@ -18,7 +18,7 @@ use crate::{
     postgres::{Postgres, Target},
     runtime::{self, ExitReason, Last},
     session::{Quotes, Session},
-    terminal::Terminal,
+    terminal::{self, Terminal},
 };
 use output::{JsonFailure, JsonShape, Outcome, Stop};
 
@@ -325,6 +325,9 @@ fn screens(config: &Config) -> Outcome {
             Err(Stop::Signal(number))
         }
         Err(runtime::Error::Bug { panic, last }) => {
+            if let Some(message) = terminal::untold_panic() {
+                output::say(&message);
+            }
             tell(last);
             std::panic::resume_unwind(panic);
         }
@@ -366,7 +369,7 @@ fn in_question(order: Order) -> &'static str {
     match order {
         Order::Save => "The save did not come to its end. Start again to see what is saved.",
         Order::Delete => {
-            "The deletion did not come to its end. Start again to see whether your quote is still there."
+            "The delete did not come to its end. Start again to see whether your quote is still there."
         }
         Order::SignOut => {
             "The sign-out did not come to its end, so Okta may not know of it. Run epigraph logout; if nobody is signed in any more, an administrator can end the session at Okta: Directory › People › the person › Clear sessions and revoke tokens."

@@ -4,7 +4,7 @@ use std::{
     io::{self, IsTerminal},
     panic,
     sync::{
-        Once,
+        Mutex, Once, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, ThreadId},
@@ -42,6 +42,9 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// A task has panicked, and nobody may be waiting for it: what drives a connection, for example.
 static PANICKED: Notify = Notify::const_new();
+
+/// What a panic on another thread had to say while the screen was shown.
+static UNTOLD: Mutex<Option<String>> = Mutex::new(None);
 
 /// A frame smaller than this is on the screen at once anyway; the bracket would cost more bytes than a key does.
 const WORTH_BRACKETING: usize = 512;
@@ -243,7 +246,7 @@ fn give_back() {
 /// Gives the terminal back before the message of a panic is printed, where the panic ends the program.
 ///
 /// The loop and its tasks run on one thread. A panic on another one (a keyring call that was given up) doesn't end the
-/// program, so it must not touch the screen: its waiter hears of it.
+/// program, so it must not touch the screen: its waiter hears of it, and may end the program with it.
 fn give_back_on_panic(main: ThreadId) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -253,11 +256,20 @@ fn give_back_on_panic(main: ThreadId) {
                 give_back();
                 print(info);
                 PANICKED.notify_one();
-            } else if !TAKEN.load(Ordering::SeqCst) {
+            } else if TAKEN.load(Ordering::SeqCst) {
+                *UNTOLD.lock().unwrap_or_else(PoisonError::into_inner) = Some(info.to_string());
+            } else {
                 print(info);
             }
         }));
     });
+}
+
+/// Returns what a panic had to say that could not be told while the screen was shown: for an end by it.
+#[must_use]
+pub fn untold_panic() -> Option<String> {
+    let mut untold = UNTOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    untold.take()
 }
 
 /// Stops the whole job, as the kernel does at Ctrl-Z in a terminal that is not raw. Returns when it goes on;

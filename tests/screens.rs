@@ -12,7 +12,7 @@ use epigraph::{
     app::{About, Effect, Msg},
     runtime::{self, Error, Services},
     session::Progress,
-    terminal::Terminal,
+    terminal::{self, Terminal},
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -687,10 +687,10 @@ async fn a_terminal_without_a_size_is_taken_for_the_usual_one() {
 
 #[test]
 fn a_bug_gives_the_terminal_back_and_is_told() {
-    for waited_for in ["yes", "no"] {
+    for place in ["task", "task that nobody waits for", "thread"] {
         let mut role = Command::new(std::env::current_exe().expect("our own path"));
         role.args(["--exact", "screens::buggy", "--ignored", "--nocapture"])
-            .env("EPIGRAPH_TEST_BUGGY", waited_for)
+            .env("EPIGRAPH_TEST_BUGGY", place)
             .env("RUST_BACKTRACE", "0");
         let mut screen = Pty::spawn(&role, 80, 24);
         assert_ne!(screen.exit_status().exit_code(), 0);
@@ -709,22 +709,34 @@ fn a_bug_gives_the_terminal_back_and_is_told() {
 #[test]
 #[ignore = "a role in another test"]
 fn buggy() {
-    /// Whether somebody waits for the task.
-    struct Buggy(bool);
+    /// Where the bug is.
+    struct Buggy(String);
 
     impl Services for Buggy {
         async fn perform(&self, _: Effect, _: Progress) -> Option<Msg> {
-            let Self(waited_for) = self;
-            assert!(!*waited_for, "a bug in a task");
-            tokio::spawn(async { panic!("a bug in a task") });
-            std::future::pending().await
+            let Self(place) = self;
+            match place.as_str() {
+                "task" => panic!("a bug in a task"),
+                "thread" => {
+                    let thread = tokio::task::spawn_blocking(|| panic!("a bug in a task"));
+                    let error = thread.await.expect_err("it panics");
+                    std::panic::resume_unwind(error.into_panic())
+                }
+                _ => {
+                    tokio::spawn(async { panic!("a bug in a task") });
+                    std::future::pending().await
+                }
+            }
         }
     }
 
-    if let Some(waited_for) = std::env::var_os("EPIGRAPH_TEST_BUGGY")
+    if let Ok(place) = std::env::var("EPIGRAPH_TEST_BUGGY")
         && let Err(Error::Bug { panic, .. }) =
-            runtime::run(About::default(), Buggy(waited_for == "yes"), Terminal::take)
+            runtime::run(About::default(), Buggy(place), Terminal::take)
     {
+        if let Some(message) = terminal::untold_panic() {
+            panic!("{message}");
+        }
         std::panic::resume_unwind(panic);
     }
 }

@@ -88,7 +88,9 @@ async fn write(
         *draft = Some(edited);
         checked(&text)?
     };
+    let under_way = UnderWay::begin("saved");
     let outcome = session.save(&quote, current.as_deref(), &quiet()).await;
+    under_way.end();
     match outcome.map_err(|failure| nothing_done(failure, "saved"))? {
         SaveOutcome::Saved(_) => Ok("saved"),
         SaveOutcome::Conflict(there) => Err(conflict(there.as_ref())),
@@ -118,13 +120,38 @@ pub(super) async fn delete(config: &Config, yes: bool) -> Outcome {
             return Err(kept().into());
         }
     }
+    let under_way = UnderWay::begin("deleted");
     let outcome = session.delete(Some(&saved.text), &quiet()).await;
+    under_way.end();
     match outcome.map_err(deleted_nothing)? {
         DeleteOutcome::Deleted => {
             output::say("deleted");
             Ok(())
         }
         DeleteOutcome::Conflict(_) => Err(still_there().into()),
+    }
+}
+
+/// A write whose answer is waited for. Where a signal ends the wait, nobody knows what came of it, and the person hears that.
+struct UnderWay(Option<&'static str>);
+
+impl UnderWay {
+    const fn begin(done: &'static str) -> Self {
+        Self(Some(done))
+    }
+
+    fn end(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let Some(done) = self.0 {
+            output::say(&format!(
+                "it is not known whether the quote was {done}; look at it with: epigraph show"
+            ));
+        }
     }
 }
 

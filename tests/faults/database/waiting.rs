@@ -15,7 +15,7 @@ use crate::support::{
     process::ticks,
     program::Home,
     pty::{Key, Pty},
-    stage::{Stage, is_clean},
+    stage::{Stage, ends, is_clean},
     wait_until,
 };
 
@@ -200,12 +200,39 @@ async fn an_interrupt_ends_a_command_that_waits_within_a_second() {
                 "{state}: {ran:?}"
             );
             assert!(!ran.stderr.contains("error"), "{state}: {ran:?}");
+            assert_eq!(
+                ran.stderr.contains("not known whether the quote was saved"),
+                state == "blocked",
+                "{state}: {ran:?}"
+            );
             took
         });
     }
     owner.batch_execute("rollback").await.expect("it is open");
     // What was on its way to the held row may have been done or not, and nothing else.
     assert!(["One", "Three"].contains(&waits.stage.quote().as_str()));
+}
+
+#[tokio::test]
+async fn a_delete_that_is_left_behind_is_told() {
+    let stage = Stage::signed_in().await;
+    give(&stage, "One");
+    let mut screen = stage.open();
+    screen.sees("“One”");
+    screen.key(Key::Char('d'));
+    screen.sees("Delete your quote?");
+    stage.database_network.hold_requests(true);
+    screen.key(Key::Char('y'));
+    screen.sees("Deleting…");
+    screen.key(Key::Char('q'));
+    ends(&mut screen, 0);
+    assert!(
+        screen
+            .screen()
+            .contains("the delete did not come to its end"),
+        "{}",
+        screen.screen()
+    );
 }
 
 /// On a machine with other things to do, the best of a few tries counts.
