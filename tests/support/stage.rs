@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command},
 };
 
@@ -172,16 +172,14 @@ impl Stage {
 
     /// The draft file, whole, once it has its name.
     pub(crate) fn draft(&self) -> Option<String> {
-        self.draft_files()
-            .first()
-            .and_then(|path| fs::read_to_string(path).ok())
+        self.draft_files().first().and_then(|path| read_draft(path))
     }
 
     /// All that the draft files of all windows hold.
     pub(crate) fn drafts(&self) -> String {
-        let texts = self.draft_files().into_iter();
-        texts
-            .filter_map(|path| fs::read_to_string(path).ok())
+        self.draft_files()
+            .iter()
+            .filter_map(|path| read_draft(path))
             .collect()
     }
 
@@ -194,6 +192,13 @@ impl Stage {
         });
         kept
     }
+}
+
+/// Reads a draft file, which is gone when the home is looked through for secrets.
+fn read_draft(path: &Path) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
+    secrets::none_in("a draft file", text.as_bytes());
+    Some(text)
 }
 
 /// Expects that a program has ended like this, and left the terminal as it was.

@@ -123,33 +123,40 @@ async fn the_screens_do_without_what_is_written_beside_them() {
 async fn a_terminal_that_hangs_up_ends_the_program_and_the_draft_is_kept() {
     let stage = Stage::signed_in().await;
     let program = stage.home.command::<&str>(&[]);
-    // Somebody between us and the program holds its terminal, and can be taken away.
-    let mut holder = Command::new("script");
-    holder
-        .args(["--quiet", "--command"])
-        .arg(format!("exec {}", program.get_program().display()))
-        .arg("/dev/null");
-    for (name, value) in program.get_envs() {
-        holder.env(name, value.unwrap_or_default());
+    // Whoever ignores the signal, as a program does under `nohup`, hears of it from the terminal alone.
+    for ignores in ["", "trap '' HUP; "] {
+        // Somebody between us and the program holds its terminal, and can be taken away.
+        let mut holder = Command::new("script");
+        holder
+            .args(["--quiet", "--command"])
+            .arg(format!("{ignores}exec {}", program.get_program().display()))
+            .arg("/dev/null");
+        for (name, value) in program.get_envs() {
+            holder.env(name, value.unwrap_or_default());
+        }
+        let mut screen = Pty::spawn(&holder, 80, 24);
+        screen.sees(INVITATION);
+        screen.type_("eYes.");
+        screen.sees("Yes.");
+        let id = child_of(screen.id());
+        send(&screen, Signal::KILL);
+        let mut wait = Wait::begin();
+        while Stat::of(id).is_some_and(|stat| !stat.is_zombie()) {
+            assert!(
+                wait.since.elapsed() < PATIENCE,
+                "it never ends: {ignores:?}"
+            );
+            wait.a_little();
+        }
+        assert!(
+            wait.elapsed() < Duration::from_secs(1),
+            "{ignores:?}: {:?}",
+            wait.elapsed()
+        );
+        screen.exit_status();
+        assert_eq!(kept_text(&stage).as_deref(), Some("Yes."), "{ignores:?}");
+        let mut screen = stage.open();
+        screen.sees(BACK);
+        std::fs::remove_file(stage.kept().remove(0)).expect("the draft");
     }
-    let mut screen = Pty::spawn(&holder, 80, 24);
-    screen.sees(INVITATION);
-    screen.type_("eYes.");
-    screen.sees("Yes.");
-    let id = child_of(screen.id());
-    send(&screen, Signal::KILL);
-    let mut wait = Wait::begin();
-    while Stat::of(id).is_some_and(|stat| !stat.is_zombie()) {
-        assert!(wait.since.elapsed() < PATIENCE, "it never ends");
-        wait.a_little();
-    }
-    assert!(
-        wait.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        wait.elapsed()
-    );
-    screen.exit_status();
-    assert_eq!(kept_text(&stage).as_deref(), Some("Yes."));
-    let mut screen = stage.open();
-    screen.sees(BACK);
 }

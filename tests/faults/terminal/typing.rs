@@ -153,6 +153,7 @@ async fn bytes_that_are_no_text_break_nothing_and_are_not_kept() {
         b"\0\0",
         b"c",
         b"\xed\xa0\x80",
+        "\u{9b}\u{85}".as_bytes(),
         "é".as_bytes(),
         b"\x1b[200~x\xff\0\x1b[31m\x07\xc2\x9by\r\nz\x1b[201~",
         b"d",
