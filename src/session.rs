@@ -265,7 +265,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             .identity()
             .await_approval(&pending, progress)
             .await?;
-        self.abandon_sign_in().await;
+        self.forget_code();
         let warning = tokens
             .refresh_token
             .is_none()
@@ -277,12 +277,19 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         Ok(self.restored(user, warning).await)
     }
 
-    /// Forgets the sign-in under way, and its device code.
-    #[expect(
-        clippy::unused_async,
-        reason = "every operation of a session is awaited alike"
-    )]
+    /// Gives the sign-in under way up, also where it was approved in that very moment and is being kept.
     pub async fn abandon_sign_in(&self) {
+        self.forget_code();
+        let keeper = Arc::clone(&self.keeper);
+        let undone = finish(async move {
+            keeper.undo_sign_in().await;
+            Ok(())
+        });
+        // There is nothing that the person could do about it.
+        let _ = undone.await;
+    }
+
+    fn forget_code(&self) {
         *self.pending.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
@@ -291,7 +298,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     /// # Errors
     /// When the vault could not be emptied.
     pub async fn sign_out(&self) -> Result<SignOutOutcome, Failure> {
-        self.abandon_sign_in().await;
+        self.forget_code();
         let keeper = Arc::clone(&self.keeper);
         let drafts = self.drafts.clone();
         finish(async move {

@@ -234,6 +234,18 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         Ok(())
     }
 
+    /// Ends a session that was kept although the person had given the sign-in up. Waits for one that is being kept.
+    pub(super) async fn undo_sign_in(&self) {
+        let was_kept = {
+            let _only = self.renewing.lock().await;
+            self.memory().session.is_some()
+        };
+        if was_kept {
+            let signed_out = self.sign_out().await;
+            self.revoke(signed_out.refresh_token).await;
+        }
+    }
+
     /// Removes every trace on this machine but the draft.
     pub(super) async fn sign_out(&self) -> SignedOut {
         let _only = self.renewing.lock().await;

@@ -483,6 +483,27 @@ async fn a_vault_that_cannot_be_emptied_is_said_and_what_stays_in_it_is_revoked(
     assert_eq!(*world.okta.0.revoked.lock().expect("free"), ["refresh-1"]);
 }
 
+/// Esc, while a keyring takes its time.
+#[tokio::test]
+async fn a_sign_in_that_is_given_up_while_it_is_being_kept_is_undone() {
+    let world = World::new();
+    let session = world.session();
+    let held_up = world.vault.0.gate.write().await;
+    let being_kept = async {
+        while world.vault.0.writes.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        outcome = sign_in(&session) => panic!("too early: {outcome:?}"),
+        () = being_kept => {}
+    }
+    tokio::join!(session.abandon_sign_in(), async { drop(held_up) });
+    assert_eq!(world.vault.text(), "");
+    assert_eq!(world.okta.0.revoked.lock().expect("free").len(), 1);
+    assert_eq!(session.restore().await, Ok(None));
+}
+
 #[tokio::test]
 async fn an_approval_without_a_code_is_refused() {
     let world = World::new();

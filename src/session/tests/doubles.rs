@@ -146,6 +146,8 @@ pub(super) struct MemoryState {
     pub(super) writes: AtomicUsize,
     pub(super) refuses_writes: AtomicBool,
     pub(super) refuses_reads: AtomicBool,
+    /// Who holds it for writing holds writes up.
+    pub(super) gate: tokio::sync::RwLock<()>,
 }
 
 impl Memory {
@@ -178,6 +180,7 @@ impl Vault for Memory {
 
     async fn write(&self, secret: SecretString) -> Result<(), Failure> {
         self.0.writes.fetch_add(1, Ordering::SeqCst);
+        let _open = self.0.gate.read().await;
         if self.0.refuses_writes.load(Ordering::SeqCst) {
             return Err(Self::locked());
         }
