@@ -447,12 +447,14 @@ pub(super) fn save(model: &mut Model, sheet: Sheet) -> (Pane, Vec<Effect>) {
     match Quote::new(text) {
         // It came while the person wrote, who has not seen it yet.
         Ok(_) if !sheet.replaces_what_is_saved() => {
+            // Also a text that is what they began from: by now it is theirs against another.
+            let effects = vec![Effect::KeepDraft(sheet.draft.to_file())];
             let conflict = Conflict {
                 mine: sheet.draft,
                 theirs: sheet.saved,
                 scroll: 0,
             };
-            (Pane::Conflicted(conflict), Vec::new())
+            (Pane::Conflicted(conflict), effects)
         }
         Ok(quote) => {
             let based_on = sheet.draft.based_on.clone();

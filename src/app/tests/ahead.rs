@@ -40,9 +40,9 @@ fn a_quote_that_nobody_had_seen_is_not_replaced_unasked() {
     for (before, after) in [("e N o .", "Enter"), ("e N o . Enter", "")] {
         let mut model = loading(None);
         press(&mut model, before);
-        let effects = update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
-        assert_eq!(effects, [], "{before}");
-        assert_eq!(press(&mut model, after), [], "{before}");
+        let mut effects = update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
+        effects.extend(press(&mut model, after));
+        assert_eq!(effects, [Effect::KeepDraft(kept("No.", None))], "{before}");
         assert!(matches!(pane(&model), Pane::Conflicted(conflict)
             if conflict.mine.editor.text() == "No." && conflict.theirs == Some(saved("Yes."))));
         let quote = Quote::new("No.").expect("a quote");
@@ -56,6 +56,26 @@ fn a_quote_that_nobody_had_seen_is_not_replaced_unasked() {
     let effects = update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
     assert_eq!(effects, [Effect::DropDraft]);
     assert!(matches!(pane(&model), Pane::Reading(_)));
+}
+
+/// Nothing new was written, so no file holds it, until it is what somebody wants in place of another text.
+#[test]
+fn the_old_text_that_is_to_stay_in_place_of_a_new_one_is_kept() {
+    let mut model = loading(None);
+    let Screen::SignedIn {
+        pane: Pane::Loading(leftover),
+        ..
+    } = &mut model.screen
+    else {
+        panic!("it is being read");
+    };
+    *leftover = Some(Draft::from_file(kept("Old.!", Some("Old."))));
+    press(&mut model, "e");
+    update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
+    assert_eq!(press(&mut model, "Backspace"), [Effect::DropDraft]);
+    let effects = press(&mut model, "Enter");
+    assert_eq!(effects, [Effect::KeepDraft(kept("Old.", Some("Old.")))]);
+    assert!(matches!(pane(&model), Pane::Conflicted(_)));
 }
 
 #[test]
