@@ -712,7 +712,7 @@ async fn a_change_elsewhere_while_the_editor_is_open_is_a_conflict_and_nothing_i
     assert_eq!(stage.run(&["set", "before"]).code, Some(0));
     editor(
         &mut stage,
-        "printf mine > \"$1\"\ntouch opened\nwhile [ ! -e go ]; do sleep 0.05; done\n",
+        "printf mine > \"$1\"\ntouch opened\nwhile [ -e \"$1\" ] && [ ! -e go ]; do sleep 0.05; done\n",
     );
     let child = Home::start(stage.home.command(&["set", "--edit"]).stdin(Stdio::null()));
     let opened = stage.home.path().join("opened");
@@ -732,7 +732,7 @@ async fn ctrl_c_belongs_to_the_editor_while_it_is_open() {
     let mut stage = Stage::signed_in().await;
     editor(
         &mut stage,
-        "trap 'printf interrupted > \"$1\"; exit 0' INT\necho open\nwhile :; do sleep 0.05; done\n",
+        "trap 'printf interrupted > \"$1\"; exit 0' INT\necho open\nwhile [ -e \"$1\" ]; do sleep 0.05; done\n",
     );
     let mut pty = Pty::spawn(&stage.home.command(&["set", "--edit"]), 80, 24);
     pty.sees("open");
@@ -748,7 +748,7 @@ async fn an_editor_that_outlives_the_program_still_has_its_file_and_the_person_h
     let mut stage = Stage::signed_in().await;
     editor(
         &mut stage,
-        "trap '' HUP\necho open\nuntil [ -e told ]; do sleep 0.05; done\nprintf Mistakes. >> \"$1\"\n",
+        "trap '' HUP\necho open\nwhile [ -e \"$1\" ] && [ ! -e told ]; do sleep 0.05; done\nprintf Mistakes. >> \"$1\"\n",
     );
     let mut pty = Pty::spawn(&stage.home.command(&["set", "--edit"]), 80, 24);
     pty.sees("open");
