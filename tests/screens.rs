@@ -419,17 +419,7 @@ async fn ctrl_z_leads_to_the_shell_and_fg_back() {
     screen.key(Key::Char('q'));
     ends(&mut screen, 0);
 
-    let program = stage.home.command::<&str>(&[]);
-    let mut shell = Command::new("bash");
-    shell
-        .args(["--norc", "--noprofile", "-i"])
-        .env("PS1", "shell> ");
-    for (name, value) in program.get_envs() {
-        shell.env(name, value.unwrap_or_default());
-    }
-    let mut screen = Pty::spawn(&shell, 80, 24);
-    screen.sees("shell> ");
-    screen.type_(&format!("{}\r", program.get_program().display()));
+    let mut screen = stage.open_in_a_shell();
     screen.sees("“Still here.”");
     for _ in 0..2 {
         screen.key(Key::Ctrl('z'));

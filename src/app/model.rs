@@ -338,7 +338,7 @@ impl Model {
             Screen::SignedOut { unsaved }
             | Screen::Requesting { unsaved }
             | Screen::Waiting { unsaved, .. } => unsaved.map(|unsaved| unsaved.draft),
-            Screen::SignedIn { pane, .. } => Some(pane).filter(Pane::has_unsaved)?.into_draft(),
+            Screen::SignedIn { pane, .. } => pane.unsaved(),
         }
     }
 
@@ -377,6 +377,11 @@ impl Pane {
             Self::Editing(sheet) | Self::Saving(sheet) => sheet.draft.is_worth_keeping(),
             Self::Conflicted(_) => true,
         }
+    }
+
+    /// Returns what was written and is not saved, where it is worth keeping.
+    pub(super) fn unsaved(&self) -> Option<Draft> {
+        self.has_unsaved().then(|| self.clone().into_draft())?
     }
 
     /// Returns what was written and not saved.

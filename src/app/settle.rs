@@ -65,9 +65,7 @@ pub(super) fn settle(model: &mut Model, outcome: Msg) -> Vec<Effect> {
             Err(failure) => {
                 model.fail(&failure);
                 // The draft file went first.
-                let draft = Some(pane.clone()).filter(Pane::has_unsaved);
-                let draft = draft.and_then(Pane::into_draft);
-                let effects = draft.iter().map(kept).collect();
+                let effects = pane.unsaved().iter().map(kept).collect();
                 (Screen::SignedIn { user, pane }, effects)
             }
         },
@@ -286,13 +284,12 @@ fn undeleted(model: &mut Model, outcome: SaveOutcome, desk: Desk) -> (Pane, Vec<
     match (outcome, desk) {
         (SaveOutcome::Saved(saved), desk) => {
             model.say("Your quote is back.");
-            let other = Some(&desk).filter(|desk| !desk.brings_back());
-            let draft = other.and_then(|desk| desk.draft.clone());
-            let draft = draft.map(|draft| Draft {
+            // Another text that waits replaces this one from now on.
+            let rebased = desk.draft.map(|draft| Draft {
                 based_on: Some(saved.text.clone()),
                 ..draft
             });
-            let draft = draft.filter(Draft::is_worth_keeping);
+            let draft = rebased.filter(Draft::is_worth_keeping);
             let effects = vec![draft.as_ref().map_or(Effect::DropDraft, kept)];
             let desk = Desk {
                 draft,

@@ -16,7 +16,7 @@ use super::{
     program::{Home, Ran},
     proxy::Proxy,
     pty::{Key, Pty},
-    secrets,
+    secrets, wait_until,
 };
 
 /// What the screens say where there is no quote.
@@ -100,6 +100,33 @@ impl Stage {
     /// Opens the screens.
     pub(crate) fn open(&self) -> Pty {
         Pty::spawn(&self.home.command::<&str>(&[]), 80, 24)
+    }
+
+    /// Waits until the database has seen all sessions of the person's role end. Until then it carries out what they sent.
+    pub(crate) fn wait_for_the_end_of_sessions(&self) {
+        wait_until("the database has seen the sessions end", || {
+            let sessions = self.database.query(&format!(
+                "select count(*) from pg_stat_activity where usename = '{}'",
+                self.database.user_name()
+            ));
+            (sessions == "0").then_some(())
+        });
+    }
+
+    /// Opens the screens from a shell with job control.
+    pub(crate) fn open_in_a_shell(&self) -> Pty {
+        let program = self.home.command::<&str>(&[]);
+        let mut shell = Command::new("bash");
+        shell
+            .args(["--norc", "--noprofile", "-i"])
+            .env("PS1", "shell> ");
+        for (name, value) in program.get_envs() {
+            shell.env(name, value.unwrap_or_default());
+        }
+        let mut screen = Pty::spawn(&shell, 80, 24);
+        screen.sees("shell> ");
+        screen.type_(&format!("{}\r", program.get_program().display()));
+        screen
     }
 
     /// Opens the screens and signs James Joyce in there, who has no quote yet.

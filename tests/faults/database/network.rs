@@ -209,7 +209,8 @@ async fn a_deleted_quote_on_its_way_back_is_kept_whatever_cuts_it_off() {
         }
         find_the_network(&stage);
         stage.database_network.cut();
-        // Requests that were held may arrive at last.
+        // The request that was held may have arrived at last.
+        stage.wait_for_the_end_of_sessions();
         stage
             .database
             .query("delete from public.user_messages returning user_id");

@@ -97,6 +97,15 @@ async fn a_server_that_cannot_be_used_is_named_and_the_next_key_press_tries_agai
         tells(&mut screen, says);
         screen.sees("Enter Log in");
     }
+    let none = metadata(okta, &json!({"device_authorization_endpoint": null}));
+    okta.script(Endpoint::Discovery, none);
+    stage.run(&["login"]).fails(
+        10,
+        &[
+            "does not offer device sign-in",
+            "hint: ask an administrator",
+        ],
+    );
     stage.sign_in(&mut screen);
     screen.key(Key::Char('q'));
     ends(&mut screen, 0);

@@ -134,14 +134,7 @@ async fn a_kill_during_a_save_or_just_after_loses_nothing_and_asks_nothing() {
         thread::sleep(Duration::from_millis(dice.throw(0..=60)));
         send(&screen, Signal::KILL);
         screen.exit_status();
-        // What was sent before is still carried out.
-        wait_until("the database has seen it go", || {
-            let sessions = stage.database.query(&format!(
-                "select count(*) from pg_stat_activity where usename = '{}'",
-                stage.database.user_name()
-            ));
-            (sessions == "0").then_some(())
-        });
+        stage.wait_for_the_end_of_sessions();
         let row = stage.quote();
         assert!(
             row == text || row == before && kept_text(&stage).as_deref() == Some(&text),

@@ -7,26 +7,10 @@ use rustix::process::Signal;
 use super::{WRITING, child_of, ends_within_a_second, kept_text, send};
 use crate::support::{
     program::Home,
-    pty::{Key, Pty},
+    pty::Key,
     stage::{INVITATION, Stage, WONDERFUL, ends},
     wait_until,
 };
-
-/// A program with what a shell needs to run it in the background and the foreground.
-fn shell_for(stage: &Stage, before: &str) -> Pty {
-    let program = stage.home.command::<&str>(&[]);
-    let mut shell = Command::new("bash");
-    shell
-        .args(["--norc", "--noprofile", "-i"])
-        .env("PS1", "shell> ");
-    for (name, value) in program.get_envs() {
-        shell.env(name, value.unwrap_or_default());
-    }
-    let mut screen = Pty::spawn(&shell, 80, 24);
-    screen.sees("shell> ");
-    screen.type_(&format!("{before}{}\r", program.get_program().display()));
-    screen
-}
 
 fn stop(process: u32) {
     let id = rustix::process::Pid::from_raw(process.cast_signed()).expect("a process");
@@ -37,7 +21,7 @@ fn stop(process: u32) {
 async fn a_stop_from_outside_gives_the_terminal_back_first() {
     let stage = Stage::signed_in().await;
     assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
-    let mut screen = shell_for(&stage, "");
+    let mut screen = stage.open_in_a_shell();
     screen.sees("“Yes.”");
     let program = child_of(screen.id());
     screen.type_("e I will");
@@ -76,7 +60,7 @@ async fn a_stop_that_no_shell_would_end_is_none() {
 #[tokio::test]
 async fn a_save_goes_on_while_the_program_is_stopped() {
     let stage = Stage::signed_in().await;
-    let mut screen = shell_for(&stage, "");
+    let mut screen = stage.open_in_a_shell();
     screen.sees(INVITATION);
     screen.key(Key::Char('e'));
     screen.sees(WRITING);
