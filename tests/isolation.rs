@@ -707,7 +707,7 @@ async fn a_token_that_is_not_okta_s_opens_nothing(cluster: &'static Cluster) {
 
 async fn what_okta_signs_is_believed(cluster: &'static Cluster) {
     let scene = scene(cluster).await;
-    let woolf = Person::with_token(VICTIM, &scene.guarded.user_url(), token::of(VICTIM));
+    let woolf = Person::with_token(&scene.guarded.user_url(), token::of(VICTIM));
     assert_eq!(woolf.load().await.as_deref(), Some(SECRET));
 }
 

@@ -295,7 +295,7 @@ async fn the_text_of_a_statement_holds_neither_token_nor_quote() {
         .expect("the owner may");
     let quote = epigraph::quote::Quote::new("a-quote-nobody-may-see").expect("a quote");
     let (token_secret, progress) = (token.clone().into(), Progress::silent());
-    let save = postgres.save(&token_secret, "00u-joyce", &quote, None, &progress);
+    let save = postgres.save(&token_secret, &quote, None, &progress);
     let meanwhile = async {
         let seen = loop {
             let seen = database.query(&format!(

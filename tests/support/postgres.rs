@@ -409,10 +409,8 @@ impl Database<'_> {
 
     /// Gives the person's role the rights that a person needs, and no other.
     pub(crate) fn grant(&self) {
-        if self.query("select to_regrole('epigraph_user') is null") == "t" {
-            return self.grant_on_table();
-        }
-        self.query(&format!("grant epigraph_user to {}", self.user.name));
+        let group = self.query("select okta.user_group()");
+        self.query(&format!("grant {group} to {}", self.user.name));
     }
 
     /// The same on a table that was not made by the migrations.
