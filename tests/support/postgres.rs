@@ -409,11 +409,15 @@ impl Database<'_> {
 
     /// Gives the person's role the rights that a person needs, and no other.
     pub(crate) fn grant(&self) {
-        let group = self.query("select okta.user_group()");
-        self.query(&format!("grant {group} to {}", self.user.name));
+        self.query(&format!("grant {} to {}", self.group(), self.user.name));
     }
 
-    /// The same on a table that was not made by the migrations.
+    /// The group of its people.
+    pub(crate) fn group(&self) -> String {
+        self.query("select okta.user_group()")
+    }
+
+    /// Gives the person's role what it must never have: rights on the table itself.
     pub(crate) fn grant_on_table(&self) {
         self.query(&format!(
             "grant select, insert, update, delete on public.user_messages to {}",
