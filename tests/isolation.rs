@@ -1,6 +1,7 @@
 //! Whose rows a person gets at who holds the same connection string as everybody, a token of their own, and `psql`.
 
 mod connection;
+mod functions;
 mod scene;
 mod sharing;
 

@@ -196,5 +196,8 @@ async fn doctor_sees_every_step(cluster: &'static Cluster) {
     assert!(look(&owner).await("role").starts_with("warning: "));
     database.query("drop schema epigraph cascade");
     let found = look(&target).await("functions");
-    assert!(found.starts_with("failed: ") && found.contains("epigraph admin setup"), "{found}");
+    assert!(
+        found.starts_with("failed: ") && found.contains("epigraph admin setup"),
+        "{found}"
+    );
 }

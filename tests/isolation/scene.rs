@@ -20,7 +20,7 @@ pub(super) const SECRET: &str = "Lock up your libraries if you like";
 const OTHERS: &str = "select string_agg(m::text, ' ' order by user_id) from public.user_messages m where user_id not like '00u-kafka%'";
 
 /// What stands between the answers to two scripts.
-const MARK: &str = "=== the next one ===";
+pub(super) const MARK: &str = "=== the next one ===";
 
 /// What an attack gets where nothing stops it.
 #[derive(Clone, Copy)]

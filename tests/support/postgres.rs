@@ -306,16 +306,18 @@ impl Cluster {
     /// The same without our own program, for a cluster whose certificate it refuses.
     pub(crate) fn migrated_without_checks(&self) -> Database<'_> {
         let database = self.database();
-        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
-        let mut files: Vec<_> = fs::read_dir(directory)
-            .expect("the migrations are there")
-            .map(|entry| entry.expect("an entry").path())
-            .collect();
-        files.sort();
-        for file in files {
-            database.query(&fs::read_to_string(file).expect("a text"));
-        }
+        database.apply(|_| true);
         database.grant();
+        database.trust(token::ISSUER, token::AUDIENCE, &[token::signer().jwk()]);
+        database
+    }
+
+    /// Makes a database as the first release of the program made it, with a role for people, and [`token::signer`] as the one
+    /// whom it trusts.
+    pub(crate) fn first_release(&self) -> Database<'_> {
+        let database = self.database();
+        database.apply(|name| name < "V4");
+        database.query(&format!("grant epigraph_user to {}", database.user.name));
         database.trust(token::ISSUER, token::AUDIENCE, &[token::signer().jwk()]);
         database
     }
@@ -405,6 +407,22 @@ impl Database<'_> {
         epigraph::admin::migrate(&target)
             .await
             .expect("the migrations apply");
+    }
+
+    /// Runs those of the migrations' files whose name is wanted, as they stand there and as the owner.
+    fn apply(&self, wanted: impl Fn(&str) -> bool) {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+        let mut files: Vec<_> = fs::read_dir(directory)
+            .expect("the migrations are there")
+            .map(|entry| entry.expect("an entry").path())
+            .filter(|path| wanted(&path.file_name().unwrap_or_default().to_string_lossy()))
+            .collect();
+        files.sort();
+        let script = files.iter().fold(String::new(), |all, file| {
+            all + &fs::read_to_string(file).expect("a text")
+        });
+        let owner = &self.owner.name;
+        self.query(&format!("set role {owner};\nbegin;\n{script}\ncommit"));
     }
 
     /// Gives the person's role the rights that a person needs, and no other.
