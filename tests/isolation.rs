@@ -2,6 +2,7 @@
 
 mod connection;
 mod functions;
+mod log;
 mod scene;
 mod sharing;
 
