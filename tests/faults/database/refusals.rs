@@ -317,13 +317,14 @@ async fn a_change_in_the_very_moment_of_the_save_is_shown_beside_the_text() {
 #[tokio::test]
 async fn a_read_replica_shows_the_quote_and_refuses_the_save_in_words() {
     let stage = Stage::signed_in().await;
-    let primary = Cluster::start(Settings::default());
+    let mut primary = Cluster::start(Settings::default());
+    let standby = primary.standby();
     let database = trusting(&primary, &stage.okta).await;
     database.query(&format!(
         "insert into public.user_messages (user_id, message) values ('{}', 'Original')",
         Person::James.id()
     ));
-    let standby = primary.standby();
+    standby.catches_up_with(&primary);
     let url = database.user().port(standby.port());
     let mut command = stage.home.command::<&str>(&[]);
     command.env("DATABASE_URL", url.to_string());
