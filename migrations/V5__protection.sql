@@ -130,7 +130,9 @@ begin
         left join pg_collation l on l.oid = a.attcollation
         left join pg_policy p on p.polrelid = c.oid and p.polname = 'okta_user_id'
         where c.oid = part;
-        if fault is not null then
+        if not found then
+            raise exception 'There is no such table.' using errcode = 'undefined_table';
+        elsif fault is not null then
             raise exception '% %.', part, fault using errcode = 'wrong_object_type',
                 hint = case when part = "table"
                     then 'A table of one''s own is needed, with a text column for the user id.'
