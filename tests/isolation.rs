@@ -12,7 +12,7 @@ use self::scene::{
 };
 use crate::support::{
     person::Person,
-    postgres::{Cluster, each_server, literal},
+    postgres::{Cluster, Database, each_server, literal},
     token,
 };
 
@@ -32,7 +32,7 @@ each_server! {
     operators_and_functions_of_ones_own_are_no_way_around,
     a_search_path_changes_nothing,
     errors_do_not_tell_what_is_there,
-    statistics_show_nothing,
+    statistics_tell_numbers_and_nothing_else,
     plans_show_nothing,
     large_objects_and_notices_carry_nothing,
     keys_and_functions_of_the_owner_are_closed,
@@ -40,6 +40,7 @@ each_server! {
     a_token_that_is_not_okta_s_opens_nothing,
     a_view_of_the_owner_keeps_to_it_when_it_says_so,
     what_okta_signs_is_believed,
+    whoever_reads_everything_can_be_nobody,
     the_owner_sees_all_rows,
 }
 
@@ -502,7 +503,7 @@ async fn errors_do_not_tell_what_is_there(cluster: &'static Cluster) {
     assert_eq!(refusal(VICTIM), refusal("00u-nobody-at-all"));
 }
 
-async fn statistics_show_nothing(cluster: &'static Cluster) {
+async fn statistics_tell_numbers_and_nothing_else(cluster: &'static Cluster) {
     let scene = scene(cluster).await;
     scene
         .attacks(&[
@@ -516,6 +517,15 @@ async fn statistics_show_nothing(cluster: &'static Cluster) {
         ),
         ("permission denied", "select * from pg_statistic_ext_data"),
     ]);
+    // What the README says that everybody sees.
+    let guarded = &scene.guarded;
+    let shown = guarded.psql(
+        &guarded.user(),
+        "select 'counted', n_tup_ins >= 0 from pg_stat_all_tables where relname = 'user_messages';
+         select 'size', pg_relation_size(oid) > 0 from pg_class where relname = 'user_messages';
+         select 'written', pg_current_wal_lsn() > '0/0';",
+    );
+    assert_eq!(shown, "counted|t\nsize|t\nwritten|t\n");
 }
 
 async fn plans_show_nothing(cluster: &'static Cluster) {
@@ -715,6 +725,79 @@ async fn what_okta_signs_is_believed(cluster: &'static Cluster) {
     let scene = scene(cluster).await;
     let woolf = Person::with_token(&scene.guarded.user_url(), token::of(VICTIM));
     assert_eq!(woolf.load().await.as_deref(), Some(SECRET));
+}
+
+/// A reporting role reads every table, function and setting; with all of that it is still told by its own token alone who it is.
+async fn whoever_reads_everything_can_be_nobody(cluster: &'static Cluster) {
+    let real = token::of("00u-kafka");
+    let hers = token::signer().token(&token::claims(VICTIM));
+    let [(content, _), (_, signature)] =
+        [&hers, &real].map(|token| token.rsplit_once('.').expect("three parts"));
+    let forged = literal(&format!("{content}.{signature}"));
+    let forge = |remembered: &str, then: &str| {
+        format!(
+            "\\set VERBOSITY verbose
+             begin;
+             select set_config('okta.id_token', {forged}, true) is null;
+             select set_config('okta.verified', ({remembered}), true) is null;
+             {then};
+             commit;"
+        )
+    };
+    let furnish = |database: &Database| {
+        database.query(&format!(
+            "insert into public.user_messages (user_id, message) values ('{VICTIM}', {});
+             grant pg_read_all_data to {}",
+            literal(SECRET),
+            database.user_name()
+        ));
+    };
+    let quotes = "select message from public.user_messages";
+
+    // What the first release kept let a reader be anybody: an HMAC of the forged token, under a key that stood in a table.
+    let before = cluster.first_release();
+    furnish(&before);
+    let script = forge(
+        &format!(
+            "select encode(sha256(hmac_outer || sha256(hmac_inner || convert_to({forged}, 'UTF8'))), 'hex')
+             from okta.signing_key"
+        ),
+        "update public.user_messages set message = 'pwned'",
+    );
+    let shown = before.psql(&before.user(), &script);
+    assert!(!shown.contains("ERROR"), "{shown}");
+    assert_eq!(before.query(quotes), "pwned");
+
+    let database = cluster.migrated().await;
+    furnish(&database);
+    // She is at work, and leaves in the database whatever the check leaves there.
+    let woolf = Person::new(VICTIM, &database.user_url());
+    assert_eq!(woolf.load().await.as_deref(), Some(SECRET));
+    let user = database.user();
+    // What is kept with a key follows from the key that Okta publishes: made anew it is the same.
+    let kept = "select to_jsonb(k) - 'added_at' - 'last_published_at' from okta.signing_key k;";
+    let first = database.psql(&user, kept);
+    assert!(first.contains("modulus"), "{first}");
+    database.query("select okta.remove_signing_key(issuer, kid) from okta.signing_key");
+    database.query(&format!(
+        "select okta.add_signing_key({}, {})",
+        literal(token::ISSUER),
+        literal(&token::signer().jwk().to_string())
+    ));
+    assert_eq!(database.psql(&user, kept), first);
+    for remembered in [
+        "select modulus::text from okta.signing_key",
+        "select encode(sha256(convert_to(k::text, 'UTF8')), 'hex') from okta.signing_key k",
+        "select 'true'",
+    ] {
+        let write = format!(
+            "select * from epigraph.save_quote('pwned', {})",
+            literal(SECRET)
+        );
+        let shown = database.psql(&user, &forge(remembered, &write));
+        assert!(shown.contains("28E05"), "{shown}");
+    }
+    assert_eq!(database.query(quotes), SECRET);
 }
 
 async fn the_owner_sees_all_rows(cluster: &'static Cluster) {
