@@ -10,11 +10,17 @@ use crate::support::{
 };
 
 /// How the table comes to refuse a save, what is said then, and how it is made good again.
-const REFUSALS: [(&str, &[&str], &str); 8] = [
+const REFUSALS: [(&str, &[&str], &str); 9] = [
     (
         "do $$ begin execute format('revoke execute on function epigraph.save_quote(text, text) from %I', okta.user_group()); end $$",
         &["may not keep a quote", "epigraph admin invite"],
         "select epigraph.grant_access(okta.user_group())",
+    ),
+    // As a database that was set up by the first release.
+    (
+        "alter schema epigraph rename to later",
+        &["lacks functions that this version", "epigraph admin setup"],
+        "alter schema later rename to epigraph",
     ),
     (
         "alter table public.user_messages rename message to body",
