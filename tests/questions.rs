@@ -394,13 +394,13 @@ async fn what_the_page_says_row_security_leaves_visible_is(cluster: &'static Clu
             "s.notes",
             &[
                 &table,
-                "create unique index on s.notes (body) where body like 'SECRET%'; create index on s.notes (id)",
+                "create unique index on s.notes (body) where body like 'SECRET%'; alter table s.notes add primary key (id);
+                 create table s.likes (note_id int references s.notes); grant insert on s.likes to {group}",
                 "select okta.protect('{table}', 'owner_id')",
             ],
         )],
     )
     .await;
-    prepare(&database, "", &["grant references on s.notes to {group}"]).await;
     let client = database.user_session().await;
     let eve = token::of("00u-eve");
     let [plain, analyze] = FORMS;
@@ -471,5 +471,31 @@ async fn what_the_page_says_row_security_leaves_visible_is(cluster: &'static Clu
     ] {
         let differs = answers_differ(&client, token, "", form, &question).await;
         assert!(differs.is_some(), "{what}: {}", question.sql);
+    }
+    // Exactly, and by views that are everybody's.
+    let counted = answer(
+        &client,
+        Some(&eve),
+        SETTINGS[1],
+        analyze,
+        &Question::new("select from s.notes where {guess}", "", ""),
+        "true",
+    )
+    .await;
+    assert!(counted.contains("Rows Removed by Filter: 203"), "{counted}");
+    for (what, says) in [
+        (
+            "reltuples from pg_class where oid = 's.notes'::regclass",
+            "204",
+        ),
+        ("pg_relation_size('s.notes') > 0", "t"),
+        (
+            "count(*) from pg_stat_all_tables where relid = 's.notes'::regclass",
+            "1",
+        ),
+        ("count(*) from pg_stats where tablename = 'notes'", "0"),
+    ] {
+        let shown = database.psql(&database.user(), &format!("select {what}"));
+        assert_eq!(shown.trim(), says, "{what}");
     }
 }
