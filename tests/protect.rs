@@ -112,7 +112,7 @@ async fn the_functions_of_the_page_tell_nothing(cluster: &'static Cluster) {
     database.query(&format!("grant {role} to {}", database.user_name()));
     owner
         .batch_execute(
-            "insert into public.notes (owner_id, body) values ('00u-victim', 'SECRET-Lamp'), ('00u-long', repeat('long', 20000));
+            "insert into public.notes (id, owner_id, body) overriding system value values (4711, '00u-victim', 'SECRET-Lamp'), (4712, '00u-long', repeat('long', 20000));
              insert into public.notes (owner_id, body) select 'o' || n, '' from generate_series(1, 500) n; analyze public.notes",
         )
         .await
@@ -167,7 +167,7 @@ async fn the_functions_of_the_page_tell_nothing(cluster: &'static Cluster) {
                 "'00u-long'",
                 "'00u-none'",
             ),
-            ask("id = {guess}", "1", "9999"),
+            ask("id = {guess}", "4711", "4799"),
         ]);
     }
     let told = told(&client, &askers(&database).await, &questions).await;
@@ -178,7 +178,7 @@ async fn the_functions_of_the_page_tell_nothing(cluster: &'static Cluster) {
             "begin; select set_config('okta.id_token', $1, true); explain select from public.my_notes() where body = {guess}; commit;"
         ), "00u-kafka").replace(guess, "").lines().skip(1).collect::<Vec<_>>().join("\n")
     };
-    assert_eq!(plan("''"), plan("'c'"));
+    assert_eq!(plan("''"), plan("'SECRET-Lamp'"));
     for (table, code) in [("public.notes", "42501"), ("public.my_notes()", "28E01")] {
         let shown = database.psql(
             &database.user(),
