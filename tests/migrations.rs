@@ -17,7 +17,12 @@ each_server! {
     a_database_of_a_newer_program_is_left_alone,
 }
 
-const ALL: [&str; 3] = ["V1__user_messages", "V2__okta_identity", "V3__row_security"];
+const ALL: [&str; 4] = [
+    "V1__user_messages",
+    "V2__okta_identity",
+    "V3__row_security",
+    "V5__protection",
+];
 
 /// What the guide's web app (drizzle) makes.
 const GUIDE: &str = r#"
