@@ -47,6 +47,7 @@ fn code(error: &tokio_postgres::Error) -> &str {
 async fn the_index_is_used(cluster: &Cluster) {
     let key = Key::of_bits(2048);
     let database = key.trusted_by(cluster).await;
+    database.grant_on_table();
     database.query(
         "insert into public.user_messages (user_id, message) select '00u-' || i, 'm' from generate_series(1, 20000) i;
          analyze public.user_messages",
@@ -82,6 +83,7 @@ async fn the_index_is_used(cluster: &Cluster) {
 async fn without_a_token_there_is_an_error_and_no_empty_answer(cluster: &Cluster) {
     let key = Key::of_bits(2048);
     let database = key.trusted_by(cluster).await;
+    database.grant_on_table();
     let client = database.user_session().await;
     assert!(ask(&client, &key.token_of("00u-joyce")).await.is_ok());
     database.query("insert into public.user_messages (user_id, message) values ('00u-joyce', 'm')");
@@ -108,14 +110,15 @@ async fn without_a_token_there_is_an_error_and_no_empty_answer(cluster: &Cluster
 async fn with_notes<'a>(cluster: &'a Cluster, key: &Key) -> Database<'a> {
     let database = key.trusted_by(cluster).await;
     let owner = database.owner_session().await;
+    let group = database.group();
     owner
-        .batch_execute(
+        .batch_execute(&format!(
             r#"create schema "My Notes";
                create table "My Notes"."Notes" (id int generated always as identity primary key, "Owner" text not null, body text);
-               grant usage on schema "My Notes" to epigraph_user;
-               grant select, insert, update, delete on "My Notes"."Notes" to epigraph_user;
-               select okta.protect('"My Notes"."Notes"', 'Owner')"#,
-        )
+               grant usage on schema "My Notes" to {group};
+               grant select, insert, update, delete on "My Notes"."Notes" to {group};
+               select okta.protect('"My Notes"."Notes"', 'Owner')"#
+        ))
         .await
         .expect("the owner may");
     database
