@@ -184,6 +184,10 @@ begin
     end if;
 
     parameters := convert_from(okta.from_base64url(header), 'UTF8')::json;
+    if json_typeof(parameters) is distinct from 'object' then
+        raise exception 'The header of the ID token cannot be read.' using errcode = '28E02',
+            hint = 'Sign in again.';
+    end if;
     -- What else a header names says where to find a key, which is not for the token to choose. An extension that must
     -- be understood (RFC 7515, 4.1.11) is not.
     if parameters ->> 'alg' is distinct from 'RS256'

@@ -306,14 +306,21 @@ impl Cluster {
     /// The same without our own program, for a cluster whose certificate it refuses.
     pub(crate) fn migrated_without_checks(&self) -> Database<'_> {
         let database = self.database();
-        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
-        let mut files: Vec<_> = fs::read_dir(directory)
-            .expect("the migrations are there")
-            .map(|entry| entry.expect("an entry").path())
-            .collect();
-        files.sort();
-        for file in files {
-            database.query(&fs::read_to_string(file).expect("a text"));
+        for (_, text) in migrations() {
+            database.query(&text);
+        }
+        database.grant();
+        database.trust(token::ISSUER, token::AUDIENCE, &[token::signer().jwk()]);
+        database
+    }
+
+    /// The same with the migrations up to this one alone, applied by the owner: as an older program left it.
+    pub(crate) fn migrated_until(&self, last: u32) -> Database<'_> {
+        let database = self.database();
+        for (number, text) in migrations() {
+            if number <= last {
+                database.apply(&text);
+            }
         }
         database.grant();
         database.trust(token::ISSUER, token::AUDIENCE, &[token::signer().jwk()]);
@@ -327,6 +334,24 @@ impl Cluster {
             &format!("create role {name} login {options} password '{password}'"),
         );
     }
+}
+
+/// The migrations with their numbers, in their order.
+pub(crate) fn migrations() -> Vec<(u32, String)> {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+    let mut files: Vec<_> = fs::read_dir(directory)
+        .expect("the migrations are there")
+        .map(|entry| {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            let number = name.and_then(|name| name.strip_prefix('V')?.split_once("__"));
+            let number = number.and_then(|(number, _)| number.parse().ok());
+            let text = fs::read_to_string(&path).expect("a text");
+            (number.expect("a number in its name"), text)
+        })
+        .collect();
+    files.sort();
+    files
 }
 
 /// A database of its own in a cluster.
@@ -405,6 +430,14 @@ impl Database<'_> {
         epigraph::admin::migrate(&target)
             .await
             .expect("the migrations apply");
+    }
+
+    /// Applies one migration's text as the owner, as the program does.
+    #[track_caller]
+    pub(crate) fn apply(&self, migration: &str) {
+        let script = format!("begin;\nset local search_path = '';\n{migration};\ncommit;");
+        let shown = self.psql(&self.owner(), &script);
+        assert!(!shown.contains("ERROR"), "{shown}");
     }
 
     /// Gives the person's role the rights that a person needs, and no other.
