@@ -16,6 +16,7 @@ use crate::{
     failure::{Failure, Kind},
     okta::Okta,
     postgres::Target,
+    text::one_line,
 };
 
 /// Who the first access is for, where nobody says.
@@ -328,13 +329,17 @@ fn key_lines(report: &KeyReport) -> Vec<String> {
         ("registered", &report.registered),
         ("still published", &report.still_published),
         (
+            "replaced by another key of that name",
+            &report.replaced,
+        ),
+        (
             "not published any more, kept until its last token is over",
             &report.kept,
         ),
         ("retired", &report.retired),
     ]
     .into_iter()
-    .flat_map(|(what, keys)| keys.iter().map(move |key| format!("key {key}: {what}")))
+    .flat_map(|(what, keys)| keys.iter().map(move |key| format!("key {}: {what}", one_line(key))))
     .collect()
 }
 
@@ -342,7 +347,7 @@ fn comment(report: &KeyReport) {
     for why in &report.left_out {
         output::warn(why);
     }
-    if report.registered.is_empty() && report.retired.is_empty() {
+    if report.registered.is_empty() && report.replaced.is_empty() && report.retired.is_empty() {
         output::say(&format!(
             "nothing to do: the database knows every key of {}",
             report.issuer
@@ -453,7 +458,7 @@ fn lines(status: &Status) -> Vec<String> {
     lines.extend(status.keys.iter().map(|key| {
         format!(
             "key        {}, {} bits, known since {}, last published {}",
-            key.kid,
+            one_line(&key.kid),
             key.bits,
             day(&key.added_at),
             day(&key.last_published_at)
