@@ -40,6 +40,11 @@ use crate::{
     session::{Progress, Quotes},
 };
 
+/// What a role, a database, or whoever had a pooled connection before may have switched on: what the server's log is told of
+/// a person, whether a change outlasts a crash, and how long is waited for others.
+pub(crate) const QUIET: &str = "set local log_parameter_max_length_on_error = 0; set local debug_print_parse = off; \
+set local debug_print_rewritten = off; set local debug_print_plan = off; set local synchronous_commit = on; \
+set local lock_timeout = 0; set local idle_in_transaction_session_timeout = 0";
 /// The most that an operation may take, with every retry.
 const OPERATION_LIMIT: Duration = Duration::from_mins(1);
 /// The same as [`ANSWER_LIMIT`] on a connection that was open before: it may be dead without anybody having said so (a laptop slept, a router forgot).
@@ -254,7 +259,7 @@ struct Attempts {
 }
 
 /// Exponential, and never the same for two programs that lost the database at the same moment.
-fn pause(retries: u32) -> Duration {
+pub(crate) fn pause(retries: u32) -> Duration {
     let random = RandomState::new().build_hasher().finish() % 1000;
     let half = FIRST_PAUSE * 2_u32.pow(retries) / 2;
     half + half * u32::try_from(random).unwrap_or_default() / 500
