@@ -409,13 +409,19 @@ impl Database<'_> {
 
     /// Gives the person's role the rights that a person needs, and no other.
     pub(crate) fn grant(&self) {
-        if self.query("select to_regrole('epigraph_user') is null") == "t" {
+        if self.query("select to_regprocedure('okta.user_group()') is null") == "t" {
             return self.grant_on_table();
         }
-        self.query(&format!("grant epigraph_user to {}", self.user.name));
+        let group = self.group();
+        self.query(&format!("grant {group} to {}", self.user.name));
     }
 
-    /// The same on a table that was not made by the migrations.
+    /// The group of its people.
+    pub(crate) fn group(&self) -> String {
+        self.query("select okta.user_group()")
+    }
+
+    /// The same on a table that was not made by the migrations, or by the first of them alone.
     pub(crate) fn grant_on_table(&self) {
         self.query(&format!(
             "grant select, insert, update, delete on public.user_messages to {}",
