@@ -40,11 +40,6 @@ use crate::{
     session::{Progress, Quotes},
 };
 
-/// What a role, a database, or whoever had a pooled connection before may have switched on: what the server's log is told of
-/// a person, whether a change outlasts a crash, and how long is waited for others.
-pub(crate) const QUIET: &str = "set local log_parameter_max_length_on_error = 0; set local debug_print_parse = off; \
-set local debug_print_rewritten = off; set local debug_print_plan = off; set local synchronous_commit = on; \
-set local lock_timeout = 0; set local idle_in_transaction_session_timeout = 0";
 /// The most that an operation may take, with every retry.
 const OPERATION_LIMIT: Duration = Duration::from_mins(1);
 /// The same as [`ANSWER_LIMIT`] on a connection that was open before: it may be dead without anybody having said so (a laptop slept, a router forgot).
@@ -57,46 +52,29 @@ const LOOKS: usize = 5;
 /// How long the failure to connect ahead of time stands for the operation that follows.
 const REFUSAL_HOLDS: Duration = Duration::from_secs(10);
 
-// Beside the row, or instead of it: whether the database holds this connection to the rows of whoever the token names.
+/// What whoever shares a role, or had a pooled connection before, may have switched on, put back for one transaction: what makes
+/// the server write texts and tokens into its log (parameters of errors, plans with their constants), what makes a commit
+/// forgettable, and what makes it give up early. It goes with `begin`, so it costs no round trip.
+pub(crate) const QUIET: &str = "\
+set local log_parameter_max_length_on_error = 0; \
+set local debug_print_parse = off; \
+set local debug_print_rewritten = off; \
+set local debug_print_plan = off; \
+set local synchronous_commit = on; \
+set local lock_timeout = 0; \
+set local idle_in_transaction_session_timeout = 0";
+
+// Beside the row, or instead of it: whether this connection could read every row all the same, and why.
 const LOAD: &str = "\
-select q.message, q.create_ts, t.relrowsecurity as is_guarded, pg_catalog.row_security_active(t.oid) as is_held
-from pg_catalog.pg_class t
-left join public.user_messages q on q.user_id = $1
-where t.oid = 'public.user_messages'::pg_catalog.regclass";
+select q.message, q.create_ts, t.relrowsecurity as is_guarded,
+    pg_catalog.has_table_privilege(t.oid, 'select') and not pg_catalog.row_security_active(t.oid) as opens_all
+from epigraph.load_quote() q
+left join pg_catalog.pg_class t on t.relname = 'user_messages'
+    and t.relnamespace = (select n.oid from pg_catalog.pg_namespace n where n.nspname = 'public')";
 
-// Both writes return the row as it is now, and whether it is so because of them. A row that was written by somebody else
-// after the statement began shows in neither part; `Looked::again` says when that is the case.
-const INSERT: &str = "\
-with saved as (
-    insert into public.user_messages (user_id, message, create_ts)
-    values ($1, $2, now() at time zone 'UTC')
-    on conflict (user_id) do nothing
-    returning message, create_ts
-)
-select message, create_ts, true as done from saved
-union all
-select message, create_ts, false from public.user_messages
-where user_id = $1 and not exists (select from saved)";
-
-const UPDATE: &str = "\
-with saved as (
-    update public.user_messages set message = $2, create_ts = now() at time zone 'UTC'
-    where user_id = $1 and message = $3
-    returning message, create_ts
-)
-select message, create_ts, true as done from saved
-union all
-select message, create_ts, false from public.user_messages
-where user_id = $1 and not exists (select from saved)";
-
-const DELETE: &str = "\
-with deleted as (
-    delete from public.user_messages
-    where user_id = $1 and ($2::text is null or message = $2)
-    returning user_id
-)
-select message, create_ts from public.user_messages
-where user_id = $1 and not exists (select from deleted)";
+// Both return the row as it is now, with nulls where there is none.
+const SAVE: &str = "select message, create_ts, done from epigraph.save_quote($1, $2)";
+const DELETE: &str = "select message, create_ts from epigraph.delete_quote($1)";
 
 type Parameters<'a> = [(&'a (dyn ToSql + Sync), Type)];
 
@@ -274,11 +252,12 @@ async fn transact(
     let client = &connection.client;
     let id_token = operation.id_token.expose_secret();
     // Spelt out, because a role's own defaults may say otherwise, and whoever shares the role can set them.
-    let begin = if operation.writes.is_some() {
-        "begin isolation level read committed read write"
+    let access = if operation.writes.is_some() {
+        "read write"
     } else {
-        "begin isolation level read committed read only"
+        "read only"
     };
+    let begin = format!("begin isolation level read committed {access}; {QUIET}");
     let settings = [
         (&id_token as &(dyn ToSql + Sync), Type::TEXT),
         (&statement_timeout, Type::TEXT),
@@ -286,7 +265,7 @@ async fn transact(
     let (opened, set, answered, committed) = tokio::join!(
         // The order is the order on the wire.
         biased;
-        client.batch_execute(begin),
+        client.batch_execute(&begin),
         client.query_typed(
             "select set_config('okta.id_token', $1, true), set_config('statement_timeout', $2, true)",
             &settings,
@@ -302,22 +281,30 @@ async fn transact(
     Ok(rows)
 }
 
-/// Reads a row of the columns `message` and `create_ts`. The column is a `timestamp`: what it holds is UTC.
-fn saved(row: &Row) -> Result<Saved, Failure> {
+/// Reads a row of the columns `message` and `create_ts`, which are null where there is no quote. The column is a `timestamp`: what
+/// it holds is UTC.
+fn saved(row: &Row) -> Result<Option<Saved>, Failure> {
     let shape = |_| other_shape();
-    let text = row.try_get("message").map_err(shape)?;
-    let created: NaiveDateTime = row.try_get("create_ts").map_err(shape)?;
-    let saved_at: DateTime<Local> = created.and_utc().into();
-    Ok(Saved {
-        text,
-        saved_at: saved_at.fixed_offset(),
-    })
+    let text: Option<String> = row.try_get("message").map_err(shape)?;
+    let created: Option<NaiveDateTime> = row.try_get("create_ts").map_err(shape)?;
+    Ok(text.zip(created).map(|(text, created)| {
+        let saved_at: DateTime<Local> = created.and_utc().into();
+        Saved {
+            text,
+            saved_at: saved_at.fixed_offset(),
+        }
+    }))
+}
+
+/// The one row that each of the functions returns.
+fn only(rows: &[Row]) -> Result<&Row, Failure> {
+    rows.first().ok_or_else(other_shape)
 }
 
 /// Says why this connection is not held to one person's row. What the program asks for is that row alone all the same.
 fn unguarded(row: &Row) -> Option<Failure> {
-    let is = |name| row.try_get(name).unwrap_or(false);
-    if is("is_held") {
+    let is = |name| row.try_get::<_, Option<bool>>(name).ok().flatten() == Some(true);
+    if !is("opens_all") {
         return None;
     }
     Some(if is("is_guarded") {
@@ -382,59 +369,48 @@ impl Quotes for Postgres {
     async fn load(
         &self,
         id_token: &SecretString,
-        user_id: &str,
         progress: &Progress,
     ) -> Result<Option<Saved>, Failure> {
         let operation = Operation {
             id_token,
             statement: LOAD,
-            parameters: &[(&user_id, Type::TEXT)],
+            parameters: &[],
             writes: None,
         };
         let rows = self.perform(Some(&operation), progress).await?;
-        let Some(row) = rows.first() else {
-            return Ok(None);
-        };
+        let row = only(&rows)?;
         if let Some(failure) = unguarded(row)
             && !self.told_unguarded.swap(true, Ordering::Relaxed)
         {
             progress.report(Activity::Unguarded(failure));
         }
-        let is_there = !matches!(row.try_get::<_, Option<&str>>("message"), Ok(None));
-        is_there.then(|| saved(row)).transpose()
+        saved(row)
     }
 
     async fn save(
         &self,
         id_token: &SecretString,
-        user_id: &str,
         quote: &Quote,
         based_on: Option<&str>,
         progress: &Progress,
     ) -> Result<SaveOutcome, Failure> {
         let text = quote.as_str();
-        let person = (&user_id as &(dyn ToSql + Sync), Type::TEXT);
-        let new = (&text as &(dyn ToSql + Sync), Type::TEXT);
-        let old = (&based_on as &(dyn ToSql + Sync), Type::TEXT);
-        let parameters = [person, new, old];
         let operation = Operation {
             id_token,
-            statement: if based_on.is_some() { UPDATE } else { INSERT },
-            parameters: &parameters[..if based_on.is_some() { 3 } else { 2 }],
+            statement: SAVE,
+            parameters: &[(&text, Type::TEXT), (&based_on, Type::TEXT)],
             writes: Some("saved"),
         };
         for _ in 0..LOOKS {
             let rows = self.perform(Some(&operation), progress).await?;
-            let current = rows.first().map(saved).transpose()?;
-            let done = rows
-                .first()
-                .is_some_and(|row| row.try_get("done").unwrap_or(false));
-            match current {
+            let row = only(&rows)?;
+            let done = row.try_get("done").map_err(|_| other_shape())?;
+            match saved(row)? {
                 Some(current) if done => return Ok(SaveOutcome::Saved(current)),
-                // It is as it was when the statement began, and yet it was not taken: it was changed in that very moment.
-                current if current.as_ref().map(|row| row.text.as_str()) == based_on => {}
                 // An attempt before this one was not answered, and had worked.
                 Some(current) if current.text == text => return Ok(SaveOutcome::Saved(current)),
+                // Somebody's new quote was in the way, and was deleted in that very moment.
+                None if based_on.is_none() => {}
                 current => return Ok(SaveOutcome::Conflict(current)),
             }
         }
@@ -444,28 +420,20 @@ impl Quotes for Postgres {
     async fn delete(
         &self,
         id_token: &SecretString,
-        user_id: &str,
         based_on: Option<&str>,
         progress: &Progress,
     ) -> Result<DeleteOutcome, Failure> {
         let operation = Operation {
             id_token,
             statement: DELETE,
-            parameters: &[(&user_id, Type::TEXT), (&based_on, Type::TEXT)],
+            parameters: &[(&based_on, Type::TEXT)],
             writes: Some("deleted"),
         };
-        for _ in 0..LOOKS {
-            let rows = self.perform(Some(&operation), progress).await?;
-            match rows.first().map(saved).transpose()? {
-                None => return Ok(DeleteOutcome::Deleted),
-                Some(current) if based_on.is_some_and(|text| text != current.text) => {
-                    return Ok(DeleteOutcome::Conflict(current));
-                }
-                // It is what was to be deleted, and yet it is there: it was changed in that very moment.
-                Some(_) => {}
-            }
-        }
-        Err(restless())
+        let rows = self.perform(Some(&operation), progress).await?;
+        Ok(match saved(only(&rows)?)? {
+            None => DeleteOutcome::Deleted,
+            Some(current) => DeleteOutcome::Conflict(current),
+        })
     }
 }
 

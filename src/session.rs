@@ -27,7 +27,7 @@ use crate::{
 
 use self::{
     draft::{Drafts, Left},
-    keeper::{Keeper, Pass},
+    keeper::Keeper,
 };
 
 /// Where an operation reports what it waits for. Cheap to clone.
@@ -157,11 +157,10 @@ pub trait Quotes: Send + Sync + 'static {
     /// Makes sure that a connection is open, so that it can be made while a token is refreshed. Its failure shows at the next operation.
     fn connect(&self, progress: &Progress) -> impl Future<Output = ()> + Send;
 
-    /// Reads the quote of `user_id`.
+    /// Reads the quote of whoever the token names.
     fn load(
         &self,
         id_token: &SecretString,
-        user_id: &str,
         progress: &Progress,
     ) -> impl Future<Output = Result<Option<Saved>, Failure>> + Send;
 
@@ -169,7 +168,6 @@ pub trait Quotes: Send + Sync + 'static {
     fn save(
         &self,
         id_token: &SecretString,
-        user_id: &str,
         quote: &Quote,
         based_on: Option<&str>,
         progress: &Progress,
@@ -179,7 +177,6 @@ pub trait Quotes: Send + Sync + 'static {
     fn delete(
         &self,
         id_token: &SecretString,
-        user_id: &str,
         based_on: Option<&str>,
         progress: &Progress,
     ) -> impl Future<Output = Result<DeleteOutcome, Failure>> + Send;
@@ -342,9 +339,9 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     /// # Errors
     /// When nobody is signed in, or Okta or the database refuses or cannot be reached.
     pub async fn load(&self, progress: &Progress) -> Result<Option<Saved>, Failure> {
-        self.admitted(progress, |pass| async move {
+        self.admitted(progress, |id_token| async move {
             self.quotes
-                .load(&pass.id_token, &pass.user_id, progress)
+                .load(&id_token, progress)
                 .await
         })
         .await
@@ -360,9 +357,9 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         based_on: Option<&str>,
         progress: &Progress,
     ) -> Result<SaveOutcome, Failure> {
-        self.admitted(progress, |pass| async move {
+        self.admitted(progress, |id_token| async move {
             self.quotes
-                .save(&pass.id_token, &pass.user_id, quote, based_on, progress)
+                .save(&id_token, quote, based_on, progress)
                 .await
         })
         .await
@@ -377,9 +374,9 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         based_on: Option<&str>,
         progress: &Progress,
     ) -> Result<DeleteOutcome, Failure> {
-        self.admitted(progress, |pass| async move {
+        self.admitted(progress, |id_token| async move {
             self.quotes
-                .delete(&pass.id_token, &pass.user_id, based_on, progress)
+                .delete(&id_token, based_on, progress)
                 .await
         })
         .await
@@ -395,11 +392,11 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     async fn admitted<T, F: Future<Output = Result<T, Failure>>>(
         &self,
         progress: &Progress,
-        operation: impl Fn(Pass) -> F,
+        operation: impl Fn(SecretString) -> F,
     ) -> Result<T, Failure> {
-        let pass = self.pass(None, progress).await?;
-        let refused = pass.id_token.clone();
-        let outcome = operation(pass).await;
+        let id_token = self.id_token(None, progress).await?;
+        let refused = id_token.clone();
+        let outcome = operation(id_token).await;
         if self.keeper.is_ahead() {
             // The vault may take by now what it refused. Nobody waits for it.
             let keeper = Arc::clone(&self.keeper);
@@ -410,8 +407,8 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             outcome => return outcome,
         }
         tracing::info!(target: "epigraph", "the database says that the session has expired");
-        let pass = self.pass(Some(refused), progress).await?;
-        operation(pass).await.map_err(|failure| match failure.kind {
+        let id_token = self.id_token(Some(refused), progress).await?;
+        operation(id_token).await.map_err(|failure| match failure.kind {
             // Another sign-in would change nothing.
             Kind::NotSignedIn => wrong_clock(),
             _ => failure,
@@ -420,13 +417,13 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
 
     /// Returns a valid ID token, another one than was refused. Where it must be renewed, the database is connected to meanwhile:
     /// the slower one counts, not the sum.
-    async fn pass(
+    async fn id_token(
         &self,
         refused: Option<SecretString>,
         progress: &Progress,
-    ) -> Result<Pass, Failure> {
-        if let Some(pass) = self.keeper.pass(refused.as_ref(), progress).await? {
-            return Ok(pass);
+    ) -> Result<SecretString, Failure> {
+        if let Some(id_token) = self.keeper.id_token(refused.as_ref(), progress).await? {
+            return Ok(id_token);
         }
         let keeper = Arc::clone(&self.keeper);
         let reporter = progress.clone();
@@ -435,8 +432,8 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             self.quotes.connect(progress).await;
             Ok(())
         };
-        let (pass, ()) = tokio::try_join!(renewing, connecting)?;
-        Ok(pass)
+        let (id_token, ()) = tokio::try_join!(renewing, connecting)?;
+        Ok(id_token)
     }
 
     fn pending(&self) -> Option<Arc<I::Pending>> {

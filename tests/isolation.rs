@@ -68,10 +68,10 @@ async fn select_shows_ones_own_row_alone(cluster: &'static Cluster) {
         ]);
     // And one's own is there.
     let me = attacker();
-    let guarded = &scene.guarded;
+    let database = &scene.second_wall;
     let shown = scene::Scene::run(
-        guarded,
-        &guarded.user(),
+        database,
+        &database.user(),
         &me,
         "insert into public.user_messages (user_id, message) values ({me}, 'mine'); select 'rows: ' || count(*) || min(message) from public.user_messages",
     );
@@ -219,7 +219,7 @@ async fn views_and_cursors_are_no_way_around(cluster: &'static Cluster) {
         ]);
     scene.refused(&[
         ("permission denied for schema public", "create view public.all_of_it as select * from public.user_messages"),
-        ("permission denied for schema public", "create materialized view public.all_of_it as select * from public.user_messages"),
+        ("permission denied for schema public", "create materialized view public.all_of_it as select 1"),
         ("permission denied", "create temporary view all_of_it as select * from public.user_messages"),
         ("must be owner", "create rule all_of_it as on select to public.user_messages do instead select 1"),
         ("permission denied", "create trigger all_of_it before insert on public.user_messages for each row execute function suppress_redundant_updates_trigger()"),
@@ -231,6 +231,7 @@ async fn a_view_of_the_owner_keeps_to_it_when_it_says_so(cluster: &'static Clust
         return;
     }
     let database = cluster.migrated().await;
+    database.grant_on_table();
     database
         .owner_session()
         .await
@@ -238,7 +239,7 @@ async fn a_view_of_the_owner_keeps_to_it_when_it_says_so(cluster: &'static Clust
             "insert into public.user_messages (user_id, message) values ('00u-woolf', 'Lock up your libraries if you like');
              create view public.loud with (security_invoker = true) as select upper(message) as message from public.user_messages;
              create view public.open as select upper(message) as message from public.user_messages;
-             grant select on public.loud, public.open to epigraph_user",
+             grant select on public.loud, public.open to public",
         )
         .await
         .expect("the owner may");
@@ -272,7 +273,7 @@ async fn no_other_role_can_be_taken(cluster: &'static Cluster) {
     scene.attacks(&[
         (
             Text(SECRET),
-            "set role epigraph_user; select * from public.user_messages",
+            "select set_config('role', rolname, true) from pg_roles where pg_has_role(oid, 'member') limit 1; select * from public.user_messages",
         ),
         (
             Text(SECRET),
@@ -331,7 +332,7 @@ async fn nothing_can_be_created(cluster: &'static Cluster) {
     scene.refused(&[
         (
             "permission denied for schema public",
-            "create table public.loot as select * from public.user_messages",
+            "create table public.loot as select 1",
         ),
         (
             "permission denied for schema public",
@@ -404,6 +405,7 @@ async fn operators_and_functions_of_ones_own_are_no_way_around(cluster: &'static
     let twin = cluster.migrated().await;
     twin.query("alter table public.user_messages disable row level security");
     for one in [&database, &twin] {
+        one.grant_on_table();
         one.query(&format!(
             "grant create, temporary on database {} to {};
              insert into public.user_messages (user_id, message) values ({}, {})",
@@ -528,7 +530,7 @@ async fn plans_show_nothing(cluster: &'static Cluster) {
             (Text(SECRET), "explain (analyze, verbose, format json) select * from public.user_messages; select message from public.user_messages"),
         ]);
     // What the planner guesses is the same whether a guess at another's text is right or wrong.
-    let guarded = &scene.guarded;
+    let guarded = &scene.second_wall;
     let guess = |text: &str| {
         let script = format!(
             "explain select * from public.user_messages where message >= {} and message < {}",
@@ -693,12 +695,20 @@ async fn a_token_that_is_not_okta_s_opens_nothing(cluster: &'static Cluster) {
         (VICTIM.to_owned(), "28E02"),
     ] {
         let script = format!(
-            "\\set VERBOSITY verbose\nbegin;\nselect set_config('okta.id_token', {}, true) is null;\ntable public.user_messages;\ncommit;",
+            "\\set VERBOSITY verbose\nbegin;\nselect set_config('okta.id_token', {}, true) is null;\nselect * from epigraph.load_quote();\ncommit;",
             literal(&token)
         );
-        let shown = guarded.psql(&guarded.user(), &script);
-        assert!(shown.contains(code), "{shown}");
-        assert!(!shown.contains(SECRET), "{shown}");
+        for (database, script) in [
+            (guarded, script.clone()),
+            (
+                &scene.second_wall,
+                script.replace("epigraph.load_quote()", "public.user_messages"),
+            ),
+        ] {
+            let shown = database.psql(&database.user(), &script);
+            assert!(shown.contains(code), "{shown}");
+            assert!(!shown.contains(SECRET), "{shown}");
+        }
     }
     // And the real one's person reads their row by the program.
     let woolf = Person::new(VICTIM, &guarded.user_url());
@@ -707,7 +717,7 @@ async fn a_token_that_is_not_okta_s_opens_nothing(cluster: &'static Cluster) {
 
 async fn what_okta_signs_is_believed(cluster: &'static Cluster) {
     let scene = scene(cluster).await;
-    let woolf = Person::with_token(VICTIM, &scene.guarded.user_url(), token::of(VICTIM));
+    let woolf = Person::with_token(&scene.guarded.user_url(), token::of(VICTIM));
     assert_eq!(woolf.load().await.as_deref(), Some(SECRET));
 }
 

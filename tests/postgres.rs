@@ -163,23 +163,38 @@ async fn doctor_sees_every_step(cluster: &'static Cluster) {
 
     let owner = Target::parse(&database.owner_url().into()).expect("a good connection string");
     epigraph::admin::migrate(&owner).await.expect("it applies");
-    let found = verdicts(&check(&target, no_keys()).await);
-    assert!(
-        found[6]
-            .1
-            .contains("lacks the right to select, insert, update, delete"),
-        "{found:?}"
-    );
-    assert!(found[6].1.contains("grant epigraph_user to"), "{found:?}");
+    let look = async |target| {
+        let found = verdicts(&check(target, no_keys()).await);
+        move |name: &str| {
+            let line = found.iter().find(|(check, _)| *check == name);
+            line.map_or_else(|| panic!("no {name}: {found:?}"), |(_, text)| text.clone())
+        }
+    };
+    let found = look(&target).await("sign-in");
+    assert!(found.contains("may not log in to the database"), "{found}");
+    let (name, user) = (database.name(), database.user_name());
+    database.query(&format!("grant connect on database {name} to {user}"));
+    let found = look(&target).await("rights");
+    for part in [
+        "may not call epigraph.delete_quote, epigraph.load_quote, epigraph.save_quote",
+        &format!("grant {} to {user}", database.group()),
+    ] {
+        assert!(found.contains(part), "{found}");
+    }
     database.grant();
     let found = verdicts(&check(&target, no_keys()).await);
     assert!(
         found.iter().all(|(_, text)| text.starts_with("ok: ")),
         "{found:?}"
     );
-    database.query("select okta.unprotect('public.user_messages')");
-    let found = verdicts(&check(&target, no_keys()).await);
-    assert!(found[7].1.starts_with("warning: "), "{found:?}");
-    let found = verdicts(&check(&owner, no_keys()).await);
-    assert!(found[8].1.starts_with("warning: "), "{found:?}");
+    database.grant_on_table();
+    let found = look(&target).await;
+    assert!(found("role").starts_with("warning: "));
+    assert!(found("row security").starts_with("ok: "));
+    database.query("alter table public.user_messages disable row level security");
+    assert!(look(&target).await("row security").starts_with("warning: "));
+    assert!(look(&owner).await("role").starts_with("warning: "));
+    database.query("drop schema epigraph cascade");
+    let found = look(&target).await("functions");
+    assert!(found.starts_with("failed: ") && found.contains("epigraph admin setup"), "{found}");
 }

@@ -46,7 +46,7 @@ async fn the_check_works_on_a_standby_and_a_write_is_refused_in_words() {
     // A token that is not Okta's is refused there as well.
     let forged = token::Signer::new().token(&token::claims("00u-woolf"));
     let script = format!(
-        "\\set VERBOSITY verbose\nbegin read only;\nselect set_config('okta.id_token', {}, true) is null;\ntable public.user_messages;",
+        "\\set VERBOSITY verbose\nbegin read only;\nselect set_config('okta.id_token', {}, true) is null;\nselect * from epigraph.load_quote();",
         literal(&forged)
     );
     let shown = database.psql(&url, &script);

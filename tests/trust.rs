@@ -201,7 +201,7 @@ async fn refusals_of_the_server_say_what_to_do() {
     check(
         &refused(&database.user()).await,
         Kind::Database,
-        "no table public.user_messages",
+        "lacks functions",
     );
     let mut url = database.user();
     url.database = "nowhere".into();
@@ -214,10 +214,18 @@ async fn refusals_of_the_server_say_what_to_do() {
         "does not accept the user nobody_at_all",
     );
 
-    database.query("create table public.user_messages (user_id text primary key, create_ts timestamp, message text)");
+    database.migrate().await;
     let failure = refused(&database.user()).await;
-    check(&failure, Kind::Database, "may not do this");
-    database.grant_on_table();
+    check(&failure, Kind::Database, "may not log in to the database");
+    database.query(&format!(
+        "grant connect on database {} to {}",
+        database.name(),
+        database.user_name()
+    ));
+    let failure = refused(&database.user()).await;
+    check(&failure, Kind::Database, "may not keep a quote");
+    database.grant();
+    database.trust(token::ISSUER, token::AUDIENCE, &[token::signer().jwk()]);
     database.query("alter table public.user_messages rename message to body");
     check(
         &refused(&database.user()).await,
@@ -225,6 +233,12 @@ async fn refusals_of_the_server_say_what_to_do() {
         "another shape",
     );
     database.query("alter table public.user_messages rename body to message");
+    database.query("alter table public.user_messages rename to elsewhere");
+    check(
+        &refused(&database.user()).await,
+        Kind::Database,
+        "no table public.user_messages",
+    );
 }
 
 /// Whoever shares the role can set these, for everybody.
@@ -295,7 +309,7 @@ async fn the_text_of_a_statement_holds_neither_token_nor_quote() {
         .expect("the owner may");
     let quote = epigraph::quote::Quote::new("a-quote-nobody-may-see").expect("a quote");
     let (token_secret, progress) = (token.clone().into(), Progress::silent());
-    let save = postgres.save(&token_secret, "00u-joyce", &quote, None, &progress);
+    let save = postgres.save(&token_secret, &quote, None, &progress);
     let meanwhile = async {
         let seen = loop {
             let seen = database.query(&format!(
@@ -312,7 +326,7 @@ async fn the_text_of_a_statement_holds_neither_token_nor_quote() {
     };
     let (outcome, seen) = tokio::join!(save, meanwhile);
     outcome.expect("it is saved");
-    assert!(seen.contains("insert into public.user_messages"), "{seen}");
+    assert!(seen.contains("epigraph.save_quote($1, $2)"), "{seen}");
     assert!(
         !seen.contains(&token) && !seen.contains("a-quote-nobody-may-see"),
         "{seen}"

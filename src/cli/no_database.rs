@@ -24,7 +24,6 @@ impl Quotes for NoDatabase {
     async fn load(
         &self,
         _: &SecretString,
-        _: &str,
         _: &Progress,
     ) -> Result<Option<Saved>, Failure> {
         Self::refuse()
@@ -33,7 +32,6 @@ impl Quotes for NoDatabase {
     async fn save(
         &self,
         _: &SecretString,
-        _: &str,
         _: &Quote,
         _: Option<&str>,
         _: &Progress,
@@ -44,7 +42,6 @@ impl Quotes for NoDatabase {
     async fn delete(
         &self,
         _: &SecretString,
-        _: &str,
         _: Option<&str>,
         _: &Progress,
     ) -> Result<DeleteOutcome, Failure> {

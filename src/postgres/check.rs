@@ -30,6 +30,7 @@ const COLUMNS: [(&str, &str); 3] = [
     ("message", "text"),
 ];
 
+// Looked up in the catalogue, because whoever has no right to a schema may not name what is in it.
 const LOOK: &str = "\
 select
     (select rolsuper or rolbypassrls from pg_catalog.pg_roles where rolname = current_user) as bypasses,
@@ -40,11 +41,26 @@ select
     (select pg_catalog.array_agg(a.attname || ' ' || pg_catalog.format_type(a.atttypid, null))
      from pg_catalog.pg_attribute a
      where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped) as columns,
+    (select pg_catalog.array_agg(f.name order by f.name) from functions f where f.oid is null) as missing,
+    (select pg_catalog.array_agg(f.name order by f.name) from functions f
+     where not pg_catalog.has_schema_privilege(f.schema, 'usage') or not pg_catalog.has_function_privilege(f.oid, 'execute'))
+     as lacking,
     (select pg_catalog.array_agg(r.name)
      from (values ('select'), ('insert'), ('update'), ('delete')) as r (name)
-     where not pg_catalog.has_table_privilege(t.oid, r.name)) as lacking
+     where pg_catalog.has_table_privilege(t.oid, r.name)) as direct,
+    (select 'epigraph_user_' || d.oid from pg_catalog.pg_database d where d.datname = pg_catalog.current_database()) as user_group
 from (values (1)) as one (row)
-left join pg_catalog.pg_class t on t.oid = pg_catalog.to_regclass('public.user_messages')";
+left join pg_catalog.pg_class t on t.relname = 'user_messages'
+    and t.relnamespace = (select n.oid from pg_catalog.pg_namespace n where n.nspname = 'public')";
+
+/// What stands before [`LOOK`]: the functions by which a quote is kept.
+const FUNCTIONS: &str = "\
+with functions as (
+    select 'epigraph.' || w.name as name, n.oid as schema, p.oid
+    from (values ('load_quote'), ('save_quote'), ('delete_quote')) as w (name)
+    left join pg_catalog.pg_namespace n on n.nspname = 'epigraph'
+    left join pg_catalog.pg_proc p on p.pronamespace = n.oid and p.proname = w.name
+) ";
 
 const UNKNOWN_KEYS: &str = "\
 select count(*) from pg_catalog.unnest($1::text[]) k (kid) where not okta.knows_key(k.kid)";
@@ -117,7 +133,7 @@ pub async fn check(
     match look(&connection).await {
         Ok(row) => {
             table(target, &row, begun.elapsed(), &mut checks);
-            if is(&row, "guarded") {
+            if list(&row, "missing").is_empty() {
                 let published = published_keys.await;
                 checks.extend(keys(target, &connection, &published).await);
             }
@@ -174,11 +190,12 @@ fn ways(target: &Target, steps: &Steps, checks: &mut Vec<Check>) {
 /// Asks in a transaction, as every operation does: a pooler may be set so that there are none.
 async fn look(connection: &Connection) -> Result<Row, Error> {
     let client = &connection.client;
+    let look = format!("{FUNCTIONS}{LOOK}");
     let asked = async {
         tokio::join!(
             biased;
             client.batch_execute("begin read only"),
-            client.query_typed_one(LOOK, &[]),
+            client.query_typed_one(&look, &[]),
             client.batch_execute("commit"),
         )
     };
@@ -256,20 +273,44 @@ pub(super) fn lacks_columns(columns: &[String]) -> Failure {
     .cure("It belongs to something else: rename it, then run `epigraph admin migrate`.")
 }
 
-pub(super) fn lacks_rights(user: &str, lacking: &[String], guarded: bool) -> Failure {
-    let rights = format!("{} on public.user_messages", lacking.join(", "));
-    let grant = if guarded { "epigraph_user" } else { &rights };
+pub(super) fn lacks_functions(database: &str) -> Failure {
     Failure::new(
         Kind::Database,
-        format!("The user {user} lacks the right to {rights}."),
+        format!("The database {database} lacks functions that this version of epigraph calls."),
+    )
+    .cure("Ask the owner of the database to run `epigraph admin setup` with this version or a later one.")
+}
+
+pub(super) fn lacks_rights(user: &str, lacking: &[String], group: &str) -> Failure {
+    Failure::new(
+        Kind::Database,
+        format!("The user {user} may not call {}.", lacking.join(", ")),
     )
     .cure(format!(
-        "The table's owner can run: grant {grant} to {user};"
+        "The database's owner can run: grant {group} to {user};"
     ))
+}
+
+pub(super) fn open_table(user: &str, rights: &[String]) -> Failure {
+    Failure::new(
+        Kind::Database,
+        format!(
+            "The user {user} may {} public.user_messages itself, which nobody needs.",
+            rights.join(", ")
+        ),
+    )
+    .cure("The database's owner can close it with `epigraph admin setup`.")
 }
 
 fn is(row: &Row, name: &str) -> bool {
     row.try_get::<_, Option<bool>>(name).ok().flatten() == Some(true)
+}
+
+fn list(row: &Row, name: &str) -> Vec<String> {
+    row.try_get::<_, Option<Vec<String>>>(name)
+        .ok()
+        .flatten()
+        .unwrap_or_default()
 }
 
 fn table(target: &Target, row: &Row, took: Duration, checks: &mut Vec<Check>) {
@@ -280,18 +321,12 @@ fn table(target: &Target, row: &Row, took: Duration, checks: &mut Vec<Check>) {
             verdict,
         });
     };
-    let list = |name| {
-        row.try_get::<_, Option<Vec<String>>>(name)
-            .ok()
-            .flatten()
-            .unwrap_or_default()
-    };
     let guarded = is(row, "guarded");
     if !is(row, "present") {
         push("table", Verdict::Failed(no_table(&target.database)));
         return;
     }
-    let columns = list("columns");
+    let columns = list(row, "columns");
     let odd: Vec<_> = COLUMNS
         .iter()
         .filter(|(name, kind)| !columns.contains(&format!("{name} {kind}")))
@@ -308,18 +343,32 @@ fn table(target: &Target, row: &Row, took: Duration, checks: &mut Vec<Check>) {
     if is(row, "replica") {
         push("writing", Verdict::Failed(read_only()));
     }
-    let lacking = list("lacking");
+    let missing = list(row, "missing");
     push(
-        "rights",
-        if lacking.is_empty() {
-            Verdict::Ok("select, insert, update, delete".into())
+        "functions",
+        if missing.is_empty() {
+            Verdict::Ok("load, save, delete".into())
         } else {
-            Verdict::Failed(lacks_rights(&target.user, &lacking, guarded))
+            Verdict::Failed(lacks_functions(&target.database))
         },
     );
+    let lacking = list(row, "lacking");
+    if missing.is_empty() {
+        push(
+            "rights",
+            if lacking.is_empty() {
+                Verdict::Ok("to call them".into())
+            } else {
+                let group: String = row.try_get("user_group").unwrap_or_default();
+                Verdict::Failed(lacks_rights(&target.user, &lacking, &group))
+            },
+        );
+    }
+    let direct = list(row, "direct");
+    let mighty = is(row, "owns") || is(row, "bypasses");
     push(
         "row security",
-        if guarded {
+        if guarded || direct.is_empty() {
             Verdict::Ok("the database itself checks who is asking".into())
         } else {
             Verdict::Warning(not_guarded())
@@ -327,8 +376,10 @@ fn table(target: &Target, row: &Row, took: Duration, checks: &mut Vec<Check>) {
     );
     push(
         "role",
-        if is(row, "owns") || is(row, "bypasses") {
+        if mighty {
             Verdict::Warning(bypasses())
+        } else if !direct.is_empty() {
+            Verdict::Warning(open_table(&target.user, &direct))
         } else {
             Verdict::Ok(format!(
                 "{} has no more rights than a person needs",

@@ -374,14 +374,20 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
     match code {
         "28P01" => refused(format!("The database does not accept the user {user} with this password."))
             .cure(COPY_AGAIN),
-        "42P01" | "3F000" => refused(format!("The database {database} has no table public.user_messages."))
+        "3F000" => super::check::lacks_functions(database),
+        "42883" if lower.starts_with("function epigraph.") => super::check::lacks_functions(database),
+        "42P01" => refused(format!("The database {database} has no table public.user_messages."))
             .cure(migrate),
         "42703" | "42804" | "42883" => refused(format!(
             "The table public.user_messages of the database {database} has another shape than this program needs."
         ))
         .cure(migrate),
-        "42501" => refused(format!("The user {user} may not do this with the table public.user_messages."))
-            .cure(format!("Ask the owner of the database for a connection string of your own (`epigraph admin invite`), or to run: grant epigraph_user to {user};")),
+        "42501" if lower.contains("for database") => {
+            refused(format!("The user {user} may not log in to the database {database}."))
+                .cure("Check the last part of the connection string's address; if it is right, ask the owner of the database for a connection string of your own (`epigraph admin invite`).")
+        }
+        "42501" => refused(format!("The user {user} may not keep a quote in the database {database}."))
+            .cure("Ask the owner of the database for a connection string of your own (`epigraph admin invite`), or to run `epigraph admin status`, which says what is amiss."),
         "25006" => read_only(),
         "0A000" if lower.contains("during recovery") => read_only(),
         "57014" => unreachable("The database gave up because it took too long.")

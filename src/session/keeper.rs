@@ -23,13 +23,6 @@ const MARGIN_SECONDS: i64 = 60;
 /// A person who signs out waits for no other process, and not long for Okta.
 const SIGN_OUT_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What an operation on the database needs.
-#[derive(Debug)]
-pub(super) struct Pass {
-    pub(super) id_token: SecretString,
-    pub(super) user_id: String,
-}
-
 /// What is left to do after a sign-out on this machine.
 pub(super) struct SignedOut {
     pub(super) user_id: Option<String>,
@@ -76,15 +69,13 @@ impl Known {
         !self.entry.same_refresh_token(self.in_vault.as_ref())
     }
 
-    fn pass(&self, refused: Option<&SecretString>) -> Option<Pass> {
+    /// The ID token, where it is valid and not the one that was refused.
+    fn id_token(&self, refused: Option<&SecretString>) -> Option<SecretString> {
         let (token, expires_at) = self.entry.id_token.as_ref()?;
         let is_refused =
             refused.is_some_and(|refused| refused.expose_secret() == token.expose_secret());
         let is_current = *expires_at > Utc::now().timestamp() + MARGIN_SECONDS;
-        (is_current && !is_refused).then(|| Pass {
-            id_token: token.clone(),
-            user_id: self.entry.user.id.clone(),
-        })
+        (is_current && !is_refused).then(|| token.clone())
     }
 }
 
@@ -135,18 +126,18 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         Ok(entry)
     }
 
-    /// A pass for the next operation, with another ID token than was refused; `None` where it must be renewed first.
-    pub(super) async fn pass(
+    /// A valid ID token for the next operation, another one than was refused; `None` where it must be renewed first.
+    pub(super) async fn id_token(
         &self,
         refused: Option<&SecretString>,
         progress: &Progress,
-    ) -> Result<Option<Pass>, Failure> {
+    ) -> Result<Option<SecretString>, Failure> {
         if self.entry(progress).await?.is_none() {
             return Err(not_signed_in());
         }
         let memory = self.memory();
         let known = memory.session.as_ref();
-        Ok(known.and_then(|known| known.pass(refused)))
+        Ok(known.and_then(|known| known.id_token(refused)))
     }
 
     /// Renews the ID token, unless somebody else has meanwhile. Must run to its end once it has begun.
@@ -154,16 +145,16 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         &self,
         refused: Option<&SecretString>,
         progress: &Progress,
-    ) -> Result<Pass, Failure> {
+    ) -> Result<SecretString, Failure> {
         let _only = self.renewing.lock().await;
         let known = self.memory().session.clone().ok_or_else(not_signed_in)?;
-        if let Some(pass) = known.pass(refused) {
-            return Ok(pass);
+        if let Some(id_token) = known.id_token(refused) {
+            return Ok(id_token);
         }
         let lock = lock::take(&self.lock, lock::PATIENCE).await?;
         let mut known = self.catch_up(known).await?;
-        if let Some(pass) = known.pass(refused) {
-            return Ok(pass);
+        if let Some(id_token) = known.id_token(refused) {
+            return Ok(id_token);
         }
         let was_cut_off = lock.was_cut_off();
         lock.begin();
@@ -331,7 +322,7 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         known: Known,
         refreshed: Refreshed,
         progress: &Progress,
-    ) -> Result<Pass, Failure> {
+    ) -> Result<SecretString, Failure> {
         let old = known.entry;
         let refresh_token = refreshed.refresh_token.or(old.refresh_token);
         let (entry, accepted) = match refreshed.id_token {
@@ -363,13 +354,10 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         };
         let known = Known { entry, in_vault };
         // A token that is fresh from Okta is used whatever the margin: a shorter one is not to be had.
-        let pass = known.entry.id_token.as_ref().map(|(token, _)| Pass {
-            id_token: token.clone(),
-            user_id: known.entry.user.id.clone(),
-        });
+        let id_token = known.entry.id_token.as_ref().map(|(token, _)| token.clone());
         self.remember(known);
         accepted?;
-        pass.ok_or_else(not_signed_in)
+        id_token.ok_or_else(not_signed_in)
     }
 
     /// Says whether the vault refused the newest refresh token.

@@ -51,23 +51,24 @@ async fn what_is_left_behind_on_a_pooled_connection_opens_nothing(cluster: &'sta
     let (_pooler, url) = pooled(cluster, &database);
     let token = token::of(VICTIM);
     let signature = token.rsplit('.').next().expect("three parts").to_owned();
-    let woolf = Person::with_token(VICTIM, &url.to_string(), token);
+    let woolf = Person::with_token(&url.to_string(), token);
     let mine = signed_in(ME);
     // He is there first, and leaves a statement that is planned with nobody's, his own, and the next one's token.
     database.psql(
         &url,
-        "prepare loot as select 'loot', m.* from public.user_messages m;",
+        "prepare loot as select 'loot', q.* from epigraph.load_quote() q;",
     );
     assert_eq!(woolf.load().await.as_deref(), Some(SECRET));
     let process = backend(&database);
     for script in [
         "execute loot;",
         "table public.user_messages;",
+        "select * from epigraph.load_quote();",
         "select current_setting('okta.id_token', true), current_setting('okta.verified', true);",
         "show all;",
         "select * from pg_prepared_statements; select * from pg_cursors;",
-        "declare left_open cursor with hold for table public.user_messages; fetch all from left_open;",
-        "rollback; table public.user_messages;",
+        "declare left_open cursor with hold for select * from epigraph.load_quote(); fetch all from left_open;",
+        "rollback; select * from epigraph.load_quote();",
     ] {
         for begun in ["", mine.as_str()] {
             let shown = database.psql(&url, &format!("{begun}{script}\ncommit;"));
@@ -89,7 +90,7 @@ async fn a_trap_on_a_pooled_connection_catches_nothing(cluster: &'static Cluster
         "set okta.verified = 'deadbeef';",
         "set search_path = '';",
         "set search_path = public, pg_catalog;",
-        "set role epigraph_user;",
+        &format!("set role {};", database.group()),
         "set row_security = off;",
         "set default_transaction_read_only = on;",
         "set default_transaction_isolation = serializable;",
@@ -126,7 +127,7 @@ async fn a_trap_on_a_pooled_connection_catches_nothing(cluster: &'static Cluster
             "mine",
             "{trap}"
         );
-        let loot = database.psql(&url, "table public.user_messages;");
+        let loot = database.psql(&url, "table public.user_messages; select * from epigraph.load_quote();");
         assert!(
             !loot.contains("Nothing has really") && !loot.contains(SECRET),
             "{trap}\n{loot}"
@@ -144,8 +145,8 @@ async fn after_the_commit_the_token_is_gone(cluster: &'static Cluster) {
     let begun = signed_in(VICTIM);
     let url = database.user();
     let script = format!(
-        "{begun}select 'first', message from public.user_messages;\ncommit;
-         begin;\nselect 'second', message from public.user_messages;\ncommit;\nselect 'third', message from public.user_messages;"
+        "{begun}select 'first', message from epigraph.load_quote();\ncommit;
+         begin;\nselect 'second', message from epigraph.load_quote();\ncommit;\nselect 'third', message from epigraph.load_quote();"
     );
     let shown = database.psql(&url, &script);
     assert!(shown.contains(&format!("first|{SECRET}")), "{shown}");
@@ -153,7 +154,7 @@ async fn after_the_commit_the_token_is_gone(cluster: &'static Cluster) {
     assert!(!shown.contains("third|"), "{shown}");
     // What was prepared under one token runs under the next one.
     let script = format!(
-        "{begun}prepare p as select 'prepared', message from public.user_messages; execute p; commit;\n\
+        "{begun}prepare p as select 'prepared', message from epigraph.load_quote(); execute p; commit;\n\
          {} execute p; commit; execute p;",
         signed_in(ME)
     );
@@ -187,7 +188,7 @@ async fn others_statements_show_no_text_and_no_token(cluster: &'static Cluster) 
                 "select query from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database();
                  select * from pg_stat_activity; select * from pg_locks;",
             );
-            if shown.contains("with saved as") {
+            if shown.contains("from epigraph.save_quote($1") {
                 break shown;
             }
             assert!(

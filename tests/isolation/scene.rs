@@ -1,5 +1,6 @@
-//! Two databases with the same rows: one as the migrations make it, and its twin without row security. What an attack
-//! gets from the twin is what it must not get from the other; an attack that gets nothing from the twin tests nothing.
+//! Three databases with the same rows: one as the migrations make it; one whose owner has given people rights on the table, so
+//! that row security, the second wall, is all there is; and one without even that. What an attack gets from the last is what it
+//! must not get from the others; an attack that gets nothing there tests nothing.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -32,7 +33,8 @@ pub(super) enum Gets {
 
 pub(super) struct Scene {
     pub(super) guarded: Database<'static>,
-    twin: Database<'static>,
+    pub(super) second_wall: Database<'static>,
+    open: Database<'static>,
 }
 
 /// The scene that the tests of a cluster share. Each attacker is another person with the same connection string.
@@ -47,13 +49,19 @@ pub(super) async fn scene(cluster: &'static Cluster) -> &'static Scene {
     cell.get_or_init(async || {
         let scene = Scene {
             guarded: cluster.migrated().await,
-            twin: cluster.migrated().await,
+            second_wall: cluster.migrated().await,
+            open: cluster.migrated().await,
         };
-        for database in [&scene.guarded, &scene.twin] {
+        for database in [&scene.guarded, &scene.second_wall, &scene.open] {
             database.query(&rows());
+            // Before PostgreSQL 15 it belongs to the superuser, and everybody may make things there.
+            database.query("revoke create on schema public from public");
+        }
+        for database in [&scene.second_wall, &scene.open] {
+            database.grant_on_table();
         }
         scene
-            .twin
+            .open
             .query("alter table public.user_messages disable row level security");
         scene
     })
@@ -100,24 +108,25 @@ impl Scene {
         database.psql(url, &format!("{begun}{script}\n;\ncommit;\n"))
     }
 
-    /// Runs each attack on both databases. Where nothing stops it, it gets what it says; where the database checks who
+    /// Runs each attack on each database. Where nothing stops it, it gets what it says; where the database checks who
     /// is asking, it gets nothing.
     pub(super) fn attacks(&self, attacks: &[(Gets, &str)]) {
-        let guarded = &self.guarded;
-        let before = others(guarded);
+        let before = others(&self.guarded);
         assert!(before.contains(SECRET));
         let scripts: Vec<_> = attacks.iter().map(|(_, attack)| *attack).collect();
-        for ((gets, attack), shown) in attacks.iter().zip(each(guarded, &scripts, "commit")) {
-            assert!(shown.contains("signed in"), "{shown}");
-            assert!(!shown.contains(SECRET), "{attack}\n{shown}");
-            if let Gets::Text(text) = gets {
-                assert!(!shown.contains(text), "{attack}\n{shown}");
+        for database in [&self.guarded, &self.second_wall] {
+            for ((gets, attack), shown) in attacks.iter().zip(each(database, &scripts, "commit")) {
+                assert!(shown.contains("signed in"), "{shown}");
+                assert!(!shown.contains(SECRET), "{attack}\n{shown}");
+                if let Gets::Text(text) = gets {
+                    assert!(!shown.contains(text), "{attack}\n{shown}");
+                }
             }
+            assert_eq!(others(database), before, "{scripts:#?}");
         }
-        assert_eq!(others(guarded), before, "{scripts:#?}");
 
         let look = format!(";\nselect 'others', ({OTHERS});\nrollback");
-        for ((gets, attack), shown) in attacks.iter().zip(each(&self.twin, &scripts, &look)) {
+        for ((gets, attack), shown) in attacks.iter().zip(each(&self.open, &scripts, &look)) {
             let works = match gets {
                 Gets::Text(text) => shown.contains(text),
                 Gets::Changes => shown

@@ -65,9 +65,9 @@ async fn those_with_a_role_each_cannot_even_disturb_each_other(cluster: &'static
     let woolf = Person::new(VICTIM, &database.user_url());
     woolf.save(SECRET, None).await;
     let role = database.user_name();
-    let mine = format!("{role}_kafka");
+    let (mine, group) = (format!("{role}_kafka"), database.group());
     database.query(&format!(
-        "create role {mine} login password 'his own' in role epigraph_user"
+        "create role {mine} login password 'his own' in role {group}"
     ));
     let mut url = database.user();
     url.user = mine;
@@ -76,9 +76,9 @@ async fn those_with_a_role_each_cannot_even_disturb_each_other(cluster: &'static
         &url,
         &format!(
             "alter role {role} password 'no';\nalter role {role} set default_transaction_read_only = on;\n
-             alter role epigraph_user set default_transaction_read_only = on;\nset role {role};\n
+             alter role {group} set default_transaction_read_only = on;\nset role {role};\n
              select pg_terminate_backend(pid) from pg_stat_activity where usename = '{role}';\n
-             select 'seen', query from pg_stat_activity where usename = '{role}' and query ~ 'user_messages|commit';"
+             select 'seen', query from pg_stat_activity where usename = '{role}' and query ~ 'epigraph|commit';"
         ),
     );
     assert_eq!(shown.matches("ERROR").count(), 5, "{shown}");

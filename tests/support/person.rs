@@ -16,7 +16,6 @@ use super::token;
 /// One person on one machine.
 pub(crate) struct Person {
     pub(crate) database: Postgres,
-    id: &'static str,
     token: SecretString,
     activities: Arc<Mutex<Vec<Activity>>>,
     progress: Progress,
@@ -24,18 +23,17 @@ pub(crate) struct Person {
 
 impl Person {
     /// A person with this user id, who has this connection string.
-    pub(crate) fn new(id: &'static str, url: &str) -> Self {
-        Self::with_token(id, url, token::of(id))
+    pub(crate) fn new(id: &str, url: &str) -> Self {
+        Self::with_token(url, token::of(id))
     }
 
-    /// The same with this token.
-    pub(crate) fn with_token(id: &'static str, url: &str, token: String) -> Self {
+    /// Whoever this token names.
+    pub(crate) fn with_token(url: &str, token: String) -> Self {
         let target = Target::parse(&url.to_owned().into()).expect("a good connection string");
         let activities = Arc::new(Mutex::new(Vec::new()));
         let reported = Arc::clone(&activities);
         Self {
             database: Postgres::new(target).expect("no network is needed"),
-            id,
             token: token.into(),
             activities,
             progress: Progress::new(move |activity| {
@@ -56,7 +54,7 @@ impl Person {
 
     pub(crate) async fn try_load(&self) -> Result<Option<Saved>, Failure> {
         self.database
-            .load(&self.token, self.id, &self.progress)
+            .load(&self.token, &self.progress)
             .await
     }
 
@@ -67,7 +65,7 @@ impl Person {
     ) -> Result<SaveOutcome, Failure> {
         let quote = Quote::new(text).expect("a quote");
         self.database
-            .save(&self.token, self.id, &quote, based_on, &self.progress)
+            .save(&self.token, &quote, based_on, &self.progress)
             .await
     }
 
@@ -86,7 +84,7 @@ impl Person {
 
     pub(crate) async fn delete(&self, based_on: Option<&str>) -> DeleteOutcome {
         self.database
-            .delete(&self.token, self.id, based_on, &self.progress)
+            .delete(&self.token, based_on, &self.progress)
             .await
             .expect("the quote can be deleted")
     }

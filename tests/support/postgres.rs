@@ -409,11 +409,7 @@ impl Database<'_> {
 
     /// Gives the person's role the rights that a person needs, and no other.
     pub(crate) fn grant(&self) {
-        if self.query("select to_regprocedure('okta.user_group()') is null") == "t" {
-            return self.grant_on_table();
-        }
-        let group = self.group();
-        self.query(&format!("grant {group} to {}", self.user.name));
+        self.query(&format!("grant {} to {}", self.group(), self.user.name));
     }
 
     /// The group of its people.
@@ -421,7 +417,7 @@ impl Database<'_> {
         self.query("select okta.user_group()")
     }
 
-    /// The same on a table that was not made by the migrations, or by the first of them alone.
+    /// Gives the person's role what it must never have: rights on the table itself.
     pub(crate) fn grant_on_table(&self) {
         self.query(&format!(
             "grant select, insert, update, delete on public.user_messages to {}",

@@ -123,8 +123,13 @@ fn everything_else_about_the_database() {
         check::lacks_keys(1, 2),
         check::no_table("neondb"),
         check::lacks_columns(&["message (text)".into(), "user_id (text)".into()]),
-        check::lacks_rights("alex", &["insert".into(), "delete".into()], false),
-        check::lacks_rights("alex", &["insert".into()], true),
+        check::lacks_functions("neondb"),
+        check::lacks_rights(
+            "alex",
+            &["epigraph.load_quote".into(), "epigraph.save_quote".into()],
+            "epigraph_user_16384",
+        ),
+        check::open_table("alex", &["select".into(), "update".into()]),
         unusable_roots(Path::new("/home/nora/ca.pem"), "holds no certificates"),
     ]));
 }

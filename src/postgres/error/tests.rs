@@ -49,10 +49,10 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
     ),
     (
         "3F000",
-        "schema \"public\" does not exist",
+        "schema \"epigraph\" does not exist",
         false,
         Kind::Database,
-        "epigraph admin migrate",
+        "epigraph admin setup",
     ),
     (
         "42703",
@@ -76,11 +76,25 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "another shape",
     ),
     (
-        "42501",
-        "permission denied for table user_messages",
+        "42883",
+        "function epigraph.load_quote() does not exist",
         false,
         Kind::Database,
-        "grant epigraph_user to alex",
+        "epigraph admin setup",
+    ),
+    (
+        "42501",
+        "permission denied for schema epigraph",
+        false,
+        Kind::Database,
+        "epigraph admin invite",
+    ),
+    (
+        "42501",
+        "permission denied for database \"neondb\"",
+        false,
+        Kind::Database,
+        "may not log in",
     ),
     (
         "25006",

@@ -218,10 +218,8 @@ impl Quotes for Database {
     async fn load(
         &self,
         id_token: &SecretString,
-        user_id: &str,
         _progress: &Progress,
     ) -> Result<Option<Saved>, Failure> {
-        assert_eq!(user_id, SUB);
         let mut tokens = self.tokens.lock().expect("free");
         tokens.push(id_token.expose_secret().to_owned());
         let expired = self.expired.load(Ordering::SeqCst);
@@ -235,7 +233,6 @@ impl Quotes for Database {
     async fn save(
         &self,
         _id_token: &SecretString,
-        _user_id: &str,
         _quote: &Quote,
         _based_on: Option<&str>,
         _progress: &Progress,
@@ -246,7 +243,6 @@ impl Quotes for Database {
     async fn delete(
         &self,
         _id_token: &SecretString,
-        _user_id: &str,
         _based_on: Option<&str>,
         _progress: &Progress,
     ) -> Result<DeleteOutcome, Failure> {

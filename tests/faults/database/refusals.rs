@@ -12,9 +12,9 @@ use crate::support::{
 /// How the table comes to refuse a save, what is said then, and how it is made good again.
 const REFUSALS: [(&str, &[&str], &str); 8] = [
     (
-        "revoke insert, update on public.user_messages from epigraph_user",
-        &["may not do this with the table", "epigraph admin invite"],
-        "grant insert, update on public.user_messages to epigraph_user",
+        "do $$ begin execute format('revoke execute on function epigraph.save_quote(text, text) from %I', okta.user_group()); end $$",
+        &["may not keep a quote", "epigraph admin invite"],
+        "select epigraph.grant_access(okta.user_group())",
     ),
     (
         "alter table public.user_messages rename message to body",
