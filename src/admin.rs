@@ -32,7 +32,7 @@ use crate::{
 };
 
 pub use self::{
-    access::{Access, How, People, Person, Revoked, grant, people, revoke, show},
+    access::{Access, How, People, Person, Revoked, free_name, grant, people, revoke, show},
     keys::{KeyReport, refresh_keys, register, registered_issuer},
     migrate::{Applied, migrate, migrate_aloud},
     people::{block, unblock},
@@ -190,8 +190,8 @@ fn has_collided(refusal: &DbError) -> bool {
     let message = refusal.message();
     let code = refusal.code();
     match code.code() {
-        // Two of the same name at once: a role, a table, a type.
-        "23505" => refusal.schema() == Some("pg_catalog"),
+        // Two of the same name at once: a role, a table, a type. What raises an error anew may leave its schema out.
+        "23505" => refusal.schema() == Some("pg_catalog") || message.contains("\"pg_"),
         "40001" | "40P01" | "42P06" | "42P07" | "42710" | "42723" => true,
         "42704" => message.contains("concurrently dropped"),
         "XX000" => message.contains("concurrently") || message.contains("cache lookup failed"),

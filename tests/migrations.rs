@@ -23,7 +23,12 @@ fn all() -> Vec<String> {
     let mut names: Vec<_> = std::fs::read_dir(directory)
         .expect("the migrations are there")
         .map(|entry| entry.expect("an entry").path())
-        .map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned())
+        .map(|path| {
+            path.file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
     names.sort();
     names

@@ -321,6 +321,34 @@ pub async fn people(owner: &mut Owner) -> Result<People, Failure> {
     .await
 }
 
+/// The first of `name`, `name_2`, `name_3`, ... that is not in use for anybody else, on the whole server.
+///
+/// # Errors
+/// When the database cannot be reached or refuses, or was never set up.
+pub async fn free_name(owner: &mut Owner, name: &str) -> Result<String, Failure> {
+    bounded(async {
+        let (transaction, words) = owner.begin().await?;
+        let work = async {
+            let group = group(&transaction).await?;
+            let mut number = 1;
+            loop {
+                let free = match number {
+                    1 => name.to_owned(),
+                    _ => format!("{name}_{number}"),
+                };
+                let found = find(&transaction, &format!("{PREFIX}{free}"), &group).await?;
+                if found.is_none_or(|found| found.member) {
+                    return Ok(free);
+                }
+                number += 1;
+            }
+        };
+        work.await
+            .map_err(|error: tokio_postgres::Error| words.explain(&error))
+    })
+    .await
+}
+
 /// A role for a proof, made with a name that no cache can know, and its password. What proofs left behind that were broken off
 /// goes before. It is to be dropped again.
 pub(super) async fn make_visitor(
@@ -416,29 +444,26 @@ async fn shut_out(owner: &mut Owner, role: &str) -> Result<Revoked, Failure> {
         elsewhere: found.elsewhere,
         ..Revoked::default()
     };
-    let leave = format!("revoke {group} from \"{role}\"");
     if revoked.elsewhere.is_empty() {
-        let lock = format!("alter role \"{role}\" nologin");
         transaction
             .batch_execute("savepoint lock")
             .await
             .map_err(failed)?;
+        let lock = format!("alter role \"{role}\" nologin");
         match transaction.batch_execute(&lock).await {
             Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
                 // Somebody else's, who made it: out of this database it goes all the same.
                 transaction
-                    .batch_execute(&format!("rollback to lock; {leave}"))
+                    .batch_execute("rollback to lock")
                     .await
-                    .map_err(|error| refused(&error, words, role, &group))?;
+                    .map_err(failed)?;
+                leave(&transaction, words, role, &group).await?;
                 revoked.left.push(somebody_elses(role));
             }
             locked => locked.map_err(failed)?,
         }
     } else {
-        transaction
-            .batch_execute(&leave)
-            .await
-            .map_err(|error| refused(&error, words, role, &group))?;
+        leave(&transaction, words, role, &group).await?;
     }
     let end = async {
         forget_unshown(&transaction, role).await?;
@@ -446,6 +471,27 @@ async fn shut_out(owner: &mut Owner, role: &str) -> Result<Revoked, Failure> {
     };
     end.await.map_err(failed)?;
     Ok(revoked)
+}
+
+/// Takes the role out of the group.
+async fn leave(
+    transaction: &Transaction<'_>,
+    words: Words<'_>,
+    role: &str,
+    group: &str,
+) -> Result<(), Failure> {
+    transaction
+        .batch_execute(&format!("revoke {group} from \"{role}\""))
+        .await
+        .map_err(|error| refused(&error, words, role, group))?;
+    // Since PostgreSQL 16 only whoever put it there can do that, and for anybody else it is no error.
+    let found = find(transaction, role, group)
+        .await
+        .map_err(|error| words.explain(&error))?;
+    if found.is_some_and(|found| found.member) {
+        return Err(put_there_by_another(role, group));
+    }
+    Ok(())
 }
 
 async fn end_connections(owner: &mut Owner, role: &str) -> Result<i64, Failure> {
@@ -483,26 +529,19 @@ async fn end_connections(owner: &mut Owner, role: &str) -> Result<i64, Failure> 
 async fn drop_things(owner: &mut Owner, role: &str) -> Result<(i64, i64), Failure> {
     let (transaction, words) = owner.begin_alone().await?;
     let work = async {
-        let row = transaction
-            .query_typed_one(
-                "select pg_catalog.count(*) filter (where s.deptype = 'o'), pg_catalog.count(*) filter (where s.deptype <> 'o')
-                 from pg_catalog.pg_shdepend s
-                 where s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass and s.refobjid = pg_catalog.to_regrole($1)
-                     and (s.dbid = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
-                         or s.dbid = 0 and s.deptype = 'a')",
-                &[(&role, Type::TEXT)],
-            )
-            .await?;
-        let counts = (row.try_get(0)?, row.try_get(1)?);
-        if counts != (0, 0) {
-            take_rights(&transaction, role).await?;
-            transaction
-                .batch_execute(&format!("drop owned by \"{role}\""))
-                .await?;
-            give_rights_back(&transaction, role).await?;
-            transaction.commit().await?;
+        let (things, rights) = count(&transaction, role).await?;
+        if (things, rights) == (0, 0) {
+            return Ok((0, 0));
         }
-        Ok(counts)
+        take_rights(&transaction, role).await?;
+        transaction
+            .batch_execute(&format!("drop owned by \"{role}\""))
+            .await?;
+        give_rights_back(&transaction, role).await?;
+        // Rights that somebody else granted stay.
+        let left = count(&transaction, role).await?;
+        transaction.commit().await?;
+        Ok((things - left.0, rights - left.1))
     };
     work.await
         .map_err(|error: tokio_postgres::Error| match error.as_db_error() {
@@ -511,6 +550,24 @@ async fn drop_things(owner: &mut Owner, role: &str) -> Result<(i64, i64), Failur
             }
             _ => words.explain(&error),
         })
+}
+
+/// How many things in this database are the role's own, and how many rights it was given.
+async fn count(
+    transaction: &Transaction<'_>,
+    role: &str,
+) -> Result<(i64, i64), tokio_postgres::Error> {
+    let row = transaction
+        .query_typed_one(
+            "select pg_catalog.count(*) filter (where s.deptype = 'o'), pg_catalog.count(*) filter (where s.deptype <> 'o')
+             from pg_catalog.pg_shdepend s
+             where s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass and s.refobjid = pg_catalog.to_regrole($1)
+                 and (s.dbid = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
+                     or s.dbid = 0 and s.deptype = 'a')",
+            &[(&role, Type::TEXT)],
+        )
+        .await?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
 /// Drops the role, or says why it has to stay.
@@ -652,7 +709,7 @@ fn refused(error: &tokio_postgres::Error, words: Words<'_>, role: &str, group: &
 
 pub(super) fn owns_things(detail: &str) -> String {
     format!(
-        "The role is still there, and can connect no more: it has rights or things of its own that are not of this database ({}).",
+        "The role is still there, and can connect no more: it has rights or things of its own that others have to take away, or that are in another database ({}).",
         clause(detail).replace('\n', ", ")
     )
 }
@@ -682,6 +739,18 @@ pub(super) fn somebody_elses(role: &str) -> String {
     format!(
         "The role {role} was made by somebody else, and is still there: it can do nothing in this database any more."
     )
+}
+
+pub(super) fn put_there_by_another(role: &str, group: &str) -> Failure {
+    Failure::new(
+        Kind::Database,
+        format!(
+            "The role {role} still has access: somebody else put it into the group {group}, and they alone can take it out."
+        ),
+    )
+    .cure(format!(
+        "Have them, or a superuser, run: drop role {role}; or: revoke {group} from {role};"
+    ))
 }
 
 pub(super) fn no_person(role: &str) -> Failure {

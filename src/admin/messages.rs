@@ -32,6 +32,7 @@ fn every_message_of_an_administrators_work() {
         access::no_access("epigraph_nora"),
         access::of_another_database("epigraph_nora", "shop"),
         access::set_by_another("epigraph_nora"),
+        access::put_there_by_another("epigraph_nora", "epigraph_user_16384"),
         access::makes_no_roles("alex", "epigraph_nora", "epigraph_user_16384"),
         access::no_group("epigraph_user_16384"),
         access::needed("view notes depends on function f()"),

@@ -95,9 +95,8 @@ pub async fn migrate_aloud(target: &Target, tell: fn(&str)) -> Result<Applied, F
             .await?;
         let applies = |start: &str| names.iter().any(|name| name.starts_with(start));
         let shuts_old_programs_out = applies(OWN_GROUP) && !applies(FIRST_GROUP);
-        if !names.is_empty() {
-            drop_old_group(&mut owner).await;
-        }
+        // Also for a run before this one that was broken off.
+        drop_old_group(&mut owner).await;
         Ok(Applied {
             names,
             shuts_old_programs_out,

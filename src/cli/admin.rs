@@ -343,7 +343,7 @@ async fn setup(
     tell_of_the_proof(&proof);
 
     let people = admin::people(&mut owner).await?;
-    let access = match whom(wish.name.as_deref(), &people) {
+    let access = match whom(&mut owner, wish.name.as_deref(), &people).await? {
         Some(name) => Some(admin::grant(&mut owner, &name, wish.new_password).await?),
         None => None,
     };
@@ -378,16 +378,21 @@ async fn setup(
 }
 
 /// Whom a set-up gives access: who is named; or who was to have it when a set-up was broken off; or a first one.
-fn whom(name: Option<&str>, people: &People) -> Option<String> {
-    let unshown = || people.all.iter().find(|person| person.is_unshown);
-    match name {
-        Some(name) => Some(name.to_owned()),
-        None if people.all.is_empty() => Some(FIRST.to_owned()),
-        None if people.all.iter().all(|person| person.is_unshown) => {
-            unshown().map(|person| person.role.clone())
-        }
-        None => None,
+async fn whom(
+    owner: &mut Owner,
+    name: Option<&str>,
+    people: &People,
+) -> Result<Option<String>, Failure> {
+    if let Some(name) = name {
+        return Ok(Some(name.to_owned()));
     }
+    Ok(match people.all.first() {
+        None => Some(admin::free_name(owner, FIRST).await?),
+        Some(first) if people.all.iter().all(|person| person.is_unshown) => {
+            Some(first.role.clone())
+        }
+        Some(_) => None,
+    })
 }
 
 fn roles(people: &People) -> String {
@@ -581,6 +586,16 @@ impl Destination {
         }
     }
 
+    fn introduction(&self) -> String {
+        match self {
+            Self::Stdout => "this is the config.toml for it; the password in it is shown this once, so send it on a way that nobody else reads".to_owned(),
+            Self::File(path) => format!(
+                "its configuration goes to {}; the password in it is kept nowhere else, so send it on a way that nobody else reads",
+                path.display()
+            ),
+        }
+    }
+
     fn write(&self, text: &[u8]) -> Outcome {
         match self {
             Self::Stdout => output::data(text),
@@ -651,16 +666,10 @@ async fn hand_over(
     let Some(text) = owner.config_toml(okta, access) else {
         return Ok(());
     };
-    match destination {
-        Destination::Stdout => output::say(
-            "this is the config.toml for it; the password in it is shown this once, so send it on a way that nobody else reads",
-        ),
-        Destination::File(path) => output::say(&format!(
-            "its configuration goes to {}; the password in it is kept nowhere else, so send it on a way that nobody else reads",
-            path.display()
-        )),
-    }
-    let write = || destination.write(text.expose_secret().as_bytes());
+    let write = || {
+        output::say(&destination.introduction());
+        destination.write(text.expose_secret().as_bytes())
+    };
     if !admin::show::<Stop>(owner, access, write).await? {
         output::warn(NOT_NOTED);
     }
