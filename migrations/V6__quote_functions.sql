@@ -107,6 +107,21 @@ $$;
 
 -- From here on: the owner's own work.
 
+-- Lets a role ask who it is, and log in to this database, which is closed to everybody else. The tables that it may use are granted
+-- beside it.
+create or replace function okta.grant_access(grantee name) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    execute format('grant usage on schema okta to %I', grantee);
+    execute format('grant execute on function okta.user_id(), okta.claims(), okta.knows_key(text) to %I', grantee);
+    if pg_has_role((select d.datdba from pg_database d where d.datname = current_database()), 'usage') then
+        execute format('grant connect on database %I to %I', current_database(), grantee);
+    end if;
+end
+$$;
+
 -- Lets a role keep a quote: call these functions, and ask who it is.
 create function epigraph.grant_access(grantee name) returns void
 language plpgsql volatile
@@ -134,7 +149,6 @@ declare
     resident name;
 begin
     if pg_has_role(this.datdba, 'usage') then
-        execute format('grant connect on database %I to %I', this.datname, okta.user_group());
         if exists (select from aclexplode(coalesce(this.datacl, acldefault('d', this.datdba))) a
             where a.grantee = 0 and a.privilege_type = 'CONNECT')
         then

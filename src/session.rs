@@ -340,9 +340,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     /// When nobody is signed in, or Okta or the database refuses or cannot be reached.
     pub async fn load(&self, progress: &Progress) -> Result<Option<Saved>, Failure> {
         self.admitted(progress, |id_token| async move {
-            self.quotes
-                .load(&id_token, progress)
-                .await
+            self.quotes.load(&id_token, progress).await
         })
         .await
     }
@@ -358,9 +356,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         progress: &Progress,
     ) -> Result<SaveOutcome, Failure> {
         self.admitted(progress, |id_token| async move {
-            self.quotes
-                .save(&id_token, quote, based_on, progress)
-                .await
+            self.quotes.save(&id_token, quote, based_on, progress).await
         })
         .await
     }
@@ -375,9 +371,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         progress: &Progress,
     ) -> Result<DeleteOutcome, Failure> {
         self.admitted(progress, |id_token| async move {
-            self.quotes
-                .delete(&id_token, based_on, progress)
-                .await
+            self.quotes.delete(&id_token, based_on, progress).await
         })
         .await
     }
@@ -408,11 +402,13 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         }
         tracing::info!(target: "epigraph", "the database says that the session has expired");
         let id_token = self.id_token(Some(refused), progress).await?;
-        operation(id_token).await.map_err(|failure| match failure.kind {
-            // Another sign-in would change nothing.
-            Kind::NotSignedIn => wrong_clock(),
-            _ => failure,
-        })
+        operation(id_token)
+            .await
+            .map_err(|failure| match failure.kind {
+                // Another sign-in would change nothing.
+                Kind::NotSignedIn => wrong_clock(),
+                _ => failure,
+            })
     }
 
     /// Returns a valid ID token, another one than was refused. Where it must be renewed, the database is connected to meanwhile:

@@ -1,6 +1,8 @@
 //! Whose rows a person gets at who holds the same connection string as everybody, a token of their own, and `psql`.
 
 mod connection;
+mod functions;
+mod log;
 mod scene;
 mod sharing;
 
@@ -10,7 +12,7 @@ use self::scene::{
 };
 use crate::support::{
     person::Person,
-    postgres::{Cluster, each_server, literal},
+    postgres::{Cluster, Database, each_server, literal},
     token,
 };
 
@@ -30,7 +32,7 @@ each_server! {
     operators_and_functions_of_ones_own_are_no_way_around,
     a_search_path_changes_nothing,
     errors_do_not_tell_what_is_there,
-    statistics_show_nothing,
+    statistics_tell_numbers_and_nothing_else,
     plans_show_nothing,
     large_objects_and_notices_carry_nothing,
     keys_and_functions_of_the_owner_are_closed,
@@ -38,6 +40,7 @@ each_server! {
     a_token_that_is_not_okta_s_opens_nothing,
     a_view_of_the_owner_keeps_to_it_when_it_says_so,
     what_okta_signs_is_believed,
+    whoever_reads_everything_can_be_nobody,
     the_owner_sees_all_rows,
 }
 
@@ -180,10 +183,11 @@ async fn copy_neither_gives_nor_takes(cluster: &'static Cluster) {
         ),
     ]);
     scene.refused(&[
-        // Whatever it is that refuses it, nothing comes in.
+        // Whatever it is that refuses it, nothing comes in. (In a script, data after a refused `copy from stdin` would be taken for
+        // statements, and their end for the script's by psql 17.)
         (
             "ERROR",
-            "copy public.user_messages (user_id, message) from stdin;\n00u-orwell\tno\n\\.\n",
+            "\\copy public.user_messages (user_id, message) from program 'echo 00u-orwell,no' with (delimiter ',')",
         ),
         ("ERROR", "copy public.user_messages to program 'cat'"),
         ("ERROR", "copy public.user_messages to '/dev/null'"),
@@ -217,9 +221,11 @@ async fn views_and_cursors_are_no_way_around(cluster: &'static Cluster) {
             (Text(SECRET), "prepare p as select * from public.user_messages; execute p"),
             (Text(SECRET), "prepare p as select * from public.user_messages; explain execute p; set local plan_cache_mode = force_generic_plan; execute p"),
         ]);
+    scene.makes_nothing_in_public(&[
+        "create view public.all_of_it as select * from public.user_messages",
+        "create materialized view public.all_of_it as select 1",
+    ]);
     scene.refused(&[
-        ("permission denied for schema public", "create view public.all_of_it as select * from public.user_messages"),
-        ("permission denied for schema public", "create materialized view public.all_of_it as select 1"),
         ("permission denied", "create temporary view all_of_it as select * from public.user_messages"),
         ("must be owner", "create rule all_of_it as on select to public.user_messages do instead select 1"),
         ("permission denied", "create trigger all_of_it before insert on public.user_messages for each row execute function suppress_redundant_updates_trigger()"),
@@ -227,14 +233,19 @@ async fn views_and_cursors_are_no_way_around(cluster: &'static Cluster) {
 }
 
 async fn a_view_of_the_owner_keeps_to_it_when_it_says_so(cluster: &'static Cluster) {
+    let database = cluster.migrated().await;
+    let owner = database.owner_session().await;
     if cluster.version() < 150_000 {
+        let view =
+            "create view public.loud with (security_invoker = true) as table public.user_messages";
+        assert!(
+            owner.batch_execute(view).await.is_err(),
+            "no view can say so there"
+        );
         return;
     }
-    let database = cluster.migrated().await;
     database.grant_on_table();
-    database
-        .owner_session()
-        .await
+    owner
         .batch_execute(
             "insert into public.user_messages (user_id, message) values ('00u-woolf', 'Lock up your libraries if you like');
              create view public.loud with (security_invoker = true) as select upper(message) as message from public.user_messages;
@@ -329,27 +340,14 @@ async fn functions_of_the_database_do_not_carry_text_out(cluster: &'static Clust
 
 async fn nothing_can_be_created(cluster: &'static Cluster) {
     let scene = scene(cluster).await;
+    scene.makes_nothing_in_public(&[
+        "create table public.loot as select 1",
+        "create function public.leak(text) returns bool language sql as 'select true'",
+        "create sequence public.s",
+        "create type public.t as (a text)",
+        "create operator public.= (function = texteq, leftarg = text, rightarg = text)",
+    ]);
     scene.refused(&[
-        (
-            "permission denied for schema public",
-            "create table public.loot as select 1",
-        ),
-        (
-            "permission denied for schema public",
-            "create function public.leak(text) returns bool language sql as 'select true'",
-        ),
-        (
-            "permission denied for schema public",
-            "create sequence public.s",
-        ),
-        (
-            "permission denied for schema public",
-            "create type public.t as (a text)",
-        ),
-        (
-            "permission denied for schema public",
-            "create operator public.= (function = texteq, leftarg = text, rightarg = text)",
-        ),
         (
             "permission denied for schema okta",
             "create table okta.loot (a text)",
@@ -392,10 +390,10 @@ async fn nothing_can_be_created(cluster: &'static Cluster) {
     ]);
     assert_eq!(
         scene.guarded.query(&format!(
-            "select count(*) from pg_namespace where has_schema_privilege({user}, oid, 'create')",
+            "select string_agg(nspname, ' ') from pg_namespace where has_schema_privilege({user}, oid, 'create')",
             user = literal(scene.guarded.user_name())
         )),
-        "0"
+        if scene.public_is_open { "public" } else { "" }
     );
 }
 
@@ -506,7 +504,7 @@ async fn errors_do_not_tell_what_is_there(cluster: &'static Cluster) {
     assert_eq!(refusal(VICTIM), refusal("00u-nobody-at-all"));
 }
 
-async fn statistics_show_nothing(cluster: &'static Cluster) {
+async fn statistics_tell_numbers_and_nothing_else(cluster: &'static Cluster) {
     let scene = scene(cluster).await;
     scene
         .attacks(&[
@@ -520,6 +518,15 @@ async fn statistics_show_nothing(cluster: &'static Cluster) {
         ),
         ("permission denied", "select * from pg_statistic_ext_data"),
     ]);
+    // What the README says that everybody sees.
+    let guarded = &scene.guarded;
+    let shown = guarded.psql(
+        &guarded.user(),
+        "select 'counted', n_tup_ins >= 0 from pg_stat_all_tables where relname = 'user_messages';
+         select 'size', pg_relation_size(oid) > 0 from pg_class where relname = 'user_messages';
+         select 'written', pg_current_wal_lsn() > '0/0';",
+    );
+    assert_eq!(shown, "counted|t\nsize|t\nwritten|t\n");
 }
 
 async fn plans_show_nothing(cluster: &'static Cluster) {
@@ -719,6 +726,79 @@ async fn what_okta_signs_is_believed(cluster: &'static Cluster) {
     let scene = scene(cluster).await;
     let woolf = Person::with_token(&scene.guarded.user_url(), token::of(VICTIM));
     assert_eq!(woolf.load().await.as_deref(), Some(SECRET));
+}
+
+/// A reporting role reads every table, function and setting; with all of that it is still told by its own token alone who it is.
+async fn whoever_reads_everything_can_be_nobody(cluster: &'static Cluster) {
+    let real = token::of("00u-kafka");
+    let hers = token::signer().token(&token::claims(VICTIM));
+    let [(content, _), (_, signature)] =
+        [&hers, &real].map(|token| token.rsplit_once('.').expect("three parts"));
+    let forged = literal(&format!("{content}.{signature}"));
+    let forge = |remembered: &str, then: &str| {
+        format!(
+            "\\set VERBOSITY verbose
+             begin;
+             select set_config('okta.id_token', {forged}, true) is null;
+             select set_config('okta.verified', ({remembered}), true) is null;
+             {then};
+             commit;"
+        )
+    };
+    let furnish = |database: &Database| {
+        database.query(&format!(
+            "insert into public.user_messages (user_id, message) values ('{VICTIM}', {});
+             grant pg_read_all_data to {}",
+            literal(SECRET),
+            database.user_name()
+        ));
+    };
+    let quotes = "select message from public.user_messages";
+
+    // What the first release kept let a reader be anybody: an HMAC of the forged token, under a key that stood in a table.
+    let before = cluster.first_release();
+    furnish(&before);
+    let script = forge(
+        &format!(
+            "select encode(sha256(hmac_outer || sha256(hmac_inner || convert_to({forged}, 'UTF8'))), 'hex')
+             from okta.signing_key"
+        ),
+        "update public.user_messages set message = 'pwned'",
+    );
+    let shown = before.psql(&before.user(), &script);
+    assert!(!shown.contains("ERROR"), "{shown}");
+    assert_eq!(before.query(quotes), "pwned");
+
+    let database = cluster.migrated().await;
+    furnish(&database);
+    // She is at work, and leaves in the database whatever the check leaves there.
+    let woolf = Person::new(VICTIM, &database.user_url());
+    assert_eq!(woolf.load().await.as_deref(), Some(SECRET));
+    let user = database.user();
+    // What is kept with a key follows from the key that Okta publishes: made anew it is the same.
+    let kept = "select to_jsonb(k) - 'added_at' - 'last_published_at' from okta.signing_key k;";
+    let first = database.psql(&user, kept);
+    assert!(first.contains("modulus"), "{first}");
+    database.query("select okta.remove_signing_key(issuer, kid) from okta.signing_key");
+    database.query(&format!(
+        "select okta.add_signing_key({}, {})",
+        literal(token::ISSUER),
+        literal(&token::signer().jwk().to_string())
+    ));
+    assert_eq!(database.psql(&user, kept), first);
+    for remembered in [
+        "select modulus::text from okta.signing_key",
+        "select encode(sha256(convert_to(k::text, 'UTF8')), 'hex') from okta.signing_key k",
+        "select 'true'",
+    ] {
+        let write = format!(
+            "select * from epigraph.save_quote('pwned', {})",
+            literal(SECRET)
+        );
+        let shown = database.psql(&user, &forge(remembered, &write));
+        assert!(shown.contains("28E05"), "{shown}");
+    }
+    assert_eq!(database.query(quotes), SECRET);
 }
 
 async fn the_owner_sees_all_rows(cluster: &'static Cluster) {

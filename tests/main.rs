@@ -16,6 +16,7 @@ mod postgres;
 mod project;
 mod protect;
 mod proxy;
+mod questions;
 mod renewal;
 mod round_trips;
 mod row_security;

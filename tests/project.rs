@@ -505,10 +505,36 @@ fn the_lock_files_name_no_registry_but_the_public_one() {
         sources.into_iter().collect::<Vec<_>>(),
         ["registry+https://github.com/rust-lang/crates.io-index"]
     );
-    for name in ["oidc_provider", "postgresql_18"] {
+    for name in ["oidc_provider", "postgresql_18", "postgresql_earlier"] {
         let lock = read(format!("tests/support/{name}/package-lock.json"));
         assert!(lock.contains("\"integrity\""));
         assert!(!lock.contains("\"resolved\""));
+    }
+}
+
+/// What `scripts/test` says by name would run nowhere else once the name is another.
+#[test]
+fn what_depends_on_the_database_runs_on_every_version() {
+    let script = read("scripts/test");
+    let named: Vec<_> = script
+        .lines()
+        .find_map(|line| line.strip_prefix("database_tests=\"")?.strip_suffix('"'))
+        .expect("a list of modules")
+        .split(' ')
+        .map(|name| format!("tests/{}", name.replace("::", "/")))
+        .collect();
+    for name in &named {
+        assert!(root().join(format!("{name}.rs")).exists(), "{name}");
+    }
+    for path in files("tests") {
+        let inside =
+            |name: &String| path == Path::new(&format!("{name}.rs")) || path.starts_with(name);
+        let by_version = code(&read(&path)).any(|(_, line)| line.starts_with("each_server!("));
+        assert!(
+            !by_version || named.iter().any(inside),
+            "{}",
+            path.display()
+        );
     }
 }
 

@@ -5,22 +5,18 @@ use epigraph::failure::Kind;
 use crate::support::{
     person::{Person, saved},
     postgres::{Cluster, Settings, literal},
-    token, wait_until,
+    token,
 };
 
 #[tokio::test]
 async fn the_check_works_on_a_standby_and_a_write_is_refused_in_words() {
-    let primary = Cluster::start(Settings::default());
-    let database = primary.migrated().await;
+    let mut primary = Cluster::start(Settings::default());
     let standby = primary.standby();
+    let database = primary.migrated().await;
     let url = database.user().port(standby.port());
     let woolf = Person::new("00u-woolf", &database.user_url());
     saved(woolf.save("Lock up your libraries", None).await);
-    let arrived = || {
-        let script = "select count(*) from public.user_messages";
-        (standby.query(database.name(), script) == "1").then_some(())
-    };
-    wait_until("the row streams to the standby", arrived);
+    standby.catches_up_with(&primary);
     assert_eq!(standby.query("postgres", "select pg_is_in_recovery()"), "t");
 
     // The program's own read-only transaction: the signature, and then the same token again in one session.
@@ -55,11 +51,6 @@ async fn the_check_works_on_a_standby_and_a_write_is_refused_in_words() {
 
     // A key that goes on the primary goes there.
     database.query("delete from okta.signing_key");
-    wait_until("the key goes on the standby too", || {
-        standby
-            .query(database.name(), "select count(*) from okta.signing_key")
-            .eq("0")
-            .then_some(())
-    });
+    standby.catches_up_with(&primary);
     assert!(there.try_load().await.is_err());
 }

@@ -21,11 +21,7 @@ impl NoDatabase {
 impl Quotes for NoDatabase {
     async fn connect(&self, _: &Progress) {}
 
-    async fn load(
-        &self,
-        _: &SecretString,
-        _: &Progress,
-    ) -> Result<Option<Saved>, Failure> {
+    async fn load(&self, _: &SecretString, _: &Progress) -> Result<Option<Saved>, Failure> {
         Self::refuse()
     }
 

@@ -354,7 +354,11 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         };
         let known = Known { entry, in_vault };
         // A token that is fresh from Okta is used whatever the margin: a shorter one is not to be had.
-        let id_token = known.entry.id_token.as_ref().map(|(token, _)| token.clone());
+        let id_token = known
+            .entry
+            .id_token
+            .as_ref()
+            .map(|(token, _)| token.clone());
         self.remember(known);
         accepted?;
         id_token.ok_or_else(not_signed_in)

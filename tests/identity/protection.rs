@@ -11,6 +11,12 @@ each_server!(
     without_a_token_there_is_an_error_and_no_empty_answer,
     a_table_of_another_shape_is_protected_and_let_go,
     what_cannot_be_protected_is_refused,
+    parts_are_guarded_where_they_are_asked_themselves,
+    parts_that_come_later_are_named_and_taken_in,
+    what_is_a_part_of_something_open_is_refused,
+    undoing_it_gives_back_what_was,
+    what_the_old_migrations_protected_gets_the_new_guard,
+    a_guard_that_is_not_the_one_is_named,
     a_web_app_that_owns_the_table_sees_what_it_saw,
 );
 
@@ -41,6 +47,7 @@ fn code(error: &tokio_postgres::Error) -> &str {
 async fn the_index_is_used(cluster: &Cluster) {
     let key = Key::of_bits(2048);
     let database = key.trusted_by(cluster).await;
+    database.grant_on_table();
     database.query(
         "insert into public.user_messages (user_id, message) select '00u-' || i, 'm' from generate_series(1, 20000) i;
          analyze public.user_messages",
@@ -76,6 +83,7 @@ async fn the_index_is_used(cluster: &Cluster) {
 async fn without_a_token_there_is_an_error_and_no_empty_answer(cluster: &Cluster) {
     let key = Key::of_bits(2048);
     let database = key.trusted_by(cluster).await;
+    database.grant_on_table();
     let client = database.user_session().await;
     assert!(ask(&client, &key.token_of("00u-joyce")).await.is_ok());
     database.query("insert into public.user_messages (user_id, message) values ('00u-joyce', 'm')");
@@ -102,14 +110,15 @@ async fn without_a_token_there_is_an_error_and_no_empty_answer(cluster: &Cluster
 async fn with_notes<'a>(cluster: &'a Cluster, key: &Key) -> Database<'a> {
     let database = key.trusted_by(cluster).await;
     let owner = database.owner_session().await;
+    let group = database.group();
     owner
-        .batch_execute(
+        .batch_execute(&format!(
             r#"create schema "My Notes";
                create table "My Notes"."Notes" (id int generated always as identity primary key, "Owner" text not null, body text);
-               grant usage on schema "My Notes" to epigraph_user;
-               grant select, insert, update, delete on "My Notes"."Notes" to epigraph_user;
-               select okta.protect('"My Notes"."Notes"', 'Owner')"#,
-        )
+               grant usage on schema "My Notes" to {group};
+               grant select, insert, update, delete on "My Notes"."Notes" to {group};
+               select okta.protect('"My Notes"."Notes"', 'Owner')"#
+        ))
         .await
         .expect("the owner may");
     database
@@ -187,20 +196,49 @@ async fn what_cannot_be_protected_is_refused(cluster: &Cluster) {
     let key = Key::of_bits(2048);
     let database = key.trusted_by(cluster).await;
     database.query("create table public.theirs (owner_id text)");
+    database.query(&format!(
+        "grant temporary on database {} to public",
+        database.name()
+    ));
     let owner = database.owner_session().await;
     owner
         .batch_execute(
-            "create schema s;
+            "create temporary table gone (owner_id text);
+             create schema s;
              create table s.numbers (owner_id int);
              create table s.short (owner_id varchar(20));
              create table s.open (owner_id text);
              create policy everybody on s.open using (true);
              create view s.view as select user_id as owner_id from public.user_messages;
              create table s.parted (owner_id text) partition by list (owner_id);
-             create table s.part partition of s.parted default",
+             create table s.part partition of s.parted default;
+             create table s.parent (owner_id text);
+             create table s.kid () inherits (s.parent);
+             create table s.half (owner_id text) partition by list (owner_id);
+             create table s.over (owner_id text);
+             create table s.under () inherits (s.over);
+             create policy everybody on s.under using (true);
+             create domain s.word as text;
+             create table s.words (owner_id s.word);
+             create table s.fixed (owner_id char(20));
+             create materialized view s.copy as select text 'x' as owner_id",
         )
         .await
         .expect("the owner may");
+    database.query("create table public.their_part partition of s.half default");
+    if cluster.version() >= 180_000 {
+        owner
+            .batch_execute(
+                "create table s.computed (a text, owner_id text generated always as (a) virtual)",
+            )
+            .await
+            .expect("the owner may");
+        let error = owner
+            .batch_execute("select okta.protect('s.computed', 'owner_id')")
+            .await
+            .expect_err("computed");
+        assert_eq!(code(&error), "42809");
+    }
     // ICU is not in every build of the server.
     let icu =
         database.query("select count(*) > 0 from pg_collation where collprovider = 'i'") == "t";
@@ -220,7 +258,19 @@ async fn what_cannot_be_protected_is_refused(cluster: &Cluster) {
         ("s.open", "nothing", "no such column"),
         ("s.open", "ctid", "no such column"),
         ("s.view", "owner_id", "not a table"),
-        ("s.part", "owner_id", "a partition"),
+        ("s.part", "owner_id", "s.parted, which is not protected"),
+        ("s.kid", "owner_id", "s.parent, which is not protected"),
+        (
+            "s.half",
+            "owner_id",
+            "public.their_part belongs to somebody else",
+        ),
+        ("s.over", "owner_id", "s.under has policies of its own"),
+        ("s.words", "owner_id", "not of the type text"),
+        ("s.fixed", "owner_id", "not of the type text"),
+        ("s.copy", "owner_id", "not a table"),
+        ("s.open", "tableoid", "no such column"),
+        ("pg_temp.gone", "owner_id", "temporary"),
         ("public.theirs", "owner_id", "somebody else"),
     ];
     for (table, column, says) in
@@ -244,7 +294,7 @@ async fn what_cannot_be_protected_is_refused(cluster: &Cluster) {
         .expect("the whole of it can be");
     assert_eq!(
         database.query("select count(*) from pg_policy where polrelid::regclass::text ~ '^s[.]'"),
-        "2"
+        "4"
     );
 }
 
@@ -264,4 +314,347 @@ async fn a_web_app_that_owns_the_table_sees_what_it_saw(cluster: &Cluster) {
         .query_typed("select message from user_messages", &[])
         .await;
     assert_eq!(rows.expect("as ever")[0].get::<_, String>(0), "m");
+}
+
+/// What `okta.protection` says of tables in the schema s: the table, its column, and what is wrong.
+fn protection(database: &Database) -> String {
+    database.query(
+        "select format('%s by %s: %s', \"table\", \"column\", coalesce(fault, 'good'))
+         from okta.protection() where \"table\"::text ~ '^s[.]' order by \"table\"::text",
+    )
+}
+
+/// Runs SQL as the owner, of tables in the schema s which everybody may use.
+async fn by_the_owner(database: &Database<'_>, sql: &str) {
+    let owner = database.owner_session().await;
+    let sql = format!(
+        "create schema if not exists s; {sql};
+         select okta.grant_access('{user}');
+         grant usage on schema s to {user}; grant select, insert, update, delete on all tables in schema s to {user}",
+        user = database.user_name()
+    );
+    owner.batch_execute(&sql).await.expect("the owner may");
+}
+
+/// A partitioned table of which the columns stand elsewhere in a partition, and one with children, each with joyce's and woolf's row.
+const PARTS: &str = r#"
+create table s.parted (gone int, owner_id text, kind int) partition by list (kind);
+alter table s.parted drop gone;
+create table s.one (kind int, gone text, owner_id text);
+alter table s.one drop gone;
+alter table s.parted attach partition s.one for values in (1);
+create table s.two partition of s.parted for values in (2) partition by list (owner_id);
+create table s."Two.Rest" partition of s.two default;
+create table s.parent (owner_id text, kind int);
+create table s.other (owner_id text);
+create table s.child (more int) inherits (s.parent, s.other);
+create table s.grandchild () inherits (s.child);
+insert into s.parted (owner_id, kind) select '00u-' || n, k from unnest(array['joyce', 'woolf']) n, generate_series(1, 2) k;
+insert into s.parent (owner_id) select '00u-' || n from unnest(array['joyce', 'woolf']) n;
+insert into s.child (owner_id) select '00u-' || n from unnest(array['joyce', 'woolf']) n;
+insert into s.grandchild (owner_id) select '00u-' || n from unnest(array['joyce', 'woolf']) n"#;
+
+const PROTECT_PARTS: &str = "
+select okta.protect('s.parted', 'owner_id'), okta.protect('s.other', 'owner_id'), okta.protect('s.parent', 'owner_id')";
+
+async fn parts_are_guarded_where_they_are_asked_themselves(cluster: &Cluster) {
+    let key = Key::of_bits(2048);
+    let database = key.trusted_by(cluster).await;
+    by_the_owner(&database, &format!("{PARTS}; {PROTECT_PARTS}")).await;
+    let client = database.user_session().await;
+    let joyce = key.token_of("00u-joyce");
+    for (table, rows) in [
+        ("s.parted", 2),
+        ("s.one", 1),
+        ("s.two", 1),
+        ("s.\"Two.Rest\"", 1),
+        ("s.parent", 3),
+        ("only s.parent", 1),
+        ("s.other", 2),
+        ("s.child", 2),
+        ("s.grandchild", 1),
+    ] {
+        let seen = run(&client, &joyce, &format!("select owner_id from {table}")).await;
+        assert_eq!(seen.expect(table), vec!["00u-joyce"; rows], "{table}");
+        let error = client
+            .query_typed(&format!("select from {table}"), &[])
+            .await
+            .expect_err(table);
+        assert_eq!(code(&error), "28E01", "{table}");
+    }
+    for write in [
+        "insert into s.one (owner_id, kind) values ('00u-woolf', 1)",
+        "insert into s.grandchild (owner_id) values ('00u-woolf')",
+        "update s.two set owner_id = '00u-woolf'",
+    ] {
+        let error = run(&client, &joyce, write).await.expect_err(write);
+        assert_eq!(code(&error), "42501", "{write}");
+    }
+    assert!(
+        !protection(&database).contains("Its"),
+        "{}",
+        protection(&database)
+    );
+}
+
+async fn parts_that_come_later_are_named_and_taken_in(cluster: &Cluster) {
+    let database = cluster.migrated().await;
+    by_the_owner(
+        &database,
+        "create table s.parted (owner_id text, kind int) partition by list (kind);
+         create table s.one partition of s.parted for values in (1);
+         select okta.protect('s.parted', 'owner_id');
+         create table s.later partition of s.parted for values in (2);
+         create table s.alone (kind int, owner_id text);
+         select okta.protect('s.alone', 'owner_id');
+         alter table s.parted attach partition s.alone for values in (3)",
+    )
+    .await;
+    assert_eq!(
+        protection(&database),
+        "s.alone by owner_id: good\n\
+         s.later by : It is a part of s.parted and came after that was protected.\n\
+         s.one by owner_id: good\n\
+         s.parted by owner_id: good"
+    );
+    by_the_owner(&database, "select okta.protect('s.parted', 'owner_id')").await;
+    assert!(
+        protection(&database).contains("s.later by owner_id: good"),
+        "{}",
+        protection(&database)
+    );
+    // One that was protected by itself stays so.
+    by_the_owner(&database, "select okta.unprotect('s.parted')").await;
+    assert_eq!(
+        protection(&database),
+        "s.alone by owner_id: Its rows are seen through s.parted as well, which is not protected."
+    );
+}
+
+async fn what_is_a_part_of_something_open_is_refused(cluster: &Cluster) {
+    let database = cluster.migrated().await;
+    by_the_owner(
+        &database,
+        &format!("{PARTS}; alter table s.parted add another text"),
+    )
+    .await;
+    let owner = database.owner_session().await;
+    let refused = async |call: &str, hint: &str| {
+        let error = owner
+            .batch_execute(&format!("select okta.{call}"))
+            .await
+            .expect_err(call);
+        assert_eq!(code(&error), "42809", "{call}");
+        let said = error.as_db_error().and_then(|error| error.hint());
+        assert_eq!(said, Some(hint), "{call}");
+    };
+    refused("protect('s.one', 'owner_id')", "Protect s.parted.").await;
+    by_the_owner(&database, "select okta.protect('s.parted', 'owner_id')").await;
+    refused("protect('s.one', 'another')", "Protect s.parted.").await;
+    refused("unprotect('s.one')", "Undo the protection of s.parted.").await;
+    // A child of two: each can be protected, and until both are, it is said.
+    by_the_owner(&database, "select okta.protect('s.parent', 'owner_id')").await;
+    assert!(
+        protection(&database)
+            .contains("s.child by owner_id: Its rows are seen through s.other as well"),
+        "{}",
+        protection(&database)
+    );
+    by_the_owner(
+        &database,
+        "select okta.protect('s.other', 'owner_id'); select okta.unprotect('s.parent')",
+    )
+    .await;
+    let said = protection(&database);
+    assert!(
+        said.contains("s.child by owner_id: Its rows are seen through s.parent"),
+        "{said}"
+    );
+    by_the_owner(&database, "select okta.unprotect('s.other')").await;
+    assert!(
+        !protection(&database).contains("child"),
+        "{}",
+        protection(&database)
+    );
+    // What is protected by itself, by another column.
+    by_the_owner(
+        &database,
+        "alter table s.parted detach partition s.one;
+         select okta.unprotect('s.one'); select okta.protect('s.one', 'another');
+         alter table s.parted attach partition s.one for values in (1)",
+    )
+    .await;
+    refused(
+        "protect('s.parted', 'owner_id')",
+        "It is a part of s.parted, and must be such that it can be protected too.",
+    )
+    .await;
+}
+
+async fn undoing_it_gives_back_what_was(cluster: &Cluster) {
+    let key = Key::of_bits(2048);
+    let database = key.trusted_by(cluster).await;
+    let state = || {
+        database.query(
+            "select string_agg(concat_ws(' ', relname, relrowsecurity, relforcerowsecurity,
+                 (select count(*) from pg_policy where polrelid = c.oid)), ', ' order by relname)
+             from pg_class c where relnamespace = 's'::regnamespace and relkind in ('r', 'p')",
+        )
+    };
+    by_the_owner(
+        &database,
+        &format!(
+            "{PARTS}; alter table s.one enable row level security; alter table s.grandchild force row level security;
+             create table s.closed (owner_id text);
+             insert into s.closed values ('00u-joyce');
+             alter table s.closed enable row level security"
+        ),
+    )
+    .await;
+    let before = state();
+    assert!(before.contains("closed t f 0"), "{before}");
+    let protect = format!("{PROTECT_PARTS}, okta.protect('s.closed', 'owner_id')");
+    by_the_owner(&database, &format!("{protect}; {protect}")).await;
+    assert_ne!(state(), before);
+    let client = database.user_session().await;
+    let joyce = key.token_of("00u-joyce");
+    let all = "select owner_id from s.closed";
+    assert_eq!(
+        run(&client, &joyce, all).await.expect("hers"),
+        ["00u-joyce"]
+    );
+    by_the_owner(
+        &database,
+        "select okta.unprotect('s.closed'), okta.unprotect('s.parted'), okta.unprotect('s.parent'), okta.unprotect('s.other')",
+    )
+    .await;
+    assert_eq!(state(), before);
+    assert_eq!(run(&client, &joyce, all).await.expect("nothing"), [""; 0]);
+    // Nothing is left behind by a table that goes.
+    by_the_owner(
+        &database,
+        "select okta.protect('s.closed', 'owner_id'); drop table s.closed;
+         create table s.closed (owner_id text); select okta.protect('s.closed', 'owner_id'); select okta.unprotect('s.closed')",
+    )
+    .await;
+    assert!(state().contains("closed f f 0"), "{}", state());
+}
+
+async fn what_the_old_migrations_protected_gets_the_new_guard(cluster: &Cluster) {
+    let database = cluster.migrated().await;
+    let by = |table: &str, column: &str| {
+        format!(
+            "create policy okta_user_id on {table} using ({column} = (select okta.user_id())) with check ({column} = (select okta.user_id()));
+             alter table {table} enable row level security;"
+        )
+    };
+    by_the_owner(
+        &database,
+        &format!(
+            r#"{PARTS}; create table s."Odd.One" ("The ""Owner""" text, id int);
+               create table s.changed (owner_id text);
+               create table s.theirs (owner_id text);
+               {}{}{}{}{}
+               alter policy okta_user_id on s.changed using (owner_id = (select okta.user_id()) or owner_id is null)"#,
+            by("s.parted", "owner_id"),
+            by("s.child", "owner_id"),
+            by(r#"s."Odd.One""#, r#""The ""Owner""""#),
+            by("s.changed", "owner_id"),
+            by("s.theirs", "owner_id"),
+        ),
+    )
+    .await;
+    database.query("alter table s.theirs owner to postgres");
+    let good = |said: &str| said.lines().filter(|line| line.ends_with(": good")).count();
+    assert_eq!(good(&protection(&database)), 0, "{}", protection(&database));
+    // The part of the migration that does it.
+    let migration = include_str!("../../migrations/V5__protection.sql");
+    let (_, renewal) = migration.rsplit_once("\ndo $$").expect("it is the last");
+    let said = database.psql(
+        &database.owner(),
+        &format!("set search_path = ''; do $${renewal}"),
+    );
+    for warning in [
+        "s.changed is not protected as it should be: The policy of s.changed has been changed.",
+        "s.child is not protected as it should be: s.child is a part of s.parent",
+        "s.theirs is not protected as it should be: s.theirs belongs to somebody else.",
+        "Have its owner run: select okta.protect('s.theirs', 'owner_id')",
+    ] {
+        assert!(said.contains(warning), "{said}");
+    }
+    assert!(!said.contains("ERROR"), "{said}");
+    assert_eq!(
+        protection(&database),
+        "s.\"Odd.One\" by The \"Owner\": good\n\
+         s.\"Two.Rest\" by owner_id: good\n\
+         s.changed by owner_id: Its guard is not the one that okta.protect makes.\n\
+         s.child by owner_id: Its rows are seen through s.parent as well, which is not protected.\n\
+         s.grandchild by : It is a part of s.child and came after that was protected.\n\
+         s.one by owner_id: good\n\
+         s.parted by owner_id: good\n\
+         s.theirs by owner_id: Its guard is not the one that okta.protect makes.\n\
+         s.two by owner_id: good"
+    );
+    assert_eq!(
+        database.query("select fault is null from okta.protection() where \"table\" = 'public.user_messages'::regclass"),
+        "t"
+    );
+}
+
+async fn a_guard_that_is_not_the_one_is_named(cluster: &Cluster) {
+    let database = cluster.migrated().await;
+    for (change, says) in [
+        (
+            "alter table s.t disable row level security",
+            "Its row security is off.",
+        ),
+        (
+            "alter policy okta_user_id on s.t to pg_monitor",
+            "Its guard is for some roles only.",
+        ),
+        (
+            "alter policy okta_user_id on s.t using (true)",
+            "Its guard is not the one that okta.protect makes.",
+        ),
+        (
+            "alter policy okta_user_id on s.t with check (true)",
+            "Its guard is not the one that okta.protect makes.",
+        ),
+        (
+            "alter policy okta_user_id on s.t using (owner_id = (select okta.user_id()))",
+            "Its guard is not the one that okta.protect makes.",
+        ),
+        (
+            "create policy \"to all\" on s.t for select using (true)",
+            "Its policy \"to all\" may let others in.",
+        ),
+        (
+            "drop policy okta_user_id on s.t; create policy okta_user_id on s.t as restrictive using (owner_id is null)",
+            "Its guard is of another kind.",
+        ),
+    ] {
+        by_the_owner(
+            &database,
+            &format!("drop table if exists s.t; create table s.t (owner_id text, more text); select okta.protect('s.t', 'owner_id'); {change}"),
+        )
+        .await;
+        assert_eq!(
+            protection(&database),
+            format!("s.t by owner_id: {says}"),
+            "{change}"
+        );
+        by_the_owner(
+            &database,
+            "drop policy if exists \"to all\" on s.t; select okta.protect('s.t', 'owner_id')",
+        )
+        .await;
+        assert_eq!(protection(&database), "s.t by owner_id: good", "{change}");
+    }
+    // What narrows it further is somebody's own affair.
+    by_the_owner(
+        &database,
+        "create policy narrower on s.t as restrictive using (more is null)",
+    )
+    .await;
+    assert_eq!(protection(&database), "s.t by owner_id: good");
 }

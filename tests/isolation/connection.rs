@@ -127,7 +127,10 @@ async fn a_trap_on_a_pooled_connection_catches_nothing(cluster: &'static Cluster
             "mine",
             "{trap}"
         );
-        let loot = database.psql(&url, "table public.user_messages; select * from epigraph.load_quote();");
+        let loot = database.psql(
+            &url,
+            "table public.user_messages; select * from epigraph.load_quote();",
+        );
         assert!(
             !loot.contains("Nothing has really") && !loot.contains(SECRET),
             "{trap}\n{loot}"

@@ -20,7 +20,7 @@ pub(super) const SECRET: &str = "Lock up your libraries if you like";
 const OTHERS: &str = "select string_agg(m::text, ' ' order by user_id) from public.user_messages m where user_id not like '00u-kafka%'";
 
 /// What stands between the answers to two scripts.
-const MARK: &str = "=== the next one ===";
+pub(super) const MARK: &str = "=== the next one ===";
 
 /// What an attack gets where nothing stops it.
 #[derive(Clone, Copy)]
@@ -35,6 +35,8 @@ pub(super) struct Scene {
     pub(super) guarded: Database<'static>,
     pub(super) second_wall: Database<'static>,
     open: Database<'static>,
+    /// Whether everybody may make things in the schema `public`, which only a superuser could forbid: before PostgreSQL 15.
+    pub(super) public_is_open: bool,
 }
 
 /// The scene that the tests of a cluster share. Each attacker is another person with the same connection string.
@@ -51,11 +53,10 @@ pub(super) async fn scene(cluster: &'static Cluster) -> &'static Scene {
             guarded: cluster.migrated().await,
             second_wall: cluster.migrated().await,
             open: cluster.migrated().await,
+            public_is_open: cluster.version() < 150_000,
         };
         for database in [&scene.guarded, &scene.second_wall, &scene.open] {
             database.query(&rows());
-            // Before PostgreSQL 15 it belongs to the superuser, and everybody may make things there.
-            database.query("revoke create on schema public from public");
         }
         for database in [&scene.second_wall, &scene.open] {
             database.grant_on_table();
@@ -150,6 +151,22 @@ impl Scene {
             assert!(!shown.contains(SECRET), "{script}\n{shown}");
         }
         assert_eq!(others(guarded), before, "{run:#?}");
+    }
+
+    /// Runs each of these on the guarded database, where it makes nothing in the schema `public`; where that is open, what it makes
+    /// shows nothing of others.
+    pub(super) fn makes_nothing_in_public(&self, scripts: &[&str]) {
+        if !self.public_is_open {
+            let refused = |script| ("permission denied for schema public", script);
+            let refused: Vec<_> = scripts.iter().copied().map(refused).collect();
+            return self.refused(&refused);
+        }
+        let before = others(&self.guarded);
+        for (script, shown) in scripts.iter().zip(each(&self.guarded, scripts, "rollback")) {
+            assert!(!shown.contains("ERROR"), "{script}\n{shown}");
+            assert!(!shown.contains(SECRET), "{script}\n{shown}");
+        }
+        assert_eq!(others(&self.guarded), before, "{scripts:#?}");
     }
 }
 

@@ -9,6 +9,7 @@ use crate::support::{
 each_server! {
     those_who_share_a_role_can_disturb_each_other_and_read_nothing,
     those_with_a_role_each_cannot_even_disturb_each_other,
+    people_of_another_database_cannot_log_in,
 }
 
 async fn those_who_share_a_role_can_disturb_each_other_and_read_nothing(cluster: &'static Cluster) {
@@ -84,4 +85,18 @@ async fn those_with_a_role_each_cannot_even_disturb_each_other(cluster: &'static
     assert_eq!(shown.matches("ERROR").count(), 5, "{shown}");
     assert!(!shown.contains("seen|"), "{shown}");
     assert_eq!(woolf.load().await.as_deref(), Some(SECRET));
+}
+
+async fn people_of_another_database_cannot_log_in(cluster: &'static Cluster) {
+    let [mine, other] = [cluster.migrated().await, cluster.migrated().await];
+    let mut url = mine.user();
+    url.database = other.name().to_owned();
+    let shown = mine.psql(&url, "select 1");
+    assert!(shown.contains("permission denied for database"), "{shown}");
+    assert_eq!(mine.psql(&mine.user(), "select 1"), "1\n");
+    // As it was in the first release, where all databases of a server had one group.
+    let before = cluster.first_release();
+    let mut url = mine.user();
+    url.database = before.name().to_owned();
+    assert_eq!(mine.psql(&url, "select 1"), "1\n");
 }

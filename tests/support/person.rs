@@ -53,9 +53,7 @@ impl Person {
     }
 
     pub(crate) async fn try_load(&self) -> Result<Option<Saved>, Failure> {
-        self.database
-            .load(&self.token, &self.progress)
-            .await
+        self.database.load(&self.token, &self.progress).await
     }
 
     pub(crate) async fn try_save(

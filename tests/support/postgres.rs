@@ -163,38 +163,42 @@ impl Cluster {
         cluster
     }
 
-    /// Makes a standby of it, which follows by streaming replication.
-    pub(crate) fn standby(&self) -> Self {
+    /// Makes a standby of it, which follows by streaming replication; for that it stops and starts again.
+    ///
+    /// A copy of a stopped server's data needs no `pg_basebackup`, which a ready-made PostgreSQL comes without and which may not be
+    /// older than the server.
+    pub(crate) fn standby(&mut self) -> Self {
         let scratch = Scratch::new("standby");
         let home = scratch.path().join("home");
         privilege::private_dir(&home);
         let data = home.join("data");
-        let mut command = Command::new(program("pg_basebackup"));
-        command
-            .args([
-                "--checkpoint=fast",
-                "--wal-method=stream",
-                "--write-recovery-conf",
-            ])
-            .args(["-h", "localhost", "-U", SUPERUSER, "-p"])
-            .arg(self.port.to_string())
-            .arg("-D")
-            .arg(&data)
-            .env("HOME", &home)
-            .env("PGPASSWORD", &self.password)
-            .env("PGSSLMODE", "require");
+        self.stop();
+        let mut command = Command::new("cp");
+        command.arg("-R").arg(&self.data).arg(&data);
         let output = scratch.run(privilege::as_unprivileged(command));
         assert!(
             output.status.success(),
-            "pg_basebackup: {}",
+            "cp: {}",
             String::from_utf8_lossy(&output.stderr)
         );
+        self.start_again();
+        let signal = data.join("standby.signal");
+        fs::write(&signal, "").expect("the data directory is writable");
+        privilege::give_away(&signal);
+        let conf = data.join("postgresql.conf");
+        let given = fs::read_to_string(&conf).expect("it was copied");
+        // No quote and no backslash is in the password.
+        let text = format!(
+            "{given}\nprimary_conninfo = 'host=localhost port={} user={SUPERUSER} password={} sslmode=require'\n",
+            self.port, self.password,
+        );
+        fs::write(&conf, text).expect("the data directory is writable");
         let (process, port) = (0..5)
-            .find_map(|_| serve(&scratch, server::installed(), &data))
+            .find_map(|_| serve(&scratch, &self.server, &data))
             .expect("PostgreSQL finds a free port within five tries");
         Self {
             process,
-            server: server::installed().to_owned(),
+            server: self.server.clone(),
             data,
             scratch,
             port,
@@ -203,6 +207,16 @@ impl Cluster {
             authority: self.authority.clone(),
             version: self.version,
         }
+    }
+
+    /// Waits until this standby has all that its primary has by now.
+    pub(crate) fn catches_up_with(&self, primary: &Self) {
+        // A finished file has been written out, whatever `synchronous_commit` says.
+        let position = primary.query("postgres", "select pg_switch_wal()");
+        let script = format!("select pg_last_wal_replay_lsn() >= '{position}'");
+        wait_until("the standby catches up", || {
+            (self.query("postgres", &script) == "t").then_some(())
+        });
     }
 
     /// Shuts it down as an administrator does: whoever is connected is told and cut off.
@@ -306,16 +320,18 @@ impl Cluster {
     /// The same without our own program, for a cluster whose certificate it refuses.
     pub(crate) fn migrated_without_checks(&self) -> Database<'_> {
         let database = self.database();
-        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
-        let mut files: Vec<_> = fs::read_dir(directory)
-            .expect("the migrations are there")
-            .map(|entry| entry.expect("an entry").path())
-            .collect();
-        files.sort();
-        for file in files {
-            database.query(&fs::read_to_string(file).expect("a text"));
-        }
+        database.apply(|_| true);
         database.grant();
+        database.trust(token::ISSUER, token::AUDIENCE, &[token::signer().jwk()]);
+        database
+    }
+
+    /// Makes a database as the first release of the program made it, with a role for people, and [`token::signer`] as the one
+    /// whom it trusts.
+    pub(crate) fn first_release(&self) -> Database<'_> {
+        let database = self.database();
+        database.apply(|name| name < "V4");
+        database.query(&format!("grant epigraph_user to {}", database.user.name));
         database.trust(token::ISSUER, token::AUDIENCE, &[token::signer().jwk()]);
         database
     }
@@ -405,6 +421,22 @@ impl Database<'_> {
         epigraph::admin::migrate(&target)
             .await
             .expect("the migrations apply");
+    }
+
+    /// Runs those of the migrations' files whose name is wanted, as they stand there and as the owner.
+    fn apply(&self, wanted: impl Fn(&str) -> bool) {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+        let mut files: Vec<_> = fs::read_dir(directory)
+            .expect("the migrations are there")
+            .map(|entry| entry.expect("an entry").path())
+            .filter(|path| wanted(&path.file_name().unwrap_or_default().to_string_lossy()))
+            .collect();
+        files.sort();
+        let script = files.iter().fold(String::new(), |all, file| {
+            all + &fs::read_to_string(file).expect("a text")
+        });
+        let owner = &self.owner.name;
+        self.query(&format!("set role {owner};\nbegin;\n{script}\ncommit"));
     }
 
     /// Gives the person's role the rights that a person needs, and no other.

