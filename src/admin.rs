@@ -223,6 +223,9 @@ impl Words<'_> {
             return not_set_up(&target.database);
         }
         if *code == SqlState::INSUFFICIENT_PRIVILEGE {
+            if refusal.message() == PUBLIC_REFUSED {
+                return closed_public(&target.user);
+            }
             return not_allowed(&target.user, refusal.message());
         }
         // Raised by the migrations' own functions, in words for people.
@@ -296,6 +299,19 @@ fn not_allowed(user: &str, message: &str) -> Failure {
         format!("The user {user} may not do this: {}.", clause(message)),
     )
     .cure("Use the connection string of the database's owner, as Neon's console shows it.")
+}
+
+/// What PostgreSQL says where the schema public is closed to the owner of the database, to whom it does not always belong.
+const PUBLIC_REFUSED: &str = "permission denied for schema public";
+
+fn closed_public(user: &str) -> Failure {
+    Failure::new(
+        Kind::Database,
+        format!("The user {user} may not use the schema public, where the table of quotes is; nothing was changed."),
+    )
+    .cure(format!(
+        "Have the owner of that schema, or a superuser, run: grant usage, create on schema public to {user};"
+    ))
 }
 
 fn too_slow() -> Failure {

@@ -168,11 +168,20 @@ pub struct Revoked {
 }
 
 struct Role {
+    nature: Nature,
     member: bool,
-    login: bool,
-    mighty: bool,
     unshown: bool,
     elsewhere: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nature {
+    /// It can log in, and has no right that a person has none of.
+    Person,
+    /// It cannot log in: a person's that was shut out, or a group.
+    Closed,
+    /// It has rights that no grant gives.
+    Mighty,
 }
 
 /// The group of this database, whose members are its people.
@@ -216,15 +225,15 @@ async fn grant_once(
         .map_err(|error: tokio_postgres::Error| words.explain(&error))?;
     let how = match &found {
         None => How::Made,
-        Some(found) if found.mighty => return Err(no_person(role)),
+        Some(found) if found.nature == Nature::Mighty => return Err(no_person(role)),
         Some(found) if !found.member && !found.elsewhere.is_empty() => {
             return Err(of_another_database(role, &found.elsewhere.join(", ")));
         }
         // It may be a group of somebody else's.
-        Some(found) if !found.login && !found.member && !found.unshown => {
+        Some(found) if found.nature == Nature::Closed && !found.member && !found.unshown => {
             return Err(no_person(role));
         }
-        Some(found) if !found.login => How::LetInAgain,
+        Some(found) if found.nature == Nature::Closed => How::LetInAgain,
         Some(_) if new_password => How::Renewed,
         Some(found) if found.unshown => How::NeverShown,
         Some(_) => How::Kept,
@@ -437,7 +446,7 @@ async fn shut_out(owner: &mut Owner, role: &str) -> Result<Revoked, Failure> {
     let group = group(&transaction).await.map_err(failed)?;
     let found = find(&transaction, role, &group).await.map_err(failed)?;
     let found = found
-        .filter(|found| found.member && !found.mighty)
+        .filter(|found| found.member && found.nature != Nature::Mighty)
         .ok_or_else(|| no_access(role))?;
     let mut revoked = Revoked {
         role: role.to_owned(),
@@ -684,9 +693,12 @@ async fn find(
         .next();
     row.map(|row| {
         Ok(Role {
+            nature: match (row.try_get(2)?, row.try_get(1)?) {
+                (true, _) => Nature::Mighty,
+                (false, true) => Nature::Person,
+                (false, false) => Nature::Closed,
+            },
             member: row.try_get(0)?,
-            login: row.try_get(1)?,
-            mighty: row.try_get(2)?,
             unshown: row.try_get(3)?,
             elsewhere: row.try_get(4)?,
         })

@@ -25,6 +25,7 @@ fn every_message_of_an_administrators_work() {
         not_set_up("neondb"),
         old_tables("neondb"),
         not_allowed("alex", "permission denied for schema okta"),
+        closed_public("alex"),
         too_slow(),
         collided(),
         busy(),

@@ -6,7 +6,7 @@ use refinery_core::traits::r#async::{AsyncMigrate, AsyncQuery, AsyncTransaction}
 use tokio::time::timeout;
 use tokio_postgres::{Transaction, error::SqlState};
 
-use super::{Owner, Words, collided, take_turn};
+use super::{Owner, PUBLIC_REFUSED, Words, closed_public, collided, take_turn};
 use crate::{
     failure::{Failure, Kind},
     postgres::Target,
@@ -308,7 +308,11 @@ fn refused(error: &tokio_postgres::Error, words: Words<'_>) -> Failure {
             raised(error.message(), error.hint())
         }
         Some(error) if *error.code() == SqlState::INSUFFICIENT_PRIVILEGE => {
-            not_allowed(&words.0.user)
+            if error.message() == PUBLIC_REFUSED {
+                closed_public(&words.0.user)
+            } else {
+                not_allowed(&words.0.user)
+            }
         }
         // A role that was there a moment ago: that of the last database that used it is dropped.
         Some(error) if *error.code() == SqlState::UNDEFINED_OBJECT => collided(),

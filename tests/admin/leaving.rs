@@ -68,7 +68,7 @@ async fn who_has_things_in_another_database_is_shut_out_and_can_come_back(
     let ran = admin.run(&["revoke", &name]);
     assert_eq!(ran.code, Some(11), "{ran:?}");
     assert!(ran.stderr.contains(other.name()), "{ran:?}");
-    try_session(&config).await.err().expect("it is shut out");
+    try_session(&config).await.expect_err("it is shut out");
     // Half done as it is, it can be done again, and undone.
     assert_eq!(admin.run(&["revoke", &name]).code, Some(11));
     let ran = admin.run(&["invite", &name]);

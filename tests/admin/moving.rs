@@ -1,5 +1,7 @@
 //! A database of the version before each database had a group of its own.
 
+use std::fmt::Write;
+
 use super::Admin;
 use crate::support::{
     okta::{Person, Server},
@@ -16,12 +18,14 @@ pub(super) async fn make_old(database: &Database<'_>) {
         let path = format!("{}/migrations/{name}.sql", env!("CARGO_MANIFEST_DIR"));
         let sql = std::fs::read_to_string(path).expect("it is there");
         let migration = refinery::Migration::unapplied(name, &sql).expect("a good name");
-        script += &format!(
+        write!(
+            script,
             "{sql}; insert into public.epigraph_schema_history values ({}, '{}', '2026-01-01T00:00:00Z', '{}');",
             migration.version(),
             migration.name(),
             migration.checksum()
-        );
+        )
+        .expect("a text takes it");
     }
     owner
         .batch_execute(&(script + "commit"))

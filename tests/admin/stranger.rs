@@ -122,9 +122,18 @@ async fn a_schema_public_of_somebody_elses_is_told_of_and_held_against(cluster: 
 }
 
 async fn a_hardened_database_works(cluster: &'static Cluster) {
-    let (admin, config) = Admin::set_up(cluster);
-    let (name, group) = (admin.database.name(), admin.database.group());
+    let admin = Admin::of(cluster);
     let owner = admin.database.roles()[0].0;
+    admin.database.query(
+        "alter schema public owner to postgres; revoke all on schema public from public, pg_database_owner",
+    );
+    let grant = format!("grant usage, create on schema public to {owner}");
+    admin
+        .setup(&[])
+        .fails(11, &["may not use the schema public", &grant]);
+    admin.database.query(&grant);
+    let config = admin.setup(&[]).data();
+    let (name, group) = (admin.database.name(), admin.database.group());
     admin.database.query(&format!(
         "revoke all on database {name} from public; revoke all on schema public from public; grant all on schema public to {owner}"
     ));
