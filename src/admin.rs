@@ -1,12 +1,15 @@
 //! What an administrator does: sets the database up, registers Okta's keys, hands out access and takes it back.
 //!
 //! Everything is done with the owner's connection string, which is never stored. Each step is one transaction that
-//! depends on nothing of the session, so Neon's pooled string serves as well as the direct one.
+//! depends on nothing of the session, so Neon's pooled string serves as well as the direct one. Administrators take
+//! turns: a step locks the table of migrations, on which nobody else has a right. Roles are known to all databases of a
+//! server, whose administrators do not see each other: what they do at the same moment is done again.
 
 mod access;
 mod keys;
 mod migrate;
 mod people;
+mod registration;
 mod repair;
 mod status;
 mod verify;
@@ -14,36 +17,49 @@ mod verify;
 use std::{sync::Mutex, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::time::timeout;
-use tokio_postgres::{Transaction, error::SqlState};
+use tokio::time::{sleep, timeout};
+use tokio_postgres::{
+    IsolationLevel, Transaction,
+    error::{DbError, SqlState},
+};
 
 use crate::{
     config,
     failure::{Failure, Kind},
-    postgres::{Connection, Connector, Target},
+    postgres::{Connection, Connector, QUIET, Target, pause},
     session::Progress,
     text::clause,
 };
 
 pub use self::{
-    access::{Access, Revoked, grant, revoke},
+    access::{Access, How, People, Person, Revoked, free_name, grant, people, revoke, show},
     keys::{KeyReport, refresh_keys, register, registered_issuer},
-    migrate::migrate,
+    migrate::{Applied, migrate, migrate_aloud},
     people::{block, unblock},
+    registration::{difference, not_replaced, registration},
     repair::repair,
     status::{Blocked, Member, RegisteredKey, Status, status},
-    verify::verify,
+    verify::{Proof, verify},
 };
 
-/// The group whose members may use the tables that are protected.
-pub(crate) const GROUP: &str = "epigraph_user";
-/// The most that one command may take at the database.
+/// The most that one step may take at the database.
 const LIMIT: Duration = Duration::from_mins(1);
+/// How long another administrator is waited for without a word, and then with one.
+const PATIENCE: [&str; 2] = ["2s", "40s"];
+/// How often a step is done again when somebody else was in its way.
+const TRIES: u32 = 10;
+
+// What would let the creator of a role use that role's rights, and how passwords are kept, are settings that a role or a
+// database may have; the first of them is known since PostgreSQL 16.
+const SETTINGS: &str = "set local search_path = ''; set local statement_timeout = '30s'; \
+set local password_encryption = 'scram-sha-256'; \
+select pg_catalog.set_config(name, '', true) from pg_catalog.pg_settings where name = 'createrole_self_grant'";
 
 /// An open session of the owner's.
 pub struct Owner {
     connection: Connection,
     target: Target,
+    tell: fn(&str),
 }
 
 impl Owner {
@@ -52,14 +68,18 @@ impl Owner {
     /// # Errors
     /// When the database cannot be reached or refuses.
     pub async fn connect(target: &Target) -> Result<Self, Failure> {
-        let connection = Connector::new(target.clone())
-            .connect(&Progress::silent(), &Mutex::default())
-            .await
-            .map_err(|error| error.failure(target))?;
         Ok(Self {
-            connection,
+            connection: dial(target).await?,
             target: target.clone(),
+            tell: |_| {},
         })
+    }
+
+    /// Has this called with what the administrator should know while they wait.
+    #[must_use]
+    pub fn telling(mut self, tell: fn(&str)) -> Self {
+        self.tell = tell;
+        self
     }
 
     /// What a person puts into `config.toml` to use this access; `None` where its password is not known.
@@ -85,18 +105,97 @@ impl Owner {
 
     /// Begins a transaction in which every name means what it says.
     async fn begin(&mut self) -> Result<(Transaction<'_>, Words<'_>), Failure> {
+        if self.connection.is_closed() {
+            self.connection = dial(&self.target).await?;
+        }
         let words = Words(&self.target);
+        // Spelt out, because the owner's defaults may say otherwise.
         let transaction = self
             .connection
             .client
-            .transaction()
+            .build_transaction()
+            .isolation_level(IsolationLevel::ReadCommitted)
+            .read_only(false)
+            .start()
             .await
             .map_err(|error| words.explain(&error))?;
         transaction
-            .batch_execute("set local search_path = ''; set local statement_timeout = '30s'")
+            .batch_execute(&format!("{QUIET}; {SETTINGS}"))
             .await
             .map_err(|error| words.explain(&error))?;
         Ok((transaction, words))
+    }
+
+    /// Begins one that no other administrator of this database is at work beside.
+    async fn begin_alone(&mut self) -> Result<(Transaction<'_>, Words<'_>), Failure> {
+        let tell = self.tell;
+        let (transaction, words) = self.begin().await?;
+        take_turn(&transaction, tell)
+            .await
+            .map_err(|error| words.explain(&error))?;
+        Ok((transaction, words))
+    }
+
+    /// Does a step, and does it again for as long as others are in its way at the same moment. All of them can be repeated.
+    async fn persist<T>(
+        &mut self,
+        mut step: impl AsyncFnMut(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        for tries in 0..TRIES {
+            let failure = match step(self).await {
+                Err(failure) if self.connection.is_closed() || failure == collided() => failure,
+                ended => return ended,
+            };
+            tracing::info!(target: "epigraph", tries, "a step is done again: {}", failure.what);
+            sleep(pause(tries.min(2))).await;
+        }
+        step(self).await
+    }
+}
+
+async fn dial(target: &Target) -> Result<Connection, Failure> {
+    Connector::new(target.clone())
+        .connect(&Progress::silent(), &Mutex::default())
+        .await
+        .map_err(|error| error.failure(target))
+}
+
+/// Waits until no other administrator is at work, and keeps them waiting until the transaction ends.
+async fn take_turn(
+    transaction: &Transaction<'_>,
+    tell: fn(&str),
+) -> Result<(), tokio_postgres::Error> {
+    let [without_a_word, with_one] = PATIENCE.map(|limit| {
+        format!(
+            "set local lock_timeout = '{limit}'; lock table {} in share row exclusive mode; set local lock_timeout = 0",
+            migrate::HISTORY
+        )
+    });
+    let first = transaction
+        .batch_execute(&format!("savepoint turn; {without_a_word}; release turn"))
+        .await;
+    match first {
+        Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+            tell("another administrator is at work in this database: waiting for them");
+            transaction
+                .batch_execute(&format!("rollback to turn; {with_one}"))
+                .await
+        }
+        ended => ended,
+    }
+}
+
+/// Says whether somebody else changed the same thing of the server at the same moment: PostgreSQL tells that in many ways.
+fn has_collided(refusal: &DbError) -> bool {
+    let message = refusal.message();
+    let code = refusal.code();
+    match code.code() {
+        // Two of the same name at once: a role, a table, a type. What raises an error anew may leave its schema out.
+        "23505" => refusal.schema() == Some("pg_catalog") || message.contains("\"pg_"),
+        "40001" | "40P01" | "42P06" | "42P07" | "42710" | "42723" => true,
+        "42704" => message.contains("concurrently dropped"),
+        "XX000" => message.contains("concurrently") || message.contains("cache lookup failed"),
+        _ => false,
     }
 }
 
@@ -111,13 +210,22 @@ impl Words<'_> {
             return crate::postgres::explain(error, target);
         };
         let code = refusal.code();
-        if *code == SqlState::UNDEFINED_TABLE
-            || *code == SqlState::UNDEFINED_FUNCTION
-            || *code == SqlState::INVALID_SCHEMA_NAME
-        {
+        if has_collided(refusal) {
+            return collided();
+        }
+        if *code == SqlState::LOCK_NOT_AVAILABLE {
+            return busy();
+        }
+        if *code == SqlState::UNDEFINED_FUNCTION {
+            return old_tables(&target.database);
+        }
+        if *code == SqlState::UNDEFINED_TABLE || *code == SqlState::INVALID_SCHEMA_NAME {
             return not_set_up(&target.database);
         }
         if *code == SqlState::INSUFFICIENT_PRIVILEGE {
+            if refusal.message() == PUBLIC_REFUSED {
+                return closed_public(&target.user);
+            }
             return not_allowed(&target.user, refusal.message());
         }
         // Raised by the migrations' own functions, in words for people.
@@ -161,12 +269,49 @@ fn not_set_up(database: &str) -> Failure {
     .cure("Run `epigraph admin setup` first.")
 }
 
+fn old_tables(database: &str) -> Failure {
+    Failure::new(
+        Kind::Database,
+        format!("The tables of the database {database} are of an older version than this program."),
+    )
+    .cure("Run `epigraph admin migrate` first.")
+}
+
+fn collided() -> Failure {
+    Failure::new(
+        Kind::Database,
+        "Somebody else changed the same thing at the same moment, again and again; nothing was changed from here.",
+    )
+    .cure("Try again in a moment.")
+}
+
+fn busy() -> Failure {
+    Failure::new(
+        Kind::Database,
+        "Another administrator is at work in this database, and did not come to an end; nothing was changed from here.",
+    )
+    .cure("Try again in a moment. Should a transaction of theirs have been left open, end its session.")
+}
+
 fn not_allowed(user: &str, message: &str) -> Failure {
     Failure::new(
         Kind::Database,
         format!("The user {user} may not do this: {}.", clause(message)),
     )
     .cure("Use the connection string of the database's owner, as Neon's console shows it.")
+}
+
+/// What PostgreSQL says where the schema public is closed to the owner of the database, to whom it does not always belong.
+const PUBLIC_REFUSED: &str = "permission denied for schema public";
+
+fn closed_public(user: &str) -> Failure {
+    Failure::new(
+        Kind::Database,
+        format!("The user {user} may not use the schema public, where the table of quotes is; nothing was changed."),
+    )
+    .cure(format!(
+        "Have the owner of that schema, or a superuser, run: grant usage, create on schema public to {user};"
+    ))
 }
 
 fn too_slow() -> Failure {

@@ -237,7 +237,7 @@ struct Attempts {
 }
 
 /// Exponential, and never the same for two programs that lost the database at the same moment.
-fn pause(retries: u32) -> Duration {
+pub(crate) fn pause(retries: u32) -> Duration {
     let random = RandomState::new().build_hasher().finish() % 1000;
     let half = FIRST_PAUSE * 2_u32.pow(retries) / 2;
     half + half * u32::try_from(random).unwrap_or_default() / 500

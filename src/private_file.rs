@@ -94,6 +94,49 @@ pub fn could_write(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Makes a private file that was not there, as a whole, in a directory that is: nothing is ever overwritten.
+///
+/// # Errors
+/// When something has its name, whatever it is, or the operating system refuses.
+pub fn create(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut new = begin_new(path)?;
+    new.as_file_mut().write_all(bytes)?;
+    new.as_file().sync_all()?;
+    new.persist_noclobber(path).map_err(|error| error.error)?;
+    sync_directory(directory_of(path));
+    Ok(())
+}
+
+/// Finds out whether a private file could be made now. Leaves nothing behind.
+///
+/// # Errors
+/// Where [`create`] would fail.
+pub fn could_create(path: &Path) -> Result<(), Error> {
+    begin_new(path)?.as_file_mut().write_all(&[b' '; ROOM])?;
+    Ok(())
+}
+
+/// Begins a file that is to be at `path`, where nothing is yet.
+fn begin_new(path: &Path) -> Result<tempfile::NamedTempFile, Error> {
+    let (_, name) = split(path)?;
+    match fs::symlink_metadata(path) {
+        Ok(_) => return Err(Error::Io(io::ErrorKind::AlreadyExists.into())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error.into()),
+    }
+    let made = tempfile::Builder::new()
+        .prefix(&unfinished(name))
+        .tempfile_in(directory_of(path));
+    made.map_err(|error| Error::Io(error.kind().into()))
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(directory) if directory != Path::new("") => directory,
+        _ => Path::new("."),
+    }
+}
+
 /// As much as a session takes.
 const ROOM: usize = 8 * 1024;
 

@@ -1,6 +1,14 @@
 //! What an administrator does, whole: the real binary with the owner's string, a stand-in for Okta and a real PostgreSQL.
 //! The owner may make roles and is no superuser, as at Neon.
 
+mod at_once;
+mod broken_off;
+mod leaving;
+mod moving;
+mod output;
+mod registration;
+mod stranger;
+
 use serde_json::Value;
 
 use crate::support::{
@@ -119,10 +127,14 @@ fn from_nothing(cluster: &Cluster) {
     );
 
     let (code, status) = admin.status();
-    assert_eq!(
-        (code, &status["problems"]),
-        (Some(0), &Value::Array(vec![]))
-    );
+    // Before PostgreSQL 15 the owner of a database cannot close the schema public.
+    let mut problems = status["problems"].as_array().expect("a list").clone();
+    if cluster.version() < 150_000 {
+        problems.retain(|it| !it.as_str().is_some_and(|it| it.contains("schema public")));
+    } else {
+        assert_eq!(code, Some(0));
+    }
+    assert_eq!(problems, [Value::Null; 0]);
     assert_eq!(status["issuer"], admin.okta.issuer(Server::Default));
     assert_eq!(status["audience"], admin.okta.client_id());
     assert_eq!(
@@ -195,75 +207,70 @@ async fn the_web_apps_database_keeps_its_rows_and_is_closed() {
 }
 
 #[test]
-fn what_somebody_opened_is_named_and_closed_again() {
+fn what_somebody_opened_or_took_away_is_put_back() {
     let cluster = Cluster::start(Settings::default());
-    let (admin, _) = Admin::set_up(&cluster);
-    let (name, role) = (admin.database.name(), admin.role());
-    admin.database.query(&format!(
-        "alter table public.user_messages disable row level security;
-         grant select on public.user_messages to public;
-         grant truncate on public.user_messages to epigraph_user;
-         grant temporary on database {name} to public;
-         grant create on schema public to public;
-         revoke insert on public.user_messages from epigraph_user"
-    ));
-    let (code, status) = admin.status();
-    let problems = status["problems"].to_string();
-    assert_eq!(code, Some(1), "{problems}");
-    for part in [
-        "Row security is off",
-        "Everybody may select",
-        "epigraph_user may truncate",
-        "temporary",
-        "Everybody may make things in the schema public",
-    ] {
-        assert!(problems.contains(part), "{part:?} is not in {problems}");
-    }
-    assert_eq!(admin.setup(&[]).code, Some(0));
-    assert_eq!(admin.status(), (Some(0), admin.status().1));
-    assert_eq!(
-        admin
-            .database
-            .query("select has_table_privilege('epigraph_user', 'public.user_messages', 'insert')"),
-        "t"
+    let (admin, config) = Admin::set_up(&cluster);
+    let james = admin.person(&config, Person::James);
+    let (database, name, group) = (
+        &admin.database,
+        admin.database.name(),
+        admin.database.group(),
     );
-
-    // What no set-up may settle by itself is named, and the set-up does not pass.
-    admin.database.query(&format!(
-        "alter role {role} bypassrls;
-         create policy open on public.user_messages using (true);
-         grant select on okta.signing_key to epigraph_user"
-    ));
-    let problems = admin.status().1["problems"].to_string();
-    for part in [
-        "passes over row security",
-        "The policy open opens",
-        "okta.signing_key",
+    let temporary = format!("grant temporary on database {name} to public");
+    let no_connect = format!("revoke connect on database {name} from public, {group}");
+    for change in [
+        "alter table public.user_messages disable row level security",
+        "drop policy okta_user_id on public.user_messages",
+        "alter policy okta_user_id on public.user_messages using (user_id = okta.user_id() or true)",
+        "alter policy okta_user_id on public.user_messages to postgres",
+        "grant select on public.user_messages to public",
+        "grant truncate, update (message) on public.user_messages to GROUP",
+        "grant select (kid) on okta.signing_key to GROUP",
+        "grant usage, create on schema okta to public",
+        "grant execute on all functions in schema okta, epigraph to public",
+        "grant execute on function okta.unblock(text) to GROUP",
+        "revoke execute on function epigraph.load_quote() from GROUP",
+        "revoke usage on schema epigraph from GROUP",
+        "revoke usage on schema okta from GROUP",
+        &temporary,
+        &no_connect,
     ] {
-        assert!(problems.contains(part), "{part:?} is not in {problems}");
+        let state = "select string_agg(t::text, ' ' order by t::text) from (
+            select relname, relacl::text, relrowsecurity from pg_class where relnamespace in ('okta'::regnamespace, 'public'::regnamespace)
+            union all select proname, proacl::text, true from pg_proc where pronamespace in ('okta'::regnamespace, 'epigraph'::regnamespace)
+            union all select nspname, nspacl::text, true from pg_namespace where nspname in ('okta', 'epigraph', 'public')
+            union all select datname, datacl::text, true from pg_database where datname = current_database()
+            union all select attname, attacl::text, true from pg_attribute where attacl is not null
+            union all select polname, pg_get_expr(polqual, polrelid) || polroles::text, true from pg_policy) t";
+        let before = database.query(state);
+        database.query(&change.replace("GROUP", &group));
+        assert_ne!(database.query(state), before, "{change} changes nothing");
+        let ran = admin.setup(&[]);
+        assert_eq!(ran.code, Some(0), "{change}: {ran:?}");
+        assert_eq!(sorted(&database.query(state)), sorted(&before), "{change}");
+        james.run(&["show"]).fails(5, &[]);
     }
-    let ran = admin.run(&["status"]);
-    assert_eq!(ran.code, Some(1));
-    assert!(ran.stderr.contains("warning: "), "{ran:?}");
-    admin
-        .database
-        .query(&format!("alter role {role} nobypassrls"));
+    // What no superuser's word takes back is not handed out with.
+    database.query(&format!("grant pg_read_all_data to {group}"));
+    let ran = admin.run(&["invite", "before_proof"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let hashes = "select string_agg(rolname || rolpassword, ' ' order by 1) from pg_authid";
+    let before = database.query(hashes);
     let ran = admin.setup(&["--new-password"]);
-    ran.fails(
-        11,
-        &[
-            "does not hold",
-            "read the row of another person",
-            "read the signing keys",
-        ],
-    );
+    ran.fails(11, &["does not hold", "read rows", "the owner's alone"]);
+    assert_eq!(database.query(hashes), before, "nothing is handed out");
     assert_eq!(
-        admin
-            .database
-            .query("select count(*) from public.user_messages"),
+        database.query("select count(*) from public.user_messages"),
         "0",
         "the row for the proof is gone"
     );
+}
+
+/// Rights in an order of their own: what is granted again comes last.
+fn sorted(text: &str) -> Vec<&str> {
+    let mut parts: Vec<_> = text.split([' ', ',', '{', '}', '"', '(', ')']).collect();
+    parts.sort_unstable();
+    parts
 }
 
 #[tokio::test]
@@ -293,12 +300,7 @@ async fn invite_and_revoke(cluster: &Cluster) {
     let renewed = admin.run(&["invite", &name, "--new-password"]).data();
     assert_ne!(password(&renewed), password(&config));
 
-    let url = renewed
-        .lines()
-        .find_map(|line| line.strip_prefix("database_url = "))
-        .expect("a URL");
-    let url: String = serde_json::from_str(url).expect("a text");
-    let open = open_session(&url).await;
+    let open = open_session(&renewed).await;
     open.batch_execute("select 1").await.expect("it works");
     let ran = admin.run(&["revoke", &name]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
@@ -326,8 +328,19 @@ async fn invite_and_revoke(cluster: &Cluster) {
         .fails(11, &["no access", "admin status"]);
 }
 
-async fn open_session(url: &str) -> tokio_postgres::Client {
-    let url = url::Url::parse(url).expect("a URL");
+/// The connection string in a configuration.
+#[track_caller]
+fn url_in(config: &str) -> String {
+    let url = config
+        .lines()
+        .find_map(|line| line.strip_prefix("database_url = "))
+        .expect("a URL");
+    serde_json::from_str(url).expect("a text")
+}
+
+/// Signs in with the connection string of a configuration.
+async fn try_session(config: &str) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
+    let url = url::Url::parse(&url_in(config)).expect("a URL");
     let root = std::fs::read(crate::support::ca::trusted().pem_path()).expect("a file");
     let tls = native_tls::TlsConnector::builder()
         .add_root_certificate(native_tls::Certificate::from_pem(&root).expect("it is one"))
@@ -341,16 +354,27 @@ async fn open_session(url: &str) -> tokio_postgres::Client {
         .dbname(url.path().trim_start_matches('/'))
         .ssl_mode(tokio_postgres::config::SslMode::Require)
         .connect(postgres_native_tls::MakeTlsConnector::new(tls))
-        .await
-        .expect("the password is right");
+        .await?;
     tokio::spawn(connection);
-    client
+    Ok(client)
+}
+
+async fn open_session(config: &str) -> tokio_postgres::Client {
+    try_session(config).await.expect("the password is right")
 }
 
 #[test]
 fn names_that_cannot_be_and_roles_of_others_are_left_alone() {
     let (admin, _) = Admin::set_up(shared());
-    for name in ["user", "a b", "a;drop role x", "", "ü"] {
+    for name in [
+        "user",
+        "user_16384",
+        "check_0f",
+        "a b",
+        "a;drop role x",
+        "",
+        "ü",
+    ] {
         admin
             .run(&["invite", name])
             .fails(2, &["cannot be the name"]);
@@ -463,12 +487,9 @@ fn a_person_who_is_blocked_is_shut_out_at_once_and_let_in_again() {
 #[test]
 fn who_is_not_the_owner_is_told_whose_string_it_takes() {
     let (mut admin, config) = Admin::set_up(shared());
-    let url = config
-        .lines()
-        .find_map(|line| line.strip_prefix("database_url = "))
-        .expect("a URL");
-    let url: String = serde_json::from_str(url).expect("a text");
-    admin.home.set("EPIGRAPH_ADMIN_DATABASE_URL", &url);
+    admin
+        .home
+        .set("EPIGRAPH_ADMIN_DATABASE_URL", url_in(&config));
     for arguments in [
         &["keys"][..],
         &["invite", "somebody_else"],
@@ -500,11 +521,11 @@ fn an_owner_who_may_make_no_roles_is_told_so() {
     admin
         .database
         .query(&format!("alter role {owner} nocreaterole"));
-    admin.setup(&[]).fails(11, &["may not", "hint: "]);
+    admin.setup(&[]).fails(11, &["may make no roles", "hint: "]);
 }
 
 #[test]
-fn an_issuer_that_is_none_or_a_second_one_changes_nothing() {
+fn an_issuer_that_is_none_changes_nothing() {
     let admin = Admin::of(shared());
     let client_id = admin.okta.client_id();
     let wrong = format!("{}/oauth2/nothing", admin.okta.issuer(Server::Org));
@@ -519,16 +540,6 @@ fn an_issuer_that_is_none_or_a_second_one_changes_nothing() {
     admin
         .run(&["setup", "--issuer", &wrong])
         .fails(8, &["client_id"]);
-
-    admin.setup(&[]).data();
-    let other = admin.okta.issuer(Server::Org);
-    admin
-        .run(&["setup", "--issuer", &other, "--client-id", &client_id])
-        .fails(11, &["another issuer", "hint: "]);
-    assert_eq!(
-        admin.database.query("select issuer from okta.issuer"),
-        admin.okta.issuer(Server::Default)
-    );
 }
 
 #[test]

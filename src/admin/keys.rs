@@ -3,7 +3,10 @@
 use serde_json::Value;
 use tokio_postgres::{Transaction, types::Type};
 
-use super::{Owner, Words, bounded, capitalised};
+use super::{
+    Owner, Words, bounded, capitalised,
+    registration::{difference, known, not_replaced},
+};
 use crate::{
     config,
     failure::{Failure, Kind},
@@ -34,17 +37,38 @@ pub struct KeyReport {
     pub left_out: Vec<String>,
 }
 
-/// Registers the issuer and the audience of its tokens, and the keys that it publishes.
+/// Registers the issuer and the audience of its tokens, and the keys that it publishes. What was registered before and is
+/// another one goes, if it may be replaced.
 ///
 /// # Errors
-/// When none of the keys can be used, another issuer is registered, or the database refuses.
+/// When none of the keys can be used, another issuer or audience is registered, or the database refuses.
 pub async fn register(
     owner: &mut Owner,
     okta: &config::Okta,
     published: &[Value],
+    replace: bool,
 ) -> Result<KeyReport, Failure> {
-    bounded(async {
-        let (mut transaction, words) = owner.begin().await?;
+    bounded(owner.persist(async |owner: &mut Owner| {
+        let (mut transaction, words) = owner.begin_alone().await?;
+        let known = known(&transaction)
+            .await
+            .map_err(|error| words.explain(&error))?;
+        if let Some(known) = known
+            && let Some(difference) = difference(&known, okta)
+        {
+            if !replace {
+                return Err(not_replaced(&difference));
+            }
+            if known.issuer != okta.issuer {
+                transaction
+                    .query_typed(
+                        "select okta.remove_issuer($1)",
+                        &[(&known.issuer, Type::TEXT)],
+                    )
+                    .await
+                    .map_err(|error| words.explain(&error))?;
+            }
+        }
         transaction
             .query_typed(
                 "select okta.add_issuer($1, $2)",
@@ -58,7 +82,7 @@ pub async fn register(
             .await
             .map_err(|error| words.explain(&error))?;
         Ok(report)
-    })
+    }))
     .await
 }
 
@@ -230,10 +254,7 @@ async fn add(
     let error = match added {
         Ok(rows) => {
             savepoint.commit().await.map_err(failed)?;
-            return Ok(Ok(rows
-                .first()
-                .map(|row| row.get(0))
-                .unwrap_or_default()));
+            return Ok(Ok(rows.first().map(|row| row.get(0)).unwrap_or_default()));
         }
         Err(error) => error,
     };

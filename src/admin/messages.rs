@@ -5,16 +5,38 @@ use serde_json::json;
 use super::*;
 use crate::failure::list;
 
+/// What would be different with these.
+fn different(issuer: &str, client_id: &str) -> String {
+    let okta = |issuer: &str, client_id: &str| config::Okta {
+        issuer: issuer.into(),
+        client_id: client_id.into(),
+        client_secret: None,
+    };
+    difference(
+        &okta("https://example.okta.com", "0oa1"),
+        &okta(issuer, client_id),
+    )
+    .expect("it is different")
+}
+
 #[test]
 fn every_message_of_an_administrators_work() {
     insta::assert_snapshot!(list([
         not_set_up("neondb"),
+        old_tables("neondb"),
         not_allowed("alex", "permission denied for schema okta"),
+        closed_public("alex"),
         too_slow(),
-        access::no_person("epigraph_user"),
+        collided(),
+        busy(),
+        access::no_person("epigraph_readers"),
         access::no_access("epigraph_nora"),
-        access::makes_no_roles("alex", "epigraph_nora"),
-        access::no_group(),
+        access::of_another_database("epigraph_nora", "shop"),
+        access::set_by_another("epigraph_nora"),
+        access::put_there_by_another("epigraph_nora", "epigraph_user_16384"),
+        access::makes_no_roles("alex", "epigraph_nora", "epigraph_user_16384"),
+        access::no_group("epigraph_user_16384"),
+        access::needed("view notes depends on function f()"),
         access::no_random_numbers(),
         access::role_named("nora barnacle").expect_err("refused"),
         keys::no_issuer(),
@@ -27,7 +49,11 @@ fn every_message_of_an_administrators_work() {
         migrate::unknown(),
         migrate::raised("The column user_id is no text", Some("Rename the table")),
         migrate::not_allowed("alex"),
-        verify::does_not_hold("read the row of another person, make a table"),
+        migrate::foreign_table("user_messages"),
+        migrate::group_not_made("epigraph_user_16384", "alex"),
+        verify::does_not_hold("read rows, make a table"),
+        not_replaced(&different("https://other.okta.com", "0oa1")),
+        not_replaced(&different("https://example.okta.com", "0oa2")),
     ]));
 }
 
@@ -44,11 +70,13 @@ fn every_problem_that_the_status_names() {
         [
             status::OLD_TABLES.to_owned(),
             status::NO_ISSUER.to_owned(),
-            status::no_group(),
+            status::no_group("epigraph_user_16384"),
             status::keys_problem(&[], now).expect("a problem"),
             status::keys_problem(&[old], now).expect("a problem"),
-            access::owns_things("owner of table notes"),
+            access::owns_things("2 objects in database shop"),
             access::still_there(&too_slow()),
+            access::still_connected(&too_slow()),
+            access::somebody_elses("epigraph_nora"),
         ]
         .join("\n")
     );

@@ -1,15 +1,15 @@
 //! Brings the database up to this program's schema.
 
-use std::{sync::Mutex, time::Duration};
+use std::time::Duration;
 
 use refinery_core::traits::r#async::{AsyncMigrate, AsyncQuery, AsyncTransaction};
 use tokio::time::timeout;
 use tokio_postgres::{Transaction, error::SqlState};
 
+use super::{Owner, PUBLIC_REFUSED, Words, closed_public, collided, take_turn};
 use crate::{
     failure::{Failure, Kind},
-    postgres::{Connector, Error, Steps, Target},
-    session::Progress,
+    postgres::Target,
     text::clause,
 };
 
@@ -19,55 +19,153 @@ mod embedded {
 
 /// Where the database keeps what was applied.
 pub(super) const HISTORY: &str = "public.epigraph_schema_history";
-/// The key of the lock that two migrations at once contend for: "epigraph" in ASCII.
-const LOCK: i64 = 0x6570_6967_7261_7068;
 /// The most that a migration may take, with the wait for another one.
 const LIMIT: Duration = Duration::from_mins(5);
+
+/// The first migration after which each database has a group of its own.
+const OWN_GROUP: &str = "V6__";
+/// The first one after which people had access.
+const FIRST_GROUP: &str = "V3__";
+
+// Whoever may make tables in the schema public could have made it, with a trigger that works for the owner. The owner may have
+// the rights of a person's role, from when that was to be removed.
+const ARE_OURS: &str = "\
+select c.relname::text, c.relkind = 'r' and pg_catalog.pg_has_role(c.relowner, 'usage') and not exists (
+    select from pg_catalog.pg_auth_members m join pg_catalog.pg_roles g on g.oid = m.roleid
+    where m.member = c.relowner and c.relowner <> pg_catalog.to_regrole(current_user::text)
+        and g.rolname ~ '^epigraph_user(_[0-9]+)?$'
+        and coalesce((pg_catalog.to_jsonb(m) ->> 'inherit_option')::boolean, true))
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'public' and c.relname in ('epigraph_schema_history', 'user_messages')";
+
+/// As the library that applies the migrations wants it. Made without `if not exists`: what somebody else makes meanwhile is
+/// not taken for it.
+const MAKE_HISTORY: &str = "\
+create table public.epigraph_schema_history (
+    version int4 primary key, name varchar(255), applied_on varchar(255), checksum varchar(255));
+revoke all on table public.epigraph_schema_history from public";
+
+// The last one to leave it takes it away. It may be in use in ways that nobody sees from here: then it stays.
+const DROP_OLD_GROUP: &str = "\
+set local lock_timeout = '1s';
+do $$
+begin
+    if pg_catalog.to_regrole('epigraph_user') is not null
+        and not exists (
+            select from pg_catalog.pg_auth_members m where m.roleid = pg_catalog.to_regrole('epigraph_user')
+                and (coalesce((pg_catalog.to_jsonb(m) ->> 'inherit_option')::boolean, true)
+                    or coalesce((pg_catalog.to_jsonb(m) ->> 'set_option')::boolean, true)))
+        and not exists (
+            select from pg_catalog.pg_shdepend s where s.refobjid = pg_catalog.to_regrole('epigraph_user')
+                and s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass
+                and s.classid <> 'pg_catalog.pg_auth_members'::pg_catalog.regclass)
+    then
+        drop role epigraph_user;
+    end if;
+end
+$$";
+
+/// What a migration came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The names of the migrations that the database lacked.
+    pub names: Vec<String>,
+    /// Whether people used the database before, whose older programs it refuses from now on.
+    pub shuts_old_programs_out: bool,
+}
 
 /// Applies the migrations that the database lacks and returns the names of those it applied. All or nothing.
 ///
 /// # Errors
 /// When the database cannot be reached or refuses; nothing is left half done.
 pub async fn migrate(target: &Target) -> Result<Vec<String>, Failure> {
-    timeout(LIMIT, migrate_unbounded(target))
-        .await
-        .unwrap_or_else(|_| Err(too_slow()))
+    Ok(migrate_aloud(target, |_| {}).await?.names)
 }
 
-async fn migrate_unbounded(target: &Target) -> Result<Vec<String>, Failure> {
-    let failed = |error| Error::Statement(error).failure(target);
-    let mut connection = Connector::new(target.clone())
-        .connect(&Progress::silent(), &Mutex::new(Steps::default()))
-        .await
-        .map_err(|error| error.failure(target))?;
-    // Spelt out, because the owner's defaults may say otherwise.
-    let transaction = connection
-        .client
-        .build_transaction()
-        .read_only(false)
-        .start()
-        .await
-        .map_err(failed)?;
-    // The lock ends with the transaction, so it holds through a pooler in transaction mode as well.
+/// The same; `tell` hears what the administrator should know while they wait.
+///
+/// # Errors
+/// As those of [`migrate`].
+pub async fn migrate_aloud(target: &Target, tell: fn(&str)) -> Result<Applied, Failure> {
+    timeout(LIMIT, async {
+        let mut owner = Owner::connect(target).await?.telling(tell);
+        let mut names = Vec::new();
+        owner
+            .persist(async |owner: &mut Owner| apply(owner, &mut names).await)
+            .await?;
+        let applies = |start: &str| names.iter().any(|name| name.starts_with(start));
+        let shuts_old_programs_out = applies(OWN_GROUP) && !applies(FIRST_GROUP);
+        // Also for a run before this one that was broken off.
+        drop_old_group(&mut owner).await;
+        Ok(Applied {
+            names,
+            shuts_old_programs_out,
+        })
+    })
+    .await
+    .unwrap_or_else(|_| Err(too_slow()))
+}
+
+/// Applies what is missing, and adds the names. One whose end was not answered may have been applied by then: it was named.
+async fn apply(owner: &mut Owner, names: &mut Vec<String>) -> Result<(), Failure> {
+    let tell = owner.tell;
+    let (transaction, words) = owner.begin().await?;
+    let failed = |error: tokio_postgres::Error| refused(&error, words);
+    // A migration takes the time that it takes.
     transaction
-        .batch_execute(&format!(
-            "set local search_path = ''; select pg_catalog.pg_advisory_xact_lock({LOCK})"
-        ))
+        .batch_execute("set local statement_timeout = 0")
         .await
         .map_err(failed)?;
+    let found = transaction
+        .query_typed(ARE_OURS, &[])
+        .await
+        .map_err(failed)?;
+    let mut is_known = false;
+    for row in &found {
+        let name: &str = row.try_get(0).map_err(failed)?;
+        if !row.try_get(1).map_err(failed)? {
+            return Err(foreign_table(name));
+        }
+        is_known |= HISTORY.ends_with(name);
+    }
+    let turn = if is_known {
+        take_turn(&transaction, tell).await
+    } else {
+        transaction.batch_execute(MAKE_HISTORY).await
+    };
+    turn.map_err(failed)?;
     let mut everything = Everything(transaction);
     let report = embedded::migrations::runner()
         .set_grouped(true)
         .set_migration_table_name(HISTORY)
         .run_async(&mut everything)
         .await
-        .map_err(|error| explain(&error, target))?;
-    everything.0.commit().await.map_err(failed)?;
-    Ok(report
-        .applied_migrations()
-        .iter()
-        .map(ToString::to_string)
-        .collect())
+        .map_err(|error| explain(&error, words))?;
+    let applied = report.applied_migrations().iter().map(ToString::to_string);
+    let committed = everything.0.commit().await;
+    if committed
+        .as_ref()
+        .err()
+        .is_none_or(|error| error.as_db_error().is_none())
+    {
+        names.extend(applied);
+    }
+    committed.map_err(failed)
+}
+
+/// Everybody else may be at work with it: it is dropped now, or by another run, or never.
+async fn drop_old_group(owner: &mut Owner) {
+    let dropped = async {
+        let (transaction, words) = owner.begin().await?;
+        let work = async {
+            transaction.batch_execute(DROP_OLD_GROUP).await?;
+            transaction.commit().await
+        };
+        work.await.map_err(|error| words.explain(&error))
+    };
+    if let Err(why) = dropped.await {
+        tracing::info!(target: "epigraph", "the old group stays: {}", why.what);
+    }
 }
 
 /// The one transaction in which all of it happens, the table of what was applied included.
@@ -108,7 +206,12 @@ impl AsyncQuery<Vec<refinery::Migration>> for Everything<'_> {
     }
 }
 
-impl AsyncMigrate for Everything<'_> {}
+impl AsyncMigrate for Everything<'_> {
+    /// It was made or found, and locked, before.
+    fn assert_migrations_table_query(_: &str) -> String {
+        "select".into()
+    }
+}
 
 /// The number of the newest migration of this program.
 pub(super) fn newest() -> i32 {
@@ -120,12 +223,12 @@ pub(super) fn newest() -> i32 {
         .unwrap_or_default()
 }
 
-fn explain(error: &refinery::Error, target: &Target) -> Failure {
+fn explain(error: &refinery::Error, words: Words<'_>) -> Failure {
     use refinery::error::Kind as Reason;
     match error.kind() {
         Reason::DivergentVersion(..) | Reason::MissingVersion(..) => another_version(),
         Reason::Connection(_, cause) => match cause.downcast_ref() {
-            Some(cause) => refused(cause, target),
+            Some(cause) => refused(cause, words),
             None => unknown(),
         },
         _ => unknown(),
@@ -175,15 +278,49 @@ pub(super) fn not_allowed(user: &str) -> Failure {
     .cure("Use the connection string of the database's owner.")
 }
 
-fn refused(error: &tokio_postgres::Error, target: &Target) -> Failure {
+pub(super) fn foreign_table(name: &str) -> Failure {
+    Failure::new(
+        Kind::Database,
+        format!(
+            "The table public.{name} belongs to somebody else, who may have set a trap with it; nothing was changed."
+        ),
+    )
+    .cure("See whose it is and who may make tables in the schema public, have it dropped, then try again.")
+}
+
+pub(super) fn group_not_made(group: &str, user: &str) -> Failure {
+    Failure::new(
+        Kind::Database,
+        format!("The group role {group} could not be made: the user {user} may make no roles."),
+    )
+    .cure(format!(
+        "Have a role that may run \"create role {group} nologin; grant {group} to {user} with admin option\", then try again."
+    ))
+}
+
+fn refused(error: &tokio_postgres::Error, words: Words<'_>) -> Failure {
     match error.as_db_error() {
         // Raised by a migration, in words for people.
-        Some(error) if *error.code() == SqlState::DATATYPE_MISMATCH => {
+        Some(error)
+            if *error.code() == SqlState::DATATYPE_MISMATCH
+                || *error.code() == SqlState::WRONG_OBJECT_TYPE && error.hint().is_some() =>
+        {
             raised(error.message(), error.hint())
         }
         Some(error) if *error.code() == SqlState::INSUFFICIENT_PRIVILEGE => {
-            not_allowed(&target.user)
+            if error.message() == PUBLIC_REFUSED {
+                closed_public(&words.0.user)
+            } else {
+                not_allowed(&words.0.user)
+            }
         }
-        _ => crate::postgres::explain(error, target),
+        // A role that was there a moment ago: that of the last database that used it is dropped.
+        Some(error) if *error.code() == SqlState::UNDEFINED_OBJECT => collided(),
+        Some(refusal)
+            if super::has_collided(refusal) || *refusal.code() == SqlState::LOCK_NOT_AVAILABLE =>
+        {
+            words.explain(error)
+        }
+        _ => crate::postgres::explain(error, words.0),
     }
 }

@@ -21,8 +21,9 @@ pub async fn unblock(owner: &mut Owner, user_id: &str) -> Result<bool, Failure> 
     change(owner, user_id, "select okta.unblock($1)").await
 }
 
+// Out of turn: it has to work at once, and touches nothing but one row.
 async fn change(owner: &mut Owner, user_id: &str, statement: &str) -> Result<bool, Failure> {
-    bounded(async {
+    bounded(owner.persist(async |owner: &mut Owner| {
         let (transaction, words) = owner.begin().await?;
         let work = async {
             let row = transaction
@@ -34,6 +35,6 @@ async fn change(owner: &mut Owner, user_id: &str, statement: &str) -> Result<boo
         };
         work.await
             .map_err(|error: tokio_postgres::Error| words.explain(&error))
-    })
+    }))
     .await
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Local, TimeDelta};
 use serde::Serialize;
 use tokio_postgres::{Row, Transaction};
 
-use super::{GROUP, Owner, Words, bounded, migrate};
+use super::{Owner, Words, access, bounded, migrate};
 use crate::failure::Failure;
 
 /// The keys are to be refreshed every week; after this long the job is not running.
@@ -68,7 +68,7 @@ select r.rolname::text, r.rolcanlogin,
 from pg_catalog.pg_roles r
 join pg_catalog.pg_auth_members m on m.member = r.oid
 join pg_catalog.pg_roles g on g.oid = m.roleid
-where g.rolname = 'epigraph_user' and r.rolname <> current_user
+where g.rolname = okta.user_group() and r.rolname <> current_user and r.rolname !~ '^epigraph_check_[0-9a-f]+$'
 group by r.oid, r.rolname, r.rolcanlogin
 order by 1";
 
@@ -81,11 +81,11 @@ with messages as (
     select r.* from pg_catalog.pg_roles r
     where r.rolname <> current_user and exists (
         select from pg_catalog.pg_auth_members m join pg_catalog.pg_roles g on g.oid = m.roleid
-        where m.member = r.oid and g.rolname = 'epigraph_user')
+        where m.member = r.oid and g.rolname = okta.user_group())
 ), visitors as (
     select oid, rolname from members
     union all
-    select oid, rolname from pg_catalog.pg_roles where rolname = 'epigraph_user'
+    select oid, rolname from pg_catalog.pg_roles where rolname = okta.user_group()
 )
 select 'Row security is off for public.user_messages: everybody with a connection string reads every row.'
 from messages where not relrowsecurity
@@ -128,18 +128,18 @@ where n.nspname = 'public' and acl.grantee = 0 and acl.privilege_type = 'CREATE'
 union all
 select pg_catalog.format('%s may make temporary tables: revoke temporary on database %I from public;', v.rolname, pg_catalog.current_database())
 from visitors v where pg_catalog.has_database_privilege(v.oid, pg_catalog.current_database(), 'temporary')
-    and (v.rolname = 'epigraph_user' or not pg_catalog.has_database_privilege('epigraph_user', pg_catalog.current_database(), 'temporary'))
+    and (v.rolname = okta.user_group() or not pg_catalog.has_database_privilege(okta.user_group(), pg_catalog.current_database(), 'temporary'))
 union all
 select pg_catalog.format('%s may make schemas in this database: revoke create on database %I from it.', v.rolname, pg_catalog.current_database())
 from visitors v where pg_catalog.has_database_privilege(v.oid, pg_catalog.current_database(), 'create')
 union all
-select pg_catalog.format('%s passes over row security, and is in the group epigraph_user: it reads every row.', r.rolname)
+select pg_catalog.format('%s passes over row security, and is in the group of people: it reads every row.', r.rolname)
 from members r where r.rolsuper or r.rolbypassrls
 union all
-select pg_catalog.format('%s may make roles, and is in the group epigraph_user.', r.rolname)
+select pg_catalog.format('%s may make roles, and is in the group of people.', r.rolname)
 from members r where r.rolcreaterole and not r.rolsuper
 union all
-select pg_catalog.format('%s owns public.user_messages, and is in the group epigraph_user: it reads every row.', r.rolname)
+select pg_catalog.format('%s owns public.user_messages, and is in the group of people: it reads every row.', r.rolname)
 from members r join messages on pg_catalog.pg_has_role(r.oid, messages.relowner, 'member')
 where not r.rolsuper
 union all
@@ -231,12 +231,12 @@ async fn look(transaction: &Transaction<'_>) -> Result<Status, tokio_postgres::E
     problems.extend(keys_problem(&keys, Local::now()));
     let none = one(
         transaction,
-        "select 1 from pg_catalog.pg_roles where rolname = 'epigraph_user'",
+        "select 1 from pg_catalog.pg_roles where rolname = okta.user_group()",
     )
     .await?
     .is_none();
     if none {
-        problems.push(no_group());
+        problems.push(no_group(&access::group(transaction).await?));
     } else {
         for row in transaction.query_typed(PROBLEMS, &[]).await? {
             problems.push(row.try_get(0)?);
@@ -264,8 +264,8 @@ pub(super) const OLD_TABLES: &str =
     "The tables are of an older version: run `epigraph admin migrate`.";
 pub(super) const NO_ISSUER: &str = "No issuer is registered: run `epigraph admin setup`.";
 
-pub(super) fn no_group() -> String {
-    format!("The group {GROUP} does not exist: run `epigraph admin setup`.")
+pub(super) fn no_group(group: &str) -> String {
+    format!("The group {group} does not exist: run `epigraph admin setup`.")
 }
 
 pub(super) fn keys_problem(keys: &[RegisteredKey], now: DateTime<Local>) -> Option<String> {

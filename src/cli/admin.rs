@@ -1,6 +1,9 @@
 //! `admin`: what the owner of the database does.
 
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, IsTerminal},
+    path::{Path, PathBuf},
+};
 
 use chrono::{DateTime, Local};
 use clap::Subcommand;
@@ -8,21 +11,20 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     output::{self, Outcome, Stop},
-    secret,
+    quote, secret,
 };
 use crate::{
-    admin::{self, Access, KeyReport, Owner, Status},
+    admin::{self, Access, Applied, How, KeyReport, Owner, People, Proof, Revoked, Status},
     config::{self, Config},
     failure::{Failure, Kind},
     okta::Okta,
     postgres::Target,
+    private_file,
     text::one_line,
 };
 
 /// Who the first access is for, where nobody says.
 const FIRST: &str = "team";
-/// The access for the proof after a set-up, where the password of the real one is not known.
-const CHECK: &str = "setup_check";
 
 /// The owner's connection string.
 #[expect(clippy::doc_markdown, reason = "--help prints these lines as they are")]
@@ -57,6 +59,12 @@ pub(super) enum AdminCommand {
         /// Give an access that is there already a new password
         #[arg(long)]
         new_password: bool,
+        /// Write the configuration into this new file, which nobody else can read, and not to standard output
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Register this issuer or client id in the place of another one that the database knows
+        #[arg(long)]
+        replace: bool,
     },
     /// Bring the database's tables up to this version; running it again changes nothing
     Migrate {
@@ -77,10 +85,13 @@ pub(super) enum AdminCommand {
         /// Give an access that is there already a new password
         #[arg(long)]
         new_password: bool,
+        /// Write the configuration into this new file, which nobody else can read, and not to standard output
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
         #[command(flatten)]
         owner: OwnerString,
     },
-    /// Take access back: ends open connections and removes the login role
+    /// Take access back: ends open connections and removes the login role, with what it made in the database
     Revoke {
         /// The name it was handed out under
         name: String,
@@ -169,15 +180,29 @@ impl AdminCommand {
                 owner,
                 name,
                 new_password,
+                output,
+                replace,
                 ..
-            } => setup(config, owner, name.as_deref(), new_password).await,
+            } => {
+                let wish = Wish {
+                    name,
+                    new_password,
+                    replace,
+                };
+                setup(config, owner, &wish, &Destination::checked(output)?).await
+            }
             Self::Migrate { owner } => migrate(&target(config, owner, false).await?).await,
             Self::Keys { owner } => keys(&mut connect(config, owner).await?).await,
             Self::Invite {
                 name,
                 new_password,
+                output,
                 owner,
-            } => invite(&mut connect(config, owner).await?, &name, new_password).await,
+            } => {
+                let destination = Destination::checked(output)?;
+                let mut owner = connect(config, owner).await?;
+                invite(&mut owner, &name, new_password, &destination).await
+            }
             Self::Revoke { name, owner } => revoke(&mut connect(config, owner).await?, &name).await,
             Self::Status { json, owner } => status(&mut connect(config, owner).await?, json).await,
             Self::Block { user_id, owner } => {
@@ -223,96 +248,236 @@ async fn target(config: &Config, given: OwnerString, ask: bool) -> Result<Target
 }
 
 async fn connect(config: &Config, given: OwnerString) -> Result<Owner, Stop> {
-    Ok(Owner::connect(&target(config, given, false).await?).await?)
+    let owner = Owner::connect(&target(config, given, false).await?).await?;
+    Ok(owner.telling(output::say))
 }
 
 async fn migrate(target: &Target) -> Outcome {
     output::say(&format!("migrating {}", target.summary()));
-    let applied = admin::migrate(target).await?;
-    if applied.is_empty() {
+    let applied = admin::migrate_aloud(target, output::say).await?;
+    if applied.names.is_empty() {
         output::say("nothing to do: the database is up to date");
     }
-    for name in applied {
+    for name in &applied.names {
         output::line(&format!("applied {name}"))?;
     }
+    tell_of_the_move(target, &applied).await
+}
+
+/// What is new for the people of a database in which an older version has worked.
+async fn tell_of_the_move(target: &Target, applied: &Applied) -> Outcome {
+    if !applied.shuts_old_programs_out {
+        return Ok(());
+    }
+    let people = admin::people(&mut Owner::connect(target).await?).await?;
+    output::warn(OLD_PROGRAMS);
+    let names: Vec<_> = people
+        .all
+        .iter()
+        .map(|person| person.role.as_str())
+        .collect();
+    output::say(&if names.is_empty() {
+        "nobody has access".to_owned()
+    } else {
+        format!("who has access now: {}", names.join(", "))
+    });
+    for warning in in_two_databases(&people) {
+        output::warn(&warning);
+    }
     Ok(())
+}
+
+pub(super) const OLD_PROGRAMS: &str = "Whoever has an older version of epigraph is refused from now on, until they install this one: people reach their quote by functions now, and the table itself by nothing.";
+
+/// Names those who are let in by the group of this database and by that of another one.
+pub(super) fn in_two_databases(people: &People) -> Vec<String> {
+    let People { group, all } = people;
+    all.iter()
+        .filter(|person| !person.elsewhere.is_empty())
+        .map(|person| {
+            let role = &person.role;
+            let how = match role.strip_prefix("epigraph_") {
+                Some(name) => format!("epigraph admin revoke {name}"),
+                None => format!("revoke {group} from \"{role}\";"),
+            };
+            format!(
+                "{role} has access to another database of this server as well ({}), because one group was for all of them. To take it back here alone, run: {how}",
+                person.elsewhere.join(", ")
+            )
+        })
+        .collect()
+}
+
+/// What a set-up is asked for.
+struct Wish {
+    name: Option<String>,
+    new_password: bool,
+    replace: bool,
 }
 
 async fn setup(
     config: &Config,
     owner: OwnerString,
-    name: Option<&str>,
-    new_password: bool,
+    wish: &Wish,
+    destination: &Destination,
 ) -> Outcome {
     let okta = config.okta()?.clone();
     let target = target(config, owner, true).await?;
     // Okta first: nothing is changed for an issuer that is none.
     let keys = Okta::new(okta.clone())?.signing_keys().await?;
     output::say(&format!("setting up {}", target.summary()));
-    for name in admin::migrate(&target).await? {
+    let mut owner = Owner::connect(&target).await?.telling(output::say);
+    let replace = may_replace(&mut owner, &okta, wish.replace).await?;
+    let applied = admin::migrate_aloud(&target, output::say).await?;
+    for name in &applied.names {
         output::say(&format!("applied {name}"));
     }
-    let mut owner = Owner::connect(&target).await?;
+    tell_of_the_move(&target, &applied).await?;
     admin::repair(&mut owner).await?;
-    let report = admin::register(&mut owner, &okta, &keys).await?;
+    let report = admin::register(&mut owner, &okta, &keys, replace).await?;
     for line in key_lines(&report) {
         output::say(&line);
     }
     comment(&report);
+    // Before anything is handed out.
+    let proof = admin::verify(&mut owner).await?;
+    tell_of_the_proof(&proof);
 
-    let there = admin::status(&mut owner).await?.access;
-    let name = match (name, there.is_empty()) {
-        (Some(name), _) => Some(name),
-        (None, true) => Some(FIRST),
-        (None, false) => None,
-    };
-    let access = match name {
-        Some(name) => Some(admin::grant(&mut owner, name, new_password).await?),
+    let people = admin::people(&mut owner).await?;
+    let access = match whom(&mut owner, wish.name.as_deref(), &people).await? {
+        Some(name) => Some(admin::grant(&mut owner, &name, wish.new_password).await?),
         None => None,
     };
-    if let Some(access) = &access {
-        output::say(&format!(
-            "{} {}",
-            access.role,
-            match (access.made, &access.password) {
-                (true, _) => "has access now",
-                (false, Some(_)) => "has a new password",
-                (false, None) =>
-                    "had access before and keeps its password, which cannot be shown again; --new-password makes a new one",
-            }
-        ));
-    } else {
-        let roles: Vec<_> = there.iter().map(|member| member.role.as_str()).collect();
-        output::say(&format!(
+    match &access {
+        Some(access) => output::say(&outcome_of(access)),
+        None => output::say(&format!(
             "there is access already: {}; epigraph admin invite NAME hands out more",
-            roles.join(", ")
-        ));
+            roles(&people)
+        )),
     }
-    prove(&mut owner, access.as_ref()).await?;
-    output::say(
-        "checked by signing in: without a token this access reads, writes, changes and deletes no row, makes nothing, and reads no key",
-    );
-    for problem in admin::status(&mut owner).await?.problems {
+    for person in &people.all {
+        let is_done = |access: &Access| access.role == person.role;
+        if person.is_unshown && !access.as_ref().is_some_and(is_done) {
+            output::warn(&never_shown(&person.role));
+        }
+    }
+    let problems = admin::status(&mut owner).await?.problems;
+    if proof == Proof::HeldButPublic && !problems.iter().any(|it| it.contains("schema public")) {
+        output::warn(PUBLIC_IS_OPEN);
+    }
+    for problem in problems {
         output::warn(&problem);
     }
-    match access.and_then(|access| owner.config_toml(&okta, &access)) {
-        Some(text) => hand_over(&text),
-        None => Ok(()),
+    match access {
+        Some(access) if access.password.is_some() => {
+            hand_over(&mut owner, &okta, &access, destination).await
+        }
+        // Somebody who takes the file for a configuration finds out too late.
+        _ if destination.is_a_file() => Err(nothing_to_write(&roles(&people)).into()),
+        _ => Ok(()),
     }
 }
 
-/// Signs in as the role that was handed out, or as one that is made for this and goes again, and is refused.
-async fn prove(owner: &mut Owner, access: Option<&Access>) -> Result<(), Failure> {
-    if let Some(url) = access.and_then(|access| owner.url_of(access)) {
-        return admin::verify(owner, &url).await;
+/// Whom a set-up gives access: who is named; or who was to have it when a set-up was broken off; or a first one.
+async fn whom(
+    owner: &mut Owner,
+    name: Option<&str>,
+    people: &People,
+) -> Result<Option<String>, Failure> {
+    if let Some(name) = name {
+        return Ok(Some(name.to_owned()));
     }
-    let visitor = admin::grant(owner, CHECK, true).await?;
-    let proof = match owner.url_of(&visitor) {
-        Some(url) => admin::verify(owner, &url).await,
-        None => Ok(()),
+    Ok(match people.all.first() {
+        None => Some(admin::free_name(owner, FIRST).await?),
+        Some(first) if people.all.iter().all(|person| person.is_unshown) => {
+            Some(first.role.clone())
+        }
+        Some(_) => None,
+    })
+}
+
+fn roles(people: &People) -> String {
+    let roles: Vec<_> = people
+        .all
+        .iter()
+        .map(|person| person.role.as_str())
+        .collect();
+    roles.join(", ")
+}
+
+/// Says whether what is registered may be replaced. Where it is something else, somebody has to have said so.
+async fn may_replace(owner: &mut Owner, okta: &config::Okta, replace: bool) -> Result<bool, Stop> {
+    let known = admin::registration(owner).await?;
+    let Some(difference) = known.and_then(|known| admin::difference(&known, okta)) else {
+        return Ok(replace);
     };
-    admin::revoke(owner, CHECK).await?;
-    proof
+    if replace {
+        output::warn(&difference);
+        return Ok(true);
+    }
+    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return Err(admin::not_replaced(&difference).into());
+    }
+    output::warn(&difference);
+    output::ask("Register the new one in its place? [y/N] ");
+    let answer = quote::on_a_thread(|| {
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map(|_| answer)
+    })
+    .await
+    .unwrap_or_default();
+    if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+        Ok(true)
+    } else {
+        Err(nothing_changed().into())
+    }
+}
+
+/// It was the answer to a question: there is nothing to do.
+pub(super) fn nothing_changed() -> Failure {
+    Failure::new(Kind::Failed, "Nothing was changed.")
+}
+
+fn tell_of_the_proof(proof: &Proof) {
+    match proof {
+        Proof::Held | Proof::HeldButPublic => output::say(
+            "checked by signing in: without a token, access reads, writes, changes, deletes and locks no row, asks nothing of the table, does none of the owner's work, and reads no key",
+        ),
+        Proof::Unchecked(why) => output::warn(&unchecked(why)),
+    }
+}
+
+pub(super) const PUBLIC_IS_OPEN: &str = "Everybody who can log in may make things in the schema public, which belongs to somebody else. That opens no row. A superuser closes it: revoke create on schema public from public;";
+
+pub(super) fn unchecked(why: &Failure) -> String {
+    format!(
+        "The set-up is done, and was not checked by signing in: {} What is handed out may need some minutes until it works, where a proxy stands before the database.",
+        why.what
+    )
+}
+
+pub(super) fn never_shown(role: &str) -> String {
+    format!(
+        "The password of {role} was set and never shown to anybody. For a new one, run: epigraph admin invite {}",
+        role.trim_start_matches("epigraph_")
+    )
+}
+
+fn outcome_of(access: &Access) -> String {
+    format!(
+        "{} {}",
+        access.role,
+        match access.how {
+            How::Made => "has access now",
+            How::LetInAgain => "has access again, with a new password",
+            How::Renewed =>
+                "has a new password; open connections stay until they end, and a proxy may know the old one for some minutes still",
+            How::NeverShown =>
+                "has a new password: nobody was shown the one that it had, because a run was broken off",
+            How::Kept =>
+                "had access before and keeps its password, which cannot be shown again; --new-password makes a new one",
+        }
+    )
 }
 
 async fn keys(owner: &mut Owner) -> Outcome {
@@ -328,10 +493,7 @@ fn key_lines(report: &KeyReport) -> Vec<String> {
     [
         ("registered", &report.registered),
         ("still published", &report.still_published),
-        (
-            "replaced by another key of that name",
-            &report.replaced,
-        ),
+        ("replaced by another key of that name", &report.replaced),
         (
             "not published any more, kept until its last token is over",
             &report.kept,
@@ -339,7 +501,10 @@ fn key_lines(report: &KeyReport) -> Vec<String> {
         ("retired", &report.retired),
     ]
     .into_iter()
-    .flat_map(|(what, keys)| keys.iter().map(move |key| format!("key {}: {what}", one_line(key))))
+    .flat_map(|(what, keys)| {
+        keys.iter()
+            .map(move |key| format!("key {}: {what}", one_line(key)))
+    })
     .collect()
 }
 
@@ -374,30 +539,146 @@ pub(super) fn has_access(role: &str) -> Failure {
     .cure("Its password cannot be shown again; --new-password makes a new one.")
 }
 
-async fn invite(owner: &mut Owner, name: &str, new_password: bool) -> Outcome {
-    let okta = admin::registered_issuer(owner).await?;
-    let access = admin::grant(owner, name, new_password).await?;
-    let Some(text) = owner.config_toml(&okta, &access) else {
-        return Err(has_access(&access.role).into());
-    };
-    output::say(&format!(
-        "{} {}",
-        access.role,
-        if access.made {
-            "has access now"
-        } else {
-            "has a new password; open connections stay until they end"
-        }
-    ));
-    hand_over(&text)
+pub(super) fn nothing_to_write(roles: &str) -> Failure {
+    Failure::new(
+        Kind::Usage,
+        format!("No configuration was written: there is access already ({roles}), and its password cannot be shown again."),
+    )
+    .cure("Everything else is done. epigraph admin invite NAME hands out more; --name NAME --new-password makes a new password.")
 }
 
-/// Prints the configuration of an access.
-fn hand_over(text: &SecretString) -> Outcome {
-    output::say(
-        "this is the config.toml for it; the password in it is shown this once, so send it on a way that nobody else reads",
-    );
-    output::data(text.expose_secret().as_bytes())
+async fn invite(
+    owner: &mut Owner,
+    name: &str,
+    new_password: bool,
+    destination: &Destination,
+) -> Outcome {
+    let okta = admin::registered_issuer(owner).await?;
+    let access = admin::grant(owner, name, new_password).await?;
+    if access.password.is_none() {
+        return Err(has_access(&access.role).into());
+    }
+    output::say(&outcome_of(&access));
+    hand_over(owner, &okta, &access, destination).await
+}
+
+/// Where a configuration goes.
+enum Destination {
+    Stdout,
+    /// A file that is not there yet.
+    File(PathBuf),
+}
+
+impl Destination {
+    /// Finds out whether it can be written, before anything is changed.
+    fn checked(output: Option<PathBuf>) -> Result<Self, Failure> {
+        let Some(path) = output else {
+            return Ok(Self::Stdout);
+        };
+        match private_file::could_create(&path) {
+            Ok(()) => Ok(Self::File(path)),
+            Err(private_file::Error::Io(error)) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(file_is_there(&path))
+            }
+            Err(error) => Err(no_new_file(&path, &error)),
+        }
+    }
+
+    fn is_a_file(&self) -> bool {
+        match self {
+            Self::Stdout => is_stdout_a_file(),
+            Self::File(_) => true,
+        }
+    }
+
+    fn introduction(&self) -> String {
+        match self {
+            Self::Stdout => "this is the config.toml for it; the password in it is shown this once, so send it on a way that nobody else reads".to_owned(),
+            Self::File(path) => format!(
+                "its configuration goes to {}; the password in it is kept nowhere else, so send it on a way that nobody else reads",
+                path.display()
+            ),
+        }
+    }
+
+    fn write(&self, text: &[u8]) -> Outcome {
+        match self {
+            Self::Stdout => output::data(text),
+            Self::File(path) => {
+                private_file::create(path, text).map_err(|error| not_written(path, &error).into())
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_stdout_a_file() -> bool {
+    use std::os::fd::AsFd;
+
+    let stdout = io::stdout().as_fd().try_clone_to_owned();
+    stdout
+        .and_then(|stdout| std::fs::File::from(stdout).metadata())
+        .is_ok_and(|found| found.is_file())
+}
+
+#[cfg(not(unix))]
+fn is_stdout_a_file() -> bool {
+    false
+}
+
+pub(super) fn file_is_there(path: &Path) -> Failure {
+    Failure::new(
+        Kind::Usage,
+        format!(
+            "{} is there already, and is not overwritten; nothing was changed.",
+            path.display()
+        ),
+    )
+    .cure("Name a file that is not there. If that one is the configuration of an access, it was handed out with it.")
+}
+
+pub(super) fn no_new_file(path: &Path, error: &private_file::Error) -> Failure {
+    Failure::new(
+        Kind::Failed,
+        format!(
+            "{} cannot be written ({error}); nothing was changed.",
+            path.display()
+        ),
+    )
+    .cure("Name a file in a directory that is there, and that you may write to.")
+}
+
+pub(super) fn not_written(path: &Path, error: &private_file::Error) -> Failure {
+    Failure::new(
+        Kind::Failed,
+        format!(
+            "The configuration could not be written to {} ({error}).",
+            path.display()
+        ),
+    )
+    .cure("Run it again with another file: it makes a new password, because nobody was shown this one.")
+}
+
+pub(super) const NOT_NOTED: &str = "The database could not take note that this was shown: the next run for this name makes a new password, with which this one ends.";
+
+/// Shows the configuration of an access, this once.
+async fn hand_over(
+    owner: &mut Owner,
+    okta: &config::Okta,
+    access: &Access,
+    destination: &Destination,
+) -> Outcome {
+    let Some(text) = owner.config_toml(okta, access) else {
+        return Ok(());
+    };
+    let write = || {
+        output::say(&destination.introduction());
+        destination.write(text.expose_secret().as_bytes())
+    };
+    if !admin::show::<Stop>(owner, access, write).await? {
+        output::warn(NOT_NOTED);
+    }
+    Ok(())
 }
 
 async fn revoke(owner: &mut Owner, name: &str) -> Outcome {
@@ -405,18 +686,43 @@ async fn revoke(owner: &mut Owner, name: &str) -> Outcome {
     for left in &revoked.left {
         output::warn(left);
     }
-    output::say(&format!(
-        "{} has no access any more; open connections that were ended: {}",
-        revoked.role, revoked.ended
-    ));
-    output::say(
-        "whoever signs in at Okta keeps their tokens; to shut a person out who knows another access, run: epigraph admin block SUB",
-    );
+    for line in outcome_of_revoking(&revoked) {
+        output::say(&line);
+    }
     if revoked.left.is_empty() {
         Ok(())
     } else {
         Err(Stop::Told(Kind::Database.exit_code()))
     }
+}
+
+fn outcome_of_revoking(revoked: &Revoked) -> Vec<String> {
+    let Revoked {
+        role,
+        ended,
+        things,
+        rights,
+        elsewhere,
+        ..
+    } = revoked;
+    let mut lines = vec![format!(
+        "{role} has no access any more; open connections that were ended: {ended}"
+    )];
+    if !elsewhere.is_empty() {
+        lines.push(format!(
+            "its role and its password stay, because it has access to another database of this server: {}",
+            elsewhere.join(", ")
+        ));
+    }
+    if (*things, *rights) != (0, 0) {
+        lines.push(format!(
+            "gone with it: {things} of its own things in this database, {rights} rights that somebody had given it"
+        ));
+    }
+    lines.push(
+        "whoever signs in at Okta keeps their tokens; to shut a person out who knows another access, run: epigraph admin block SUB".to_owned(),
+    );
+    lines
 }
 
 async fn status(owner: &mut Owner, json: bool) -> Outcome {

@@ -3,7 +3,7 @@
 use std::{io, path::Path};
 
 use super::*;
-use crate::failure::list;
+use crate::{failure::list, private_file};
 
 fn disk_full() -> io::Error {
     io::ErrorKind::StorageFull.into()
@@ -41,6 +41,22 @@ fn every_message_of_a_command() {
         no_database::none(),
         admin::no_string(),
         admin::has_access("epigraph_nora"),
+        admin::nothing_to_write("epigraph_nora, epigraph_team"),
+        admin::nothing_changed(),
+        admin::file_is_there(Path::new("config.toml")),
+        admin::no_new_file(
+            Path::new("config.toml"),
+            &private_file::Error::Io(disk_full()),
+        ),
+        admin::not_written(
+            Path::new("config.toml"),
+            &private_file::Error::Io(disk_full()),
+        ),
+        Failure::new(Kind::Failed, admin::NOT_NOTED),
+        Failure::new(Kind::Failed, admin::OLD_PROGRAMS),
+        Failure::new(Kind::Failed, admin::unchecked(&no_terminal())),
+        Failure::new(Kind::Failed, admin::never_shown("epigraph_nora") + "."),
+        Failure::new(Kind::Failed, admin::PUBLIC_IS_OPEN.to_owned() + "."),
         no_terminal(),
         Failure::new(Kind::Failed, HOMELESS),
         Failure::new(Kind::Failed, in_question(Order::Save)),
@@ -65,8 +81,6 @@ fn every_message_of_a_command() {
 #[test]
 fn every_message_of_the_persons_editor() {
     use std::{os::unix::process::ExitStatusExt, process::ExitStatus};
-
-    use crate::private_file;
 
     let ended =
         |status| edit::failed_editor(edit::describe("nano -w", ExitStatus::from_raw(status)));

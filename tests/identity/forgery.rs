@@ -218,9 +218,18 @@ async fn a_signature_is_written_in_one_way_only(cluster: &Cluster) {
         ("padding", format!("{signature}==")),
         ("a line end", format!("{signature}\n")),
         ("a blank before", format!(" {signature}")),
-        ("a blank within", format!("{} {}", &signature[..4], &signature[4..])),
-        ("a blank in place of one", format!("{} {}", &signature[..4], &signature[5..])),
-        ("padding in place of two", format!("{}==", &signature[..340])),
+        (
+            "a blank within",
+            format!("{} {}", &signature[..4], &signature[4..]),
+        ),
+        (
+            "a blank in place of one",
+            format!("{} {}", &signature[..4], &signature[5..]),
+        ),
+        (
+            "padding in place of two",
+            format!("{}==", &signature[..340]),
+        ),
         ("a foreign character", format!("{}é", &signature[..341])),
         ("the alphabet of base64", format!("{}+/", &signature[..340])),
         ("characters too many", format!("{signature}AAA")),
@@ -267,7 +276,7 @@ async fn the_arithmetic_is_exact(cluster: &Cluster) {
         let octets = modulus.num_bytes();
         let mut bases = vec![number("0"), one.to_owned().expect("a copy"), number("2")];
         for less in 1..4 {
-            let mut base = modulus.to_owned().expect("a copy");
+            let mut base = openssl::bn::BigNumRef::to_owned(modulus).expect("a copy");
             base.sub_word(less).expect("it is smaller");
             bases.push(base);
         }

@@ -1,0 +1,192 @@
+//! What is broken off at any moment, and done again.
+
+use std::{
+    fs::File,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use openssl::rand::rand_bytes;
+
+use super::{
+    Admin,
+    moving::{fill, kept, make_old, members},
+    open_session,
+};
+use crate::{
+    faults::rounds,
+    support::{
+        postgres::{Cluster, Settings, eighteen},
+        program::{Home, Ran},
+    },
+};
+
+/// A part of a time, never the same.
+fn part_of(whole: Duration) -> Duration {
+    let mut bytes = [0; 2];
+    rand_bytes(&mut bytes).expect("OpenSSL has random bytes");
+    whole * u32::from(u16::from_be_bytes(bytes)) / 65536
+}
+
+/// Starts it and kills it after a time. Says what it had printed by then.
+fn killed(admin: &Admin, arguments: &[&str], after: Duration) -> Ran {
+    let mut child = Home::start(admin.home.command(arguments).stdout(Stdio::piped()));
+    std::thread::sleep(after);
+    child.kill().expect("it can be killed");
+    child.wait_with_output().expect("it ends").into()
+}
+
+#[tokio::test]
+async fn a_password_that_was_set_and_never_shown_is_replaced() {
+    let cluster = Cluster::start(Settings::default());
+    let admin = Admin::of(&cluster);
+    let full = || {
+        File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("it is there")
+    };
+    let issuer = admin.okta.issuer(crate::support::okta::Server::Default);
+    let client_id = admin.okta.client_id();
+    let set_up = [
+        "admin",
+        "setup",
+        "--issuer",
+        &issuer,
+        "--client-id",
+        &client_id,
+    ];
+    let invite = ["admin", "invite", "virginia"];
+    for (broken, again) in [
+        (&set_up[..], &set_up[..]),
+        (&invite, &invite),
+        (&[&invite[..], &["--new-password"]].concat(), &invite),
+    ] {
+        let status = admin
+            .home
+            .command(broken)
+            .stdout(full())
+            .status()
+            .expect("it starts");
+        assert_eq!(status.code(), Some(1), "{broken:?}");
+        let ran = admin.home.run(again);
+        assert!(ran.stderr.contains("nobody was shown"), "{ran:?}");
+        open_session(&ran.data()).await;
+        // What was shown stays.
+        let ran = admin.home.run(again);
+        assert_eq!(ran.stdout, "", "{ran:?}");
+    }
+    assert_eq!(
+        admin
+            .database
+            .query("select count(*) from okta.unshown_access"),
+        "0"
+    );
+    // Somebody who was invited and never shown theirs is named by a set-up.
+    let status = admin
+        .home
+        .command(&["admin", "invite", "nora"])
+        .stdout(full())
+        .status();
+    assert_eq!(status.expect("it starts").code(), Some(1));
+    let ran = admin.home.run(&set_up);
+    assert!(
+        ran.stderr.contains("run: epigraph admin invite nora"),
+        "{ran:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_set_up_that_is_killed_at_any_moment_is_done_again() {
+    let cluster = Cluster::start(Settings::default());
+    let whole = Admin::of(&cluster);
+    let begun = Instant::now();
+    whole.setup(&[]).data();
+    let takes = begun.elapsed();
+    for round in 0..rounds(8, 60) {
+        let admin = Admin::of(&cluster);
+        let issuer = admin.okta.issuer(crate::support::okta::Server::Default);
+        let client_id = admin.okta.client_id();
+        let arguments = [
+            "admin",
+            "setup",
+            "--issuer",
+            &issuer,
+            "--client-id",
+            &client_id,
+        ];
+        // The end is where it counts.
+        let after = takes / 2 + part_of(takes * 3 / 4);
+        let broken = killed(&admin, &arguments, after);
+        let again = admin.home.run(&arguments);
+        assert_eq!(again.code, Some(0), "round {round}: {again:?}");
+        let config = if again.stdout.is_empty() {
+            &broken.stdout
+        } else {
+            &again.stdout
+        };
+        assert!(
+            config.contains("database_url"),
+            "round {round}: nobody has it: {broken:?} {again:?}"
+        );
+        open_session(config).await;
+        let (code, status) = admin.status();
+        assert_eq!(
+            status["access"].as_array().map(Vec::len),
+            Some(1),
+            "{code:?} {status}"
+        );
+        assert_eq!(
+            admin
+                .database
+                .query("select count(*) from public.user_messages"),
+            "0"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_migration_that_is_killed_or_run_twice_leaves_the_old_state_or_the_new() {
+    killed_migrations(&Cluster::start(Settings::default())).await;
+}
+
+#[tokio::test]
+async fn the_same_is_so_on_postgresql_18() {
+    killed_migrations(&Cluster::start(Settings {
+        server: eighteen(),
+        ..Settings::default()
+    }))
+    .await;
+}
+
+async fn killed_migrations(cluster: &Cluster) {
+    let mut takes = Duration::ZERO;
+    for round in 0..=rounds(10, 100) {
+        let admin = Admin::of(cluster);
+        make_old(&admin.database).await;
+        fill(&admin).await;
+        let before = kept(&admin.database);
+        let people = members(&admin.database, "epigraph_user");
+        if round > 0 {
+            killed(&admin, &["admin", "migrate"], part_of(takes * 5 / 4));
+        }
+        assert_eq!(kept(&admin.database), before, "round {round}");
+        let begun = Instant::now();
+        let mut both = [0, 1].map(|_| Home::start(&mut admin.home.command(&["admin", "migrate"])));
+        for child in &mut both {
+            let status = child.wait().expect("it ends");
+            assert_eq!(status.code(), Some(0), "round {round}");
+        }
+        takes = takes.max(begun.elapsed());
+        assert_eq!(kept(&admin.database), before, "round {round}");
+        assert_eq!(
+            members(&admin.database, &admin.database.group()),
+            people,
+            "round {round}"
+        );
+        let there = admin
+            .database
+            .query("select to_regrole('epigraph_user') is null");
+        assert_eq!(there, "t", "round {round}");
+    }
+}

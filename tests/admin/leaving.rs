@@ -1,0 +1,155 @@
+//! Somebody who leaves things behind, and comes back.
+
+use super::{Admin, open_session, password, try_session};
+use crate::support::postgres::{Cluster, each_server};
+
+each_server! {
+    what_somebody_made_goes_with_them_and_nothing_becomes_the_owners,
+    who_has_things_in_another_database_is_shut_out_and_can_come_back,
+    who_is_a_person_of_two_databases_leaves_one,
+    whom_somebody_else_made_is_put_out_of_the_group,
+}
+
+fn exists(admin: &Admin, role: &str) -> bool {
+    let sql = format!("select to_regrole('{role}') is not null");
+    admin.database.query(&sql) == "t"
+}
+
+async fn what_somebody_made_goes_with_them_and_nothing_becomes_the_owners(
+    cluster: &'static Cluster,
+) {
+    let (admin, _) = Admin::set_up(cluster);
+    let name = admin.name.replace("james", "eve");
+    let role = format!("epigraph_{name}");
+    let config = admin.run(&["invite", &name]).data();
+    // Before PostgreSQL 15 everybody may make things in the schema public.
+    let owner = admin.database.owner_session().await;
+    let prepared = format!(
+        "grant usage, create on schema public to {role}; create table public.theirs (id int); grant select on public.theirs to {role}"
+    );
+    if cluster.version() >= 150_000 {
+        owner.batch_execute(&prepared).await.expect("the owner may");
+    }
+    let eve = open_session(&config).await;
+    eve.batch_execute(
+        "select lo_create(0);
+         alter default privileges grant select on tables to public;
+         create function public.trap() returns bigint language sql security definer
+             as 'select count(*) from public.user_messages'",
+    )
+    .await
+    .expect("she may");
+    let ran = admin.run(&["revoke", &name]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains("were ended: 1"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("gone with it: 3 of its own things"),
+        "{ran:?}"
+    );
+    assert!(!exists(&admin, &role));
+    assert_eq!(
+        admin.database.query("select to_regprocedure('public.trap()') is null, (select count(*) from pg_largeobject_metadata), (select count(*) from pg_default_acl)"),
+        "t|0|0"
+    );
+    // The name is free again.
+    let again = admin.run(&["invite", &name]).data();
+    open_session(&again).await;
+}
+
+async fn who_has_things_in_another_database_is_shut_out_and_can_come_back(
+    cluster: &'static Cluster,
+) {
+    let (admin, _) = Admin::set_up(cluster);
+    let other = cluster.database();
+    let name = admin.name.replace("james", "eve");
+    let role = format!("epigraph_{name}");
+    let config = admin.run(&["invite", &name]).data();
+    other.query(&format!("create schema {name} authorization {role}"));
+    let ran = admin.run(&["revoke", &name]);
+    assert_eq!(ran.code, Some(11), "{ran:?}");
+    assert!(ran.stderr.contains(other.name()), "{ran:?}");
+    try_session(&config).await.expect_err("it is shut out");
+    // Half done as it is, it can be done again, and undone.
+    assert_eq!(admin.run(&["revoke", &name]).code, Some(11));
+    let ran = admin.run(&["invite", &name]);
+    assert!(ran.stderr.contains("access again"), "{ran:?}");
+    let again = ran.data();
+    assert_ne!(password(&again), password(&config));
+    open_session(&again).await;
+    other.query(&format!("drop schema {name}"));
+    assert_eq!(admin.run(&["revoke", &name]).code, Some(0));
+    assert!(!exists(&admin, &role));
+}
+
+async fn who_is_a_person_of_two_databases_leaves_one(cluster: &'static Cluster) {
+    let (first, _) = Admin::set_up(cluster);
+    let (second, _) = Admin::set_up(cluster);
+    let name = first.name.replace("james", "eve");
+    let role = format!("epigraph_{name}");
+    let config = first.run(&["invite", &name]).data();
+    second.run(&["invite", &name]).fails(
+        11,
+        &[
+            "in use for another database",
+            first.database.name(),
+            "another name",
+        ],
+    );
+    second.run(&["revoke", &name]).fails(11, &["no access"]);
+    // As a move from the group that was for all of them leaves it.
+    let group = second.database.group();
+    let owner = second.database.owner_session().await;
+    let grant = format!("grant {group} to {role}");
+    owner.batch_execute(&grant).await.expect("the owner may");
+    let ran = second.run(&["revoke", &name]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains(first.database.name()), "{ran:?}");
+    assert_eq!(
+        second
+            .database
+            .query(&format!("select pg_has_role('{role}', '{group}', 'usage')")),
+        "f"
+    );
+    open_session(&config).await;
+    assert_eq!(first.run(&["revoke", &name]).code, Some(0));
+    assert!(!exists(&first, &role));
+}
+
+async fn whom_somebody_else_made_is_put_out_of_the_group(cluster: &'static Cluster) {
+    let (admin, _) = Admin::set_up(cluster);
+    let group = admin.database.group();
+    let member = |role: &str| {
+        let sql = format!(
+            "select coalesce(pg_has_role(to_regrole('{role}'), '{group}', 'usage'), false)"
+        );
+        admin.database.query(&sql) == "t"
+    };
+    // Since PostgreSQL 16 a role is its maker's, and so is a membership. Before, whoever may make roles may do it all.
+    let is_strict = cluster.version() >= 160_000;
+    let owner = admin.database.owner_session().await;
+    for (by_owner, code, says) in [
+        (true, 11, "made by somebody else"),
+        (false, 11, "still has access"),
+    ] {
+        let name = admin.name.replace("james", &format!("eve_{by_owner}"));
+        let role = format!("epigraph_{name}");
+        let grant = format!("grant {group} to {role}");
+        admin.database.query(&format!("create role {role} login"));
+        if by_owner {
+            owner.batch_execute(&grant).await.expect("the owner may");
+        } else {
+            admin.database.query(&grant);
+        }
+        assert!(member(&role));
+        let ran = admin.run(&["revoke", &name]);
+        if is_strict {
+            assert_eq!(ran.code, Some(code), "{ran:?}");
+            assert!(ran.stderr.contains(says), "{says:?} is not in {ran:?}");
+            assert_eq!(member(&role), !by_owner);
+            admin.database.query(&format!("drop role {role}"));
+        } else {
+            assert_eq!(ran.code, Some(0), "{ran:?}");
+            assert!(!exists(&admin, &role));
+        }
+    }
+}

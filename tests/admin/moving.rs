@@ -1,0 +1,141 @@
+//! A database of the version before each database had a group of its own.
+
+use std::fmt::Write;
+
+use super::Admin;
+use crate::support::{
+    okta::{Person, Server},
+    postgres::{Cluster, Database, Settings, eighteen},
+};
+
+/// What the old version applied, and what it wrote down about that.
+pub(super) async fn make_old(database: &Database<'_>) {
+    let owner = database.owner_session().await;
+    let history = "create table public.epigraph_schema_history (
+        version int4 primary key, name varchar(255), applied_on varchar(255), checksum varchar(255));";
+    let mut script = format!("begin; set local search_path = ''; {history}");
+    for name in ["V1__user_messages", "V2__okta_identity", "V3__row_security"] {
+        let path = format!("{}/migrations/{name}.sql", env!("CARGO_MANIFEST_DIR"));
+        let sql = std::fs::read_to_string(path).expect("it is there");
+        let migration = refinery::Migration::unapplied(name, &sql).expect("a good name");
+        write!(
+            script,
+            "{sql}; insert into public.epigraph_schema_history values ({}, '{}', '2026-01-01T00:00:00Z', '{}');",
+            migration.version(),
+            migration.name(),
+            migration.checksum()
+        )
+        .expect("a text takes it");
+    }
+    owner
+        .batch_execute(&(script + "commit"))
+        .await
+        .expect("it applies");
+}
+
+/// Rows, keys, somebody who is blocked, and people, one of whom is the role of the database that may log in.
+pub(super) async fn fill(admin: &Admin<'_>) {
+    admin.database.trust(
+        &admin.okta.issuer(Server::Default),
+        &admin.okta.client_id(),
+        &admin.okta.published_keys(),
+    );
+    let owner = admin.database.owner_session().await;
+    let (role, user) = (admin.role(), admin.database.user_name());
+    owner
+        .batch_execute(&format!(
+            "create role {role} login in role epigraph_user;
+             grant epigraph_user to {user};
+             select okta.block('00u-blocked');
+             insert into public.user_messages (user_id, message)
+             select 'person ' || number, 'quote ' || number from generate_series(1, 100) number"
+        ))
+        .await
+        .expect("the owner may");
+}
+
+/// What has to stay, whatever comes.
+pub(super) fn kept(database: &Database) -> String {
+    database.query(
+        "select md5(string_agg(m::text, ' ' order by user_id)) from public.user_messages m;
+         select string_agg(issuer || audience, ' ') from okta.issuer;
+         select string_agg(kid || modulus, ' ' order by kid) from okta.signing_key;
+         select string_agg(user_id || blocked_at, ' ') from okta.blocked",
+    )
+}
+
+/// Who is in a group, but for whoever made it.
+pub(super) fn members(database: &Database, group: &str) -> String {
+    database.query(&format!(
+        "select string_agg(r.rolname, ' ' order by r.rolname) from pg_auth_members m join pg_roles r on r.oid = m.member
+         where m.roleid = to_regrole('{group}') and coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)"
+    ))
+}
+
+#[tokio::test]
+async fn people_move_into_the_group_of_their_database_and_the_old_one_goes() {
+    moves(&Cluster::start(Settings::default())).await;
+}
+
+#[tokio::test]
+async fn people_move_on_postgresql_18_as_well() {
+    moves(&Cluster::start(Settings {
+        server: eighteen(),
+        ..Settings::default()
+    }))
+    .await;
+}
+
+async fn moves(cluster: &Cluster) {
+    let (first, second) = (Admin::of(cluster), Admin::of(cluster));
+    // Since PostgreSQL 16 it takes that for a second owner to do anything with the group of the first.
+    let is_strict = cluster.version() >= 160_000;
+    for (admin, is_second) in [(&first, false), (&second, true)] {
+        make_old(&admin.database).await;
+        if is_second && is_strict {
+            let owner = admin.database.roles()[0].0;
+            admin.database.query(&format!(
+                "grant epigraph_user to {owner} with admin true, inherit false, set false"
+            ));
+        }
+        fill(admin).await;
+    }
+    let everybody = |admin: &Admin| members(&admin.database, &admin.database.group());
+    let old = members(&first.database, "epigraph_user");
+    first
+        .run(&["invite", "somebody"])
+        .fails(11, &["older version", "epigraph admin migrate"]);
+    for (admin, shared) in [(&first, true), (&second, false)] {
+        let before = kept(&admin.database);
+        let ran = admin.run(&["migrate"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        for said in [
+            "older version of epigraph is refused",
+            "who has access now",
+            &admin.role(),
+        ] {
+            assert!(ran.stderr.contains(said), "{said:?} is not in {ran:?}");
+        }
+        assert!(ran.stderr.contains("another database"), "{ran:?}");
+        assert_eq!(kept(&admin.database), before);
+        assert_eq!(everybody(admin), old, "nobody is left out");
+        let there = admin
+            .database
+            .query("select to_regrole('epigraph_user') is not null");
+        assert_eq!(
+            there == "t",
+            shared || is_strict,
+            "it goes with the last database that uses it"
+        );
+    }
+    // Each takes back whom the other may keep.
+    let ran = second.run(&["revoke", &first.name]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(!everybody(&second).contains(&first.role()));
+    assert_eq!(everybody(&first), old);
+    // It is whole: a set-up has nothing to repair, and whoever has an access keeps their quote.
+    let config = second.setup(&["--new-password"]).data();
+    let james = second.person(&config, Person::James);
+    james.run(&["set", "Mistakes."]).data();
+    assert_eq!(second.run(&["migrate"]).data(), "");
+}

@@ -1,0 +1,122 @@
+//! A configuration that goes into a file.
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::{PermissionsExt, symlink},
+};
+
+use super::{Admin, password};
+use crate::support::{
+    okta::Server,
+    postgres::{Cluster, Settings, shared},
+};
+
+fn hashes(admin: &Admin) -> String {
+    admin.database.query(
+        "select string_agg(rolname || coalesce(rolpassword, ''), ' ' order by 1) from pg_authid",
+    )
+}
+
+#[test]
+fn it_goes_into_a_new_file_that_nobody_else_reads() {
+    let cluster = Cluster::start(Settings::default());
+    let admin = Admin::of(&cluster);
+    let path = admin.home.path().join("config.toml");
+    let ran = admin.setup(&["--output", "config.toml"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{ran:?}");
+    assert!(ran.stderr.contains("config.toml"), "{ran:?}");
+    let config = fs::read_to_string(&path).expect("it is there");
+    assert!(password(&config).len() >= 24, "{config}");
+    assert!(!ran.stderr.contains(password(&config)), "{ran:?}");
+    let mode = fs::metadata(&path)
+        .expect("it is there")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o7777, 0o600);
+
+    // The same line again, as it stands in the README.
+    let before = hashes(&admin);
+    let again = admin.setup(&["--output", "config.toml"]);
+    again.fails(2, &["config.toml is there already", "nothing was changed"]);
+    assert_eq!(fs::read_to_string(&path).ok(), Some(config));
+    assert_eq!(hashes(&admin), before);
+    // There is nothing to write: that is no success, and makes no file.
+    let other = admin.setup(&["--output", "other.toml"]);
+    other.fails(2, &["no configuration was written", "--new-password"]);
+    assert!(!admin.home.path().join("other.toml").exists());
+    assert_eq!(hashes(&admin), before);
+
+    let invited = admin.run(&["invite", "virginia", "--output", "virginia.toml"]);
+    assert_eq!((invited.code, invited.stdout.as_str()), (Some(0), ""));
+    let text = fs::read_to_string(admin.home.path().join("virginia.toml"));
+    assert!(text.is_ok_and(|text| text.contains("epigraph_virginia")));
+    let left: Vec<_> = fs::read_dir(admin.home.path())
+        .expect("listed")
+        .flatten()
+        .map(|entry| entry.file_name())
+        .filter(|name| {
+            name.to_string_lossy().ends_with(".toml")
+                || name.to_string_lossy().contains("config.toml")
+        })
+        .collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn a_place_that_does_not_do_is_refused_before_anything_is_changed() {
+    let admin = Admin::of(shared());
+    let home = admin.home.path();
+    fs::write(home.join("precious"), "precious").expect("written");
+    symlink("precious", home.join("link")).expect("linked");
+    symlink("nowhere", home.join("dangling")).expect("linked");
+    fs::create_dir(home.join("directory")).expect("made");
+    for (place, code) in [
+        ("precious", 2),
+        ("link", 2),
+        ("dangling", 2),
+        ("directory", 2),
+        ("missing/config.toml", 1),
+        ("precious/config.toml", 1),
+        ("/proc/config.toml", 1),
+    ] {
+        admin
+            .setup(&["--output", place])
+            .fails(code, &["nothing was changed", "hint: "]);
+        admin
+            .run(&["invite", "virginia", "--output", place])
+            .fails(code, &["nothing was changed"]);
+    }
+    assert_eq!(
+        fs::read_to_string(home.join("precious")).ok().as_deref(),
+        Some("precious")
+    );
+    assert!(!home.join("nowhere").exists() && !home.join("missing").exists());
+    assert_eq!(
+        admin
+            .database
+            .query("select to_regnamespace('okta') is null"),
+        "t"
+    );
+}
+
+#[test]
+fn an_empty_file_is_no_success_where_the_shell_made_it() {
+    let (admin, _) = Admin::set_up(shared());
+    let path = admin.home.path().join("config.toml");
+    let issuer = admin.okta.issuer(Server::Default);
+    let client_id = admin.okta.client_id();
+    let status = admin
+        .home
+        .command(&[
+            "admin",
+            "setup",
+            "--issuer",
+            &issuer,
+            "--client-id",
+            &client_id,
+        ])
+        .stdout(File::create(&path).expect("made"))
+        .status()
+        .expect("it starts");
+    assert_eq!(status.code(), Some(2));
+}
