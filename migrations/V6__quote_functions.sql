@@ -136,10 +136,10 @@ begin
 end
 $$;
 
--- Closes this database to whoever has nothing in it, so that people of another database of the server cannot even log in: the
--- right to connect, which PostgreSQL gives to everybody, goes to the group, and to each role that owns something here or was
--- granted something. Takes from everybody the right to make temporary tables, and to make things in the schema public. What
--- belongs to somebody else is left as it is: `epigraph admin status` names it.
+-- Closes this database to whoever has no business in it, so that people of another database of the server cannot even log in: the
+-- right to connect, which PostgreSQL gives to everybody, goes to the group, and to each role that owns something here, was granted
+-- something, or comes by something through another role. Takes from everybody the right to make temporary tables, and to make
+-- things in the schema public. What belongs to somebody else is left as it is: `epigraph admin status` names it.
 create function epigraph.close_database() returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -153,10 +153,18 @@ begin
             where a.grantee = 0 and a.privilege_type = 'CONNECT')
         then
             for resident in
-                select distinct r.rolname from pg_shdepend s join pg_roles r on r.oid = s.refobjid
-                where s.dbid = this.oid and s.refclassid = 'pg_authid'::regclass and not r.rolsuper
-                    and r.rolname <> 'epigraph_user' and r.rolname !~ '^epigraph_user_[0-9]+$'
+                with holders as (
+                    select r.oid from pg_shdepend s join pg_roles r on r.oid = s.refobjid
+                    where s.dbid = this.oid and s.refclassid = 'pg_authid'::regclass
+                        and r.rolname !~ '^epigraph_user(_[0-9]+)?$'
+                    union
+                    select r.oid from pg_roles r
+                    where r.rolname in ('pg_read_all_data', 'pg_write_all_data', 'pg_maintain', 'pg_monitor', 'pg_read_all_stats')
+                )
+                select r.rolname from pg_roles r
+                where not r.rolsuper and r.rolname !~ '^(pg_|epigraph_user(_[0-9]+)?$)'
                     and not pg_has_role(r.oid, this.datdba, 'usage')
+                    and exists (select from holders h where pg_has_role(r.oid, h.oid, 'member'))
             loop
                 execute format('grant connect on database %I to %I', this.datname, resident);
             end loop;

@@ -105,8 +105,8 @@ impl Story<'_> {
         stage.database.query(
             "insert into public.user_messages (user_id, message) values ('00u-colleague', 'A room of one’s own.')",
         );
-        let all = "select user_id from public.user_messages";
-        let command = stage.psql(&format!("{all};"))?;
+        let quote = "select message from epigraph.load_quote()";
+        let command = stage.psql(&format!("{quote};"))?;
         self.step("without a token the database refuses", "psql", command, 3)
             .await?;
         let token = self.id_token(person)?;
@@ -117,22 +117,30 @@ impl Story<'_> {
         };
         let seen = self
             .step(
-                "with one's own token, one sees one's own row",
+                "with one's own token, one sees one's own quote",
                 "psql",
-                with(all)?,
+                with(quote)?,
                 0,
             )
             .await?;
-        self.hold("and no colleague's", seen.trim() == person.id())?;
-        let change = with("update public.user_messages set message = 'Mine!' returning user_id")?;
-        let changed = self
-            .step("changing every row changes one's own", "psql", change, 0)
+        self.hold("it is the same text", seen.trim_end() == EDITED)?;
+        for (what, sql) in [
+            (
+                "the table is out of reach",
+                "select user_id from public.user_messages where user_id = '00u-colleague'",
+            ),
+            (
+                "a row for somebody else is refused",
+                "insert into public.user_messages values ('00u-another', now(), 'Mine!')",
+            ),
+        ] {
+            self.step(what, "psql", with(sql)?, 3).await?;
+        }
+        let guess = with("select done from epigraph.save_quote('Mine!', 'A room of one’s own.')")?;
+        let saved = self
+            .step("a guess at a colleague's text is none", "psql", guess, 0)
             .await?;
-        self.hold("and no colleague's", changed.trim() == person.id())?;
-        let insert =
-            with("insert into public.user_messages values ('00u-another', now(), 'Mine!')")?;
-        self.step("a row for somebody else is refused", "psql", insert, 3)
-            .await?;
+        self.hold("and saves nothing", saved.trim() == "f")?;
         let theirs = stage
             .database
             .query("select message from public.user_messages where user_id = '00u-colleague'");
