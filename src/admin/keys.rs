@@ -230,10 +230,7 @@ async fn add(
     let error = match added {
         Ok(rows) => {
             savepoint.commit().await.map_err(failed)?;
-            return Ok(Ok(rows
-                .first()
-                .map(|row| row.get(0))
-                .unwrap_or_default()));
+            return Ok(Ok(rows.first().map(|row| row.get(0)).unwrap_or_default()));
         }
         Err(error) => error,
     };

@@ -328,10 +328,7 @@ fn key_lines(report: &KeyReport) -> Vec<String> {
     [
         ("registered", &report.registered),
         ("still published", &report.still_published),
-        (
-            "replaced by another key of that name",
-            &report.replaced,
-        ),
+        ("replaced by another key of that name", &report.replaced),
         (
             "not published any more, kept until its last token is over",
             &report.kept,
@@ -339,7 +336,10 @@ fn key_lines(report: &KeyReport) -> Vec<String> {
         ("retired", &report.retired),
     ]
     .into_iter()
-    .flat_map(|(what, keys)| keys.iter().map(move |key| format!("key {}: {what}", one_line(key))))
+    .flat_map(|(what, keys)| {
+        keys.iter()
+            .map(move |key| format!("key {}: {what}", one_line(key)))
+    })
     .collect()
 }
 

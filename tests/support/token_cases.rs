@@ -47,15 +47,24 @@ pub(crate) const CASES: &[(bool, &[Change])] = &[
     (false, &[Header("kid", r#"["{kid}"]"#)]),
     (false, &[Header("kid", r#""another""#)]),
     // Extensions, and what must not be followed.
-    (false, &[Header("crit", r#"["b64"]"#), Header("b64", "false")]),
+    (
+        false,
+        &[Header("crit", r#"["b64"]"#), Header("b64", "false")],
+    ),
     (false, &[Header("crit", "[]")]),
     (false, &[Header("crit", "null")]),
     (true, &[Header("x5t", r#""abc""#)]),
     (true, &[Header("x5t#S256", r#""abc""#)]),
     (true, &[Header("x5c", r#"["MIIB"]"#)]),
     (true, &[Header("jku", r#""https://evil.example/keys""#)]),
-    (true, &[Header("jwk", r#"{"kty":"RSA","n":"AQAB","e":"AQAB"}"#)]),
-    (true, &[Header("anything", "[1e400, null, {\"alg\": \"none\"}]")]),
+    (
+        true,
+        &[Header("jwk", r#"{"kty":"RSA","n":"AQAB","e":"AQAB"}"#)],
+    ),
+    (
+        true,
+        &[Header("anything", "[1e400, null, {\"alg\": \"none\"}]")],
+    ),
     // One name twice.
     (false, &[BeforeHeader(r#""alg":"RS256""#)]),
     (false, &[BeforeHeader(r#""alg":"none""#)]),
@@ -66,28 +75,67 @@ pub(crate) const CASES: &[(bool, &[Change])] = &[
     (false, &[BeforeClaims(r#""a":1,"a":1"#)]),
     (false, &[BeforeClaims(r#""":1,"":1"#)]),
     (true, &[BeforeClaims(r#""":1,"a":{"b":1,"b":1},"A":1"#)]),
-    (true, &[BeforeClaims(r#""alg":"none","kid":1,"typ":null,"crit":1"#)]),
+    (
+        true,
+        &[BeforeClaims(r#""alg":"none","kid":1,"typ":null,"crit":1"#)],
+    ),
     // The issuer.
     (false, &[Claim("iss", r#""{iss}/""#)]),
     (false, &[Claim("iss", r#"["{iss}"]"#)]),
     (false, &[NoClaim("iss")]),
     // For whom.
     (true, &[Claim("aud", r#"["{us}"]"#)]),
-    (true, &[Claim("aud", r#"["{us}"]"#), Claim("azp", r#""{us}""#)]),
-    (true, &[Claim("aud", r#"["other","{us}"]"#), Claim("azp", r#""{us}""#)]),
-    (true, &[Claim("aud", r#"[1,"{us}"]"#), Claim("azp", r#""{us}""#)]),
+    (
+        true,
+        &[Claim("aud", r#"["{us}"]"#), Claim("azp", r#""{us}""#)],
+    ),
+    (
+        true,
+        &[
+            Claim("aud", r#"["other","{us}"]"#),
+            Claim("azp", r#""{us}""#),
+        ],
+    ),
+    (
+        true,
+        &[Claim("aud", r#"[1,"{us}"]"#), Claim("azp", r#""{us}""#)],
+    ),
     (true, &[Claim("azp", r#""{us}""#)]),
     (false, &[Claim("aud", r#"["{us}","other"]"#)]),
     (false, &[Claim("aud", r#"["{us}","{us}"]"#)]),
-    (false, &[Claim("aud", r#"["{us}","other"]"#), Claim("azp", r#""other""#)]),
-    (false, &[Claim("aud", r#"["{us}"]"#), Claim("azp", r#""other""#)]),
-    (false, &[Claim("aud", r#"["{us}","other"]"#), Claim("azp", "null")]),
-    (false, &[Claim("aud", r#"["other"]"#), Claim("azp", r#""{us}""#)]),
-    (false, &[Claim("aud", r#"[["{us}"]]"#), Claim("azp", r#""{us}""#)]),
+    (
+        false,
+        &[
+            Claim("aud", r#"["{us}","other"]"#),
+            Claim("azp", r#""other""#),
+        ],
+    ),
+    (
+        false,
+        &[Claim("aud", r#"["{us}"]"#), Claim("azp", r#""other""#)],
+    ),
+    (
+        false,
+        &[Claim("aud", r#"["{us}","other"]"#), Claim("azp", "null")],
+    ),
+    (
+        false,
+        &[Claim("aud", r#"["other"]"#), Claim("azp", r#""{us}""#)],
+    ),
+    (
+        false,
+        &[Claim("aud", r#"[["{us}"]]"#), Claim("azp", r#""{us}""#)],
+    ),
     (false, &[Claim("aud", "[]"), Claim("azp", r#""{us}""#)]),
-    (false, &[Claim("aud", r#"{"{us}":1}"#), Claim("azp", r#""{us}""#)]),
+    (
+        false,
+        &[Claim("aud", r#"{"{us}":1}"#), Claim("azp", r#""{us}""#)],
+    ),
     (false, &[Claim("aud", r#""other""#)]),
-    (false, &[Claim("aud", r#""other""#), Claim("azp", r#""{us}""#)]),
+    (
+        false,
+        &[Claim("aud", r#""other""#), Claim("azp", r#""{us}""#)],
+    ),
     (false, &[Claim("aud", r#""{us} ""#)]),
     (false, &[Claim("aud", "null")]),
     (false, &[NoClaim("aud")]),
@@ -152,7 +200,10 @@ pub(crate) const CASES: &[(bool, &[Change])] = &[
     (false, &[Claim("scp", r#"["openid"]"#)]),
     (false, &[Claim("cid", r#""{us}""#)]),
     (false, &[Claim("cid", "null")]),
-    (true, &[Claim("groups", r#"["a",1,null,{"sub":"b","cid":1}]"#)]),
+    (
+        true,
+        &[Claim("groups", r#"["a",1,null,{"sub":"b","cid":1}]"#)],
+    ),
 ];
 
 /// What the placeholders stand for.

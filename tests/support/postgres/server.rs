@@ -7,7 +7,6 @@ use std::{
     sync::OnceLock,
 };
 
-#[cfg(test)]
 use crate::support::{
     guardian::{self, Scratch},
     privilege,
@@ -33,11 +32,11 @@ pub(super) fn installed() -> &'static Path {
 }
 
 /// The directory of PostgreSQL 18, where there is one for this system. `scripts/setup test` puts it there.
-#[cfg(test)]
 pub(crate) fn eighteen() -> Option<&'static Path> {
     static DIRECTORY: OnceLock<Option<PathBuf>> = OnceLock::new();
     let find = || {
-        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("postgresql_18");
+        // Cargo says it to tests and benches alone.
+        let place = Path::new(option_env!("CARGO_TARGET_TMPDIR")?).join("postgresql_18");
         assert!(
             place.join("installed.json").exists(),
             "PostgreSQL 18 is not installed: run `scripts/setup test`"
@@ -54,7 +53,6 @@ pub(crate) fn eighteen() -> Option<&'static Path> {
 }
 
 /// The directory, or a copy of it where the user that root starts servers as cannot get at it.
-#[cfg(test)]
 fn reachable(native: &Path) -> PathBuf {
     static COPY: OnceLock<Scratch> = OnceLock::new();
     if !privilege::is_root() || guardian::is_open_to_all(native) {
