@@ -145,6 +145,8 @@ declare
     signature text;
     signed text;
     parameters json;
+    named json;
+    kind json;
     key okta.signing_key;
     content text;
     claims jsonb;
@@ -178,8 +180,8 @@ begin
         raise exception 'The ID token is not three parts with dots between.' using errcode = '28E02',
             hint = 'Sign in again.';
     end if;
-    if length(header) > 1400 then
-        raise exception 'The header of the ID token is longer than 1400 characters.' using errcode = '28E02',
+    if length(header) > 640 then
+        raise exception 'The header of the ID token is longer than 640 characters.' using errcode = '28E02',
             hint = 'Sign in again.';
     end if;
 
@@ -188,18 +190,20 @@ begin
         raise exception 'The header of the ID token cannot be read.' using errcode = '28E02',
             hint = 'Sign in again.';
     end if;
+    named := parameters -> 'kid';
+    kind := parameters -> 'typ';
     -- What else a header names says where to find a key, which is not for the token to choose. An extension that must
     -- be understood (RFC 7515, 4.1.11) is not.
     if parameters ->> 'alg' is distinct from 'RS256'
-        or json_typeof(parameters -> 'kid') is distinct from 'string'
-        or (parameters -> 'typ' is null or upper(parameters ->> 'typ') = 'JWT') is not true
+        or json_typeof(named) is distinct from 'string'
+        or (kind is null or upper(kind #>> '{}') = 'JWT') is not true
         or parameters -> 'crit' is not null
     then
         raise exception 'The header of the ID token is refused.' using errcode = '28E03',
             hint = 'It has to name the algorithm RS256 and a key, the type JWT or none, and no critical extension.';
     end if;
     -- There is one issuer, so a name is enough.
-    select * into key from okta.signing_key k where k.kid = parameters ->> 'kid';
+    select * into key from okta.signing_key k where k.kid = named #>> '{}';
     if not found then
         if not exists (select from okta.issuer) then
             raise exception 'This database knows no issuer of ID tokens.' using errcode = '28E12',

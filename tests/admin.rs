@@ -402,6 +402,10 @@ fn a_key_that_okta_rotated_in_is_refused_until_it_is_registered_and_the_old_one_
     let james = admin.person(&config, Person::James);
     james.run(&["set", "Mistakes."]).data();
     let before = admin.okta.published_keys();
+    // The weekly job has not run for long, which says nothing of when the old keys went.
+    admin
+        .database
+        .query("update okta.signing_key set last_published_at = '2020-01-01'");
     admin.okta.replace_keys();
     admin.sign_in(&james, Person::James);
     let refused = james.run(&["set", "Portals."]);
@@ -427,7 +431,7 @@ fn a_key_that_okta_rotated_in_is_refused_until_it_is_registered_and_the_old_one_
     james.run(&["set", "Portals."]).data();
 
     admin.database.query(&format!(
-        "update okta.signing_key set last_published_at = now() - interval '25 hours' where kid = '{}'",
+        "update okta.signing_key set missed_at = now() - interval '25 hours' where kid = '{}'",
         before[0]["kid"].as_str().expect("a kid")
     ));
     let lines = admin.run(&["keys"]).data();
@@ -446,6 +450,40 @@ fn a_key_that_okta_rotated_in_is_refused_until_it_is_registered_and_the_old_one_
     assert_eq!(ran.code, Some(0));
     assert!(ran.stderr.contains("nothing to do"), "{ran:?}");
     assert_eq!(james.run(&["show"]).data().trim_end(), "Portals.");
+}
+
+#[test]
+fn a_key_that_comes_back_or_is_replaced_is_named_as_that() {
+    let (admin, _) = Admin::set_up(shared());
+    let published = admin.okta.published_keys();
+    let [first, second] =
+        [0, 1].map(|index: usize| published[index]["kid"].as_str().expect("a kid"));
+    // One was missed for long and is there again; the other one's name stood for other numbers.
+    admin.database.query(&format!(
+        "update okta.signing_key set missed_at = '2020-01-01' where kid = '{first}';
+         update okta.signing_key set modulus = modulus + 2 where kid = '{second}'"
+    ));
+    let lines = admin.run(&["keys"]).data();
+    assert!(
+        lines.contains(&format!("key {first}: still published")),
+        "{lines}"
+    );
+    assert!(
+        lines.contains(&format!("key {second}: replaced")),
+        "{lines}"
+    );
+    let missed = "select count(*) from okta.signing_key where missed_at is not null";
+    assert_eq!(admin.database.query(missed), "0");
+
+    // A terminal obeys nothing in a name.
+    admin
+        .database
+        .query("update okta.signing_key set kid = 'a' || chr(27) || '[2Jb' where kid = (select min(kid) from okta.signing_key)");
+    for command in ["status", "keys"] {
+        let shown = admin.run(&[command]).stdout;
+        assert!(shown.contains("a [2Jb"), "{shown}");
+        assert!(!shown.contains('\u{1b}'), "{shown:?}");
+    }
 }
 
 #[test]

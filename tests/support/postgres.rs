@@ -23,7 +23,6 @@ use super::{
     secrets, token, wait_until,
 };
 
-#[cfg(test)]
 pub(crate) use server::eighteen;
 pub(crate) use server::program;
 

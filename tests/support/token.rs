@@ -52,6 +52,11 @@ impl Signer {
         Self(SigningKey::generate())
     }
 
+    /// The same with a key of another size.
+    pub(crate) fn of_bits(bits: u32) -> Self {
+        Self(SigningKey::of_bits(bits))
+    }
+
     /// The public half of its key, as Okta publishes it.
     pub(crate) fn jwk(&self) -> Value {
         self.0.public()

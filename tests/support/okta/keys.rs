@@ -22,15 +22,21 @@ pub(crate) struct SigningKey {
 impl SigningKey {
     /// Makes a new key with an identifier of its own.
     pub(crate) fn generate() -> Self {
+        Self::of_bits(2048)
+    }
+
+    /// The same of another size.
+    pub(crate) fn of_bits(bits: u32) -> Self {
         Self {
             id: token(),
-            key: new_key(),
+            key: new_key(bits),
         }
     }
 
     /// Makes the two keys of a fresh organisation. All of this process share them (under other identifiers), because making one takes a while.
     pub(crate) fn first_two() -> [Self; 2] {
-        static KEYS: LazyLock<[PKey<Private>; 2]> = LazyLock::new(|| [new_key(), new_key()]);
+        static KEYS: LazyLock<[PKey<Private>; 2]> =
+            LazyLock::new(|| [new_key(2048), new_key(2048)]);
         KEYS.clone().map(|key| Self { id: token(), key })
     }
 
@@ -71,8 +77,8 @@ impl SigningKey {
     }
 }
 
-fn new_key() -> PKey<Private> {
-    Rsa::generate(2048)
+fn new_key(bits: u32) -> PKey<Private> {
+    Rsa::generate(bits)
         .and_then(PKey::from_rsa)
         .expect("OpenSSL makes an RSA key")
 }

@@ -42,11 +42,11 @@ pub(super) fn installed() -> &'static Path {
 }
 
 /// The directory of PostgreSQL 18, where there is one for this system. `scripts/setup test` puts it there.
-#[cfg(test)]
 pub(crate) fn eighteen() -> Option<&'static Path> {
     static DIRECTORY: OnceLock<Option<PathBuf>> = OnceLock::new();
     let find = || {
-        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("postgresql_18");
+        // Cargo says it to tests and benches alone.
+        let place = Path::new(option_env!("CARGO_TARGET_TMPDIR")?).join("postgresql_18");
         assert!(
             place.join("installed.json").exists(),
             "PostgreSQL 18 is not installed: run `scripts/setup test`"
