@@ -392,6 +392,78 @@ async fn partitions_and_children_answer_none_either(cluster: &'static Cluster) {
     }
 }
 
+const BY_INDEX: &str = "set local enable_seqscan = off; set local enable_bitmapscan = off";
+
+/// What it is, whether it takes a token, how it is put, and the question.
+fn visible() -> Vec<(&'static str, bool, &'static str, Question)> {
+    let [plain, analyze] = FORMS;
+    let estimate = "explain ";
+    vec![
+        (
+            "a value that costs nothing to look for, without a token",
+            false,
+            plain,
+            Question::new(
+                "select from (select * from s.notes union all select * from s.notes) t where ('{\"{guess}\": 1}'::jsonb)[body] is not null",
+                "SECRET-Lamp",
+                "SECRET-Lame",
+            ),
+        ),
+        (
+            "the same with one's own",
+            true,
+            analyze,
+            Question::new(
+                "select from (select * from s.notes union all select * from s.notes) t where case when ('{\"{guess}\": 1}'::jsonb)[body] is not null then (select true) end",
+                "SECRET-Lamp",
+                "SECRET-Lame",
+            ),
+        ),
+        (
+            "a value in an index, without a token",
+            false,
+            plain,
+            Question::new("select from s.notes where id = {guess}", "4711", "4799"),
+        ),
+        (
+            "a value in an index, with a token of one's own",
+            true,
+            analyze,
+            Question::new("select from s.notes where id = {guess}", "4711", "4799"),
+        ),
+        (
+            "a value that must be unique",
+            true,
+            plain,
+            Question::new(
+                "insert into s.notes (owner_id, body) values ('00u-eve', {guess})",
+                "'SECRET-Lamp'",
+                "'SECRET-Lame'",
+            ),
+        ),
+        (
+            "how often a value is there",
+            true,
+            estimate,
+            Question::new(
+                "select from s.notes where body = {guess}",
+                "'often'",
+                "'never'",
+            ),
+        ),
+        (
+            "how values are spread",
+            true,
+            estimate,
+            Question::new(
+                "select from s.notes where note < {guess}",
+                "'1190'",
+                "'1010'",
+            ),
+        ),
+    ]
+}
+
 /// The lines of `docs/protect.md` about what stays visible: each is a question that is answered.
 async fn what_the_page_says_row_security_leaves_visible_is(cluster: &'static Cluster) {
     let table = format!("create table {{table}} ({COLUMNS}); create index on {{table}} (owner_id)");
@@ -410,75 +482,10 @@ async fn what_the_page_says_row_security_leaves_visible_is(cluster: &'static Clu
     .await;
     let client = database.user_session().await;
     let eve = token::of("00u-eve");
-    let [plain, analyze] = FORMS;
-    let estimate = "explain ";
-    let by_index = "set local enable_seqscan = off; set local enable_bitmapscan = off";
-    for (what, token, form, question) in [
-        (
-            "a value that costs nothing to look for, without a token",
-            None,
-            plain,
-            Question::new(
-                "select from (select * from s.notes union all select * from s.notes) t where ('{\"{guess}\": 1}'::jsonb)[body] is not null",
-                "SECRET-Lamp",
-                "SECRET-Lame",
-            ),
-        ),
-        (
-            "the same with one's own",
-            Some(eve.as_str()),
-            analyze,
-            Question::new(
-                "select from (select * from s.notes union all select * from s.notes) t where case when ('{\"{guess}\": 1}'::jsonb)[body] is not null then (select true) end",
-                "SECRET-Lamp",
-                "SECRET-Lame",
-            ),
-        ),
-        (
-            "a value in an index, without a token",
-            None,
-            plain,
-            Question::new("select from s.notes where id = {guess}", "4711", "4799"),
-        ),
-        (
-            "a value in an index, with a token of one's own",
-            Some(eve.as_str()),
-            analyze,
-            Question::new("select from s.notes where id = {guess}", "4711", "4799"),
-        ),
-        (
-            "a value that must be unique",
-            Some(eve.as_str()),
-            plain,
-            Question::new(
-                "insert into s.notes (owner_id, body) values ('00u-eve', {guess})",
-                "'SECRET-Lamp'",
-                "'SECRET-Lame'",
-            ),
-        ),
-        (
-            "how often a value is there",
-            Some(eve.as_str()),
-            estimate,
-            Question::new(
-                "select from s.notes where body = {guess}",
-                "'often'",
-                "'never'",
-            ),
-        ),
-        (
-            "how values are spread",
-            Some(eve.as_str()),
-            estimate,
-            Question::new(
-                "select from s.notes where note < {guess}",
-                "'1190'",
-                "'1010'",
-            ),
-        ),
-    ] {
+    for (what, has_token, form, question) in visible() {
+        let token = has_token.then_some(eve.as_str());
         let settings = if what.contains("index") {
-            by_index
+            BY_INDEX
         } else {
             SETTINGS[1]
         };
@@ -490,7 +497,7 @@ async fn what_the_page_says_row_security_leaves_visible_is(cluster: &'static Clu
         &client,
         Some(&eve),
         SETTINGS[1],
-        analyze,
+        FORMS[1],
         &Question::new("select from s.notes where {guess}", "true", "true"),
         "true",
     )

@@ -14,8 +14,8 @@ use crate::{
     text::clause,
 };
 
-/// The longest life of a token at Okta (an access token of a custom authorization server): a key that was last seen
-/// before that has signed nothing that still counts.
+/// The longest life of a token at Okta (an access token of a custom authorization server): a key that has been gone for
+/// longer has signed nothing that still counts. How long it has been gone is known from the first run that missed it.
 const LONGEST_LIFE: &str = "24 hours";
 
 /// What was done about the keys, by their ids.
@@ -27,6 +27,8 @@ pub struct KeyReport {
     pub registered: Vec<String>,
     /// Known before, and published still.
     pub still_published: Vec<String>,
+    /// Known before by another key's numbers: what the other one signed is refused from now on.
+    pub replaced: Vec<String>,
     /// Not published any more, and kept until the last token that they signed is over.
     pub kept: Vec<String>,
     /// Removed.
@@ -163,15 +165,21 @@ async fn store(
                 continue;
             }
         };
-        if let Err(why) = add(transaction, words, issuer, &id, key).await? {
-            report.left_out.push(why);
-        } else if known.contains(&id) {
-            report.still_published.push(id);
-        } else {
-            report.registered.push(id);
+        match add(transaction, words, issuer, &id, key).await? {
+            Err(why) => report.left_out.push(why),
+            Ok(outcome) => match outcome.as_str() {
+                "added" => report.registered.push(id),
+                "replaced" => report.replaced.push(id),
+                _ => report.still_published.push(id),
+            },
         }
     }
-    if report.registered.is_empty() && report.still_published.is_empty() {
+    let published = [
+        &report.registered,
+        &report.still_published,
+        &report.replaced,
+    ];
+    if published.iter().all(|keys| keys.is_empty()) {
         let why = report
             .left_out
             .first()
@@ -179,13 +187,14 @@ async fn store(
         return Err(no_key(issuer, &why));
     }
     for id in known {
-        if report.still_published.contains(&id) {
+        if report.still_published.contains(&id) || report.replaced.contains(&id) {
             continue;
         }
         let over = transaction
             .query_typed(
-                "select okta.remove_signing_key($1, kid) from okta.signing_key \
-                 where issuer = $1 and kid = $2 and last_published_at < pg_catalog.now() - $3::text::interval",
+                "with missed as (update okta.signing_key set missed_at = coalesce(missed_at, pg_catalog.now()) \
+                     where issuer = $1 and kid = $2 returning missed_at) \
+                 select from missed where missed_at < pg_catalog.now() - $3::text::interval",
                 &[
                     (&issuer, Type::TEXT),
                     (&id, Type::TEXT),
@@ -196,9 +205,16 @@ async fn store(
             .map_err(failed)?;
         if over.is_empty() {
             report.kept.push(id);
-        } else {
-            report.retired.push(id);
+            continue;
         }
+        transaction
+            .query_typed(
+                "select okta.remove_signing_key($1, $2)",
+                &[(&issuer, Type::TEXT), (&id, Type::TEXT)],
+            )
+            .await
+            .map_err(failed)?;
+        report.retired.push(id);
     }
     Ok(report)
 }
@@ -218,14 +234,15 @@ pub(super) fn no_key(issuer: &str, why: &str) -> Failure {
     .cure("Check the issuer; the keys of an Okta authorization server are RSA keys for RS256.")
 }
 
-/// Adds one key, or says why the database does not take it. The others are added all the same.
+/// Adds one key and returns what became of it (see `okta.add_signing_key`), or says why the database does not take it.
+/// The others are added all the same.
 async fn add(
     transaction: &mut Transaction<'_>,
     words: Words<'_>,
     issuer: &str,
     id: &str,
     key: &Value,
-) -> Result<Result<(), String>, Failure> {
+) -> Result<Result<String, String>, Failure> {
     let failed = |error: tokio_postgres::Error| words.explain(&error);
     let savepoint = transaction.savepoint("key").await.map_err(failed)?;
     let added = savepoint
@@ -234,9 +251,12 @@ async fn add(
             &[(&issuer, Type::TEXT), (&key.to_string(), Type::TEXT)],
         )
         .await;
-    let Err(error) = added else {
-        savepoint.commit().await.map_err(failed)?;
-        return Ok(Ok(()));
+    let error = match added {
+        Ok(rows) => {
+            savepoint.commit().await.map_err(failed)?;
+            return Ok(Ok(rows.first().map(|row| row.get(0)).unwrap_or_default()));
+        }
+        Err(error) => error,
     };
     // Refused by the function itself, which knows what a good key is.
     let refusal = error.as_db_error().filter(|refusal| {

@@ -20,6 +20,7 @@ use crate::{
     okta::Okta,
     postgres::Target,
     private_file,
+    text::one_line,
 };
 
 /// Who the first access is for, where nobody says.
@@ -492,6 +493,7 @@ fn key_lines(report: &KeyReport) -> Vec<String> {
     [
         ("registered", &report.registered),
         ("still published", &report.still_published),
+        ("replaced by another key of that name", &report.replaced),
         (
             "not published any more, kept until its last token is over",
             &report.kept,
@@ -499,7 +501,10 @@ fn key_lines(report: &KeyReport) -> Vec<String> {
         ("retired", &report.retired),
     ]
     .into_iter()
-    .flat_map(|(what, keys)| keys.iter().map(move |key| format!("key {key}: {what}")))
+    .flat_map(|(what, keys)| {
+        keys.iter()
+            .map(move |key| format!("key {}: {what}", one_line(key)))
+    })
     .collect()
 }
 
@@ -507,7 +512,7 @@ fn comment(report: &KeyReport) {
     for why in &report.left_out {
         output::warn(why);
     }
-    if report.registered.is_empty() && report.retired.is_empty() {
+    if report.registered.is_empty() && report.replaced.is_empty() && report.retired.is_empty() {
         output::say(&format!(
             "nothing to do: the database knows every key of {}",
             report.issuer
@@ -759,7 +764,7 @@ fn lines(status: &Status) -> Vec<String> {
     lines.extend(status.keys.iter().map(|key| {
         format!(
             "key        {}, {} bits, known since {}, last published {}",
-            key.kid,
+            one_line(&key.kid),
             key.bits,
             day(&key.added_at),
             day(&key.last_published_at)

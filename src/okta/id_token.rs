@@ -1,4 +1,12 @@
 //! The check of an ID token: signature, issuer, audience, times. Whom it names.
+//!
+//! The database checks it as well (`migrations/V4__token_check.sql`), by the same rules: `tests/support/token_cases.rs`.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    time::Duration,
+};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -7,8 +15,8 @@ use openidconnect::{
     core::{CoreJsonWebKey, CoreJsonWebKeyType, CoreJwsSigningAlgorithm},
 };
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Number, Value};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
 
 use crate::{
     app::User,
@@ -22,6 +30,8 @@ const LEEWAY: TimeDelta = TimeDelta::minutes(5);
 /// OpenID Connect Core section 2.
 const LONGEST_SUBJECT: usize = 255;
 const LONGEST_NAME: usize = 100;
+/// The end of the year 9999, in seconds since 1970.
+const LATEST: f64 = 253_402_300_799.0;
 
 /// The signing keys that the server publishes.
 pub(super) type Keys = JsonWebKeySet<CoreJsonWebKey>;
@@ -45,42 +55,62 @@ pub(super) struct Expected<'a> {
     pub(super) clock_ahead: Option<i64>,
 }
 
-#[derive(Deserialize)]
-struct Header {
-    alg: String,
-    kid: Option<String>,
-    crit: Option<Value>,
-}
-
+/// What counts of a header. What else it may name says where to find a key, which is not for the token to choose.
+const PARAMETERS: &[&str] = &["alg", "kid", "typ", "crit"];
 /// The claims that count. Of the others an organization may add what it likes, of any type.
-#[derive(Deserialize)]
-struct Claims {
-    iss: String,
-    sub: String,
-    aud: Audience,
-    exp: Number,
-    iat: Number,
-    nbf: Option<Number>,
-    azp: Option<String>,
-    nonce: Option<Value>,
-    name: Option<Value>,
-    preferred_username: Option<Value>,
-    email: Option<Value>,
+const CLAIMS: &[&str] = &[
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "nbf",
+    "azp",
+    "nonce",
+    "events",
+    "scp",
+    "cid",
+    "name",
+    "preferred_username",
+    "email",
+];
+
+/// Members of a JSON object.
+type Members = HashMap<&'static str, Value>;
+
+/// Reads those members of an object that have these names, and refuses an object in which any name is there twice:
+/// readers differ in which of two they take.
+struct Only(&'static [&'static str]);
+
+impl<'de> DeserializeSeed<'de> for Only {
+    type Value = Members;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Members, D::Error> {
+        deserializer.deserialize_map(self)
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Audience {
-    One(String),
-    Many(Vec<String>),
-}
+impl<'de> Visitor<'de> for Only {
+    type Value = Members;
 
-impl Audience {
-    fn all(&self) -> &[String] {
-        match self {
-            Self::One(audience) => std::slice::from_ref(audience),
-            Self::Many(audiences) => audiences,
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+        let mut names = HashSet::new();
+        let mut members = Members::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if let Some(wanted) = self.0.iter().find(|wanted| **wanted == name) {
+                members.insert(wanted, map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+            if !names.insert(name) {
+                return Err(A::Error::custom("a name twice"));
+            }
         }
+        Ok(members)
     }
 }
 
@@ -90,42 +120,48 @@ pub(super) fn check(
     keys: &Keys,
     expected: &Expected<'_>,
 ) -> Result<IdToken, Rejected> {
-    let (header, claims) =
-        signed(token.expose_secret(), keys).map_err(|problem| match problem {
-            Problem::Unreadable => {
-                refused("it cannot be read (is ID token encryption switched on?)")
-            }
-            Problem::Algorithm => refused("it is of a kind that this program does not read"),
-            Problem::Signature => refused("its signature is not Okta's"),
-            Problem::UnknownKey => Rejected::UnknownKey,
-        })?;
-    // An extension that must be understood, and is not.
-    if header.crit.is_some() {
-        return Err(refused("it is of a kind that this program does not read"));
-    }
-    let claims: Claims = serde_json::from_slice(&claims)
-        .map_err(|_| refused("it does not say what an ID token has to say"))?;
-    if claims.iss != expected.issuer {
+    let claims = signed(token.expose_secret(), keys).map_err(|problem| match problem {
+        Problem::Unreadable => refused("it cannot be read (is ID token encryption switched on?)"),
+        Problem::Kind => refused("it is of a kind that this program does not read"),
+        Problem::Signature => refused("its signature is not Okta's"),
+        Problem::UnknownKey => Rejected::UnknownKey,
+    })?;
+    let incomplete = || refused("it does not say what an ID token has to say");
+    let claims = members(&claims, CLAIMS).map_err(|_| incomplete())?;
+    let text = |name| claims.get(name).and_then(Value::as_str);
+    let (Some(issuer), Some(id)) = (text("iss"), text("sub")) else {
+        return Err(incomplete());
+    };
+    if issuer != expected.issuer {
         return Err(refused(
             "it comes from another issuer (does the organization have a domain of its own?)",
         ));
     }
     addressed_to(&claims, expected.client_id)?;
+    // Okta signs these with the same keys: a log-out token and an access token.
+    if ["events", "scp", "cid"]
+        .iter()
+        .any(|name| claims.contains_key(name))
+    {
+        return Err(refused("it is no ID token"));
+    }
     let expires_at = in_its_time(&claims, expected)?;
     // The device grant sends no nonce, so a token that has one was made for another request.
-    if claims.nonce.as_ref().is_some_and(|nonce| !nonce.is_null()) {
+    if claims.get("nonce").is_some_and(|nonce| !nonce.is_null()) {
         return Err(refused("it was issued for another request"));
     }
-    let id = &claims.sub;
-    if id.trim().is_empty() || id.len() > LONGEST_SUBJECT || id.chars().any(char::is_control) {
+    if id.trim_matches(' ').is_empty()
+        || id.len() > LONGEST_SUBJECT
+        || id.chars().any(char::is_control)
+    {
         return Err(refused("it names no person"));
     }
     Ok(IdToken {
         token: token.clone(),
         expires_at,
         user: User {
-            id: id.clone(),
-            name: name(&claims),
+            id: id.to_owned(),
+            name: name(&claims).unwrap_or_else(|| one_line(id)),
         },
     })
 }
@@ -133,7 +169,7 @@ pub(super) fn check(
 #[derive(Clone, Copy)]
 enum Problem {
     Unreadable,
-    Algorithm,
+    Kind,
     Signature,
     UnknownKey,
 }
@@ -151,18 +187,25 @@ pub(super) fn names(keys: &Keys) -> Vec<String> {
         .collect()
 }
 
-/// Takes a token apart and returns its header and its claims when one of the keys signed it.
-fn signed(token: &str, keys: &Keys) -> Result<(Header, Vec<u8>), Problem> {
+/// Takes a token apart and returns its claims when one of the keys signed it.
+fn signed(token: &str, keys: &Keys) -> Result<Vec<u8>, Problem> {
     let (content, signature) = token.rsplit_once('.').ok_or(Problem::Unreadable)?;
     let (header, claims) = content.split_once('.').ok_or(Problem::Unreadable)?;
-    let header: Header = json(header)?;
+    let header = members(&base64url(header)?, PARAMETERS).map_err(|_| Problem::Unreadable)?;
     let claims = base64url(claims)?;
     let signature = base64url(signature)?;
+    let kid = header.get("kid");
     // Never what the token asks for: RS256 is the one that Okta signs with.
-    if header.alg != "RS256" {
-        return Err(Problem::Algorithm);
+    if header.get("alg").is_none_or(|alg| alg != "RS256")
+        || kid.is_some_and(|kid| !kid.is_string())
+        || header.get("typ").is_some_and(|kind| !is_jwt(kind))
+        // An extension that must be understood, and is not.
+        || header.contains_key("crit")
+    {
+        return Err(Problem::Kind);
     }
-    let named = |key: &&CoreJsonWebKey| key.key_id().map(|id| id.as_str()) == header.kid.as_deref();
+    let kid = kid.and_then(Value::as_str);
+    let named = |key: &&CoreJsonWebKey| key.key_id().map(|id| id.as_str()) == kid;
     let signs = |key: &&CoreJsonWebKey| {
         key.verify_signature(
             &CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
@@ -175,11 +218,11 @@ fn signed(token: &str, keys: &Keys) -> Result<(Header, Vec<u8>), Problem> {
     let mut candidates = keys
         .keys()
         .iter()
-        .filter(|key| header.kid.is_none() || key.key_id().is_none() || named(key));
+        .filter(|key| kid.is_none() || key.key_id().is_none() || named(key));
     if candidates.any(|key| signs(&key)) {
-        return Ok((header, claims));
+        return Ok(claims);
     }
-    let known = header.kid.is_some() && keys.keys().iter().any(|key| named(&key));
+    let known = kid.is_some() && keys.keys().iter().any(|key| named(&key));
     Err(if known {
         Problem::Signature
     } else {
@@ -193,17 +236,29 @@ fn base64url(text: &str) -> Result<Vec<u8>, Problem> {
         .map_err(|_| Problem::Unreadable)
 }
 
-fn json<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
-    serde_json::from_slice(&base64url(text)?).map_err(|_| Problem::Unreadable)
+fn members(json: &[u8], names: &'static [&'static str]) -> serde_json::Result<Members> {
+    let mut json = serde_json::Deserializer::from_slice(json);
+    let members = Only(names).deserialize(&mut json)?;
+    json.end()?;
+    Ok(members)
 }
 
-fn addressed_to(claims: &Claims, client_id: &str) -> Result<(), Rejected> {
-    let audiences = claims.aud.all();
-    let party_fits = match &claims.azp {
-        Some(party) => party == client_id,
-        None => audiences.len() == 1,
+fn is_jwt(kind: &Value) -> bool {
+    kind.as_str()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("JWT"))
+}
+
+fn addressed_to(claims: &Members, client_id: &str) -> Result<(), Rejected> {
+    let (names_us, names_others) = match claims.get("aud") {
+        Some(Value::Array(all)) => (all.iter().any(|one| one == client_id), all.len() > 1),
+        Some(one) => (one == client_id, false),
+        None => (false, false),
     };
-    if party_fits && audiences.iter().any(|audience| audience == client_id) {
+    let party_fits = match claims.get("azp") {
+        Some(party) => party == client_id,
+        None => !names_others,
+    };
+    if names_us && party_fits {
         Ok(())
     } else {
         Err(refused("it was issued for another app"))
@@ -211,13 +266,20 @@ fn addressed_to(claims: &Claims, client_id: &str) -> Result<(), Rejected> {
 }
 
 /// Returns when the token expires, in seconds since 1970, if it is valid now.
-fn in_its_time(claims: &Claims, expected: &Expected<'_>) -> Result<i64, Rejected> {
-    let unreadable = || refused("its times cannot be read");
-    let time = |number: &Number| seconds(number).ok_or_else(unreadable);
+fn in_its_time(claims: &Members, expected: &Expected<'_>) -> Result<i64, Rejected> {
+    let time = |value: Option<&Value>| {
+        value
+            .and_then(seconds)
+            .ok_or_else(|| refused("its times cannot be read"))
+    };
     let now = expected.now.timestamp();
     let leeway = LEEWAY.num_seconds();
-    let expires_at = time(&claims.exp)?;
-    let begins = time(&claims.iat)?.max(claims.nbf.as_ref().map_or(Ok(i64::MIN), time)?);
+    let expires_at = time(claims.get("exp"))?;
+    let issued_at = time(claims.get("iat"))?;
+    let begins = match claims.get("nbf") {
+        Some(begins) => issued_at.max(time(Some(begins))?),
+        None => issued_at,
+    };
     if expires_at <= now.saturating_sub(leeway) || begins > now.saturating_add(leeway) {
         return Err(Rejected::For(
             clock(expected.clock_ahead).unwrap_or_else(|| failure("it is not valid at this time")),
@@ -227,17 +289,18 @@ fn in_its_time(claims: &Claims, expected: &Expected<'_>) -> Result<i64, Rejected
 }
 
 /// A `NumericDate` may have a fraction.
-fn seconds(number: &Number) -> Option<i64> {
-    number.as_i64().or_else(|| {
-        let whole = std::time::Duration::try_from_secs_f64(number.as_f64()?).ok()?;
-        whole.as_secs().try_into().ok()
-    })
+fn seconds(time: &Value) -> Option<i64> {
+    let exact = time
+        .as_f64()
+        .filter(|seconds| (0.0..=LATEST).contains(seconds))?;
+    let whole = Duration::try_from_secs_f64(exact).ok()?.as_secs();
+    whole.try_into().ok()
 }
 
-fn name(claims: &Claims) -> String {
-    [&claims.name, &claims.preferred_username, &claims.email]
+fn name(claims: &Members) -> Option<String> {
+    ["name", "preferred_username", "email"]
         .into_iter()
-        .filter_map(|name| name.as_ref()?.as_str())
+        .filter_map(|name| claims.get(name)?.as_str())
         .map(|name| {
             one_line(name)
                 .chars()
@@ -245,7 +308,6 @@ fn name(claims: &Claims) -> String {
                 .collect::<String>()
         })
         .find(|name| !name.is_empty())
-        .unwrap_or_else(|| one_line(&claims.sub))
 }
 
 fn refused(why: &str) -> Rejected {

@@ -1,13 +1,14 @@
 //! Signatures that somebody made up. With the private key at hand a test can make every block that a forger would like to.
 
 use openssl::{
-    bn::BigNum,
+    bn::{BigNum, BigNumContext, MsbOption},
     hash::MessageDigest,
     pkey::PKey,
     rsa::Padding,
     sha::{sha256, sha512},
     sign::Signer,
 };
+use tokio_postgres::types::Type;
 
 use super::asking::{Key, ask, assert_refused, message, with_signature};
 use crate::support::{
@@ -18,6 +19,8 @@ use crate::support::{
 each_server!(
     a_block_that_is_not_byte_for_byte_right_is_refused,
     a_number_in_place_of_a_signature_is_refused,
+    a_signature_is_written_in_one_way_only,
+    the_arithmetic_is_exact,
     what_was_signed_cannot_be_changed,
 );
 
@@ -199,6 +202,126 @@ async fn a_number_in_place_of_a_signature_is_refused(cluster: &Cluster) {
     ] {
         let token = with_signature(&message, &signature);
         assert_refused(ask(&client, &token).await, "28E05", &token, what);
+    }
+}
+
+async fn a_signature_is_written_in_one_way_only(cluster: &Cluster) {
+    let key = Key::of_bits(2048);
+    let database = key.trusted_by(cluster).await;
+    let client = database.user_session().await;
+    let good = key.token_of("00u-joyce");
+    let (content, signature) = good.rsplit_once('.').expect("a signature");
+    // 256 bytes end with four bits that no byte takes.
+    let last = signature.chars().last().expect("a last character");
+    let next = char::from(u8::try_from(last).expect("ASCII") + 1);
+    for (what, signature) in [
+        ("padding", format!("{signature}==")),
+        ("a line end", format!("{signature}\n")),
+        ("a blank before", format!(" {signature}")),
+        (
+            "a blank within",
+            format!("{} {}", &signature[..4], &signature[4..]),
+        ),
+        (
+            "a blank in place of one",
+            format!("{} {}", &signature[..4], &signature[5..]),
+        ),
+        (
+            "padding in place of two",
+            format!("{}==", &signature[..340]),
+        ),
+        ("a foreign character", format!("{}é", &signature[..341])),
+        ("the alphabet of base64", format!("{}+/", &signature[..340])),
+        ("characters too many", format!("{signature}AAA")),
+        ("one too many", format!("{signature}A")),
+        ("one too few", signature[..341].to_owned()),
+        ("bits left over", format!("{}{next}", &signature[..341])),
+        ("nothing", String::new()),
+    ] {
+        let token = format!("{content}.{signature}");
+        assert_refused(ask(&client, &token).await, "28E05", &token, what);
+    }
+    assert!(ask(&client, &good).await.is_ok());
+}
+
+/// Against OpenSSL's own numbers: any base below any modulus of a size that is taken.
+async fn the_arithmetic_is_exact(cluster: &Cluster) {
+    let database = cluster.migrated().await;
+    let owner = database.owner_session().await;
+    let mut context = BigNumContext::new().expect("room for numbers");
+    let number = |text: &str| BigNum::from_dec_str(text).expect("a number");
+    let one = number("1");
+    let exponent = number("65537");
+    let mut moduli = Vec::new();
+    for bits in [2048, 2049, 2055, 2056, 3071, 3072, 4089, 4095, 4096] {
+        // The least, the greatest, and one between.
+        let mut least = BigNum::new().expect("a number");
+        least.set_bit(bits - 1).expect("it is set");
+        least.set_bit(0).expect("it is set");
+        let mut greatest = BigNum::new().expect("a number");
+        greatest.set_bit(bits).expect("it is set");
+        greatest.sub_word(1).expect("it is smaller");
+        let mut between = BigNum::new().expect("a number");
+        between.rand(bits, MsbOption::ONE, true).expect("random");
+        moduli.extend([least, greatest, between]);
+    }
+    // Decimal digits are what PostgreSQL counts in.
+    for digits in [617, 620, 621, 924, 925, 1232, 1233] {
+        for end in ["1", "3"] {
+            moduli.push(number(&format!("1{}{end}", "0".repeat(digits - 2))));
+            moduli.push(number(&format!("{}{end}", "9".repeat(digits - 1))));
+        }
+    }
+    for modulus in &moduli {
+        let octets = modulus.num_bytes();
+        let mut bases = vec![number("0"), one.to_owned().expect("a copy"), number("2")];
+        for less in 1..4 {
+            let mut base = openssl::bn::BigNumRef::to_owned(modulus).expect("a copy");
+            base.sub_word(less).expect("it is smaller");
+            bases.push(base);
+        }
+        for _ in 0..20 {
+            let mut base = BigNum::new().expect("a number");
+            modulus.rand_range(&mut base).expect("random");
+            bases.push(base);
+        }
+        let mut expected = Vec::new();
+        let mut signatures = Vec::new();
+        let digest = BigNum::from_slice(&sha256(b"message")).expect("a number");
+        for base in &bases {
+            let mut power = BigNum::new().expect("a number");
+            power
+                .mod_exp(base, &exponent, modulus, &mut context)
+                .expect("a power");
+            // The padding that makes it right.
+            let mut padding = BigNum::new().expect("a number");
+            padding.checked_sub(&power, &digest).expect("a difference");
+            expected.push(padding.to_dec_str().expect("a text").to_string());
+            signatures.push(base.to_vec_padded(octets).expect("it fits"));
+        }
+        let modulus = modulus.to_dec_str().expect("a text").to_string();
+        let rows = owner
+            .query_typed(
+                "select okta.rs256_matches('message', t.signature, right_key), okta.rs256_matches('message', t.signature, wrong_key)
+                 from unnest($1::bytea[], $2::text[]) t (signature, padding),
+                    lateral (select c.* from okta.constants_of($3::text::numeric) c) c,
+                    lateral (select k from jsonb_populate_record(null::okta.signing_key, to_jsonb(c)
+                        || jsonb_build_object('modulus', $3::text::numeric, 'octets', $4::int, 'padding', t.padding::numeric)) k) r (right_key),
+                    lateral (select k from jsonb_populate_record(r.right_key, jsonb_build_object('padding', t.padding::numeric + 1)) k) w (wrong_key)",
+                &[
+                    (&signatures, Type::BYTEA_ARRAY),
+                    (&expected, Type::TEXT_ARRAY),
+                    (&modulus, Type::TEXT),
+                    (&octets, Type::INT4),
+                ],
+            )
+            .await
+            .expect("it gives an answer");
+        assert_eq!(rows.len(), bases.len());
+        for (row, base) in rows.iter().zip(&bases) {
+            let answers: [bool; 2] = [row.get(0), row.get(1)];
+            assert_eq!(answers, [true, false], "{base} ^ 65537 mod {modulus}");
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! Which issuers and keys the owner may register, and that nobody else gets near them.
 
+use epigraph::{admin::migrate, postgres::Target};
 use serde_json::{Value, json};
 use tokio_postgres::{Client, types::Type};
 
 use super::asking::{Key, ask, assert_refused, base64url};
 use crate::support::{
-    postgres::{Cluster, Settings, each_server},
+    postgres::{Cluster, Settings, each_server, migrations},
     token,
 };
 
@@ -13,18 +14,19 @@ each_server!(
     keys_of_every_usual_size_work,
     a_weak_or_malformed_key_is_refused,
     a_key_that_is_still_published_is_noted_and_one_that_is_removed_ends,
+    a_key_of_an_older_database_is_kept_as_good_as_new,
     one_issuer_and_no_second_one,
     nobody_but_the_owner_gets_near_the_keys,
 );
 
-async fn add(owner: &Client, jwk: &str) -> Result<(), tokio_postgres::Error> {
+async fn add(owner: &Client, jwk: &str) -> Result<String, tokio_postgres::Error> {
     owner
         .query_typed(
             "select okta.add_signing_key($1, $2::text::jsonb)",
             &[(&token::ISSUER, Type::TEXT), (&jwk, Type::TEXT)],
         )
         .await
-        .map(|_| ())
+        .map(|rows| rows[0].get(0))
 }
 
 async fn keys_of_every_usual_size_work(cluster: &Cluster) {
@@ -107,6 +109,14 @@ async fn a_weak_or_malformed_key_is_refused(cluster: &Cluster) {
             modulus(&[&n[..], &[1; 257]].concat()),
             "more than 4096 bits",
         ),
+        (modulus(&[0xff; 513]), "more than 4096 bits"),
+        // Whatever takes long with a long number comes after its length.
+        (modulus(&[0xfd; 60_000]), "more than 4096 bits"),
+        (
+            with("n", json!(format!("{}!", "A".repeat(682)))),
+            "no readable modulus",
+        ),
+        (with("x5c", json!(["A".repeat(70_000)])), "more than 64 kB"),
         (modulus(&even), "small factors"),
         (modulus(&multiple_of_three), "small factors"),
     ] {
@@ -140,11 +150,12 @@ async fn a_key_that_is_still_published_is_noted_and_one_that_is_removed_ends(clu
     let client = database.user_session().await;
     let token = key.token_of("00u-joyce");
     assert!(ask(&client, &token).await.is_ok());
-    database.query("update okta.signing_key set added_at = 'epoch', last_published_at = 'epoch'");
-    add(&owner, &key.jwk().to_string()).await.expect("again");
+    database.query("update okta.signing_key set added_at = 'epoch', last_published_at = 'epoch', missed_at = 'epoch'");
+    let again = add(&owner, &key.jwk().to_string()).await.expect("again");
+    assert_eq!(again, "known");
     assert_eq!(
-        database.query("select added_at = 'epoch', last_published_at > now() - interval '1 minute' from okta.signing_key"),
-        "t|t"
+        database.query("select added_at = 'epoch', last_published_at > now() - interval '1 minute', missed_at is null from okta.signing_key"),
+        "t|t|t"
     );
     let kid = key.header()["kid"]
         .as_str()
@@ -167,12 +178,39 @@ async fn a_key_that_is_still_published_is_noted_and_one_that_is_removed_ends(clu
     // Another key that goes by the same name.
     let mut other = Key::of_bits(3072).jwk();
     other["kid"] = kid.into();
-    add(&owner, &other.to_string()).await.expect("a good key");
-    assert_refused(ask(&client, &token).await, "28E05", &token, "replaced");
-    add(&owner, &key.jwk().to_string())
-        .await
-        .expect("a good key");
+    let added = add(&owner, &other.to_string()).await.expect("a good key");
+    assert_eq!(added, "added");
+    assert_refused(ask(&client, &token).await, "28E05", &token, "another key");
+    let added = add(&owner, &key.jwk().to_string()).await;
+    assert_eq!(added.expect("a good key"), "replaced");
     assert!(ask(&client, &token).await.is_ok());
+}
+
+async fn a_key_of_an_older_database_is_kept_as_good_as_new(cluster: &Cluster) {
+    let database = cluster.first_release();
+    let keys = [2048, 2050, 3072, 4096].map(Key::of_bits);
+    let published: Vec<_> = keys.iter().map(Key::jwk).collect();
+    database.trust(token::ISSUER, token::AUDIENCE, &published);
+    database.query("select okta.block('00u-woolf'); update okta.signing_key set added_at = 'epoch', last_published_at = 'epoch'");
+    for (number, text) in migrations() {
+        if number > 3 {
+            database.apply(&text);
+        }
+    }
+    database.grant();
+    let client = database.user_session().await;
+    for key in &keys {
+        let answer = ask(&client, &key.token_of("00u-joyce")).await;
+        assert_eq!(answer.expect("it is good"), "00u-joyce");
+        let blocked = key.token_of("00u-woolf");
+        assert_refused(ask(&client, &blocked).await, "28E11", &blocked, "blocked");
+    }
+    let noted = "select count(*) from okta.signing_key where added_at = 'epoch' and last_published_at = 'epoch' and missed_at is null";
+    assert_eq!(database.query(noted), "4");
+    let constants = "select kid, bits, octets, padding, reciprocal, irrelevant_digits, fold, folded_digits from okta.signing_key order by kid";
+    let kept = database.query(constants);
+    database.trust(token::ISSUER, token::AUDIENCE, &published);
+    assert_eq!(database.query(constants), kept);
 }
 
 async fn one_issuer_and_no_second_one(cluster: &Cluster) {
@@ -228,14 +266,16 @@ async fn nobody_but_the_owner_gets_near_the_keys(cluster: &Cluster) {
         )),
         "claims knows_key user_id"
     );
+    // A caller controls the settings: what they call is pinned, and no literal's meaning is up to one of them.
     assert_eq!(
-        database.query(
+        database.query(&format!(
             "select string_agg(proname, ' ' order by proname) filter (where prosecdef),
-                bool_and(proconfig = '{\"search_path=pg_catalog, pg_temp\"}'),
+                bool_and(proconfig = '{{\"search_path=pg_catalog, pg_temp\"}}')
+                    filter (where prosecdef or has_function_privilege('{user}', oid, 'execute')),
                 bool_or(prosrc ~ '[\\\\]')
              from pg_proc where pronamespace = 'okta'::regnamespace"
-        ),
-        "claims knows_key|t|f"
+        )),
+        "claims knows_key user_id|t|f"
     );
     assert_eq!(
         database.query(&format!(
@@ -281,37 +321,27 @@ async fn nobody_but_the_owner_gets_near_the_keys(cluster: &Cluster) {
 }
 
 #[tokio::test]
-async fn an_owner_who_may_not_make_roles_can_migrate_and_grant_later() {
+async fn an_owner_who_may_make_no_roles_is_told_which_one_to_have_made() {
     let cluster = Cluster::start(Settings::default());
     let database = cluster.database();
-    database.query(&format!(
-        "alter role {} nocreaterole",
-        database.owner().user
-    ));
-    database.migrate().await;
+    let owner = database.owner().user;
+    database.query(&format!("alter role {owner} nocreaterole"));
+    let target = Target::parse(&database.owner_url().into()).expect("a good connection string");
+    let failure = migrate(&target).await.expect_err("there is no group");
+    assert!(failure.what.contains("may make no roles"), "{failure}");
+    let cure = failure.cure.clone().unwrap_or_default();
     assert_eq!(
-        database.query("select to_regrole('epigraph_user') is null"),
+        database.query("select to_regnamespace('okta') is null"),
         "t"
     );
-    database.query("create role epigraph_user nologin");
-    let owner = database.owner_session().await;
-    owner
-        .batch_execute("select okta.grant_access('epigraph_user')")
-        .await
-        .expect("the owner may");
+    // What it says is all that it takes.
+    let (_, statements) = cure.split_once('"').expect("SQL in quotes");
+    let (statements, _) = statements.rsplit_once('"').expect("SQL in quotes");
+    database.query(statements);
+    migrate(&target).await.expect("now it applies");
     database.grant();
     let key = Key::of_bits(2048);
     database.trust(token::ISSUER, token::AUDIENCE, &[key.jwk()]);
     let answer = ask(&database.user_session().await, &key.token_of("00u-joyce")).await;
     assert_eq!(answer.expect("it is good"), "00u-joyce");
-
-    // A second database of the same server finds the group.
-    let second = cluster.database();
-    second.query(&format!("alter role {} nocreaterole", second.owner().user));
-    second.migrate().await;
-    assert_eq!(
-        second
-            .query("select has_table_privilege('epigraph_user', 'public.user_messages', 'insert')"),
-        "t"
-    );
 }

@@ -192,18 +192,8 @@ async fn a_table_of_another_shape_is_protected_and_let_go(cluster: &Cluster) {
     assert_eq!(run(&client, &woolf, all).await.expect("nothing"), [""; 0]);
 }
 
-async fn what_cannot_be_protected_is_refused(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
-    database.query("create table public.theirs (owner_id text)");
-    database.query(&format!(
-        "grant temporary on database {} to public",
-        database.name()
-    ));
-    let owner = database.owner_session().await;
-    owner
-        .batch_execute(
-            "create temporary table gone (owner_id text);
+/// Tables of which none can be protected, and what they are parts of.
+const UNSUITABLE: &str = "create temporary table gone (owner_id text);
              create schema s;
              create table s.numbers (owner_id int);
              create table s.short (owner_id varchar(20));
@@ -221,8 +211,19 @@ async fn what_cannot_be_protected_is_refused(cluster: &Cluster) {
              create domain s.word as text;
              create table s.words (owner_id s.word);
              create table s.fixed (owner_id char(20));
-             create materialized view s.copy as select text 'x' as owner_id",
-        )
+             create materialized view s.copy as select text 'x' as owner_id";
+
+async fn what_cannot_be_protected_is_refused(cluster: &Cluster) {
+    let key = Key::of_bits(2048);
+    let database = key.trusted_by(cluster).await;
+    database.query("create table public.theirs (owner_id text)");
+    database.query(&format!(
+        "grant temporary on database {} to public",
+        database.name()
+    ));
+    let owner = database.owner_session().await;
+    owner
+        .batch_execute(UNSUITABLE)
         .await
         .expect("the owner may");
     database.query("create table public.their_part partition of s.half default");

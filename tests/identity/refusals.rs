@@ -2,14 +2,17 @@
 
 use openssl::{hash::MessageDigest, pkey::PKey, sign::Signer};
 use serde_json::{Value, json};
+use tokio_postgres::types::Type;
 
 use super::asking::{Key, ask, assert_refused, base64url, claims_with, message, with_signature};
 use crate::support::{
     postgres::{Cluster, each_server},
     token,
+    token_cases::{CASES, World},
 };
 
 each_server!(
+    the_table_that_it_shares_with_the_program_holds,
     good_tokens_are_taken,
     a_token_that_cannot_be_read_is_refused,
     an_algorithm_or_header_of_ones_own_choice_is_refused,
@@ -18,6 +21,8 @@ each_server!(
     claims_that_are_unusable_are_refused,
     a_database_without_an_issuer_refuses_everybody,
     who_is_blocked_is_refused_until_unblocked,
+    only_a_transaction_that_sees_what_was_committed_is_served,
+    a_hostile_token_costs_no_more_than_a_good_one,
 );
 
 /// Asks with each of the tokens and expects each to be refused for the same reason.
@@ -30,6 +35,28 @@ async fn all_refused(cluster: &Cluster, code: &str, tokens: Vec<(String, String)
     }
     let good = ask(&client, &key.token_of("00u-joyce")).await;
     assert_eq!(good.expect("the rest is right"), "00u-joyce");
+}
+
+async fn the_table_that_it_shares_with_the_program_holds(cluster: &Cluster) {
+    let key = Key::of_bits(2048);
+    let database = key.trusted_by(cluster).await;
+    let client = database.user_session().await;
+    let header = key.header();
+    let world = World {
+        issuer: token::ISSUER,
+        client_id: token::AUDIENCE,
+        kid: header["kid"].as_str().expect("a name"),
+        now: token::now(),
+    };
+    for (accepted, changes) in CASES {
+        let (header, claims) = world.written(changes);
+        let answer = ask(&client, &key.token(&header, &claims)).await;
+        assert_eq!(answer.is_ok(), *accepted, "{header}.{claims}: {answer:?}");
+        let Err(error) = answer else { continue };
+        let code = error.code().expect("the database itself says it").code();
+        assert!(code.starts_with("28E"), "{header}.{claims}: {error:?}");
+        assert!(!format!("{error:?}").contains("woolf"), "{error:?}");
+    }
 }
 
 async fn good_tokens_are_taken(cluster: &Cluster) {
@@ -61,7 +88,6 @@ async fn good_tokens_are_taken(cluster: &Cluster) {
     for sub in [
         "'; drop table public.user_messages; --",
         "James Joyce 詹姆斯",
-        " ",
         "\\x00",
     ] {
         let answer = ask(&client, &key.token_of(sub)).await;
@@ -86,40 +112,14 @@ async fn a_token_that_cannot_be_read_is_refused(cluster: &Cluster) {
     add("a dot at the end", format!("{good}."));
     add("nothing but dots", "..".into());
     add("no header", format!(".{claims}.{signature}"));
-    add("padding", format!("{good}=="));
     add(
         "padding in the header",
         format!("{header}=.{claims}.{signature}"),
     );
-    add("a line end", format!("{good}\n"));
     add("a blank before", format!(" {good}"));
-    add(
-        "a blank within",
-        good.replacen(
-            signature,
-            &format!("{} {}", &signature[..4], &signature[4..]),
-            1,
-        ),
-    );
     add(
         "a line end within the header",
         format!("{}\n{}.{claims}.{signature}", &header[..4], &header[4..]),
-    );
-    add(
-        "a foreign character",
-        format!("{header}.{claims}.{}é", &signature[..340]),
-    );
-    add(
-        "the alphabet of base64",
-        format!("{header}.{claims}.{}+/", &signature[..340]),
-    );
-    add("one character too many", format!("{good}AAA"));
-    // 256 bytes end with four bits that no byte takes.
-    let last = signature.chars().last().expect("a last character");
-    let next = char::from(u8::try_from(last).expect("ASCII") + 1);
-    add(
-        "bits left over",
-        format!("{header}.{claims}.{}{next}", &signature[..341]),
     );
     let header = key.header();
     let kid = &header["kid"];
@@ -131,8 +131,11 @@ async fn a_token_that_cannot_be_read_is_refused(cluster: &Cluster) {
         "\"RS256\"".into(),
         "[".repeat(9000),
         format!(r#"{{"alg":"none","alg":"RS256","kid":{kid}}}"#),
-        format!(r#"{{"alg":"RS256","alg":"none","kid":{kid}}}"#),
-        format!(r#"{{"alg":"RS256","\u0061lg":"none","kid":{kid}}}"#),
+        format!(r#"{{"x5t":"a","x5t":"a","alg":"RS256","kid":{kid}}}"#),
+        format!(
+            r#"{{"alg":"RS256","kid":{kid},"pad":"{}"}}"#,
+            "x".repeat(1020)
+        ),
         format!(r#"{{"alg":"RS256","kid":"other","kid":{kid}}}"#),
         format!(r#"{{"alg":"RS256","kid":{kid}}} {{}}"#),
     ] {
@@ -220,16 +223,6 @@ async fn an_algorithm_or_header_of_ones_own_choice_is_refused(cluster: &Cluster)
         ("typ", json!(["JWT"])),
         ("crit", json!(["exp"])),
         ("crit", json!([])),
-        ("b64", json!(false)),
-        ("zip", json!("DEF")),
-        ("cty", json!("JWT")),
-        ("enc", json!("A128GCM")),
-        ("jwk", key.jwk()),
-        ("jku", json!("https://evil.example/keys")),
-        ("x5u", json!("https://evil.example/cert")),
-        ("x5c", json!(["MIIB"])),
-        ("x5t", json!("abc")),
-        ("anything", json!(1)),
     ] {
         tokens.push((
             format!("{name}: {value}"),
@@ -307,7 +300,6 @@ async fn a_token_of_another_issuer_or_client_is_refused(cluster: &Cluster) {
         (json!(""), Value::Null),
         (json!(1), Value::Null),
         (json!({us: 1}), json!(us)),
-        (json!([us]), Value::Null),
         (json!([us, other]), Value::Null),
         (json!([us, other]), json!(other)),
         (json!([other]), json!(us)),
@@ -358,7 +350,6 @@ async fn claims_that_are_unusable_are_refused(cluster: &Cluster) {
             json!(-1),
             json!(1e300),
             json!(253_402_300_800_i64),
-            json!(1.5),
             json!(true),
             json!([soon]),
             json!({"a": soon}),
@@ -384,6 +375,7 @@ async fn claims_that_are_unusable_are_refused(cluster: &Cluster) {
         "events",
         json!({"http://schemas.openid.net/event/backchannel-logout": {}}),
     ));
+    tokens.push(("nonce", json!("a")));
     tokens.push(("scp", json!(["openid"])));
     tokens.push(("cid", json!(token::AUDIENCE)));
     let mut tokens: Vec<_> = tokens
@@ -430,4 +422,97 @@ async fn who_is_blocked_is_refused_until_unblocked(cluster: &Cluster) {
         "t|f"
     );
     assert!(ask(&client, &token).await.is_ok());
+}
+
+async fn only_a_transaction_that_sees_what_was_committed_is_served(cluster: &Cluster) {
+    let key = Key::of_bits(2048);
+    let database = key.trusted_by(cluster).await;
+    let client = database.user_session().await;
+    let token = key.token_of("00u-joyce");
+    for (level, refused) in [
+        ("serializable", true),
+        ("repeatable read", true),
+        ("read committed", false),
+        ("read uncommitted", false),
+    ] {
+        for begun in [
+            format!("begin isolation level {level}"),
+            format!("set default_transaction_isolation = '{level}'; begin"),
+        ] {
+            client.batch_execute(&begun).await.expect("it begins");
+            let set = "select set_config('okta.id_token', $1, true)";
+            let set = client.query_typed(set, &[(&token, Type::TEXT)]).await;
+            set.expect("it is set");
+            let answer = client.query_typed("select okta.user_id()", &[]).await;
+            client.batch_execute("rollback").await.expect("it ends");
+            let answer = answer.map(|rows| rows[0].get(0));
+            if refused {
+                assert_refused(answer, "28E14", &token, &begun);
+            } else {
+                assert_eq!(answer.expect("it is good"), "00u-joyce", "{begun}");
+            }
+        }
+    }
+}
+
+/// Whoever makes up a token chooses its header, and what is not even signed: none of it is spelt out.
+async fn a_hostile_token_costs_no_more_than_a_good_one(cluster: &Cluster) {
+    let key = Key::of_bits(2048);
+    let database = key.trusted_by(cluster).await;
+    let client = database.user_session().await;
+    let good = key.token_of("00u-joyce");
+    let [_, claims, signature]: [&str; 3] = good
+        .split('.')
+        .collect::<Vec<_>>()
+        .try_into()
+        .expect("three parts");
+    let kid = &key.header()["kid"];
+    let numbers = |count| vec!["1e131071"; count].join(",");
+    let with = |member: &str| {
+        let header = format!(r#"{{"alg":"RS256","kid":{kid},{member}}}"#);
+        base64url(header.as_bytes())
+    };
+    let long = |header: &str, room: usize| {
+        let payload = base64url(format!("[{}]", numbers(room / 13)).as_bytes());
+        format!("{header}.{payload}.{signature}")
+    };
+    let sound = base64url(key.header().to_string().as_bytes());
+    let tokens = [
+        ".".repeat(16_384),
+        format!(
+            "{}.{claims}.{signature}",
+            with(&format!(r#""typ":[{}]"#, numbers(1_500)))
+        ),
+        format!(
+            "{}.{claims}.{signature}",
+            with(&format!(r#""typ":[{}]"#, numbers(100)))
+        ),
+        format!(
+            "{}.{claims}.{signature}",
+            with(&format!(r#""x5t":[{}]"#, numbers(100)))
+        ),
+        format!(
+            "{}.{claims}.{signature}",
+            with(&format!(r#""crit":{}"#, "[".repeat(900)))
+        ),
+        long(&sound, 15_000),
+        long(&sound, 15_000).replace(signature, &"A".repeat(600)),
+        format!(
+            "{sound}.{}.{signature}",
+            base64url("[".repeat(11_000).as_bytes())
+        ),
+    ];
+    for token in &tokens {
+        // A good one takes a third of a millisecond; the worst of these once took a second and a half.
+        client
+            .batch_execute("set statement_timeout = '500ms'")
+            .await
+            .expect("it is set");
+        let answer = ask(&client, token).await.expect_err("it is refused");
+        let code = answer.code().expect("the database itself says it").code();
+        assert!(
+            ["28E02", "28E03", "28E05"].contains(&code),
+            "{token:.80}: {answer:?}"
+        );
+    }
 }

@@ -403,9 +403,11 @@ async fn who_is_blocked_is_refused_in_the_middle_of_a_statement(cluster: &'stati
     )
     .await
     .expect("it is set");
-    eve.batch_execute("declare c cursor for select q.message from generate_series(1, 10) n, lateral epigraph.load_quote() q where n > 0")
-        .await
-        .expect("it is hers");
+    eve.batch_execute(
+        "declare c cursor for select (epigraph.load_quote()).message from generate_series(1, 10)",
+    )
+    .await
+    .expect("it is hers");
     let rows = eve
         .query_typed("fetch 1 from c", &[])
         .await

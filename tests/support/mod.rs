@@ -29,6 +29,8 @@ pub(crate) mod signals;
 pub(crate) mod stage;
 pub(crate) mod tls_front;
 pub(crate) mod token;
+#[cfg(test)]
+pub(crate) mod token_cases;
 
 use std::{
     net::{Ipv4Addr, TcpListener},

@@ -320,7 +320,9 @@ impl Cluster {
     /// The same without our own program, for a cluster whose certificate it refuses.
     pub(crate) fn migrated_without_checks(&self) -> Database<'_> {
         let database = self.database();
-        database.apply(|_| true);
+        for (_, text) in migrations() {
+            database.query(&text);
+        }
         database.grant();
         database.trust(token::ISSUER, token::AUDIENCE, &[token::signer().jwk()]);
         database
@@ -330,7 +332,9 @@ impl Cluster {
     /// whom it trusts.
     pub(crate) fn first_release(&self) -> Database<'_> {
         let database = self.database();
-        database.apply(|name| name < "V4");
+        for (_, text) in migrations().into_iter().filter(|(number, _)| *number <= 3) {
+            database.apply(&text);
+        }
         database.query(&format!("grant epigraph_user to {}", database.user.name));
         database.trust(token::ISSUER, token::AUDIENCE, &[token::signer().jwk()]);
         database
@@ -343,6 +347,24 @@ impl Cluster {
             &format!("create role {name} login {options} password '{password}'"),
         );
     }
+}
+
+/// The migrations with their numbers, in their order.
+pub(crate) fn migrations() -> Vec<(u32, String)> {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+    let mut files: Vec<_> = fs::read_dir(directory)
+        .expect("the migrations are there")
+        .map(|entry| {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            let number = name.and_then(|name| name.strip_prefix('V')?.split_once("__"));
+            let number = number.and_then(|(number, _)| number.parse().ok());
+            let text = fs::read_to_string(&path).expect("a text");
+            (number.expect("a number in its name"), text)
+        })
+        .collect();
+    files.sort();
+    files
 }
 
 /// A database of its own in a cluster.
@@ -423,20 +445,12 @@ impl Database<'_> {
             .expect("the migrations apply");
     }
 
-    /// Runs those of the migrations' files whose name is wanted, as they stand there and as the owner.
-    fn apply(&self, wanted: impl Fn(&str) -> bool) {
-        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
-        let mut files: Vec<_> = fs::read_dir(directory)
-            .expect("the migrations are there")
-            .map(|entry| entry.expect("an entry").path())
-            .filter(|path| wanted(&path.file_name().unwrap_or_default().to_string_lossy()))
-            .collect();
-        files.sort();
-        let script = files.iter().fold(String::new(), |all, file| {
-            all + &fs::read_to_string(file).expect("a text")
-        });
-        let owner = &self.owner.name;
-        self.query(&format!("set role {owner};\nbegin;\n{script}\ncommit"));
+    /// Applies one migration's text as the owner, as the program does.
+    #[track_caller]
+    pub(crate) fn apply(&self, migration: &str) {
+        let script = format!("begin;\nset local search_path = '';\n{migration};\ncommit;");
+        let shown = self.psql(&self.owner(), &script);
+        assert!(!shown.contains("ERROR"), "{shown}");
     }
 
     /// Gives the person's role the rights that a person needs, and no other.

@@ -22,6 +22,7 @@ fn every_reason_to_refuse_a_token() {
         token(&header(), &json!({"sub": 1})),
         of(json!({"iss": "https://login.example.com"})),
         of(json!({"aud": "0oa2"})),
+        of(json!({"scp": ["openid"]})),
         of(json!({"exp": 1e300})),
         of(json!({"nonce": "n"})),
         of(json!({"sub": ""})),

@@ -6,6 +6,10 @@ use openssl::{hash::MessageDigest, pkey::PKey, pkey::Private, rsa::Rsa, sign::Si
 use serde_json::{Value, json};
 
 use super::*;
+use token_cases::{CASES, World};
+
+#[path = "../../../tests/support/token_cases.rs"]
+mod token_cases;
 
 pub(super) const ISSUER: &str = "https://org.okta.com/oauth2/default";
 pub(super) const CLIENT: &str = "0oa1";
@@ -118,6 +122,21 @@ fn a_token_as_okta_issues_it_is_accepted_and_names_the_person() {
     assert_eq!(accepted.expires_at, NOW + 3600);
     assert_eq!(accepted.token.expose_secret(), token.expose_secret());
     assert!(!format!("{accepted:?}").contains(token.expose_secret()));
+}
+
+#[test]
+fn the_table_that_it_shares_with_the_database_holds() {
+    let world = World {
+        issuer: ISSUER,
+        client_id: CLIENT,
+        kid: "k1",
+        now: NOW,
+    };
+    for (accepted, changes) in CASES {
+        let (header, claims) = world.written(changes);
+        let token = signed_by(&KEY, &header, &claims).into();
+        assert_eq!(checked(&token).is_ok(), *accepted, "{header}.{claims}");
+    }
 }
 
 #[test]

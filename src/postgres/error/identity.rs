@@ -27,6 +27,8 @@ pub(super) fn refusal(number: &str, message: &str) -> Failure {
             .cure("Ask the owner of the database to run `epigraph admin setup`."),
         "13" => refused("The token that Okta issues for you is too long for this database.")
             .cure("An administrator can take claims that are not needed out of it, for example the groups: Applications › the app › Sign On."),
+        "14" => refused("The database takes your token only in a transaction that sees what others have just committed.")
+            .cure("Begin it with `begin isolation level read committed`."),
         _ => refused(format!(
             "The database does not accept the token that Okta issued: {} (SQLSTATE 28E{}).",
             clause(message),

@@ -478,6 +478,13 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "too long",
     ),
     (
+        "28E14",
+        "ID tokens are taken at the isolation level read committed only.",
+        false,
+        Kind::Database,
+        "`begin isolation level read committed`",
+    ),
+    (
         "28E99",
         "Something \u{1b}new.",
         false,
