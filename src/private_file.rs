@@ -375,6 +375,36 @@ mod tests {
     }
 
     #[test]
+    fn a_new_file_takes_the_place_of_nothing_and_makes_no_directory() {
+        let scratch = scratch();
+        let path = scratch.path().join("config.toml");
+        could_create(&path).expect("it could");
+        assert!(!path.exists());
+        create(&path, b"first").expect("made");
+        assert_eq!(mode(&path), 0o600);
+        fs::create_dir(scratch.path().join("directory")).expect("made");
+        symlink("nowhere", scratch.path().join("dangling")).expect("linked");
+        for name in ["config.toml", "directory", "dangling"] {
+            let path = scratch.path().join(name);
+            for refused in [could_create(&path), create(&path, b"second")] {
+                let is_there = matches!(&refused, Err(Error::Io(error)) if error.kind() == io::ErrorKind::AlreadyExists);
+                assert!(is_there, "{name}: {refused:?}");
+            }
+        }
+        for name in ["missing/config.toml", "config.toml/below"] {
+            let path = scratch.path().join(name);
+            assert!(matches!(could_create(&path), Err(Error::Io(_))), "{name}");
+            assert!(
+                matches!(create(&path, b"second"), Err(Error::Io(_))),
+                "{name}"
+            );
+        }
+        assert_eq!(fs::read(&path).ok(), Some(b"first".into()));
+        let names: Vec<_> = fs::read_dir(scratch.path()).expect("listed").collect();
+        assert_eq!(names.len(), 3, "{names:?}");
+    }
+
+    #[test]
     fn what_is_not_there_is_none_and_can_be_removed() {
         let scratch = scratch();
         let path = scratch.path().join("a/b");

@@ -719,10 +719,16 @@ fn refused(error: &tokio_postgres::Error, words: Words<'_>, role: &str, group: &
     }
 }
 
+/// What PostgreSQL names on a line each.
+fn each(detail: &str) -> String {
+    let lines: Vec<_> = detail.lines().map(clause).collect();
+    lines.join(", ")
+}
+
 pub(super) fn owns_things(detail: &str) -> String {
     format!(
         "The role is still there, and can connect no more: it has rights or things of its own that others have to take away, or that are in another database ({}).",
-        clause(detail).replace('\n', ", ")
+        each(detail)
     )
 }
 
@@ -731,7 +737,7 @@ pub(super) fn needed(detail: &str) -> Failure {
         Kind::Database,
         format!(
             "What it made is needed by things of others ({}).",
-            clause(detail).replace('\n', ", ")
+            each(detail)
         ),
     )
 }

@@ -73,7 +73,7 @@ fn every_problem_that_the_status_names() {
             status::no_group("epigraph_user_16384"),
             status::keys_problem(&[], now).expect("a problem"),
             status::keys_problem(&[old], now).expect("a problem"),
-            access::owns_things("2 objects in database shop"),
+            access::owns_things("owner of database stall\n2 objects in database shop"),
             access::still_there(&too_slow()),
             access::still_connected(&too_slow()),
             access::somebody_elses("epigraph_nora"),
