@@ -31,7 +31,7 @@ pub use self::{
     migrate::migrate,
     people::{block, unblock},
     repair::repair,
-    status::{Blocked, Member, RegisteredKey, Status, status},
+    status::{Administrator, Blocked, Member, Other, RegisteredKey, Status, status},
     verify::verify,
 };
 
