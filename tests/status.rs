@@ -309,9 +309,9 @@ const THINGS: &[Mistake] = &[
     ("create view public.keys as select kid from okta.signing_key; grant select on public.keys to GROUP",
         &["The group GROUP may select on public.keys, which shows rows of okta.signing_key"], By("drop view public.keys")),
     ("create function public.peek() returns bigint language sql security definer as 'select count(*) from public.user_messages'",
-        &["Everybody may call public.peek()", "runs with the rights of postgres"], AsTold),
+        &["Everybody may call public.peek()", "runs with the rights of postgres"], By("drop function public.peek()")),
     ("create function public.peek() returns bigint language sql security definer begin atomic; select count(*) from okta.blocked; end",
-        &["Everybody may call public.peek()"], AsTold),
+        &["Everybody may call public.peek()"], By("drop function public.peek()")),
     ("create table public.likes (user_id text references public.user_messages); grant insert on public.likes to bob",
         &["bob may insert on public.likes", "tells who has a row"], By("drop table public.likes")),
     ("create table public.likes (user_id text references public.user_messages); alter table public.likes owner to bob",
@@ -441,6 +441,7 @@ fn alone(cluster: &Cluster) -> Cluster {
 struct Scene<'a> {
     database: Database<'a>,
     owner: Owner,
+    owner_name: String,
     group: String,
 }
 
@@ -450,6 +451,7 @@ impl<'a> Scene<'a> {
         database.migrate().await;
         database.trust(token::ISSUER, token::AUDIENCE, &[token::signer().jwk()]);
         database.query("create role eve login; create role bob login; create role readers");
+        let owner_name = database.owner().user;
         let session = database.owner_session().await;
         let group = database.query("select okta.user_group()");
         session
@@ -466,6 +468,7 @@ impl<'a> Scene<'a> {
         Self {
             database,
             owner,
+            owner_name,
             group,
         }
     }
@@ -482,12 +485,9 @@ impl<'a> Scene<'a> {
     }
 
     fn fill(&self, text: &str) -> String {
-        let owner = self
-            .database
-            .query("select datdba::regrole from pg_database where datname = current_database()");
         text.replace("GROUP", &self.group)
             .replace("DATABASE", self.database.name())
-            .replace("OWNER", &owner)
+            .replace("OWNER", &self.owner_name)
     }
 
     fn definition(&self, function: &str) -> String {
@@ -519,32 +519,34 @@ async fn every_mistake_is_named_and_its_cure_works(cluster: &'static Cluster) {
             mistakes.extend(more);
         }
     }
+    let mut faults = Vec::new();
     for (does, says, undo) in mistakes {
-        let before = match undo {
+        let undone_by = match undo {
             By(text) => match text.strip_prefix("RESTORE ") {
-                Some(function) => scene.definition(function),
-                None => scene.fill(text),
+                Some(function) => Some(scene.definition(function)),
+                None => Some(scene.fill(text)),
             },
-            AsTold => String::new(),
+            AsTold => None,
         };
         scene.database.query(&scene.fill(does));
         let said = scene.sentences().await;
         let says: Vec<_> = says.iter().map(|part| scene.fill(part)).collect();
         let sentence = said
             .iter()
-            .find(|sentence| says.iter().all(|part| sentence.contains(part)))
-            .unwrap_or_else(|| panic!("{does}\n{says:?} is not in {said:#?}"));
-        let undone_by = match undo {
-            AsTold => cure(sentence).to_owned(),
-            By(_) => before,
+            .find(|sentence| says.iter().all(|part| sentence.contains(part)));
+        if sentence.is_none() {
+            faults.push(format!("{does}\n{says:?} is not in {said:#?}"));
+        }
+        let Some(undone_by) = undone_by.or_else(|| Some(cure(sentence?).to_owned())) else {
+            break;
         };
         scene.database.query(&undone_by);
-        assert_eq!(
-            scene.sentences().await,
-            usual,
-            "{does}\nundone by {undone_by}"
-        );
+        let left = scene.sentences().await;
+        if left != usual {
+            faults.push(format!("{does}\nundone by {undone_by}\nleaves {left:#?}"));
+        }
     }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 async fn who_is_who_and_what_others_have_to_close(cluster: &'static Cluster) {

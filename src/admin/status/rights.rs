@@ -84,7 +84,7 @@ impl Right {
             ("function", _) => format!("call {shown}"),
             ("catalog_function", _) => format!("call {shown}, which PostgreSQL gives to nobody"),
             ("definer", _) => format!(
-                "call {shown}, which runs with the rights of {} and speaks of what is nobody else's: look at it",
+                "call {shown}, which runs with the rights of {} and speaks of what is nobody else's",
                 self.owner_name
             ),
             ("view", _) => format!(
@@ -221,8 +221,13 @@ fn say(first: &Right, rights: &[&Right], whom: &str, sorted: &Sorted, found: &mu
     };
     let cure = match first.kind.as_str() {
         "referring" => format!("alter {} drop constraint {};", first.target, first.about),
-        _ => format!(
-            "revoke {list} on {} from {}{cascade};",
+        kind => format!(
+            "{}revoke {list} on {} from {}{cascade};",
+            if kind == "definer" {
+                "look at it, and "
+            } else {
+                ""
+            },
             first.target,
             sorted.roles.name(first.grantee)
         ),

@@ -178,54 +178,67 @@ impl Roles {
 
     /// What makes an administrator of whoever reaches this.
     fn might(&self, reach: &Reach) -> Option<Might> {
-        let attribute = |role: &Role| {
-            if role.superuser {
-                Some(("is a superuser", "nosuperuser"))
-            } else if role.bypass {
-                Some(("passes over row security", "nobypassrls"))
-            } else if role.create_role && self.makers_take_any {
-                Some((
-                    "may make roles, and give itself any other one",
-                    "nocreaterole",
-                ))
-            } else {
-                None
-            }
+        let all = |role: &Role| {
+            let attribute = |has: bool, why, cure| has.then_some((why, cure));
+            attribute(role.superuser, "is a superuser", "nosuperuser")
+                .or_else(|| attribute(role.bypass, "passes over row security", "nobypassrls"))
         };
-        for role in reach.becomes.keys().filter_map(|role| self.all.get(role)) {
-            let Some((why, cure)) = attribute(role) else {
-                continue;
-            };
-            return Some(match reach.step_to(role.oid) {
-                None => Might {
-                    why: why.into(),
-                    cure: format!("alter role {} {cure};", role.name),
-                },
-                Some(from) => Might {
-                    why: format!("may become {}, which {why}", role.name),
-                    cure: self.revoke(role.oid, from),
-                },
-            });
-        }
-        for role in reach.holds.keys() {
-            let name = self.name(*role);
+        let any = |role: &Role| {
+            let takes_any = role.create_role && self.makers_take_any;
+            takes_any.then_some((
+                "may make roles, and give itself any other one",
+                "nocreaterole",
+            ))
+        };
+        self.by_attribute(reach, all)
+            .or_else(|| self.by_owning(reach))
+            .or_else(|| self.by_attribute(reach, any))
+    }
+
+    fn by_attribute(
+        &self,
+        reach: &Reach,
+        attribute: impl Fn(&Role) -> Option<(&'static str, &'static str)>,
+    ) -> Option<Might> {
+        let found = reach.becomes.keys().filter_map(|role| {
+            let role = self.all.get(role)?;
+            Some((role, reach.step_to(role.oid), attribute(role)?))
+        });
+        // What it is by itself before what it may become.
+        let (role, step, (why, cure)) = found.min_by_key(|(_, step, _)| step.is_some())?;
+        Some(match step {
+            None => Might {
+                why: why.into(),
+                cure: format!("alter role {} {cure};", role.name),
+            },
+            Some(from) => Might {
+                why: format!("may become {}, which {why}", role.name),
+                cure: self.revoke(role.oid, from),
+            },
+        })
+    }
+
+    fn by_owning(&self, reach: &Reach) -> Option<Might> {
+        let found = reach.holds.keys().filter_map(|role| {
             let why = match self.owners.get(role) {
-                Some(why) => why.clone(),
-                None if name == NEONS => "administers everything at Neon".into(),
-                None => continue,
+                Some(why) => why.as_str(),
+                None if self.name(*role) == NEONS => "administers everything at Neon",
+                None => return None,
             };
-            return Some(match reach.step_to(*role) {
-                None => Might {
-                    cure: format!("reassign owned by {name} to the owner of this database;"),
-                    why,
-                },
-                Some(from) => Might {
-                    why: format!("is a member of {name}, which {why}"),
-                    cure: self.revoke(*role, from),
-                },
-            });
-        }
-        None
+            Some((*role, reach.step_to(*role), why))
+        });
+        let (role, step, why) = found.min_by_key(|(_, step, _)| step.is_some())?;
+        let name = self.name(role);
+        Some(match step {
+            None => Might {
+                why: why.into(),
+                cure: format!("give what {name} owns to the owner of this database"),
+            },
+            Some(from) => Might {
+                why: format!("is a member of {name}, which {why}"),
+                cure: self.revoke(role, from),
+            },
+        })
     }
 
     /// The statement that takes a membership back.
