@@ -59,8 +59,8 @@ const RIGHTS: &[Mistake] = &[
     ("grant select on public.user_messages to public", &["Everybody may select on public.user_messages"], AsTold),
     ("grant insert, update on public.user_messages to GROUP", &["The group GROUP may insert, update on public.user_messages"], AsTold),
     ("grant truncate on public.user_messages to eve", &["eve may truncate on public.user_messages"], AsTold),
-    ("grant references (user_id) on public.user_messages to eve", &["eve may references (user_id) on public.user_messages"], AsTold),
-    ("grant trigger on public.user_messages to bob", &["bob may trigger on public.user_messages"], AsTold),
+    ("grant references (user_id) on public.user_messages to eve", &["eve may reference (user_id) on public.user_messages"], AsTold),
+    ("grant trigger on public.user_messages to bob", &["bob may add triggers on public.user_messages"], AsTold),
     ("grant select (message), delete on public.user_messages to bob", &["bob may delete, select (message) on"], AsTold),
     (
         "grant select on public.user_messages to readers; grant readers to bob",
@@ -364,6 +364,30 @@ const THINGS: &[Mistake] = &[
     ("alter default privileges for role OWNER grant select on tables to bob", &["note: bob may select tables that OWNER makes from now on"], AsTold),
 ];
 
+/// What somebody left outside is not in yet.
+const OUTSIDE: &[Mistake] = &[
+    ("create role far login; grant pg_read_all_data to far", &["far is in pg_read_all_data", "once it may connect"], By("drop role far")),
+    ("create role far login; grant select on public.user_messages to far", &["far may select on public.user_messages"],
+        By("drop owned by far; drop role far")),
+    ("grant select on public.user_messages to readers", &["note: The role readers has rights on public.user_messages"], AsTold),
+    ("create role epigraph_user_7; grant connect on database DATABASE to epigraph_user_7",
+        &["The group epigraph_user_7, which is of another database, may connect to this database"],
+        By("drop owned by epigraph_user_7; drop role epigraph_user_7")),
+    ("create role epigraph_user_7; grant GROUP to epigraph_user_7",
+        &["The group epigraph_user_7 of another database is in the group of this one"], By("drop role epigraph_user_7")),
+    ("grant GROUP to epigraph_user", &["The group epigraph_user of another database is in the group"], AsTold),
+    ("alter table okta.blocked enable row level security, force row level security", &["Row security hides rows of okta.blocked"], AsTold),
+    ("create function public.let_in(text) returns boolean language sql security definer as 'select okta.unblock($1)'",
+        &["Everybody may call public.let_in(text)"], By("drop function public.let_in(text)")),
+    ("create function public.watch() returns event_trigger language plpgsql as 'begin end'; alter function public.watch() owner to bob;
+      create event trigger watch on ddl_command_end execute function public.watch()",
+        &["This database runs code of bob"], By("drop event trigger watch; drop function public.watch()")),
+    ("create foreign data wrapper nothing; create server itself foreign data wrapper nothing;
+      create foreign table public.far (message text) server itself options (table_name 'user_messages'); grant select on public.far to eve",
+        &["eve may select on public.far"], By("drop foreign data wrapper nothing cascade")),
+    ("alter role all set okta.id_token = 'x'", &["Whoever connects as everybody is somebody already"], AsTold),
+];
+
 /// On PostgreSQL 15 and later.
 const SINCE_15: &[Mistake] = &[
     (
@@ -513,7 +537,10 @@ async fn every_mistake_is_named_and_its_cure_works(cluster: &'static Cluster) {
     );
 
     let version = cluster.version() / 10_000;
-    let mut mistakes: Vec<&Mistake> = [RIGHTS, ROLES, THINGS].into_iter().flatten().collect();
+    let mut mistakes: Vec<&Mistake> = [RIGHTS, ROLES, THINGS, OUTSIDE]
+        .into_iter()
+        .flatten()
+        .collect();
     for (since, more) in [(15, SINCE_15), (16, SINCE_16), (17, SINCE_17)] {
         if version >= since {
             mistakes.extend(more);

@@ -245,9 +245,9 @@ async fn look(transaction: &Transaction<'_>) -> Result<Status, Error> {
         owners: BTreeMap::from([(place.owner, "owns this database".into())]),
         masters: [place.me, place.owner].into(),
         group: place.group,
-        old_group: place.old_group,
         ..Roles::default()
     };
+    roles.find_other_groups();
     if let Some(owner) = place.messages_owner {
         roles
             .owners
@@ -257,7 +257,7 @@ async fn look(transaction: &Transaction<'_>) -> Result<Status, Error> {
     if version < migrate::newest() {
         found.problem(OLD_TABLES);
         // What an older version made is another group, and other rights.
-        roles.group = roles.group.or(roles.old_group);
+        roles.group = roles.group.or(place.old_group);
     } else if version > migrate::newest() {
         found.problem(NEW_TABLES);
     } else {
@@ -297,6 +297,7 @@ async fn look(transaction: &Transaction<'_>) -> Result<Status, Error> {
             .collect(),
         others: sorted
             .of(Kind::Other)
+            .filter(|other| other.connects)
             .map(|other| named(other.role))
             .map(|role| Other {
                 role: role.plain_name,
@@ -324,6 +325,8 @@ async fn compare(
     found: &mut Findings,
 ) -> Result<(), Error> {
     let ask = |query: String| async move { transaction.query_typed(&query, &[]).await };
+    let texts = migrate::texts();
+    let wanted = definitions::read(texts.iter().map(String::as_str));
     let parameters = if place.version < 150_000 {
         ""
     } else {
@@ -341,7 +344,9 @@ async fn compare(
         guards,
         policies,
     ) = try_join!(
-        ask(queries::RIGHTS.replace("{parameters}", parameters)),
+        ask(queries::RIGHTS
+            .replace("{parameters}", parameters)
+            .replace("{guarded}", &wanted.guarded().join("|"))),
         ask(queries::SPACES.into()),
         ask(queries::OWNED.into()),
         ask(queries::FUNCTIONS.into()),
@@ -357,8 +362,6 @@ async fn compare(
     } else {
         Vec::new()
     };
-    let texts = migrate::texts();
-    let wanted = definitions::read(texts.iter().map(String::as_str));
     let rights = rights
         .iter()
         .map(Right::read)

@@ -26,7 +26,7 @@ pub(super) fn judge(
             .map(|coder| (coder, sorted.takers(coder)))
             .filter(|(_, takers)| !takers.is_empty());
         match (what, coders) {
-            ("trigger" | "code", Some((coder, takers))) => {
+            ("trigger" | "event trigger" | "code", Some((coder, takers))) => {
                 let cure = if cure.is_empty() {
                     format!("look at it, and alter function {name} owner to the owner of the table;")
                 } else {
@@ -43,6 +43,7 @@ pub(super) fn judge(
             ("trigger", None) if kind == "messages" => {
                 found.note(format!("The trigger {name} on {relation} sees every quote that is written."));
             }
+            ("hidden", _) => found.problem(format!("Row security hides rows of {relation} from the functions that look there: {cure}")),
             ("rule", _) => found.problem(format!("The rule {name} on {relation} does more than is asked: look at it, and {cure}")),
             ("parent", _) => found.problem(format!("Whoever may read {name} reads {relation}, which is a child of it: {cure}")),
             ("child", _) => found.problem(format!("The rows of {name}, a child of {relation}, are taken for its own: {cure}")),
@@ -90,6 +91,7 @@ pub(super) fn settings(
                 .iter()
                 .any(|one| one.role == oid && one.kind == Kind::Person);
         let (whose, reset) = match (role, database) {
+            ("", "") => ("everybody".into(), "alter role all reset".into()),
             ("", database) => (
                 "everybody in this database".into(),
                 format!("alter database {database} reset"),

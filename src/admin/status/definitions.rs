@@ -44,6 +44,24 @@ pub(super) struct Definitions {
     pub(super) callable: BTreeSet<String>,
 }
 
+impl Definitions {
+    /// The names, without their schema, of what is the owner's alone.
+    pub(super) fn guarded(&self) -> Vec<&str> {
+        let functions = self
+            .functions
+            .keys()
+            .filter(|one| !self.callable.contains(*one));
+        let mut names: Vec<_> = functions
+            .chain(&self.tables)
+            .filter(|one| !one.starts_with("public."))
+            .filter_map(|one| one.split_once('.')?.1.split('(').next())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
 /// The functions whose bodies say what people may call.
 const GRANTING: [&str; 2] = ["okta.grant_access(name)", "epigraph.grant_access(name)"];
 const GRANT: &str = "grant execute on function ";

@@ -61,7 +61,8 @@ macro_rules! watched {
     };
 }
 
-/// Every right on what matters. `{parameters}` is for what PostgreSQL 14 does not know.
+/// Every right on what matters. `{parameters}` is for what PostgreSQL 14 does not know, `{guarded}` for the names of what is the
+/// owner's alone.
 pub(super) const RIGHTS: &str = concat!(
     watched!(),
     ", shows as (
@@ -114,6 +115,11 @@ pub(super) const RIGHTS: &str = concat!(
         and not exists (
             select from pg_options_to_table(c.reloptions) o where o.option_name = 'security_invoker' and o.option_value::boolean)
     union all
+    select 'view', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname), 'user_messages of another server',
+        quote_ident(n.nspname), c.relowner, c.relacl, null, null
+    from pg_foreign_table f join pg_class c on c.oid = f.ftrelid join pg_namespace n on n.oid = c.relnamespace
+    where 'table_name=user_messages' = any (f.ftoptions) or c.relname = 'user_messages'
+    union all
     -- What runs with the rights of its owner, and speaks of what is nobody else's.
     select 'definer', 'function ' || f.signature, f.signature, '', quote_ident(n.nspname),
         p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), null, null
@@ -123,7 +129,7 @@ pub(super) const RIGHTS: &str = concat!(
             (select string_agg(format_type(t.type, null), ', ' order by t.place) from unnest(p.proargtypes) with ordinality t(type, place)))
     ) f(signature)
     where p.prosecdef and n.nspname not in ('okta', 'epigraph') and (
-        p.prosrc ~* '\\muser_messages\\M' or p.prosrc ~* '\\mokta\\M\"?\\s*\\.\\s*\"?(issuer|signing_key|blocked|unshown_access)\\M'
+        p.prosrc ~* '\\m(user_messages|(okta|epigraph)\"?\\s*\\.\\s*\"?({guarded}))\\M'
         or exists (
             select from pg_depend d join watched w on w.oid = d.refobjid
             where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.refclassid = 'pg_class'::regclass and w.kind in ('messages', 'ours')))
@@ -227,6 +233,14 @@ pub(super) const ATTACHED: &str = concat!(
 select 'trigger', quote_ident(t.tgname), w.name, w.kind, p.proowner, format('drop trigger %I on %s;', t.tgname, w.name)
 from pg_trigger t join watched w on w.oid = t.tgrelid join pg_proc p on p.oid = t.tgfoid
 where not t.tgisinternal
+union all
+select 'event trigger', quote_ident(t.evtname), 'This database', 'database', p.proowner, format('drop event trigger %I;', t.evtname)
+from pg_event_trigger t join pg_proc p on p.oid = t.evtfoid
+union all
+-- Rows that the functions do not see: who is blocked, for one.
+select 'hidden', '', w.name, w.kind, null, format('alter table %1$s no force row level security, disable row level security;', w.name)
+from pg_class c join watched w on w.oid = c.oid
+where c.relrowsecurity and w.kind in ('ours', 'history')
 union all
 select 'rule', quote_ident(r.rulename), w.name, w.kind, null, format('drop rule %I on %s;', r.rulename, w.name)
 from pg_rewrite r join watched w on w.oid = r.ev_class

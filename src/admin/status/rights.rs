@@ -55,7 +55,7 @@ impl Right {
 
     /// Whether it matters that somebody of this kind has it.
     fn matters(&self, taker: Kind, callable: &BTreeSet<String>) -> bool {
-        let open = matches!(taker, Kind::Everybody | Kind::OldGroup);
+        let open = matches!(taker, Kind::Everybody | Kind::OtherGroup);
         let inside = taker != Kind::Other;
         match self.kind.as_str() {
             "history" => self.right != "select",
@@ -171,6 +171,11 @@ pub(super) fn judge(
             })
             .collect();
         if takers.is_empty() || mattering.is_empty() {
+            if sorted.takers(first.grantee).is_empty()
+                && matches!(first.kind.as_str(), "messages" | "ours")
+            {
+                idle(first, sorted, found);
+            }
             continue;
         }
         say(
@@ -187,6 +192,21 @@ fn enters(taker: &Subject, space: &str, spaces: &[(String, u32)]) -> bool {
     spaces.iter().any(|(name, grantee)| {
         name == space && (*grantee == EVERYBODY || taker.reach.contains(*grantee))
     })
+}
+
+/// A role without anybody in it, who could be let in without a thought of this.
+fn idle(right: &Right, sorted: &Sorted, found: &mut Findings) {
+    let name = sorted.roles.name(right.grantee);
+    let is_administrators = sorted
+        .administrators
+        .iter()
+        .any(|(role, _)| sorted.roles.reaches(*role, right.grantee));
+    if !is_administrators {
+        found.note(format!(
+            "The role {name} has rights on {}, and nobody who can log in is in it: revoke all on {} from {name};",
+            right.shown, right.target
+        ));
+    }
 }
 
 fn say(first: &Right, rights: &[&Right], whom: &str, sorted: &Sorted, found: &mut Findings) {
@@ -213,6 +233,11 @@ fn say(first: &Right, rights: &[&Right], whom: &str, sorted: &Sorted, found: &mu
         })
         .collect();
     let list = list.join(", ");
+    let deed = first.deed(
+        &list
+            .replace("references", "reference")
+            .replace("trigger", "add triggers"),
+    );
     // Whoever may hand it on may have done so.
     let cascade = if rights.iter().any(|right| right.grantable) {
         " cascade"
@@ -232,7 +257,6 @@ fn say(first: &Right, rights: &[&Right], whom: &str, sorted: &Sorted, found: &mu
             sorted.roles.name(first.grantee)
         ),
     };
-    let deed = first.deed(&list);
     if matches!(first.kind.as_str(), "database" | "public_schema") && !first.is_ours {
         found.note(format!(
             "{whom} may {deed}. It opens no row; {} may take it back: {cure}",
@@ -296,15 +320,19 @@ pub(super) fn powers(sorted: &Sorted, found: &mut Findings) {
             continue;
         }
         let sentence = |takers: &[&Subject]| {
-            format!(
-                "{} is in {role}, which {power}: {}",
-                sorted.whom(edge.member, takers),
-                roles.revoke(edge.role, edge.member)
-            )
+            let whom = sorted.whom(edge.member, takers);
+            let but = if takers.iter().any(|taker| taker.connects) {
+                ""
+            } else {
+                ", though of this database only once it may connect"
+            };
+            let cure = roles.revoke(edge.role, edge.member);
+            format!("{whom} is in {role}, which {power}{but}: {cure}")
         };
-        let (others, inside): (Vec<_>, Vec<_>) = sorted
-            .takers(edge.member)
+        let takers = sorted.takers(edge.member);
+        let (others, inside): (Vec<_>, Vec<_>) = takers
             .into_iter()
+            .filter(|taker| *opens || taker.connects)
             .partition(|taker| taker.kind == Kind::Other && !opens);
         if !inside.is_empty() {
             found.problem(sentence(&inside));
@@ -378,6 +406,18 @@ pub(super) fn powers(sorted: &Sorted, found: &mut Findings) {
                 roles
                     .revoke(group, edge.member)
                     .trim_start_matches("revoke ")
+            ));
+        }
+    }
+    for edge in &roles.memberships {
+        if edge.role == group
+            && roles.other_groups.contains(&edge.member)
+            && (edge.inherits || edge.sets)
+        {
+            found.problem(format!(
+                "The group {} of another database is in the group of this one, and so everybody in it is let in: {}",
+                roles.name(edge.member),
+                roles.revoke(group, edge.member)
             ));
         }
     }

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) const EVERYBODY: u32 = 0;
 /// The members of this role are Neon's administrators.
 const NEONS: &str = "neon_superuser";
+/// The group that all databases of a server shared, and what the name of each one's own begins with.
+const SHARED: &str = "epigraph_user";
 
 /// A role of the server.
 #[derive(Clone, Debug, Default)]
@@ -56,9 +58,10 @@ pub(super) struct Roles {
     pub(super) owners: BTreeMap<u32, String>,
     /// Who runs this, and who owns what the migrations made: no people, whatever they are members of.
     pub(super) masters: BTreeSet<u32>,
-    /// The group of this database, and the one that the databases of a server shared.
+    /// The group of this database.
     pub(super) group: Option<u32>,
-    pub(super) old_group: Option<u32>,
+    /// The one that all databases of a server shared, and those of its other databases.
+    pub(super) other_groups: BTreeSet<u32>,
     /// Who may connect to this database.
     pub(super) connect: BTreeSet<u32>,
 }
@@ -90,6 +93,8 @@ pub(super) struct Subject {
     /// [`EVERYBODY`], a group or a login role.
     pub(super) role: u32,
     pub(super) kind: Kind,
+    /// Whether it may connect to this database.
+    pub(super) connects: bool,
     pub(super) reach: Reach,
 }
 
@@ -98,7 +103,8 @@ pub(super) struct Subject {
 pub(super) enum Kind {
     Everybody,
     Group,
-    OldGroup,
+    /// A group of another database.
+    OtherGroup,
     /// A role that can log in and is in the group.
     Person,
     /// Another role that can log in.
@@ -272,6 +278,24 @@ impl Roles {
         people
     }
 
+    /// The groups that are not this database's.
+    pub(super) fn find_other_groups(&mut self) {
+        let is_group = |name: &str| {
+            let rest = name.strip_prefix(SHARED);
+            rest.is_some_and(|rest| {
+                rest.is_empty()
+                    || rest
+                        .strip_prefix('_')
+                        .is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()))
+            })
+        };
+        let others = self
+            .all
+            .values()
+            .filter(|role| is_group(&role.plain_name) && Some(role.oid) != self.group);
+        self.other_groups = others.map(|role| role.oid).collect();
+    }
+
     /// Sorts everybody who can log in.
     pub(super) fn sort(&self) -> Sorted<'_> {
         let mut sorted = Sorted {
@@ -284,16 +308,29 @@ impl Roles {
             subjects: vec![Subject {
                 role: EVERYBODY,
                 kind: Kind::Everybody,
+                connects: true,
                 reach: Reach::default(),
             }],
         };
-        for (group, kind) in [(self.group, Kind::Group), (self.old_group, Kind::OldGroup)] {
-            let Some(role) = group else { continue };
-            let reach = self.reach(role, None, true);
-            if kind == Kind::Group {
-                sorted.mighty_group = self.might(&reach);
-            }
-            sorted.subjects.push(Subject { role, kind, reach });
+        let mut add = |role, kind, reach: Reach| {
+            sorted.subjects.push(Subject {
+                role,
+                kind,
+                connects: self.connects(&reach),
+                reach,
+            });
+        };
+        if let Some(group) = self.group {
+            let reach = self.reach(group, None, true);
+            sorted.mighty_group = self.might(&reach);
+            add(group, Kind::Group, reach);
+        }
+        for group in &self.other_groups {
+            add(
+                *group,
+                Kind::OtherGroup,
+                self.reach(*group, self.group, true),
+            );
         }
         for role in self.all.values().filter(|role| role.login) {
             self.place(role, &mut sorted);
@@ -315,36 +352,39 @@ impl Roles {
         if role.replication {
             sorted.replicas.push(role.oid);
         }
-        if is_person {
-            if self
-                .group
-                .is_some_and(|group| !direct_rights(self, role.oid, group))
-            {
-                sorted.idle_people.push(role.oid);
-            }
-            sorted.subjects.push(Subject {
-                role: role.oid,
-                kind: Kind::Person,
-                reach,
-            });
-        } else if Some(role.oid) != self.group
-            && Some(role.oid) != self.old_group
-            && self.connect.iter().any(|connect| reach.contains(*connect))
-        {
-            sorted.subjects.push(Subject {
-                role: role.oid,
-                kind: Kind::Other,
-                reach,
-            });
+        if Some(role.oid) == self.group || self.other_groups.contains(&role.oid) {
+            return;
         }
+        if is_person
+            && self
+                .group
+                .is_some_and(|group| !self.inherits(role.oid, group))
+        {
+            sorted.idle_people.push(role.oid);
+        }
+        sorted.subjects.push(Subject {
+            role: role.oid,
+            kind: if is_person { Kind::Person } else { Kind::Other },
+            connects: is_person || self.connects(&reach),
+            reach,
+        });
     }
-}
 
-/// Whether a role has the rights of another without `set role`.
-fn direct_rights(roles: &Roles, role: u32, other: u32) -> bool {
-    let mut holds = BTreeMap::from([(role, role)]);
-    roles.spread(&mut holds, |edge| edge.inherits);
-    holds.contains_key(&other)
+    /// Whether a role has the rights of another within reach.
+    pub(super) fn reaches(&self, role: u32, other: u32) -> bool {
+        self.reach(role, None, true).contains(other)
+    }
+
+    fn connects(&self, reach: &Reach) -> bool {
+        self.connect.iter().any(|grantee| reach.contains(*grantee))
+    }
+
+    /// Whether a role has the rights of another without `set role`.
+    fn inherits(&self, role: u32, other: u32) -> bool {
+        let mut holds = BTreeMap::from([(role, role)]);
+        self.spread(&mut holds, |edge| edge.inherits);
+        holds.contains_key(&other)
+    }
 }
 
 /// Everybody who can log in, by what they are.
@@ -409,8 +449,13 @@ impl Sorted<'_> {
         match subject.kind {
             Kind::Everybody => "everybody".into(),
             Kind::Group => format!("the group {name}"),
-            Kind::OldGroup => {
-                format!("the group {name}, which was for all databases of this server,")
+            Kind::OtherGroup => {
+                let whose = if name == SHARED {
+                    "was for all databases of this server"
+                } else {
+                    "is of another database"
+                };
+                format!("the group {name}, which {whose},")
             }
             Kind::Person | Kind::Other => name,
         }
