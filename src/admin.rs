@@ -38,7 +38,7 @@ pub use self::{
     people::{block, unblock},
     registration::{difference, not_replaced, registration},
     repair::repair,
-    status::{Blocked, Member, RegisteredKey, Status, status},
+    status::{Administrator, Blocked, Member, Other, RegisteredKey, Status, status},
     verify::{Proof, verify},
 };
 

@@ -27,6 +27,7 @@ mod session;
 mod sign_in;
 mod stand_in;
 mod standby;
+mod status;
 mod support;
 mod support_itself;
 mod trust;

@@ -70,7 +70,10 @@ fn every_problem_that_the_status_names() {
         [
             status::OLD_TABLES.to_owned(),
             status::NO_ISSUER.to_owned(),
+            status::TWO_ISSUERS.to_owned(),
+            status::NEW_TABLES.to_owned(),
             status::no_group("epigraph_user_16384"),
+            status::unshown_access("epigraph_nora"),
             status::keys_problem(&[], now).expect("a problem"),
             status::keys_problem(&[old], now).expect("a problem"),
             access::owns_things("owner of database stall\n2 objects in database shop"),

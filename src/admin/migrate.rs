@@ -223,6 +223,17 @@ pub(super) fn newest() -> i32 {
         .unwrap_or_default()
 }
 
+/// The migrations themselves, in the order in which they are applied.
+pub(super) fn texts() -> Vec<String> {
+    let runner = embedded::migrations::runner();
+    let mut all: Vec<_> = runner.get_migrations().iter().collect();
+    all.sort_by_key(|migration| migration.version());
+    all.iter()
+        .filter_map(|migration| migration.sql())
+        .map(str::to_owned)
+        .collect()
+}
+
 fn explain(error: &refinery::Error, words: Words<'_>) -> Failure {
     use refinery::error::Kind as Reason;
     match error.kind() {

@@ -1,11 +1,29 @@
 //! Who has access, which keys are known, and what is not as it should be.
+//!
+//! What counts is what is effective: a right that was granted to everybody, inherited, or within reach of `set role`, on
+//! everything that matters. Facts come from `queries`; `roles` says who is who, and the others judge.
+
+mod attached;
+mod definitions;
+mod functions;
+mod policies;
+mod queries;
+mod rights;
+mod roles;
+
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use chrono::{DateTime, Local, TimeDelta};
 use serde::Serialize;
-use tokio_postgres::{Row, Transaction};
+use tokio::try_join;
+use tokio_postgres::{Error, Row, Transaction};
 
-use super::{Owner, Words, access, bounded, migrate};
-use crate::failure::Failure;
+use self::{
+    rights::Right,
+    roles::{Kind, Membership, Role, Roles},
+};
+use super::{Owner, bounded, migrate};
+use crate::{failure::Failure, text::harmless};
 
 /// The keys are to be refreshed every week; after this long the job is not running.
 const STALE: TimeDelta = TimeDelta::days(15);
@@ -19,14 +37,20 @@ pub struct Status {
     pub audience: Option<String>,
     /// The signing keys that are known.
     pub keys: Vec<RegisteredKey>,
-    /// Who may connect.
+    /// Who is in the group of this database.
     pub access: Vec<Member>,
     /// Who is shut out.
     pub blocked: Vec<Blocked>,
+    /// Who sees every row by nature.
+    pub administrators: Vec<Administrator>,
+    /// Who else may connect to this database.
+    pub others: Vec<Other>,
     /// The last migration that was applied.
     pub migration: Option<String>,
-    /// What is not as it should be, each a sentence.
+    /// What is not as it should be, each a sentence with what to do.
     pub problems: Vec<String>,
+    /// What opens no row and is worth knowing, each a sentence.
+    pub notes: Vec<String>,
 }
 
 /// A signing key.
@@ -42,13 +66,31 @@ pub struct RegisteredKey {
     pub last_published_at: DateTime<Local>,
 }
 
-/// A role that may connect.
+/// A role that is in the group.
 #[derive(Clone, Debug, Serialize)]
 pub struct Member {
     /// Its name.
     pub role: String,
     /// Whether it can log in.
     pub can_login: bool,
+    /// How many connections it has now.
+    pub connections: i64,
+}
+
+/// A role that can log in and sees every row by nature.
+#[derive(Clone, Debug, Serialize)]
+pub struct Administrator {
+    /// Its name.
+    pub role: String,
+    /// What makes it one, as a clause.
+    pub why: String,
+}
+
+/// A role that can log in and connect to this database, and is not in the group.
+#[derive(Clone, Debug, Serialize)]
+pub struct Other {
+    /// Its name.
+    pub role: String,
     /// How many connections it has now.
     pub connections: i64,
 }
@@ -62,93 +104,58 @@ pub struct Blocked {
     pub blocked_at: DateTime<Local>,
 }
 
-const MEMBERS: &str = "\
-select r.rolname::text, r.rolcanlogin,
-    (select pg_catalog.count(*) from pg_catalog.pg_stat_activity a where a.usesysid = r.oid)
-from pg_catalog.pg_roles r
-join pg_catalog.pg_auth_members m on m.member = r.oid
-join pg_catalog.pg_roles g on g.oid = m.roleid
-where g.rolname = okta.user_group() and r.rolname <> current_user and r.rolname !~ '^epigraph_check_[0-9a-f]+$'
-group by r.oid, r.rolname, r.rolcanlogin
-order by 1";
+/// What was found, each a sentence.
+#[derive(Clone, Debug, Default)]
+struct Findings {
+    problems: Vec<String>,
+    notes: Vec<String>,
+}
 
-// Each part gives sentences. Roles that pass over row security anyway (the owner, superusers, Neon's own) may hold what they like.
-const PROBLEMS: &str = "\
-with messages as (
-    select c.oid, c.relowner, c.relacl, c.relrowsecurity from pg_catalog.pg_class c
-    where c.oid = pg_catalog.to_regclass('public.user_messages')
-), members as (
-    select r.* from pg_catalog.pg_roles r
-    where r.rolname <> current_user and exists (
-        select from pg_catalog.pg_auth_members m join pg_catalog.pg_roles g on g.oid = m.roleid
-        where m.member = r.oid and g.rolname = okta.user_group())
-), visitors as (
-    select oid, rolname from members
-    union all
-    select oid, rolname from pg_catalog.pg_roles where rolname = okta.user_group()
-)
-select 'Row security is off for public.user_messages: everybody with a connection string reads every row.'
-from messages where not relrowsecurity
-union all
-select 'No policy of this program guards public.user_messages.'
-from messages where not exists (
-    select from pg_catalog.pg_policy p where p.polrelid = messages.oid and p.polpermissive
-        and pg_catalog.pg_get_expr(p.polqual, p.polrelid) like '%okta.user_id()%')
-union all
-select pg_catalog.format('The policy %s opens public.user_messages beyond one''s own row.', p.polname)
-from messages join pg_catalog.pg_policy p on p.polrelid = messages.oid
-where p.polpermissive and (
-    coalesce(pg_catalog.pg_get_expr(p.polqual, p.polrelid), 'okta.user_id()') not like '%okta.user_id()%'
-    or coalesce(pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid), 'okta.user_id()') not like '%okta.user_id()%')
-union all
-select pg_catalog.format('%s may %s public.user_messages.',
-    case when acl.grantee = 0 then 'Everybody' else acl.grantee::pg_catalog.regrole::text end,
-    pg_catalog.lower(pg_catalog.string_agg(acl.privilege_type, ', ' order by acl.privilege_type)))
-from messages cross join pg_catalog.aclexplode(messages.relacl) acl
-left join pg_catalog.pg_roles r on r.oid = acl.grantee
-where acl.grantee <> messages.relowner and (
-    acl.grantee = 0
-    or acl.privilege_type not in ('SELECT', 'INSERT', 'UPDATE', 'DELETE') and not r.rolsuper and not r.rolbypassrls)
-group by acl.grantee
-union all
-select pg_catalog.format('%s may %s the table okta.%s, which is the owner''s alone.',
-    case when acl.grantee = 0 then 'Everybody' else acl.grantee::pg_catalog.regrole::text end,
-    pg_catalog.lower(pg_catalog.string_agg(acl.privilege_type, ', ' order by acl.privilege_type)), c.relname)
-from pg_catalog.pg_class c
-join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-cross join pg_catalog.aclexplode(c.relacl) acl
-left join pg_catalog.pg_roles r on r.oid = acl.grantee
-where n.nspname = 'okta' and c.relkind = 'r' and acl.grantee <> c.relowner
-    and (acl.grantee = 0 or not r.rolsuper and not r.rolbypassrls)
-group by acl.grantee, c.relname
-union all
-select pg_catalog.format('Everybody may make things in the schema public: %s', 'revoke create on schema public from public;')
-from pg_catalog.pg_namespace n cross join pg_catalog.aclexplode(n.nspacl) acl
-where n.nspname = 'public' and acl.grantee = 0 and acl.privilege_type = 'CREATE'
-union all
-select pg_catalog.format('%s may make temporary tables: revoke temporary on database %I from public;', v.rolname, pg_catalog.current_database())
-from visitors v where pg_catalog.has_database_privilege(v.oid, pg_catalog.current_database(), 'temporary')
-    and (v.rolname = okta.user_group() or not pg_catalog.has_database_privilege(okta.user_group(), pg_catalog.current_database(), 'temporary'))
-union all
-select pg_catalog.format('%s may make schemas in this database: revoke create on database %I from it.', v.rolname, pg_catalog.current_database())
-from visitors v where pg_catalog.has_database_privilege(v.oid, pg_catalog.current_database(), 'create')
-union all
-select pg_catalog.format('%s passes over row security, and is in the group of people: it reads every row.', r.rolname)
-from members r where r.rolsuper or r.rolbypassrls
-union all
-select pg_catalog.format('%s may make roles, and is in the group of people.', r.rolname)
-from members r where r.rolcreaterole and not r.rolsuper
-union all
-select pg_catalog.format('%s owns public.user_messages, and is in the group of people: it reads every row.', r.rolname)
-from members r join messages on pg_catalog.pg_has_role(r.oid, messages.relowner, 'member')
-where not r.rolsuper
-union all
-select pg_catalog.format('%s is also in %s, which gives it more than its own row.', r.rolname, g.rolname)
-from members r
-join pg_catalog.pg_auth_members m on m.member = r.oid
-join pg_catalog.pg_roles g on g.oid = m.roleid
-where g.rolname in ('pg_read_all_data', 'pg_write_all_data', 'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files', 'neon_superuser')
-    and not r.rolsuper and not r.rolbypassrls";
+impl Findings {
+    fn problem(&mut self, sentence: impl AsRef<str>) {
+        self.problems.push(told(sentence.as_ref()));
+    }
+
+    fn note(&mut self, sentence: impl AsRef<str>) {
+        self.notes.push(told(sentence.as_ref()));
+    }
+}
+
+/// A sentence with a capital, and with nothing that a terminal obeys: names are spelt in a way that a statement takes as well.
+fn told(sentence: &str) -> String {
+    let words = ["everybody ", "the group "];
+    let mut text = String::with_capacity(sentence.len());
+    let mut parts = sentence.split('"').peekable();
+    let mut is_name = false;
+    while let Some(part) = parts.next() {
+        if is_name && parts.peek().is_some() && harmless(part) != part {
+            // The letters before tell PostgreSQL what the numbers are.
+            text.push_str("U&\"");
+            for c in part.chars() {
+                let mut bytes = [0; 4];
+                let whole = c.encode_utf8(&mut bytes);
+                if c == '\\' || harmless(whole) != *whole {
+                    let _ = write!(text, "\\+{:06x}", u32::from(c));
+                } else {
+                    text.push(c);
+                }
+            }
+        } else {
+            if is_name {
+                text.push('"');
+            }
+            text.push_str(&harmless(part));
+        }
+        if is_name && parts.peek().is_some() {
+            text.push('"');
+        }
+        is_name = !is_name;
+    }
+    if words.iter().any(|word| text.starts_with(word)) {
+        text[..1].make_ascii_uppercase();
+    }
+    text
+}
 
 /// Looks at everything, and changes nothing.
 ///
@@ -157,97 +164,146 @@ where g.rolname in ('pg_read_all_data', 'pg_write_all_data', 'pg_execute_server_
 pub async fn status(owner: &mut Owner) -> Result<Status, Failure> {
     bounded(async {
         let (transaction, words) = owner.begin().await?;
-        look(&transaction)
-            .await
-            .map_err(|error| explain(&error, words))
+        let work = async {
+            let status = look(&transaction).await?;
+            transaction.rollback().await?;
+            Ok(status)
+        };
+        work.await.map_err(|error: Error| words.explain(&error))
     })
     .await
 }
 
-fn explain(error: &tokio_postgres::Error, words: Words<'_>) -> Failure {
-    words.explain(error)
+/// The database as a whole.
+struct Place {
+    version: i32,
+    me: u32,
+    owner: u32,
+    group_name: String,
+    group: Option<u32>,
+    old_group: Option<u32>,
+    has_messages: bool,
+    messages_owner: Option<u32>,
+    is_unique: bool,
+    has_unshown: bool,
 }
 
-async fn look(transaction: &Transaction<'_>) -> Result<Status, tokio_postgres::Error> {
-    let history = format!(
-        "select version, name from {} order by version desc limit 1",
-        migrate::HISTORY
-    );
-    let migrated = one(transaction, &history).await?;
-    let issuer = one(transaction, "select issuer, audience from okta.issuer").await?;
-    let keys = transaction
-        .query_typed(
-            "select kid, bits, added_at, last_published_at from okta.signing_key order by last_published_at desc, added_at desc, kid",
-            &[],
-        )
-        .await?
-        .iter()
-        .map(|row| {
-            Ok(RegisteredKey {
-                kid: row.try_get(0)?,
-                bits: row.try_get(1)?,
-                added_at: row.try_get(2)?,
-                last_published_at: row.try_get(3)?,
-            })
+impl Place {
+    fn read(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            version: row.try_get(0)?,
+            me: row.try_get(1)?,
+            owner: row.try_get(2)?,
+            group_name: row.try_get(3)?,
+            group: row.try_get(4)?,
+            old_group: row.try_get(5)?,
+            has_messages: row.try_get(6)?,
+            messages_owner: row.try_get(7)?,
+            is_unique: row.try_get(8)?,
+            has_unshown: row.try_get(9)?,
         })
-        .collect::<Result<Vec<_>, tokio_postgres::Error>>()?;
-    let access = transaction
-        .query_typed(MEMBERS, &[])
-        .await?
-        .iter()
-        .map(|row| {
-            Ok(Member {
-                role: row.try_get(0)?,
-                can_login: row.try_get(1)?,
-                connections: row.try_get(2)?,
-            })
-        })
-        .collect::<Result<Vec<_>, tokio_postgres::Error>>()?;
-    let blocked = transaction
-        .query_typed(
-            "select user_id, blocked_at from okta.blocked order by blocked_at, user_id",
-            &[],
-        )
-        .await?
-        .iter()
-        .map(|row| {
-            Ok(Blocked {
-                user_id: row.try_get(0)?,
-                blocked_at: row.try_get(1)?,
-            })
-        })
-        .collect::<Result<Vec<_>, tokio_postgres::Error>>()?;
-    let mut problems = Vec::new();
-    let version = match &migrated {
-        Some(row) => row.try_get(0)?,
-        None => 0,
+    }
+}
+
+async fn look(transaction: &Transaction<'_>) -> Result<Status, Error> {
+    let ask = |query: String| async move { transaction.query_typed(&query, &[]).await };
+    // Whatever somebody left behind on this connection cannot stand in the way.
+    transaction
+        .batch_execute("set local search_path = pg_catalog, pg_temp")
+        .await?;
+    let (history, issuers, keys, blocked, roles, memberships, place) = try_join!(
+        ask(format!(
+            "select version, name from {} order by version desc limit 1",
+            migrate::HISTORY
+        )),
+        ask("select issuer, audience from okta.issuer".into()),
+        ask("select kid, bits, added_at, last_published_at from okta.signing_key order by last_published_at desc, added_at desc, kid".into()),
+        ask("select user_id, blocked_at from okta.blocked order by blocked_at, user_id".into()),
+        ask(queries::ROLES.into()),
+        ask(queries::MEMBERSHIPS.into()),
+        ask(queries::PLACE.into()),
+    )?;
+    let place = Place::read(&place[0])?;
+    let keys = keys.iter().map(key).collect::<Result<Vec<_>, _>>()?;
+    let mut found = Findings::default();
+    let migrated = history.first();
+    let version = migrated.map_or(Ok(0), |row| row.try_get(0))?;
+    if issuers.is_empty() {
+        found.problem(NO_ISSUER);
+    }
+    if issuers.len() > 1 {
+        found.problem(TWO_ISSUERS);
+    }
+    found.problems.extend(keys_problem(&keys, Local::now()));
+    let mut roles = Roles {
+        all: roles.iter().map(role).collect::<Result<_, _>>()?,
+        memberships: memberships
+            .iter()
+            .map(membership)
+            .collect::<Result<_, _>>()?,
+        makers_take_any: place.version < 160_000,
+        owners: BTreeMap::from([(place.owner, "owns this database".into())]),
+        masters: [place.me, place.owner].into(),
+        group: place.group,
+        ..Roles::default()
     };
+    roles.find_other_groups();
+    if let Some(owner) = place.messages_owner {
+        roles
+            .owners
+            .entry(owner)
+            .or_insert_with(|| "owns public.user_messages".into());
+    }
     if version < migrate::newest() {
-        problems.push(OLD_TABLES.into());
-    }
-    if issuer.is_none() {
-        problems.push(NO_ISSUER.into());
-    }
-    problems.extend(keys_problem(&keys, Local::now()));
-    let none = one(
-        transaction,
-        "select 1 from pg_catalog.pg_roles where rolname = okta.user_group()",
-    )
-    .await?
-    .is_none();
-    if none {
-        problems.push(no_group(&access::group(transaction).await?));
+        found.problem(OLD_TABLES);
+        // What an older version made is another group, and other rights.
+        roles.group = roles.group.or(place.old_group);
+    } else if version > migrate::newest() {
+        found.problem(NEW_TABLES);
     } else {
-        for row in transaction.query_typed(PROBLEMS, &[]).await? {
-            problems.push(row.try_get(0)?);
-        }
+        compare(transaction, &place, &mut roles, &mut found).await?;
     }
+    let sorted = roles.sort();
+    let named = |role: u32| roles.all.get(&role).cloned().unwrap_or_default();
     Ok(Status {
-        issuer: column(issuer.as_ref(), 0)?,
-        audience: column(issuer.as_ref(), 1)?,
+        issuer: column(issuers.first(), 0)?,
+        audience: column(issuers.first(), 1)?,
         keys,
-        access,
-        blocked,
+        access: roles
+            .people()
+            .into_iter()
+            .map(|role| Member {
+                role: role.plain_name.clone(),
+                can_login: role.login,
+                connections: role.connections,
+            })
+            .collect(),
+        blocked: blocked
+            .iter()
+            .map(|row| {
+                Ok(Blocked {
+                    user_id: row.try_get(0)?,
+                    blocked_at: row.try_get(1)?,
+                })
+            })
+            .collect::<Result<Vec<_>, Error>>()?,
+        administrators: sorted
+            .administrators
+            .iter()
+            .map(|(role, might)| Administrator {
+                role: named(*role).plain_name,
+                why: might.why.clone(),
+            })
+            .collect(),
+        others: sorted
+            .of(Kind::Other)
+            .filter(|other| other.connects)
+            .map(|other| named(other.role))
+            .map(|role| Other {
+                role: role.plain_name,
+                connections: role.connections,
+            })
+            .collect(),
         migration: match migrated {
             Some(row) => Some(format!(
                 "V{}__{}",
@@ -256,16 +312,174 @@ async fn look(transaction: &Transaction<'_>) -> Result<Status, tokio_postgres::E
             )),
             None => None,
         },
-        problems,
+        problems: found.problems,
+        notes: found.notes,
     })
 }
 
-pub(super) const OLD_TABLES: &str =
-    "The tables are of an older version: run `epigraph admin migrate`.";
+/// Compares everything with what the migrations made.
+async fn compare(
+    transaction: &Transaction<'_>,
+    place: &Place,
+    roles: &mut Roles,
+    found: &mut Findings,
+) -> Result<(), Error> {
+    let ask = |query: String| async move { transaction.query_typed(&query, &[]).await };
+    let texts = migrate::texts();
+    let wanted = definitions::read(texts.iter().map(String::as_str));
+    let parameters = if place.version < 150_000 {
+        ""
+    } else {
+        queries::PARAMETERS
+    };
+    let (
+        rights,
+        spaces,
+        owned,
+        functions,
+        contents,
+        attached,
+        settings,
+        defaults,
+        guards,
+        policies,
+    ) = try_join!(
+        ask(queries::RIGHTS
+            .replace("{parameters}", parameters)
+            .replace("{guarded}", &wanted.guarded().join("|"))),
+        ask(queries::SPACES.into()),
+        ask(queries::OWNED.into()),
+        ask(queries::FUNCTIONS.into()),
+        ask(queries::CONTENTS.into()),
+        ask(queries::ATTACHED.into()),
+        ask(queries::SETTINGS.into()),
+        ask(queries::DEFAULTS.into()),
+        ask(policies::GUARDS.into()),
+        ask(policies::POLICIES.into()),
+    )?;
+    let unshown = if place.has_unshown {
+        ask(queries::UNSHOWN.into()).await?
+    } else {
+        Vec::new()
+    };
+    let rights = rights
+        .iter()
+        .map(Right::read)
+        .collect::<Result<Vec<_>, _>>()?;
+    let spaces = spaces
+        .iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+        .collect::<Result<Vec<_>, Error>>()?;
+    let functions = functions::present(&functions)?;
+    let mut ours = Vec::new();
+    let mut protected = Vec::new();
+    for row in &owned {
+        let (kind, name, owner): (String, String, u32) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        match row.try_get(3)? {
+            "protected" => protected.push((name, owner)),
+            "messages" => {
+                let lacks: &str = row.try_get(4)?;
+                if !lacks.is_empty() {
+                    found.problem(format!(
+                        "The owner of the schema epigraph may not {lacks} on {name}, and so nobody gets at a quote: give all of it one owner."
+                    ));
+                }
+            }
+            _ => ours.push((kind, name, owner)),
+        }
+    }
+    let master = functions::master(&functions, &ours).unwrap_or(place.owner);
+    roles.masters.insert(master);
+    roles
+        .owners
+        .entry(master)
+        .or_insert_with(|| "owns the schema okta".into());
+    roles.connect = rights
+        .iter()
+        .filter(|right| right.is_to_connect())
+        .map(|right| right.grantee)
+        .collect();
+    let roles = &*roles;
+    let sorted = roles.sort();
+
+    match place.group {
+        None => found.problem(no_group(&place.group_name)),
+        Some(group) => rights::needs(&rights, group, &sorted, &wanted, found),
+    }
+    if !place.has_messages {
+        found.problem("The table public.user_messages is missing.");
+    } else if !place.is_unique {
+        found.problem("The column user_id of public.user_messages is not unique: alter table public.user_messages add primary key (user_id);");
+    }
+    functions::compare(&functions, &wanted, found);
+    functions::contents(&contents, &wanted, found)?;
+    functions::owners(master, &functions, &ours, roles, found);
+    policies::judge(&guards, &policies, place.has_messages, found)?;
+    rights::judge(&rights, &spaces, &sorted, &wanted, found);
+    rights::powers(&sorted, found);
+    rights::owners(&protected, &sorted, found);
+    attached::judge(&attached, &sorted, found)?;
+    attached::settings(&settings, &sorted, found)?;
+    attached::defaults(&defaults, &sorted, found)?;
+    for row in &unshown {
+        found.problem(unshown_access(row.try_get(0)?));
+    }
+    Ok(())
+}
+
+fn key(row: &Row) -> Result<RegisteredKey, Error> {
+    Ok(RegisteredKey {
+        kid: row.try_get(0)?,
+        bits: row.try_get(1)?,
+        added_at: row.try_get(2)?,
+        last_published_at: row.try_get(3)?,
+    })
+}
+
+fn role(row: &Row) -> Result<(u32, Role), Error> {
+    let oid = row.try_get(0)?;
+    let role = Role {
+        oid,
+        name: row.try_get(1)?,
+        plain_name: row.try_get(2)?,
+        login: row.try_get(3)?,
+        superuser: row.try_get(4)?,
+        bypass: row.try_get(5)?,
+        create_role: row.try_get(6)?,
+        create_database: row.try_get(7)?,
+        replication: row.try_get(8)?,
+        connections: row.try_get(9)?,
+    };
+    Ok((oid, role))
+}
+
+fn membership(row: &Row) -> Result<Membership, Error> {
+    Ok(Membership {
+        member: row.try_get(0)?,
+        role: row.try_get(1)?,
+        grantor: row.try_get(2)?,
+        inherits: row.try_get(3)?,
+        sets: row.try_get(4)?,
+        admin: row.try_get(5)?,
+    })
+}
+
+pub(super) const OLD_TABLES: &str = "The tables are of an older version: run `epigraph admin migrate`. Rights and functions were not looked at.";
 pub(super) const NO_ISSUER: &str = "No issuer is registered: run `epigraph admin setup`.";
+
+pub(super) const TWO_ISSUERS: &str = "More than one issuer is registered, and any of them counts: select okta.remove_issuer('...') for the ones that are not yours.";
+pub(super) const NEW_TABLES: &str = "The tables are of a newer version: use the newest epigraph that your team has. Rights and functions were not looked at.";
 
 pub(super) fn no_group(group: &str) -> String {
     format!("The group {group} does not exist: run `epigraph admin setup`.")
+}
+
+pub(super) fn unshown_access(role: &str) -> String {
+    let name = role.strip_prefix("epigraph_").unwrap_or(role);
+    format!(
+        "The access {role} was made and never shown to anybody: run `epigraph admin invite {name}` again."
+    )
 }
 
 pub(super) fn keys_problem(keys: &[RegisteredKey], now: DateTime<Local>) -> Option<String> {
@@ -282,14 +496,6 @@ pub(super) fn keys_problem(keys: &[RegisteredKey], now: DateTime<Local>) -> Opti
     }
 }
 
-async fn one(
-    transaction: &Transaction<'_>,
-    query: &str,
-) -> Result<Option<Row>, tokio_postgres::Error> {
-    let rows = transaction.query_typed(query, &[]).await?;
-    Ok(rows.into_iter().next())
-}
-
-fn column(row: Option<&Row>, index: usize) -> Result<Option<String>, tokio_postgres::Error> {
+fn column(row: Option<&Row>, index: usize) -> Result<Option<String>, Error> {
     row.map(|row| row.try_get(index)).transpose()
 }

@@ -733,6 +733,9 @@ async fn status(owner: &mut Owner, json: bool) -> Outcome {
         for line in lines(&status) {
             output::line(&line)?;
         }
+        for note in &status.notes {
+            output::say(&format!("note: {note}"));
+        }
         for problem in &status.problems {
             output::warn(problem);
         }
@@ -751,43 +754,53 @@ fn lines(status: &Status) -> Vec<String> {
     let day = |time: &DateTime<Local>| time.format("%Y-%m-%d %H:%M").to_string();
     let none = || "none".to_owned();
     let mut lines = vec![
-        format!("issuer     {}", status.issuer.clone().unwrap_or_else(none)),
-        format!(
-            "client id  {}",
-            status.audience.clone().unwrap_or_else(none)
-        ),
-        format!(
-            "migration  {}",
-            status.migration.clone().unwrap_or_else(none)
-        ),
+        ("issuer", status.issuer.clone().unwrap_or_else(none)),
+        ("client id", status.audience.clone().unwrap_or_else(none)),
+        ("migration", status.migration.clone().unwrap_or_else(none)),
     ];
     lines.extend(status.keys.iter().map(|key| {
-        format!(
-            "key        {}, {} bits, known since {}, last published {}",
-            one_line(&key.kid),
+        let known = format!(
+            "{}, {} bits, known since {}, last published {}",
+            key.kid,
             key.bits,
             day(&key.added_at),
             day(&key.last_published_at)
-        )
+        );
+        ("key", known)
     }));
     lines.extend(status.access.iter().map(|member| {
-        format!(
-            "access     {}, {}, open connections: {}",
-            member.role,
-            if member.can_login {
-                "can log in"
-            } else {
-                "cannot log in"
-            },
-            member.connections
-        )
+        let can = if member.can_login {
+            "can log in"
+        } else {
+            "cannot log in"
+        };
+        let access = format!(
+            "{}, {can}, open connections: {}",
+            member.role, member.connections
+        );
+        ("access", access)
     }));
     lines.extend(status.blocked.iter().map(|person| {
-        format!(
-            "blocked    {}, since {}",
-            person.user_id,
-            day(&person.blocked_at)
+        (
+            "blocked",
+            format!("{}, since {}", person.user_id, day(&person.blocked_at)),
         )
     }));
+    lines.extend(
+        status
+            .administrators
+            .iter()
+            .map(|one| ("administrator", format!("{}, {}", one.role, one.why))),
+    );
+    lines.extend(status.others.iter().map(|other| {
+        (
+            "other login",
+            format!("{}, open connections: {}", other.role, other.connections),
+        )
+    }));
+    // A name may hold what a terminal obeys, and a pipe may end at one.
     lines
+        .iter()
+        .map(|(what, text)| format!("{what:<15}{}", crate::text::harmless(text)))
+        .collect()
 }

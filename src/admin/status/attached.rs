@@ -1,0 +1,160 @@
+//! What hangs on the tables that matter, what a session starts with, and what the next table will be open to.
+
+use tokio_postgres::Row;
+
+use super::{
+    Findings,
+    roles::{EVERYBODY, Kind, Sorted},
+};
+
+/// Says what opens a table, or runs somebody else's code where rows are written.
+pub(super) fn judge(
+    attached: &[Row],
+    sorted: &Sorted,
+    found: &mut Findings,
+) -> Result<(), tokio_postgres::Error> {
+    for row in attached {
+        let (what, name, relation, kind): (&str, &str, &str, &str) = (
+            row.try_get(0)?,
+            row.try_get(1)?,
+            row.try_get(2)?,
+            row.try_get(3)?,
+        );
+        let (coder, cure): (Option<u32>, &str) = (row.try_get(4)?, row.try_get(5)?);
+        // Only whoever may change the code matters, and administrators may do everything anyway.
+        let coders = coder
+            .map(|coder| (coder, sorted.takers(coder)))
+            .filter(|(_, takers)| !takers.is_empty());
+        match (what, coders) {
+            ("trigger" | "event trigger" | "code", Some((coder, takers))) => {
+                let cure = if cure.is_empty() {
+                    format!("look at it, and alter function {name} owner to the owner of the table;")
+                } else {
+                    cure.to_owned()
+                };
+                found.problem(format!(
+                    "{relation} runs code of {} with the rights of whoever writes a row ({what} {name}): {cure}",
+                    sorted.whom(coder, &takers)
+                ));
+            }
+            ("trigger", None) if kind == "ours" => {
+                found.problem(format!("The trigger {name} on {relation} is not of this program: {cure}"));
+            }
+            ("trigger", None) if kind == "messages" => {
+                found.note(format!("The trigger {name} on {relation} sees every quote that is written."));
+            }
+            ("hidden", _) => found.problem(format!("Row security hides rows of {relation} from the functions that look there: {cure}")),
+            ("rule", _) => found.problem(format!("The rule {name} on {relation} does more than is asked: look at it, and {cure}")),
+            ("parent", _) => found.problem(format!("Whoever may read {name} reads {relation}, which is a child of it: {cure}")),
+            ("child", _) => found.problem(format!("The rows of {name}, a child of {relation}, are taken for its own: {cure}")),
+            ("publication", _) => {
+                found.note(format!("The publication {name} shows every row of {relation} to whoever may follow as a replica does."));
+            }
+            ("mapping", _) => found.problem(format!(
+                "Everybody uses the foreign server {name} with the access of one user: look at it, and {cure}"
+            )),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Settings that make a server write down more of a person, and the value with which they do not.
+const TELLING: [(&str, &[&str]); 12] = [
+    ("log_parameter_max_length", &["0"]),
+    ("log_parameter_max_length_on_error", &["0"]),
+    ("log_statement", &["none"]),
+    ("log_duration", &["off"]),
+    ("log_min_duration_statement", &["-1"]),
+    ("log_min_duration_sample", &["-1"]),
+    ("log_transaction_sample_rate", &["0"]),
+    ("log_min_error_statement", &["panic", "fatal"]),
+    ("debug_print_parse", &["off", "false", "no", "0"]),
+    ("debug_print_rewritten", &["off", "false", "no", "0"]),
+    ("debug_print_plan", &["off", "false", "no", "0"]),
+    ("auto_explain.log_min_duration", &["-1"]),
+];
+
+/// Says which settings matter that a session of a person's starts with.
+pub(super) fn settings(
+    settings: &[Row],
+    sorted: &Sorted,
+    found: &mut Findings,
+) -> Result<(), tokio_postgres::Error> {
+    for row in settings {
+        let (role, oid, database): (&str, u32, &str) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        let (setting, value): (&str, &str) = (row.try_get(3)?, row.try_get(4)?);
+        let is_persons = oid == EVERYBODY
+            || sorted
+                .subjects
+                .iter()
+                .any(|one| one.role == oid && one.kind == Kind::Person);
+        let (whose, reset) = match (role, database) {
+            ("", "") => ("everybody".into(), "alter role all reset".into()),
+            ("", database) => (
+                "everybody in this database".into(),
+                format!("alter database {database} reset"),
+            ),
+            (role, "") => (role.to_owned(), format!("alter role {role} reset")),
+            (role, database) => (
+                role.to_owned(),
+                format!("alter role {role} in database {database} reset"),
+            ),
+        };
+        if setting == "okta.id_token" {
+            found.problem(format!("Whoever connects as {whose} is somebody already ({setting} is set): {reset} {setting};"));
+        } else if is_persons
+            && TELLING.iter().any(|(name, silent)| {
+                *name == setting && !silent.contains(&value.to_ascii_lowercase().as_str())
+            })
+        {
+            found.note(format!("For {whose}, {setting} = {value} makes the server write down more of a person: {reset} {setting};"));
+        }
+    }
+    Ok(())
+}
+
+/// Says what will be open to somebody from the next table or function on.
+pub(super) fn defaults(
+    defaults: &[Row],
+    sorted: &Sorted,
+    found: &mut Findings,
+) -> Result<(), tokio_postgres::Error> {
+    for row in defaults {
+        let (maker, oid, space, what): (&str, u32, &str, &str) = (
+            row.try_get(0)?,
+            row.try_get(1)?,
+            row.try_get(2)?,
+            row.try_get(3)?,
+        );
+        let (grantee, rights): (u32, &str) = (row.try_get(4)?, row.try_get(5)?);
+        let takers = sorted.takers(grantee);
+        let is_masters =
+            sorted.roles.masters.contains(&oid) || sorted.roles.owners.contains_key(&oid);
+        if takers.is_empty() || !is_masters && !matches!(space, "okta" | "epigraph") {
+            continue;
+        }
+        let within = if space.is_empty() {
+            String::new()
+        } else {
+            format!(" in schema {space}")
+        };
+        let sentence = format!(
+            "{} may {rights} {} that {maker} makes{within} from now on: alter default privileges for role {maker}{within} revoke {rights} on {what} from {};",
+            sorted.whom(grantee, &takers),
+            if what == "functions" {
+                "all functions"
+            } else {
+                what
+            },
+            sorted.roles.name(grantee)
+        );
+        if matches!(space, "okta" | "epigraph") {
+            found.problem(sentence);
+        } else {
+            found.note(sentence);
+        }
+    }
+    Ok(())
+}

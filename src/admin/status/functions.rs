@@ -1,0 +1,238 @@
+//! The functions, tables and everything else of our schemas: exactly what the migrations made, and nobody else's.
+
+use std::collections::BTreeMap;
+
+use tokio_postgres::Row;
+
+use super::{
+    Findings,
+    definitions::{Definitions, Function, Manner},
+    roles::Roles,
+};
+
+/// A function as it is.
+#[derive(Debug)]
+pub(super) struct Present {
+    function: Function,
+    kind: String,
+    pub(super) owner: u32,
+}
+
+pub(super) fn present(rows: &[Row]) -> Result<Vec<Present>, tokio_postgres::Error> {
+    let letter = |row: &Row, index: usize| -> Result<char, tokio_postgres::Error> {
+        Ok(row.try_get::<_, &str>(index)?.chars().next().unwrap_or(' '))
+    };
+    rows.iter()
+        .map(|row| {
+            // A default is no part of how a function is called in the migrations' own words.
+            let parameters: String = row.try_get(1)?;
+            let parameters: Vec<_> = parameters
+                .split(", ")
+                .map(|one| one.split(" DEFAULT ").next().unwrap_or_default())
+                .collect();
+            Ok(Present {
+                function: Function {
+                    signature: row.try_get(0)?,
+                    parameters: parameters.join(", "),
+                    result: row.try_get(2)?,
+                    manner: Manner {
+                        language: row.try_get(3)?,
+                        volatility: letter(row, 4)?,
+                        parallel: letter(row, 5)?,
+                        strict: row.try_get(6)?,
+                        definer: row.try_get(7)?,
+                        leakproof: row.try_get(8)?,
+                        cost: row.try_get(9)?,
+                        settings: row.try_get(10)?,
+                    },
+                    body: row.try_get(11)?,
+                },
+                kind: row.try_get(12)?,
+                owner: row.try_get(13)?,
+            })
+        })
+        .collect()
+}
+
+/// Compares the functions with those of the migrations.
+pub(super) fn compare(present: &[Present], wanted: &Definitions, found: &mut Findings) {
+    const CURE: &str = "look at who changed it, and put back the definition of the migrations";
+    let mut missing: BTreeMap<_, _> = wanted.functions.iter().collect();
+    for one in present {
+        let name = &one.function.signature;
+        let Some(wanted) = missing.remove(name) else {
+            let what = match one.kind.as_str() {
+                "p" => "procedure",
+                "a" => "aggregate",
+                _ => "function",
+            };
+            found.problem(format!(
+                "The {what} {name} is not of this program: look at it, and drop {what} {name};"
+            ));
+            continue;
+        };
+        if one.kind != "f" || one.function.body != wanted.body {
+            found.problem(format!(
+                "The body of the function {name} has been changed: {CURE}."
+            ));
+        }
+        let changed = changes(&one.function, wanted);
+        if !changed.is_empty() {
+            found.problem(format!(
+                "The function {name} has been changed ({}): {CURE}.",
+                changed.join("; ")
+            ));
+        }
+    }
+    for name in missing.keys() {
+        found.problem(format!(
+            "The function {name} is missing: put back the definition of the migrations."
+        ));
+    }
+}
+
+/// What differs besides the body.
+fn changes(is: &Function, wanted: &Function) -> Vec<String> {
+    let list = |settings: &[String]| {
+        if settings.is_empty() {
+            "nothing".into()
+        } else {
+            settings.join(", ")
+        }
+    };
+    let (now, then) = (&is.manner, &wanted.manner);
+    let manner = |manner: &Manner| {
+        let Manner {
+            language,
+            volatility,
+            parallel,
+            strict,
+            definer,
+            leakproof,
+            cost,
+            ..
+        } = manner;
+        let volatility = match volatility {
+            'i' => "immutable",
+            's' => "stable",
+            _ => "volatile",
+        };
+        let parallel = match parallel {
+            's' => "safe",
+            'r' => "restricted",
+            _ => "unsafe",
+        };
+        [
+            format!("language {language}"),
+            volatility.into(),
+            format!("parallel {parallel}"),
+            if *strict {
+                "strict"
+            } else {
+                "called on null input"
+            }
+            .into(),
+            format!("security {}", if *definer { "definer" } else { "invoker" }),
+            if *leakproof {
+                "leakproof"
+            } else {
+                "not leakproof"
+            }
+            .into(),
+            format!("cost {cost}"),
+        ]
+    };
+    let mut changed: Vec<_> = manner(now)
+        .into_iter()
+        .zip(manner(then))
+        .filter(|(is, wanted)| is != wanted)
+        .map(|(is, wanted)| format!("{is} in place of {wanted}"))
+        .collect();
+    if now.settings != then.settings {
+        changed.push(format!(
+            "it sets {} in place of {}",
+            list(&now.settings),
+            list(&then.settings)
+        ));
+    }
+    if is.parameters != wanted.parameters {
+        changed.push(format!(
+            "its parameters are ({}) in place of ({})",
+            is.parameters, wanted.parameters
+        ));
+    }
+    if is.result != wanted.result {
+        changed.push(format!(
+            "it returns {} in place of {}",
+            is.result, wanted.result
+        ));
+    }
+    changed
+}
+
+/// What is in our schemas besides functions: `contents` has a row of kind and name each.
+pub(super) fn contents(
+    contents: &[Row],
+    wanted: &Definitions,
+    found: &mut Findings,
+) -> Result<(), tokio_postgres::Error> {
+    let mut missing: Vec<_> = wanted.tables.iter().map(String::as_str).collect();
+    for row in contents {
+        let (kind, name): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
+        if kind == "table" && wanted.tables.contains(name) {
+            missing.retain(|missing| *missing != name);
+        } else {
+            found.problem(format!(
+                "The {kind} {name} is not of this program: look at it, and drop {kind} {name};"
+            ));
+        }
+    }
+    missing.retain(|name| !name.starts_with("public."));
+    for name in missing {
+        found.problem(format!("The table {name} is missing."));
+    }
+    Ok(())
+}
+
+/// Whose all of it is: whoever owns most of it.
+pub(super) fn master(functions: &[Present], others: &[(String, String, u32)]) -> Option<u32> {
+    let mut count = BTreeMap::new();
+    for owner in functions
+        .iter()
+        .map(|one| one.owner)
+        .chain(others.iter().map(|(_, _, owner)| *owner))
+    {
+        *count.entry(owner).or_insert(0_u32) += 1;
+    }
+    count
+        .into_iter()
+        .max_by_key(|(_, count)| *count)
+        .map(|(owner, _)| owner)
+}
+
+/// Names what belongs to somebody else than the rest. `others` has a kind, a name and an owner each.
+pub(super) fn owners(
+    master: u32,
+    functions: &[Present],
+    others: &[(String, String, u32)],
+    roles: &Roles,
+    found: &mut Findings,
+) {
+    let functions = functions
+        .iter()
+        .map(|one| ("function", one.function.signature.as_str(), one.owner));
+    let others = others
+        .iter()
+        .map(|(kind, name, owner)| (kind.as_str(), name.as_str(), *owner));
+    for (kind, name, owner) in others
+        .chain(functions)
+        .filter(|(_, _, owner)| *owner != master)
+    {
+        found.problem(format!(
+            "The {kind} {name} belongs to {}, and the rest to {}: alter {kind} {name} owner to {};",
+            roles.name(owner),
+            roles.name(master),
+            roles.name(master)
+        ));
+    }
+}

@@ -1,0 +1,82 @@
+//! The second wall: whether every table that has the guard has it whole, and no policy beside it.
+
+use tokio_postgres::Row;
+
+use super::Findings;
+
+/// Every table that has the guard, or is a part of one that has it, and what is wrong there: table, column, fault.
+pub(super) const GUARDS: &str = "\
+select g.\"table\"::text, coalesce(g.\"column\", ''), g.fault from okta.protection() g order by 1";
+
+/// Every other policy of such tables, and of the table of quotes: table, policy, whether it lets in, and whom it is for.
+pub(super) const POLICIES: &str = "\
+select c.oid::regclass::text, quote_ident(p.polname), p.polpermissive, c.oid = to_regclass('public.user_messages'),
+    array_to_string(array(
+        select case role when 0 then 'everybody' else quote_ident(pg_get_userbyid(role)) end from unnest(p.polroles) role order by 1), ', ')
+from pg_policy p join pg_class c on c.oid = p.polrelid
+where p.polname <> 'okta_user_id' and (
+    c.oid = to_regclass('public.user_messages')
+    or exists (select from pg_policy o where o.polrelid = c.oid and o.polname = 'okta_user_id'))
+order by 1, 2";
+
+const MESSAGES: &str = "public.user_messages";
+
+/// Says what is wrong with the guards. `is_there` says whether there is a table of quotes.
+pub(super) fn judge(
+    guards: &[Row],
+    policies: &[Row],
+    is_there: bool,
+    found: &mut Findings,
+) -> Result<(), tokio_postgres::Error> {
+    let mut guarded = false;
+    for row in guards {
+        let (table, column): (&str, Option<&str>) = (row.try_get(0)?, row.try_get(1)?);
+        let by = if table == MESSAGES {
+            Some("user_id")
+        } else {
+            column.filter(|column| !column.is_empty())
+        };
+        guarded |= table == MESSAGES && column == by;
+        let fault = match row.try_get::<_, Option<&str>>(2)? {
+            Some(fault) => fault,
+            None if table == MESSAGES && column != by => "Its guard is about another column.",
+            None => continue,
+        };
+        let cure = match by {
+            Some(by) => format!(
+                "select okta.protect('{}', '{}');",
+                table.replace('\'', "''"),
+                by.replace('\'', "''")
+            ),
+            None => "protect it with the column that holds the user id: select okta.protect(...);"
+                .into(),
+        };
+        found.problem(format!(
+            "{table} is not guarded as it should be. {} Run: {cure}",
+            fault.trim_end()
+        ));
+        guarded |= table == MESSAGES;
+    }
+    if is_there && !guarded {
+        found.problem(format!(
+            "No policy of this program guards {MESSAGES}: select okta.protect('{MESSAGES}', 'user_id');"
+        ));
+    }
+    for row in policies {
+        let (table, policy, roles): (&str, &str, &str) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(4)?);
+        let cure = format!("drop policy {policy} on {table};");
+        if row.try_get(2)? {
+            found.problem(format!(
+                "The policy {policy} opens {table} beyond one's own row, for {roles}: {cure}"
+            ));
+        } else if row.try_get(3)? {
+            found.problem(format!(
+                "The policy {policy} of {table}, for {roles}, is not of this program: {cure}"
+            ));
+        } else {
+            found.note(format!("The policy {policy} of {table}, for {roles}, is not of this program: it opens no row."));
+        }
+    }
+    Ok(())
+}
