@@ -7,20 +7,22 @@ mod attached;
 mod definitions;
 mod functions;
 mod policies;
+mod powers;
 mod queries;
 mod rights;
 mod roles;
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{cmp::Ordering, collections::BTreeMap, fmt::Write as _};
 
 use chrono::{DateTime, Local, TimeDelta};
+use futures_util::future::try_join_all;
 use serde::Serialize;
-use tokio::try_join;
 use tokio_postgres::{Error, Row, Transaction};
 
 use self::{
+    functions::Owned,
     rights::Right,
-    roles::{Kind, Membership, Role, Roles},
+    roles::{Kind, Membership, Role, Roles, Sorted},
 };
 use super::{Owner, bounded, migrate};
 use crate::{failure::Failure, text::harmless};
@@ -29,7 +31,7 @@ use crate::{failure::Failure, text::harmless};
 const STALE: TimeDelta = TimeDelta::days(15);
 
 /// The state of the database, as its owner sees it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Status {
     /// The issuer whose tokens count.
     pub issuer: Option<String>,
@@ -113,11 +115,17 @@ struct Findings {
 
 impl Findings {
     fn problem(&mut self, sentence: impl AsRef<str>) {
-        self.problems.push(told(sentence.as_ref()));
+        let told = told(sentence.as_ref());
+        if !self.problems.contains(&told) {
+            self.problems.push(told);
+        }
     }
 
     fn note(&mut self, sentence: impl AsRef<str>) {
-        self.notes.push(told(sentence.as_ref()));
+        let told = told(sentence.as_ref());
+        if !self.notes.contains(&told) {
+            self.notes.push(told);
+        }
     }
 }
 
@@ -205,29 +213,45 @@ impl Place {
     }
 }
 
+/// Asks all of it at once: one round trip.
+async fn ask<const N: usize>(
+    transaction: &Transaction<'_>,
+    queries: [&str; N],
+) -> Result<[Vec<Row>; N], Error> {
+    let answers = try_join_all(queries.map(|query| transaction.query_typed(query, &[]))).await?;
+    let mut answers = answers.into_iter();
+    Ok(std::array::from_fn(|_| answers.next().unwrap_or_default()))
+}
+
 async fn look(transaction: &Transaction<'_>) -> Result<Status, Error> {
-    let ask = |query: String| async move { transaction.query_typed(&query, &[]).await };
     // Whatever somebody left behind on this connection cannot stand in the way.
     transaction
         .batch_execute("set local search_path = pg_catalog, pg_temp")
         .await?;
-    let (history, issuers, keys, blocked, roles, memberships, place) = try_join!(
-        ask(format!(
-            "select version, name from {} order by version desc limit 1",
-            migrate::HISTORY
-        )),
-        ask("select issuer, audience from okta.issuer".into()),
-        ask("select kid, bits, added_at, last_published_at from okta.signing_key order by last_published_at desc, added_at desc, kid".into()),
-        ask("select user_id, blocked_at from okta.blocked order by blocked_at, user_id".into()),
-        ask(queries::ROLES.into()),
-        ask(queries::MEMBERSHIPS.into()),
-        ask(queries::PLACE.into()),
-    )?;
-    let place = Place::read(&place[0])?;
-    let keys = keys.iter().map(key).collect::<Result<Vec<_>, _>>()?;
+    let history = format!(
+        "select version, name from {} order by version desc limit 1",
+        migrate::HISTORY
+    );
+    let [history, issuers, keys, blocked, roles, memberships, place] = ask(
+        transaction,
+        [
+            &history,
+            "select issuer, audience from okta.issuer",
+            "select kid, bits, added_at, last_published_at from okta.signing_key order by last_published_at desc, added_at desc, kid",
+            "select user_id, blocked_at from okta.blocked order by blocked_at, user_id",
+            queries::ROLES,
+            queries::MEMBERSHIPS,
+            queries::PLACE,
+        ],
+    )
+    .await?;
+    let place = each(&place, Place::read)?;
+    let Some(place) = place.first() else {
+        // There is always the one database that one is connected to.
+        return Ok(Status::default());
+    };
+    let keys = each(&keys, key)?;
     let mut found = Findings::default();
-    let migrated = history.first();
-    let version = migrated.map_or(Ok(0), |row| row.try_get(0))?;
     if issuers.is_empty() {
         found.problem(NO_ISSUER);
     }
@@ -236,11 +260,11 @@ async fn look(transaction: &Transaction<'_>) -> Result<Status, Error> {
     }
     found.problems.extend(keys_problem(&keys, Local::now()));
     let mut roles = Roles {
-        all: roles.iter().map(role).collect::<Result<_, _>>()?,
-        memberships: memberships
-            .iter()
-            .map(membership)
-            .collect::<Result<_, _>>()?,
+        all: each(&roles, role)?
+            .into_iter()
+            .map(|role| (role.oid, role))
+            .collect(),
+        memberships: each(&memberships, membership)?,
         makers_take_any: place.version < 160_000,
         owners: BTreeMap::from([(place.owner, "owns this database".into())]),
         masters: [place.me, place.owner].into(),
@@ -254,64 +278,37 @@ async fn look(transaction: &Transaction<'_>) -> Result<Status, Error> {
             .entry(owner)
             .or_insert_with(|| "owns public.user_messages".into());
     }
-    if version < migrate::newest() {
-        found.problem(OLD_TABLES);
-        // What an older version made is another group, and other rights.
-        roles.group = roles.group.or(place.old_group);
-    } else if version > migrate::newest() {
-        found.problem(NEW_TABLES);
-    } else {
-        compare(transaction, &place, &mut roles, &mut found).await?;
+    let migrated = each(&history, |row| {
+        Ok((row.try_get::<_, i32>(0)?, row.try_get::<_, String>(1)?))
+    })?;
+    let migrated = migrated.first();
+    match migrated
+        .map_or(0, |(version, _)| *version)
+        .cmp(&migrate::newest())
+    {
+        Ordering::Less => {
+            found.problem(OLD_TABLES);
+            // What an older version made is another group, and other rights.
+            roles.group = roles.group.or(place.old_group);
+        }
+        Ordering::Greater => found.problem(NEW_TABLES),
+        Ordering::Equal => compare(transaction, place, &mut roles, &mut found).await?,
     }
     let sorted = roles.sort();
-    let named = |role: u32| roles.all.get(&role).cloned().unwrap_or_default();
     Ok(Status {
         issuer: column(issuers.first(), 0)?,
         audience: column(issuers.first(), 1)?,
         keys,
-        access: roles
-            .people()
-            .into_iter()
-            .map(|role| Member {
-                role: role.plain_name.clone(),
-                can_login: role.login,
-                connections: role.connections,
+        access: roles.people().into_iter().map(member).collect(),
+        blocked: each(&blocked, |row| {
+            Ok(Blocked {
+                user_id: row.try_get(0)?,
+                blocked_at: row.try_get(1)?,
             })
-            .collect(),
-        blocked: blocked
-            .iter()
-            .map(|row| {
-                Ok(Blocked {
-                    user_id: row.try_get(0)?,
-                    blocked_at: row.try_get(1)?,
-                })
-            })
-            .collect::<Result<Vec<_>, Error>>()?,
-        administrators: sorted
-            .administrators
-            .iter()
-            .map(|(role, might)| Administrator {
-                role: named(*role).plain_name,
-                why: might.why.clone(),
-            })
-            .collect(),
-        others: sorted
-            .of(Kind::Other)
-            .filter(|other| other.connects)
-            .map(|other| named(other.role))
-            .map(|role| Other {
-                role: role.plain_name,
-                connections: role.connections,
-            })
-            .collect(),
-        migration: match migrated {
-            Some(row) => Some(format!(
-                "V{}__{}",
-                row.try_get::<_, i32>(0)?,
-                row.try_get::<_, String>(1)?
-            )),
-            None => None,
-        },
+        })?,
+        administrators: administrators(&sorted),
+        others: others(&sorted),
+        migration: migrated.map(|(version, name)| format!("V{version}__{name}")),
         problems: found.problems,
         notes: found.notes,
     })
@@ -324,7 +321,6 @@ async fn compare(
     roles: &mut Roles,
     found: &mut Findings,
 ) -> Result<(), Error> {
-    let ask = |query: String| async move { transaction.query_typed(&query, &[]).await };
     let texts = migrate::texts();
     let wanted = definitions::read(texts.iter().map(String::as_str));
     let parameters = if place.version < 150_000 {
@@ -332,7 +328,10 @@ async fn compare(
     } else {
         queries::PARAMETERS
     };
-    let (
+    let rights = queries::RIGHTS
+        .replace("{parameters}", parameters)
+        .replace("{guarded}", &wanted.guarded().join("|"));
+    let [
         rights,
         spaces,
         owned,
@@ -343,53 +342,34 @@ async fn compare(
         defaults,
         guards,
         policies,
-    ) = try_join!(
-        ask(queries::RIGHTS
-            .replace("{parameters}", parameters)
-            .replace("{guarded}", &wanted.guarded().join("|"))),
-        ask(queries::SPACES.into()),
-        ask(queries::OWNED.into()),
-        ask(queries::FUNCTIONS.into()),
-        ask(queries::CONTENTS.into()),
-        ask(queries::ATTACHED.into()),
-        ask(queries::SETTINGS.into()),
-        ask(queries::DEFAULTS.into()),
-        ask(policies::GUARDS.into()),
-        ask(policies::POLICIES.into()),
-    )?;
-    let unshown = if place.has_unshown {
-        ask(queries::UNSHOWN.into()).await?
-    } else {
-        Vec::new()
-    };
-    let rights = rights
-        .iter()
-        .map(Right::read)
-        .collect::<Result<Vec<_>, _>>()?;
-    let spaces = spaces
-        .iter()
-        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-        .collect::<Result<Vec<_>, Error>>()?;
+        unshown,
+    ] = ask(
+        transaction,
+        [
+            &rights,
+            queries::SPACES,
+            queries::OWNED,
+            queries::FUNCTIONS,
+            queries::CONTENTS,
+            queries::ATTACHED,
+            queries::SETTINGS,
+            queries::DEFAULTS,
+            policies::GUARDS,
+            policies::POLICIES,
+            if place.has_unshown {
+                queries::UNSHOWN
+            } else {
+                "select where false"
+            },
+        ],
+    )
+    .await?;
+    let rights = each(&rights, Right::read)?;
+    let spaces = each(&spaces, |row| Ok((row.try_get(0)?, row.try_get(1)?)))?;
     let functions = functions::present(&functions)?;
-    let mut ours = Vec::new();
-    let mut protected = Vec::new();
-    for row in &owned {
-        let (kind, name, owner): (String, String, u32) =
-            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        match row.try_get(3)? {
-            "protected" => protected.push((name, owner)),
-            "messages" => {
-                let lacks: &str = row.try_get(4)?;
-                if !lacks.is_empty() {
-                    found.problem(format!(
-                        "The owner of the schema epigraph may not {lacks} on {name}, and so nobody gets at a quote: give all of it one owner."
-                    ));
-                }
-            }
-            _ => ours.push((kind, name, owner)),
-        }
-    }
-    let master = functions::master(&functions, &ours).unwrap_or(place.owner);
+    let owned = each(&owned, Owned::read)?;
+
+    let master = functions::master(&functions, &owned).unwrap_or(place.owner);
     roles.masters.insert(master);
     roles
         .owners
@@ -400,7 +380,6 @@ async fn compare(
         .filter(|right| right.is_to_connect())
         .map(|right| right.grantee)
         .collect();
-    let roles = &*roles;
     let sorted = roles.sort();
 
     match place.group {
@@ -414,11 +393,10 @@ async fn compare(
     }
     functions::compare(&functions, &wanted, found);
     functions::contents(&contents, &wanted, found)?;
-    functions::owners(master, &functions, &ours, roles, found);
+    functions::owners(master, &functions, &owned, &sorted, found);
     policies::judge(&guards, &policies, place.has_messages, found)?;
     rights::judge(&rights, &spaces, &sorted, &wanted, found);
-    rights::powers(&sorted, found);
-    rights::owners(&protected, &sorted, found);
+    powers::judge(&sorted, found);
     attached::judge(&attached, &sorted, found)?;
     attached::settings(&settings, &sorted, found)?;
     attached::defaults(&defaults, &sorted, found)?;
@@ -426,6 +404,44 @@ async fn compare(
         found.problem(unshown_access(row.try_get(0)?));
     }
     Ok(())
+}
+
+fn each<T>(rows: &[Row], read: impl FnMut(&Row) -> Result<T, Error>) -> Result<Vec<T>, Error> {
+    rows.iter().map(read).collect()
+}
+
+fn member(role: &Role) -> Member {
+    Member {
+        role: role.plain_name.clone(),
+        can_login: role.login,
+        connections: role.connections,
+    }
+}
+
+fn administrators(sorted: &Sorted) -> Vec<Administrator> {
+    let named = |role| sorted.roles.all.get(role);
+    sorted
+        .administrators
+        .iter()
+        .filter_map(|(role, might)| {
+            Some(Administrator {
+                role: named(role)?.plain_name.clone(),
+                why: might.why.clone(),
+            })
+        })
+        .collect()
+}
+
+fn others(sorted: &Sorted) -> Vec<Other> {
+    sorted
+        .of(Kind::Other)
+        .filter(|other| other.connects)
+        .filter_map(|other| sorted.roles.all.get(&other.role))
+        .map(|role| Other {
+            role: role.plain_name.clone(),
+            connections: role.connections,
+        })
+        .collect()
 }
 
 fn key(row: &Row) -> Result<RegisteredKey, Error> {
@@ -437,21 +453,19 @@ fn key(row: &Row) -> Result<RegisteredKey, Error> {
     })
 }
 
-fn role(row: &Row) -> Result<(u32, Role), Error> {
-    let oid = row.try_get(0)?;
-    let role = Role {
-        oid,
+fn role(row: &Row) -> Result<Role, Error> {
+    Ok(Role {
+        oid: row.try_get(0)?,
         name: row.try_get(1)?,
         plain_name: row.try_get(2)?,
         login: row.try_get(3)?,
         superuser: row.try_get(4)?,
         bypass: row.try_get(5)?,
-        create_role: row.try_get(6)?,
-        create_database: row.try_get(7)?,
+        makes_roles: row.try_get(6)?,
+        makes_databases: row.try_get(7)?,
         replication: row.try_get(8)?,
         connections: row.try_get(9)?,
-    };
-    Ok((oid, role))
+    })
 }
 
 fn membership(row: &Row) -> Result<Membership, Error> {

@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use super::{
     Findings,
     definitions::{Definitions, Function, Manner},
-    roles::Roles,
+    roles::{Kind, Sorted},
 };
 
 /// A function as it is.
@@ -15,7 +15,7 @@ use super::{
 pub(super) struct Present {
     function: Function,
     kind: String,
-    pub(super) owner: u32,
+    owner: u32,
 }
 
 pub(super) fn present(rows: &[Row]) -> Result<Vec<Present>, tokio_postgres::Error> {
@@ -194,14 +194,42 @@ pub(super) fn contents(
     Ok(())
 }
 
+/// A table or schema, and whose it is.
+#[derive(Debug)]
+pub(super) struct Owned {
+    what: String,
+    name: String,
+    owner: u32,
+    /// What it is to us, as `queries` has it.
+    kind: String,
+    /// What the owner of our functions may not do there and has to.
+    lacks: String,
+}
+
+impl Owned {
+    pub(super) fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            what: row.try_get(0)?,
+            name: row.try_get(1)?,
+            owner: row.try_get(2)?,
+            kind: row.try_get(3)?,
+            lacks: row.try_get(4)?,
+        })
+    }
+
+    fn is_ours(&self) -> bool {
+        matches!(self.kind.as_str(), "ours" | "history")
+    }
+}
+
 /// Whose all of it is: whoever owns most of it.
-pub(super) fn master(functions: &[Present], others: &[(String, String, u32)]) -> Option<u32> {
+pub(super) fn master(functions: &[Present], owned: &[Owned]) -> Option<u32> {
     let mut count = BTreeMap::new();
-    for owner in functions
+    let owned = owned
         .iter()
-        .map(|one| one.owner)
-        .chain(others.iter().map(|(_, _, owner)| *owner))
-    {
+        .filter(|one| one.is_ours())
+        .map(|one| one.owner);
+    for owner in functions.iter().map(|one| one.owner).chain(owned) {
         *count.entry(owner).or_insert(0_u32) += 1;
     }
     count
@@ -210,29 +238,48 @@ pub(super) fn master(functions: &[Present], others: &[(String, String, u32)]) ->
         .map(|(owner, _)| owner)
 }
 
-/// Names what belongs to somebody else than the rest. `others` has a kind, a name and an owner each.
+/// Names what belongs to somebody else than it should.
 pub(super) fn owners(
     master: u32,
     functions: &[Present],
-    others: &[(String, String, u32)],
-    roles: &Roles,
+    owned: &[Owned],
+    sorted: &Sorted,
     found: &mut Findings,
 ) {
+    let whose = sorted.roles.name(master);
     let functions = functions
         .iter()
-        .map(|one| ("function", one.function.signature.as_str(), one.owner));
-    let others = others
+        .map(|one| ("function", &one.function.signature, one.owner));
+    let ours = owned
         .iter()
-        .map(|(kind, name, owner)| (kind.as_str(), name.as_str(), *owner));
-    for (kind, name, owner) in others
+        .filter(|one| one.is_ours())
+        .map(|one| (one.what.as_str(), &one.name, one.owner));
+    for (what, name, owner) in ours
         .chain(functions)
         .filter(|(_, _, owner)| *owner != master)
     {
         found.problem(format!(
-            "The {kind} {name} belongs to {}, and the rest to {}: alter {kind} {name} owner to {};",
-            roles.name(owner),
-            roles.name(master),
-            roles.name(master)
+            "The {what} {name} belongs to {}, and the rest to {whose}: alter {what} {name} owner to {whose};",
+            sorted.roles.name(owner)
         ));
+    }
+    for one in owned {
+        let Owned { name, lacks, .. } = one;
+        if !lacks.is_empty() {
+            found.problem(format!(
+                "The owner of the schema epigraph may not {lacks} on {name}, and so nobody gets at a quote: give all of it one owner."
+            ));
+        }
+        let takers: Vec<_> = sorted
+            .takers(one.owner)
+            .into_iter()
+            .filter(|taker| taker.kind != Kind::Other)
+            .collect();
+        if one.kind == "protected" && !takers.is_empty() {
+            found.problem(format!(
+                "{} owns {name}, and so reads every row: give it to a role that no person is.",
+                sorted.whom(one.owner, &takers)
+            ));
+        }
     }
 }

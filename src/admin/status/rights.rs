@@ -23,7 +23,7 @@ pub(super) struct Right {
     space: Option<String>,
     owner: Option<u32>,
     pub(super) grantee: u32,
-    right: String,
+    privilege: String,
     column: Option<String>,
     grantable: bool,
     /// Whether whoever runs this may take it back.
@@ -41,7 +41,7 @@ impl Right {
             space: row.try_get(4)?,
             owner: row.try_get(5)?,
             grantee: row.try_get(6)?,
-            right: row.try_get(7)?,
+            privilege: row.try_get(7)?,
             column: row.try_get(8)?,
             grantable: row.try_get(9)?,
             is_ours: row.try_get(10)?,
@@ -50,7 +50,7 @@ impl Right {
     }
 
     pub(super) fn is_to_connect(&self) -> bool {
-        self.kind == "database" && self.right == "connect"
+        self.kind == "database" && self.privilege == "connect"
     }
 
     /// Whether it matters that somebody of this kind has it.
@@ -58,16 +58,19 @@ impl Right {
         let open = matches!(taker, Kind::Everybody | Kind::OtherGroup);
         let inside = taker != Kind::Other;
         match self.kind.as_str() {
-            "history" => self.right != "select",
+            "history" => self.privilege != "select",
             // Who may do what with one's own rows is for whoever owns them to say; these go beyond.
-            "protected" => matches!(self.right.as_str(), "truncate" | "references" | "trigger"),
-            "schema" => self.right == "create" || open,
-            "public_schema" => self.right == "create" && inside,
-            "database" if self.right == "connect" => open,
+            "protected" => matches!(
+                self.privilege.as_str(),
+                "truncate" | "references" | "trigger"
+            ),
+            "schema" => self.privilege == "create" || open,
+            "public_schema" => self.privilege == "create" && inside,
+            "database" if self.privilege == "connect" => open,
             "database" | "parameter" => inside,
             "function" => !callable.contains(&self.shown) || open,
             "catalog_function" => inside || opens_files(&self.about),
-            "referring" => matches!(self.right.as_str(), "insert" | "update"),
+            "referring" => matches!(self.privilege.as_str(), "insert" | "update"),
             _ => true,
         }
     }
@@ -75,7 +78,7 @@ impl Right {
     /// What it allows, as it follows `may`.
     fn deed(&self, rights: &str) -> String {
         let shown = &self.shown;
-        match (self.kind.as_str(), self.right.as_str()) {
+        match (self.kind.as_str(), self.privilege.as_str()) {
             ("schema" | "public_schema", "create") => format!("make things in {shown}"),
             ("schema", _) => format!("look into {shown}"),
             ("database", "create") => format!("make schemas in {shown}"),
@@ -132,7 +135,7 @@ pub(super) fn judge(
     let mut together: BTreeMap<_, Vec<&Right>> = BTreeMap::new();
     for right in rights {
         let apart = match right.kind.as_str() {
-            "schema" | "public_schema" | "database" => right.right.as_str(),
+            "schema" | "public_schema" | "database" => right.privilege.as_str(),
             _ => "",
         };
         together
@@ -213,14 +216,14 @@ fn say(first: &Right, rights: &[&Right], whom: &str, sorted: &Sorted, found: &mu
     let mut columns: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for right in rights {
         columns
-            .entry(&right.right)
+            .entry(&right.privilege)
             .or_default()
             .extend(right.column.as_deref());
     }
     let whole: BTreeSet<&str> = rights
         .iter()
         .filter(|right| right.column.is_none())
-        .map(|right| right.right.as_str())
+        .map(|right| right.privilege.as_str())
         .collect();
     let list: Vec<_> = columns
         .iter()
@@ -267,173 +270,6 @@ fn say(first: &Right, rights: &[&Right], whom: &str, sorted: &Sorted, found: &mu
     }
 }
 
-/// What the predefined roles are for, and whether it goes beyond disturbing others.
-const PREDEFINED: [(&str, &str, bool); 13] = [
-    ("pg_read_all_data", "reads every table", true),
-    ("pg_write_all_data", "writes every table", true),
-    (
-        "pg_read_server_files",
-        "reads the server's files, and every row in them",
-        true,
-    ),
-    ("pg_write_server_files", "writes the server's files", true),
-    (
-        "pg_execute_server_program",
-        "runs programs on the server",
-        true,
-    ),
-    ("pg_maintain", "locks and rebuilds every table", true),
-    ("pg_monitor", "sees the statements of others", false),
-    ("pg_read_all_stats", "sees the statements of others", false),
-    (
-        "pg_stat_scan_tables",
-        "locks every table for statistics",
-        false,
-    ),
-    ("pg_signal_backend", "ends the sessions of others", false),
-    (
-        "pg_create_subscription",
-        "subscribes to other servers",
-        false,
-    ),
-    (
-        "pg_use_reserved_connections",
-        "takes connections that are kept for administrators",
-        false,
-    ),
-    (
-        "pg_read_all_settings",
-        "sees every setting of the server",
-        false,
-    ),
-];
-
-/// Says who has what comes from a predefined role, or from an attribute.
-pub(super) fn powers(sorted: &Sorted, found: &mut Findings) {
-    let roles = sorted.roles;
-    for edge in &roles.memberships {
-        let role = roles.name(edge.role);
-        let Some((_, power, opens)) = PREDEFINED.iter().find(|(name, ..)| *name == role) else {
-            continue;
-        };
-        if roles.name(edge.member).starts_with("pg_") {
-            continue;
-        }
-        let sentence = |takers: &[&Subject]| {
-            let whom = sorted.whom(edge.member, takers);
-            let but = if takers.iter().any(|taker| taker.connects) {
-                ""
-            } else {
-                ", though of this database only once it may connect"
-            };
-            let cure = roles.revoke(edge.role, edge.member);
-            format!("{whom} is in {role}, which {power}{but}: {cure}")
-        };
-        let takers = sorted.takers(edge.member);
-        let (others, inside): (Vec<_>, Vec<_>) = takers
-            .into_iter()
-            .filter(|taker| *opens || taker.connects)
-            .partition(|taker| taker.kind == Kind::Other && !opens);
-        if !inside.is_empty() {
-            found.problem(sentence(&inside));
-        }
-        if !others.is_empty() {
-            found.note(sentence(&others));
-        }
-    }
-    for replica in &sorted.replicas {
-        let name = roles.name(*replica);
-        found.problem(format!("{name} may follow as a replica does, and so reads every row: alter role {name} noreplication;"));
-    }
-    for (role, might) in &sorted.mighty_people {
-        found.problem(format!(
-            "{} {}, and is in the group, and so reads every row: {}",
-            roles.name(*role),
-            might.why,
-            might.cure
-        ));
-    }
-    let group = roles.group.and_then(|group| roles.all.get(&group));
-    if let (Some(group), Some(might)) = (group, &sorted.mighty_group) {
-        found.problem(format!(
-            "The group {} {}, and so everybody in it reads every row: {}",
-            group.name, might.why, might.cure
-        ));
-    }
-    for person in sorted
-        .of(Kind::Person)
-        .chain(sorted.of(Kind::Group))
-        .filter_map(|subject| roles.all.get(&subject.role))
-    {
-        let too_much = [
-            (person.create_role, "make roles", "nocreaterole"),
-            (person.create_database, "make databases", "nocreatedb"),
-            (
-                person.login && Some(person.oid) == roles.group,
-                "log in itself",
-                "nologin",
-            ),
-        ];
-        for (_, deed, cure) in too_much.into_iter().filter(|(has, ..)| *has) {
-            let what = if Some(person.oid) == roles.group {
-                "The group "
-            } else {
-                ""
-            };
-            let who = if what.is_empty() {
-                ", and is in the group"
-            } else {
-                ""
-            };
-            found.problem(format!(
-                "{what}{} may {deed}{who}: alter role {} {cure};",
-                person.name, person.name
-            ));
-        }
-    }
-    let Some(group) = roles.group else { return };
-    for edge in roles
-        .memberships
-        .iter()
-        .filter(|edge| edge.role == group && edge.admin)
-    {
-        let takers = sorted.takers(edge.member);
-        if !takers.is_empty() {
-            let name = roles.name(group);
-            found.problem(format!(
-                "{} may let others into the group {name}: revoke admin option for {}",
-                sorted.whom(edge.member, &takers),
-                roles
-                    .revoke(group, edge.member)
-                    .trim_start_matches("revoke ")
-            ));
-        }
-    }
-    for edge in &roles.memberships {
-        if edge.role == group
-            && roles.other_groups.contains(&edge.member)
-            && (edge.inherits || edge.sets)
-        {
-            found.problem(format!(
-                "The group {} of another database is in the group of this one, and so everybody in it is let in: {}",
-                roles.name(edge.member),
-                roles.revoke(group, edge.member)
-            ));
-        }
-    }
-    let idle: Vec<_> = sorted
-        .idle_people
-        .iter()
-        .map(|person| roles.name(*person))
-        .collect();
-    for person in &idle {
-        found.problem(format!(
-            "{person} does not inherit the rights of the group, and so gets at no quote: alter role {person} inherit; grant {} to {person};",
-            roles.name(group)
-        ));
-    }
-}
-
 /// Says what the group lacks.
 pub(super) fn needs(
     rights: &[Right],
@@ -451,7 +287,7 @@ pub(super) fn needs(
     let has = |target: &str, right: &str| {
         rights.iter().any(|one| {
             one.target == target
-                && one.right == right
+                && one.privilege == right
                 && reach.is_some_and(|reach| reach.contains(one.grantee))
         })
     };
@@ -480,22 +316,5 @@ pub(super) fn needs(
             "The group {name} may not use {}: run `epigraph admin setup`.",
             enumerated(&lacks)
         ));
-    }
-}
-
-/// Says who owns a table of their own that is protected, and so reads all of it. `tables` has a name and an owner each.
-pub(super) fn owners(tables: &[(String, u32)], sorted: &Sorted, found: &mut Findings) {
-    for (table, owner) in tables {
-        let takers: Vec<_> = sorted
-            .takers(*owner)
-            .into_iter()
-            .filter(|taker| taker.kind != Kind::Other)
-            .collect();
-        if !takers.is_empty() {
-            found.problem(format!(
-                "{} owns {table}, and so reads every row: give it to a role that no person is",
-                sorted.whom(*owner, &takers)
-            ));
-        }
     }
 }

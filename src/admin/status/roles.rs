@@ -25,18 +25,14 @@ pub(super) struct Role {
     pub(super) login: bool,
     pub(super) superuser: bool,
     pub(super) bypass: bool,
-    pub(super) create_role: bool,
-    pub(super) create_database: bool,
+    pub(super) makes_roles: bool,
+    pub(super) makes_databases: bool,
     pub(super) replication: bool,
     pub(super) connections: i64,
 }
 
 /// One role is a member of another.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "these are the options of a membership"
-)]
 pub(super) struct Membership {
     pub(super) member: u32,
     pub(super) role: u32,
@@ -190,7 +186,7 @@ impl Roles {
                 .or_else(|| attribute(role.bypass, "passes over row security", "nobypassrls"))
         };
         let any = |role: &Role| {
-            let takes_any = role.create_role && self.makers_take_any;
+            let takes_any = role.makes_roles && self.makers_take_any;
             takes_any.then_some((
                 "may make roles, and give itself any other one",
                 "nocreaterole",
@@ -247,14 +243,21 @@ impl Roles {
         })
     }
 
-    /// The statement that takes a membership back.
+    /// The statement that takes a membership back; since PostgreSQL 16 it may have been granted by several.
     pub(super) fn revoke(&self, role: u32, member: u32) -> String {
-        let edge = self.of(member).find(|edge| edge.role == role);
-        let by = edge
-            .and_then(|edge| edge.grantor.as_ref())
-            .map(|grantor| format!(" granted by {grantor}"))
-            .unwrap_or_default();
-        format!("revoke {} from {}{by};", self.name(role), self.name(member))
+        let statements: Vec<_> = self
+            .of(member)
+            .filter(|edge| edge.role == role)
+            .map(|edge| {
+                let by = edge
+                    .grantor
+                    .as_ref()
+                    .map(|grantor| format!(" granted by {grantor}"));
+                let by = by.unwrap_or_default();
+                format!("revoke {} from {}{by};", self.name(role), self.name(member))
+            })
+            .collect();
+        statements.join(" ")
     }
 
     /// Whether a role is in the group, and not merely its keeper (who made it is, since PostgreSQL 16) or a master.
