@@ -236,7 +236,8 @@ begin
             select above as relation from okta.ancestors(g.polrelid) above
             where above not in (select guarded.polrelid from guarded) order by 1 limit 1) a on true
         union all
-        select i.inhrelid::regclass, null::name,
+        select i.inhrelid::regclass,
+            (select min(okta.guarded_column(above)::text)::name from okta.ancestors(i.inhrelid) above),
             format('It is a part of %s and came after that was protected.', min(i.inhparent)::regclass)
         from pg_inherits i
         join pg_class c on c.oid = i.inhrelid and c.relkind in ('r', 'p', 'f')
