@@ -197,10 +197,9 @@ declare
     -- In a database that this very transaction sets up, nobody of the old group was let in for its sake.
     is_new boolean := (select xmin::text::bigint = pg_catalog.pg_current_xact_id()::text::bigint % 4294967296
         from pg_catalog.pg_namespace where nspname = 'okta');
-    is_shared boolean;
+    is_needed boolean;
     person name;
     movers name[];
-    strays name[];
 begin
     if not exists (select from pg_catalog.pg_roles where rolname = people) then
         begin
@@ -215,31 +214,33 @@ begin
     perform epigraph.grant_access(people);
 
     if pg_catalog.to_regrole('epigraph_user') is not null then
+        revoke all on table public.user_messages from epigraph_user;
+        revoke all on all functions in schema okta from epigraph_user;
+        revoke all on schema okta from epigraph_user;
+        -- Another database may need it still, or a table of the owner's own in this one.
+        is_needed := exists (
+            select from pg_catalog.pg_shdepend s
+            where s.refclassid = 'pg_catalog.pg_authid'::regclass and s.refobjid = pg_catalog.to_regrole('epigraph_user')
+                and s.dbid <> 0);
         select pg_catalog.array_agg(r.rolname) into movers
         from pg_catalog.pg_auth_members m join pg_catalog.pg_roles r on r.oid = m.member
         where m.roleid = pg_catalog.to_regrole('epigraph_user') and r.rolname <> current_user
             -- Since PostgreSQL 16 whoever makes a group is put into it, and gains nothing by that.
             and (coalesce((pg_catalog.to_jsonb(m) ->> 'inherit_option')::boolean, true)
                 or coalesce((pg_catalog.to_jsonb(m) ->> 'set_option')::boolean, true));
-        is_shared := exists (
-            select from pg_catalog.pg_shdepend s join pg_catalog.pg_database d on d.oid = s.dbid
-            where s.refclassid = 'pg_catalog.pg_authid'::regclass and s.refobjid = pg_catalog.to_regrole('epigraph_user')
-                and d.datname <> pg_catalog.current_database());
         if not is_new then
             foreach person in array coalesce(movers, '{}') loop
                 execute pg_catalog.format('grant %I to %I', people, person);
-                if not is_shared then
+                if not is_needed then
                     begin
                         execute pg_catalog.format('revoke epigraph_user from %I', person);
                     exception
-                        when insufficient_privilege then strays := strays || person;
+                        -- `epigraph admin status` names them.
+                        when insufficient_privilege then null;
                     end;
                 end if;
             end loop;
         end if;
-        revoke all on table public.user_messages from epigraph_user;
-        revoke all on all functions in schema okta from epigraph_user;
-        revoke all on schema okta from epigraph_user;
     end if;
     perform epigraph.close_database();
 end

@@ -361,12 +361,16 @@ async fn setup(
             output::warn(&never_shown(&person.role));
         }
     }
-    let problems = admin::status(&mut owner).await?.problems;
-    if proof == Proof::HeldButPublic && !problems.iter().any(|it| it.contains("schema public")) {
+    let status = admin::status(&mut owner).await?;
+    let mut told = status.notes.iter().chain(&status.problems);
+    if proof == Proof::HeldButPublic && !told.any(|it| it.contains("schema public")) {
         output::warn(PUBLIC_IS_OPEN);
     }
-    for problem in problems {
-        output::warn(&problem);
+    for note in &status.notes {
+        output::say(&format!("note: {note}"));
+    }
+    for problem in &status.problems {
+        output::warn(problem);
     }
     match access {
         Some(access) if access.password.is_some() => {

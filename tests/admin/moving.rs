@@ -139,3 +139,44 @@ async fn moves(cluster: &Cluster) {
     james.run(&["set", "Mistakes."]).data();
     assert_eq!(second.run(&["migrate"]).data(), "");
 }
+
+/// Where the owner has let people use a table of their own by way of the old group, they use it still.
+#[tokio::test]
+async fn what_the_old_group_was_granted_besides_stays_with_its_people() {
+    let cluster = Cluster::start(Settings::default());
+    let admin = Admin::of(&cluster);
+    make_old(&admin.database).await;
+    fill(&admin).await;
+    let owner = admin.database.owner_session().await;
+    owner
+        .batch_execute(
+            "create table public.notes (owner_id text default okta.user_id(), body text);
+             select okta.protect('public.notes', 'owner_id');
+             grant select, insert on public.notes to epigraph_user",
+        )
+        .await
+        .expect("the owner may");
+    let user = admin.database.user_name();
+    let may = |right: &str| {
+        admin
+            .database
+            .query(&format!("select has_table_privilege('{user}', {right})"))
+    };
+    let ran = admin.run(&["migrate"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(may("'public.notes', 'insert'"), "t");
+    assert_eq!(may("'public.user_messages', 'select'"), "f");
+    assert!(members(&admin.database, &admin.database.group()).contains(user));
+    // What is left is named, with what to do, and after that nothing is.
+    let problems = admin.status().1["problems"].to_string();
+    assert!(problems.contains("epigraph_user"), "{problems}");
+    let group = admin.database.group();
+    admin.database.query(&format!(
+        "grant select, insert on public.notes to {group};
+         revoke all on public.notes from epigraph_user; revoke epigraph_user from {user}, {}",
+        admin.role()
+    ));
+    assert_eq!(may("'public.notes', 'insert'"), "t");
+    let problems = admin.status().1["problems"].to_string();
+    assert!(!problems.contains("epigraph_user,"), "{problems}");
+}
