@@ -5,8 +5,9 @@
 -- publishes and what follows from it. Hence nothing is remembered of a token that was checked: what could be told from a
 -- forgery only by a secret would need one here.
 --
--- A caller controls every setting. Hence the functions that others may call pin their search path, those that they call
--- hold no name that is looked up elsewhere, and nothing but `okta.id_token` is taken from a setting.
+-- A caller controls every setting. Hence the functions that others may call pin their search path, for those as well that
+-- they call (which are the owner's alone, and save the time that pinning takes), no body holds a backslash, and nothing is
+-- taken from a setting but the token and the isolation level.
 
 drop function okta.to_object(text);
 drop function okta.to_time(jsonb);
@@ -133,8 +134,8 @@ $$;
 -- For the functions below, which run as the owner and pin the search path. Volatile, so that it sees what was committed a
 -- moment ago: whoever is blocked, or whose key is removed, is out with the next call, even within one statement.
 --
--- Until the signature is found to be right, everything in the token is somebody's invention: its length is known before
--- anything is made of it, and its numbers are not (jsonb would spell them out).
+-- Until the signature is found to be right, everything in the token is somebody's invention: it is looked at only after
+-- its length, and no number in it is spelt out (1e131071 is short, and its digits are not).
 create function okta.verified_claims() returns jsonb
 language plpgsql volatile parallel unsafe
 as $$

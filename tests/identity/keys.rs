@@ -111,7 +111,7 @@ async fn a_weak_or_malformed_key_is_refused(cluster: &Cluster) {
         ),
         (modulus(&[0xff; 513]), "more than 4096 bits"),
         // Whatever takes long with a long number comes after its length.
-        (modulus(&[0xfd; 40_000]), "more than 4096 bits"),
+        (modulus(&vec![0xfd; 40_000]), "more than 4096 bits"),
         (
             with("n", json!(format!("{}!", "A".repeat(682)))),
             "no readable modulus",

@@ -95,7 +95,6 @@ async fn good_tokens_are_taken(cluster: &Cluster) {
     }
 }
 
-#[expect(clippy::too_many_lines, reason = "one table")]
 async fn a_token_that_cannot_be_read_is_refused(cluster: &Cluster) {
     let key = Key::of_bits(2048);
     let good = key.token_of("00u-joyce");

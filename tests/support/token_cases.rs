@@ -252,13 +252,15 @@ impl World<'_> {
     }
 
     fn object(&self, before: &str, members: &[(&str, &str)]) -> String {
-        let mut text = before.to_owned();
-        for (name, value) in members {
-            if !text.is_empty() {
-                text.push(',');
-            }
-            text += &format!("\"{name}\":{value}");
-        }
+        let members = members
+            .iter()
+            .map(|(name, value)| format!("\"{name}\":{value}"));
+        let before = Some(before.to_owned()).filter(|before| !before.is_empty());
+        let text = before
+            .into_iter()
+            .chain(members)
+            .collect::<Vec<_>>()
+            .join(",");
         let text = text
             .replace("{iss}", self.issuer)
             .replace("{us}", self.client_id)
