@@ -90,13 +90,13 @@ async fn those_with_a_role_each_cannot_even_disturb_each_other(cluster: &'static
 async fn people_of_another_database_cannot_log_in(cluster: &'static Cluster) {
     let [mine, other] = [cluster.migrated().await, cluster.migrated().await];
     let mut url = mine.user();
-    url.database = other.name().to_owned();
+    url.database = other.name().into();
     let shown = mine.psql(&url, "select 1");
     assert!(shown.contains("permission denied for database"), "{shown}");
     assert_eq!(mine.psql(&mine.user(), "select 1"), "1\n");
     // As it was in the first release, where all databases of a server had one group.
     let before = cluster.first_release();
     let mut url = mine.user();
-    url.database = before.name().to_owned();
+    url.database = before.name().into();
     assert_eq!(mine.psql(&url, "select 1"), "1\n");
 }

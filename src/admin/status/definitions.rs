@@ -467,7 +467,7 @@ mod tests {
                 .iter()
                 .all(|one| found.functions.contains_key(one))
         );
-        for (name, function) in &found.functions {
+        for function in found.functions.values() {
             assert!(!function.manner.language.is_empty(), "{function:?}");
             // Whoever calls the others has a search path of ours already.
             if function.manner.definer || found.callable.contains(&function.signature) {
