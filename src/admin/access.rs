@@ -828,6 +828,14 @@ pub(super) fn no_random_numbers() -> Failure {
         .cure("Without them no password can be made: run this on another machine.")
 }
 
+/// Whether this is the name of a role that the proof of a set-up signs in as.
+pub(super) fn is_for_a_check(role: &str) -> bool {
+    role == "epigraph_setup_check"
+        || role.strip_prefix("epigraph_check_").is_some_and(|number| {
+            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
+}
+
 /// Makes the name of a role of a person's or a team's name.
 pub(super) fn role_named(name: &str) -> Result<String, Failure> {
     let name = name.to_ascii_lowercase();

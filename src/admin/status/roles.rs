@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::admin::access;
+
 /// The number that stands for everybody in a list of rights.
 pub(super) const EVERYBODY: u32 = 0;
 /// The members of this role are Neon's administrators.
@@ -270,12 +272,12 @@ impl Roles {
             && self.reach(role, None, false).contains(group)
     }
 
-    /// Everybody in the group, by name; also who cannot log in.
+    /// Everybody in the group, by name; also who cannot log in. Not whom an interrupted set-up left: the next one removes that.
     pub(super) fn people(&self) -> Vec<&Role> {
         let mut people: Vec<_> = self
             .all
             .values()
-            .filter(|role| self.is_person(role.oid))
+            .filter(|role| self.is_person(role.oid) && !access::is_for_a_check(&role.name))
             .collect();
         people.sort_by_key(|role| &role.name);
         people
