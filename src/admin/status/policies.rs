@@ -38,6 +38,7 @@ where p.polname <> 'okta_user_id' and (
     or exists (select from pg_policy o where o.polrelid = c.oid and o.polname = 'okta_user_id'))
 order by 1, 2";
 
+pub(super) const ANOTHER_COLUMN: &str = "Its guard is about another column.";
 const MESSAGES: &str = "public.user_messages";
 
 /// Says what is wrong with the guards. `is_there` says whether there is a table of quotes.
@@ -58,7 +59,7 @@ pub(super) fn judge(
         guarded |= table == MESSAGES && column == by;
         let fault = match row.try_get::<_, Option<&str>>(2)? {
             Some(fault) => fault,
-            None if table == MESSAGES && column != by => "Its guard is about another column.",
+            None if table == MESSAGES && column != by => ANOTHER_COLUMN,
             None => continue,
         };
         let cure = match by {
@@ -94,8 +95,12 @@ pub(super) fn judge(
                 "The policy {policy} of {table}, for {roles}, is not of this program: {cure}"
             ));
         } else {
-            found.note(format!("The policy {policy} of {table}, for {roles}, is not of this program: it opens no row."));
+            found.note(narrow(policy, table, roles));
         }
     }
     Ok(())
+}
+
+pub(super) fn narrow(policy: &str, table: &str, roles: &str) -> String {
+    format!("The policy {policy} of {table}, for {roles}, is not of this program: it opens no row.")
 }
