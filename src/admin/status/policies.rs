@@ -4,28 +4,9 @@ use tokio_postgres::Row;
 
 use super::Findings;
 
-/// Every table that has the guard and what is wrong there, as `okta.protection()` gives it: table, column, fault.
+/// Every table that has the guard, or is a part of one that has it, and what is wrong there: table, column, fault.
 pub(super) const GUARDS: &str = "\
-select c.oid::regclass::text, coalesce(guarded.by, ''), case
-        when not c.relrowsecurity then 'Its row security is off.'
-        when p.polroles <> '{0}' then 'Its guard is for some roles only.'
-        when not p.polpermissive or p.polcmd <> '*' then 'Its guard is of another kind.'
-        when guarded.by is null
-            or pg_get_expr(p.polqual, p.polrelid) is distinct from format('(%I = ( SELECT okta.user_id() AS user_id))', guarded.by)
-            or pg_get_expr(p.polwithcheck, p.polrelid) is distinct from pg_get_expr(p.polqual, p.polrelid)
-            then 'Its guard is not the one that okta.protect makes.'
-    end
-from pg_policy p
-join pg_class c on c.oid = p.polrelid
-cross join lateral (
-    select min(a.attname::text)
-    from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
-    where d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refclassid = 'pg_class'::regclass and d.refobjid = p.polrelid
-        and d.refobjsubid > 0
-    having count(distinct a.attnum) = 1
-) guarded(by)
-where p.polname = 'okta_user_id'
-order by 1";
+select \"table\"::text, coalesce(\"column\"::text, ''), fault from okta.protection() order by 1, 3";
 
 /// Every other policy of such tables, and of the table of quotes: table, policy, whether it lets in, and whom it is for.
 pub(super) const POLICIES: &str = "\
@@ -62,14 +43,21 @@ pub(super) fn judge(
             None if table == MESSAGES && column != by => ANOTHER_COLUMN,
             None => continue,
         };
-        let cure = match by {
-            Some(by) => format!(
+        let by_column = |by: &str| {
+            format!(
                 "select okta.protect('{}', '{}');",
                 table.replace('\'', "''"),
                 by.replace('\'', "''")
-            ),
-            None => "protect it with the column that holds the user id: select okta.protect(...);"
-                .into(),
+            )
+        };
+        let cure = match by {
+            // Named below, with whom it is for.
+            _ if fault.starts_with("Its policy ") => continue,
+            _ if fault.starts_with("Its rows are seen") => {
+                "select okta.protect(...) for that as well".into()
+            }
+            Some(by) => by_column(by),
+            None => "select okta.protect(...) once more for what is protected".into(),
         };
         found.problem(format!(
             "{table} is not guarded as it should be. {} Run: {cure}",
