@@ -364,6 +364,26 @@ const THINGS: &[Mistake] = &[
     ("alter default privileges for role OWNER grant select on tables to bob", &["note: bob may select tables that OWNER makes from now on"], AsTold),
 ];
 
+/// Parts of what is protected.
+const PARTS: &[Mistake] = &[
+    (
+        "create table public.late () inherits (public.notes)",
+        &[
+            "public.late is not guarded as it should be",
+            "part of public.notes and came after",
+        ],
+        By("drop table public.late"),
+    ),
+    (
+        "create table public.above (id int, owner_id text); alter table public.notes inherit public.above",
+        &[
+            "public.notes is not guarded as it should be",
+            "seen through public.above",
+        ],
+        By("alter table public.notes no inherit public.above; drop table public.above"),
+    ),
+];
+
 /// What somebody left outside is not in yet.
 const OUTSIDE: &[Mistake] = &[
     ("create role far login; grant pg_read_all_data to far", &["far is in pg_read_all_data", "once it may connect"], By("drop role far")),
@@ -537,7 +557,7 @@ async fn every_mistake_is_named_and_its_cure_works(cluster: &'static Cluster) {
     );
 
     let version = cluster.version() / 10_000;
-    let mut mistakes: Vec<&Mistake> = [RIGHTS, ROLES, THINGS, OUTSIDE]
+    let mut mistakes: Vec<&Mistake> = [RIGHTS, ROLES, THINGS, PARTS, OUTSIDE]
         .into_iter()
         .flatten()
         .collect();

@@ -387,7 +387,7 @@ async fn compare(
         Some(group) => rights::needs(&rights, group, &sorted, &wanted, found),
     }
     if !place.has_messages {
-        found.problem("The table public.user_messages is missing.");
+        found.problem(NO_MESSAGES);
     } else if !place.is_unique {
         found.problem("The column user_id of public.user_messages is not unique: alter table public.user_messages add primary key (user_id);");
     }
@@ -480,6 +480,7 @@ fn membership(row: &Row) -> Result<Membership, Error> {
 }
 
 pub(super) const OLD_TABLES: &str = "The tables are of an older version: run `epigraph admin migrate`. Rights and functions were not looked at.";
+pub(super) const NO_MESSAGES: &str = "The table public.user_messages is missing.";
 pub(super) const NO_ISSUER: &str = "No issuer is registered: run `epigraph admin setup`.";
 
 pub(super) const TWO_ISSUERS: &str = "More than one issuer is registered, and any of them counts: select okta.remove_issuer('...') for the ones that are not yours.";
@@ -513,3 +514,6 @@ pub(super) fn keys_problem(keys: &[RegisteredKey], now: DateTime<Local>) -> Opti
 fn column(row: Option<&Row>, index: usize) -> Result<Option<String>, Error> {
     row.map(|row| row.try_get(index)).transpose()
 }
+
+#[cfg(test)]
+mod messages;

@@ -414,7 +414,7 @@ async fn parts_that_come_later_are_named_and_taken_in(cluster: &Cluster) {
     assert_eq!(
         protection(&database),
         "s.alone by owner_id: good\n\
-         s.later by : It is a part of s.parted and came after that was protected.\n\
+         s.later by owner_id: It is a part of s.parted and came after that was protected.\n\
          s.one by owner_id: good\n\
          s.parted by owner_id: good"
     );
@@ -590,7 +590,7 @@ async fn what_the_old_migrations_protected_gets_the_new_guard(cluster: &Cluster)
          s.\"Two.Rest\" by owner_id: good\n\
          s.changed by owner_id: Its guard is not the one that okta.protect makes.\n\
          s.child by owner_id: Its rows are seen through s.parent as well, which is not protected.\n\
-         s.grandchild by : It is a part of s.child and came after that was protected.\n\
+         s.grandchild by owner_id: It is a part of s.child and came after that was protected.\n\
          s.one by owner_id: good\n\
          s.parted by owner_id: good\n\
          s.theirs by owner_id: Its guard is not the one that okta.protect makes.\n\

@@ -41,14 +41,14 @@ pub(super) fn judge(
                 found.problem(format!("The trigger {name} on {relation} is not of this program: {cure}"));
             }
             ("trigger", None) if kind == "messages" => {
-                found.note(format!("The trigger {name} on {relation} sees every quote that is written."));
+                found.note(sees_quotes(name, relation));
             }
             ("hidden", _) => found.problem(format!("Row security hides rows of {relation} from the functions that look there: {cure}")),
             ("rule", _) => found.problem(format!("The rule {name} on {relation} does more than is asked: look at it, and {cure}")),
             ("parent", _) => found.problem(format!("Whoever may read {name} reads {relation}, which is a child of it: {cure}")),
             ("child", _) => found.problem(format!("The rows of {name}, a child of {relation}, are taken for its own: {cure}")),
             ("publication", _) => {
-                found.note(format!("The publication {name} shows every row of {relation} to whoever may follow as a replica does."));
+                found.note(shows_rows(name, relation));
             }
             ("mapping", _) => found.problem(format!(
                 "Everybody uses the foreign server {name} with the access of one user: look at it, and {cure}"
@@ -57,6 +57,16 @@ pub(super) fn judge(
         }
     }
     Ok(())
+}
+
+pub(super) fn sees_quotes(trigger: &str, table: &str) -> String {
+    format!("The trigger {trigger} on {table} sees every quote that is written.")
+}
+
+pub(super) fn shows_rows(publication: &str, table: &str) -> String {
+    format!(
+        "The publication {publication} shows every row of {table} to whoever may follow as a replica does."
+    )
 }
 
 /// Settings that make a server write down more of a person, and the value with which they do not.

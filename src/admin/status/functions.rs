@@ -56,7 +56,6 @@ pub(super) fn present(rows: &[Row]) -> Result<Vec<Present>, tokio_postgres::Erro
 
 /// Compares the functions with those of the migrations.
 pub(super) fn compare(present: &[Present], wanted: &Definitions, found: &mut Findings) {
-    const CURE: &str = "look at who changed it, and put back the definition of the migrations";
     let mut missing: BTreeMap<_, _> = wanted.functions.iter().collect();
     for one in present {
         let name = &one.function.signature;
@@ -72,23 +71,42 @@ pub(super) fn compare(present: &[Present], wanted: &Definitions, found: &mut Fin
             continue;
         };
         if one.kind != "f" || one.function.body != wanted.body {
-            found.problem(format!(
-                "The body of the function {name} has been changed: {CURE}."
-            ));
+            found.problem(another_body(name));
         }
         let changed = changes(&one.function, wanted);
         if !changed.is_empty() {
-            found.problem(format!(
-                "The function {name} has been changed ({}): {CURE}.",
-                changed.join("; ")
-            ));
+            found.problem(another_manner(name, &changed.join("; ")));
         }
     }
     for name in missing.keys() {
-        found.problem(format!(
-            "The function {name} is missing: put back the definition of the migrations."
-        ));
+        found.problem(missing_function(name));
     }
+}
+
+pub(super) fn another_body(function: &str) -> String {
+    format!(
+        "The body of the function {function} has been changed: look at who did, and put back the definition of the migrations."
+    )
+}
+
+pub(super) fn another_manner(function: &str, changes: &str) -> String {
+    format!(
+        "The function {function} has been changed ({changes}): look at who did, and put back the definition of the migrations."
+    )
+}
+
+pub(super) fn missing_function(function: &str) -> String {
+    format!("The function {function} is missing: put back the definition of the migrations.")
+}
+
+pub(super) fn useless_owner(lacks: &str, table: &str) -> String {
+    format!(
+        "The owner of the schema epigraph may not {lacks} on {table}, and so nobody gets at a quote: give all of it one owner."
+    )
+}
+
+pub(super) fn persons_table(whom: &str, table: &str) -> String {
+    format!("{whom} owns {table}, and so reads every row: give it to a role that no person is.")
 }
 
 /// What differs besides the body.
@@ -266,9 +284,7 @@ pub(super) fn owners(
     for one in owned {
         let Owned { name, lacks, .. } = one;
         if !lacks.is_empty() {
-            found.problem(format!(
-                "The owner of the schema epigraph may not {lacks} on {name}, and so nobody gets at a quote: give all of it one owner."
-            ));
+            found.problem(useless_owner(lacks, name));
         }
         let takers: Vec<_> = sorted
             .takers(one.owner)
@@ -276,10 +292,7 @@ pub(super) fn owners(
             .filter(|taker| taker.kind != Kind::Other)
             .collect();
         if one.kind == "protected" && !takers.is_empty() {
-            found.problem(format!(
-                "{} owns {name}, and so reads every row: give it to a role that no person is.",
-                sorted.whom(one.owner, &takers)
-            ));
+            found.problem(persons_table(&sorted.whom(one.owner, &takers), name));
         }
     }
 }

@@ -6,7 +6,7 @@ use super::Findings;
 
 /// Every table that has the guard, or is a part of one that has it, and what is wrong there: table, column, fault.
 pub(super) const GUARDS: &str = "\
-select g.\"table\"::text, coalesce(g.\"column\", ''), g.fault from okta.protection() g order by 1";
+select \"table\"::text, coalesce(\"column\"::text, ''), fault from okta.protection() order by 1, 3";
 
 /// Every other policy of such tables, and of the table of quotes: table, policy, whether it lets in, and whom it is for.
 pub(super) const POLICIES: &str = "\
@@ -19,6 +19,7 @@ where p.polname <> 'okta_user_id' and (
     or exists (select from pg_policy o where o.polrelid = c.oid and o.polname = 'okta_user_id'))
 order by 1, 2";
 
+pub(super) const ANOTHER_COLUMN: &str = "Its guard is about another column.";
 const MESSAGES: &str = "public.user_messages";
 
 /// Says what is wrong with the guards. `is_there` says whether there is a table of quotes.
@@ -39,17 +40,24 @@ pub(super) fn judge(
         guarded |= table == MESSAGES && column == by;
         let fault = match row.try_get::<_, Option<&str>>(2)? {
             Some(fault) => fault,
-            None if table == MESSAGES && column != by => "Its guard is about another column.",
+            None if table == MESSAGES && column != by => ANOTHER_COLUMN,
             None => continue,
         };
-        let cure = match by {
-            Some(by) => format!(
+        let by_column = |by: &str| {
+            format!(
                 "select okta.protect('{}', '{}');",
                 table.replace('\'', "''"),
                 by.replace('\'', "''")
-            ),
-            None => "protect it with the column that holds the user id: select okta.protect(...);"
-                .into(),
+            )
+        };
+        let cure = match by {
+            // Named below, with whom it is for.
+            _ if fault.starts_with("Its policy ") => continue,
+            _ if fault.starts_with("Its rows are seen") => {
+                "select okta.protect(...) for that as well".into()
+            }
+            Some(by) => by_column(by),
+            None => "select okta.protect(...) once more for what is protected".into(),
         };
         found.problem(format!(
             "{table} is not guarded as it should be. {} Run: {cure}",
@@ -75,8 +83,12 @@ pub(super) fn judge(
                 "The policy {policy} of {table}, for {roles}, is not of this program: {cure}"
             ));
         } else {
-            found.note(format!("The policy {policy} of {table}, for {roles}, is not of this program: it opens no row."));
+            found.note(narrow(policy, table, roles));
         }
     }
     Ok(())
+}
+
+pub(super) fn narrow(policy: &str, table: &str, roles: &str) -> String {
+    format!("The policy {policy} of {table}, for {roles}, is not of this program: it opens no row.")
 }

@@ -295,9 +295,7 @@ pub(super) fn needs(
         .iter()
         .any(|one| one.is_to_connect() && reach.is_some_and(|reach| reach.contains(one.grantee)));
     if !connects {
-        found.problem(format!(
-            "The group {name} may not connect to this database: run `epigraph admin setup`."
-        ));
+        found.problem(may_not(&name, "connect to this database"));
     }
     let mut lacks: Vec<_> = ["okta", "epigraph"]
         .into_iter()
@@ -312,9 +310,10 @@ pub(super) fn needs(
             .cloned(),
     );
     if !lacks.is_empty() {
-        found.problem(format!(
-            "The group {name} may not use {}: run `epigraph admin setup`.",
-            enumerated(&lacks)
-        ));
+        found.problem(may_not(&name, &format!("use {}", enumerated(&lacks))));
     }
+}
+
+pub(super) fn may_not(group: &str, deed: &str) -> String {
+    format!("The group {group} may not {deed}: run `epigraph admin setup`.")
 }
