@@ -24,7 +24,7 @@ $$;
 
 -- Every function of a quote is volatile, so that each of its statements sees what is so at that moment: a person who was blocked
 -- in between as well. The settings of the planner are pinned, because a caller who may choose a sequential scan has other rows
--- compared with theirs. No text is ever compared but that of one's own row, which is fetched first.
+-- compared with theirs; and where one is all there is, as in a table of one row, its pretended cost must compile nothing. No text is ever compared but that of one's own row, which is fetched first.
 
 -- The caller's quote; nulls where there is none.
 create function epigraph.load_quote(out message text, out create_ts timestamp)
@@ -33,6 +33,7 @@ set search_path = pg_catalog, pg_temp
 set enable_indexscan = on
 set enable_bitmapscan = off
 set enable_seqscan = off
+set jit = off
 as $$
 declare
     person text := okta.user_id();
@@ -51,6 +52,7 @@ set search_path = pg_catalog, pg_temp
 set enable_indexscan = on
 set enable_bitmapscan = off
 set enable_seqscan = off
+set jit = off
 as $$
 declare
     person text := okta.user_id();
@@ -91,6 +93,7 @@ set search_path = pg_catalog, pg_temp
 set enable_indexscan = on
 set enable_bitmapscan = off
 set enable_seqscan = off
+set jit = off
 as $$
 declare
     person text := okta.user_id();
