@@ -47,9 +47,11 @@ pub(crate) fn eighteen() -> Option<&'static Path> {
     let find = || {
         // Cargo says it to tests and benches alone.
         let place = Path::new(option_env!("CARGO_TARGET_TMPDIR")?).join("postgresql_18");
-        assert!(
-            place.join("installed.json").exists(),
-            "PostgreSQL 18 is not installed: run `scripts/setup test`"
+        let installed = fs::read_to_string(place.join("installed.json"));
+        assert_eq!(
+            installed.ok().as_deref(),
+            Some(include_str!("../postgresql_18/package-lock.json")),
+            "PostgreSQL 18 is not installed, or in another version: run `scripts/setup test`"
         );
         fs::read_dir(place.join("node_modules/@postgresql-18"))
             .into_iter()
