@@ -60,6 +60,10 @@ begin
     if new_text is null then
         raise exception 'There is no text to save.' using errcode = 'null_value_not_allowed';
     end if;
+    -- As the program has it: nobody fills the disk with one quote.
+    if octet_length(new_text) > 65536 then
+        raise exception 'A quote has at most 65536 bytes.' using errcode = 'string_data_right_truncation';
+    end if;
     done := false;
     if based_on is null then
         insert into public.user_messages as m (user_id, message, create_ts)

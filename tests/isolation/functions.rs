@@ -17,6 +17,7 @@ each_server! {
     the_caller_gets_their_own_row_whatever_they_add,
     no_setting_makes_a_function_look_at_another_row,
     a_guess_at_another_s_text_changes_nothing,
+    a_quote_is_no_longer_than_the_program_lets_it_be,
     an_open_transaction_holds_nobody_else_up,
     who_is_blocked_is_refused_in_the_middle_of_a_statement,
     without_a_token_every_function_refuses,
@@ -361,6 +362,22 @@ async fn a_guess_at_another_s_text_changes_nothing(cluster: &'static Cluster) {
     eve.delete(Some(SECRET)).await;
     assert_eq!(eve.load().await.as_deref(), Some("mine"));
     assert_eq!(woolf.load().await.as_deref(), Some(SECRET));
+}
+
+async fn a_quote_is_no_longer_than_the_program_lets_it_be(cluster: &'static Cluster) {
+    let database = cluster.migrated().await;
+    let eve = Person::new(EVE, &database.user_url());
+    let most = "x".repeat(epigraph::quote::MAX_BYTES);
+    saved(eve.save(&most, None).await);
+    let script = format!(
+        "\\set VERBOSITY verbose\n{}select * from epigraph.save_quote(repeat('x', {}), repeat('x', {}));\ncommit;",
+        signed_in(EVE),
+        most.len() + 1,
+        most.len()
+    );
+    let shown = database.psql(&database.user(), &script);
+    assert!(shown.contains("22001: A quote has at most"), "{shown}");
+    assert_eq!(eve.load().await, Some(most));
 }
 
 async fn an_open_transaction_holds_nobody_else_up(cluster: &'static Cluster) {
