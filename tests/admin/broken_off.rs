@@ -171,7 +171,7 @@ async fn killed_migrations(cluster: &Cluster) {
         if round > 0 {
             killed(&admin, &["admin", "migrate"], part_of(takes * 5 / 4));
             wait_until("the server is done with whoever was killed", || {
-                let left = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
+                let left = "select count(*) from pg_stat_activity where datname = current_database() and xact_start is not null and pid <> pg_backend_pid()";
                 (admin.database.query(left) == "0").then_some(())
             });
         }
