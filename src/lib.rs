@@ -11,6 +11,7 @@
 //! app       the model    stands on quote, editor, keymap
 //! below     for many     config · failure: what a person is told · text: made harmless, measured, wrapped · browser
 //!                        private_file: 0600, whole or not at all · tls: trust for okta and postgres alike
+//! database  the check    migrations: V4 the ID token, V5 the guard of a table, V6 the functions that keep a quote
 //! ```
 //!
 //! Arrows go one way: no module uses one that uses it. `app`, `view`, `editor`, `keymap`, `quote` and `text` are pure.

@@ -102,7 +102,7 @@ pub(super) enum AdminCommand {
     ///
     /// Ends with exit code 1 when something is not as it should be.
     Status {
-        /// Print one JSON object: issuer, audience, keys, access, blocked, migration, problems
+        /// Print one JSON object: issuer, audience, keys, access, blocked, administrators, others, migration, problems, notes
         #[arg(long)]
         json: bool,
         #[command(flatten)]

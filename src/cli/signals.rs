@@ -32,8 +32,10 @@ impl Drop for HoldInterrupts {
 pub(super) async fn unless_stopped(command: impl Future<Output = Outcome>) -> Outcome {
     let stopped = stopped().map_err(|error| super::cannot_start(&error))?;
     tokio::select! {
-        outcome = command => outcome,
+        // The signal first: one that belonged to an editor must be seen before the command goes on without it.
+        biased;
         number = stopped => Err(Stop::Signal(number)),
+        outcome = command => outcome,
     }
 }
 
