@@ -104,7 +104,7 @@ async fn a_set_up_that_is_killed_at_any_moment_is_done_again() {
     let begun = Instant::now();
     whole.setup(&[]).data();
     let takes = begun.elapsed();
-    for round in 0..rounds(8, 60) {
+    for round in 0..rounds(3, 60) {
         let admin = Admin::of(&cluster);
         let issuer = admin.okta.issuer(crate::support::okta::Server::Default);
         let client_id = admin.okta.client_id();
@@ -162,7 +162,7 @@ async fn the_same_is_so_on_postgresql_18() {
 
 async fn killed_migrations(cluster: &Cluster) {
     let mut takes = Duration::ZERO;
-    for round in 0..=rounds(10, 100) {
+    for round in 0..=rounds(4, 100) {
         let admin = Admin::of(cluster);
         make_old(&admin.database).await;
         fill(&admin).await;
