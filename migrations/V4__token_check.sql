@@ -35,7 +35,7 @@ begin
     if encoded !~ '^([A-Za-z0-9_-]{4})*([A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?$' then
         return null;
     end if;
-    return decode(replace(replace(encoded, '-', '+'), '_', '/') || repeat('=', -length(encoded) & 3), 'base64');
+    return decode(replace(replace(encoded, '-', '+'), '_', '/') || repeat('=', -octet_length(encoded) & 3), 'base64');
 end
 $$;
 
@@ -181,8 +181,8 @@ begin
         raise exception 'The ID token is not three parts with dots between.' using errcode = '28E02',
             hint = 'Sign in again.';
     end if;
-    if length(header) > 640 then
-        raise exception 'The header of the ID token is longer than 640 characters.' using errcode = '28E02',
+    if octet_length(header) > 640 then
+        raise exception 'The header of the ID token is longer than 640 bytes.' using errcode = '28E02',
             hint = 'Sign in again.';
     end if;
 
@@ -214,7 +214,7 @@ begin
             hint = 'Ask the owner to run `epigraph admin keys`.';
     end if;
     -- The length first, so that nothing longer is decoded.
-    if length(signature) <> (4 * key.octets + 2) / 3
+    if octet_length(signature) <> (4 * key.octets + 2) / 3
         or okta.rs256_matches(convert_to(signed, 'UTF8'), okta.from_base64url(signature), key) is not true
     then
         raise exception 'The signature of the ID token is wrong.' using errcode = '28E05',

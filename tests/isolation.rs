@@ -284,7 +284,7 @@ async fn no_other_role_can_be_taken(cluster: &'static Cluster) {
     scene.attacks(&[
         (
             Text(SECRET),
-            "select set_config('role', rolname, true) from pg_roles where pg_has_role(oid, 'member') limit 1; select * from public.user_messages",
+            "do $$ declare r name; t text; begin for r in select rolname from pg_roles where pg_has_role(oid, 'member') loop begin perform set_config('role', r, true); select string_agg(m::text, '') into t from public.user_messages m; raise notice '%', t; exception when insufficient_privilege then null; end; end loop; end $$",
         ),
         (
             Text(SECRET),
