@@ -1,7 +1,7 @@
 //! The functions that a quote is kept by: what they answer is about the caller's own row, whatever the caller puts around them,
 //! and does not depend on what anybody else has. Each question is first seen to be answered by a database of the first release.
 
-use tokio_postgres::types::Type;
+use tokio_postgres::{Client, types::Type};
 
 use super::scene::{MARK, SECRET, VICTIM, signed_in};
 use crate::support::{
@@ -380,17 +380,24 @@ async fn a_quote_is_no_longer_than_the_program_lets_it_be(cluster: &'static Clus
     assert_eq!(eve.load().await, Some(most));
 }
 
+/// A session in a transaction with a token of this person.
+async fn begun(database: &Database<'_>, person: &str) -> Client {
+    let session = database.user_session().await;
+    session.batch_execute("begin").await.expect("it begins");
+    session
+        .query_typed(
+            "select set_config('okta.id_token', $1, true)",
+            &[(&token::of(person), Type::TEXT)],
+        )
+        .await
+        .expect("it is set");
+    session
+}
+
 async fn an_open_transaction_holds_nobody_else_up(cluster: &'static Cluster) {
     let database = cluster.migrated().await;
     furnish(&database);
-    let eve = database.user_session().await;
-    eve.batch_execute("begin").await.expect("it begins");
-    eve.query_typed(
-        "select set_config('okta.id_token', $1, true)",
-        &[(&token::of(EVE), Type::TEXT)],
-    )
-    .await
-    .expect("it is set");
+    let eve = begun(&database, EVE).await;
     eve.batch_execute(
         "select epigraph.load_quote(); select epigraph.save_quote('new', 'mine'); select epigraph.delete_quote(null);
          select epigraph.save_quote('again', null)",
@@ -412,14 +419,7 @@ async fn an_open_transaction_holds_nobody_else_up(cluster: &'static Cluster) {
 async fn who_is_blocked_is_refused_in_the_middle_of_a_statement(cluster: &'static Cluster) {
     let database = cluster.migrated().await;
     furnish(&database);
-    let eve = database.user_session().await;
-    eve.batch_execute("begin").await.expect("it begins");
-    eve.query_typed(
-        "select set_config('okta.id_token', $1, true)",
-        &[(&token::of(EVE), Type::TEXT)],
-    )
-    .await
-    .expect("it is set");
+    let eve = begun(&database, EVE).await;
     eve.batch_execute(
         "declare c cursor for select (epigraph.load_quote()).message from generate_series(1, 10)",
     )
