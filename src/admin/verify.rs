@@ -14,8 +14,9 @@ const NOBODY: &str = "epigraph admin setup";
 /// A new role may take a moment to be known at Neon's proxy.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(1);
-/// How often a role for the proof is made anew, because another administrator took it for one that was left behind.
-const VISITORS: u32 = 3;
+/// How often a role for the proof is made anew, because another administrator took it for one that was left behind: as many as are
+/// at it at the same moment, one after the other, get their turn.
+const VISITORS: u32 = 20;
 
 /// By what something has to be refused.
 #[derive(Clone, Copy, PartialEq, Eq)]
