@@ -171,7 +171,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         if failure.kind == Kind::NotSignedIn {
             failure.cure = Some(account::LOG_IN.into());
         }
-        tracing::error!(exit_code = failure.kind.exit_code(), "{}", failure.what);
+        failure.log();
         if let Some(shape) = json {
             let _ = output::json(&JsonFailure::new(failure, shape));
         }
@@ -300,7 +300,7 @@ fn vault(config: &Config, okta: &config::Okta) -> Keyring {
 }
 
 fn database(config: &Config) -> Result<Postgres, Failure> {
-    Postgres::new(Target::parse(config.database_url()?)?)
+    Ok(Postgres::new(Target::parse(config.database_url()?)?))
 }
 
 /// Opens the full screen.

@@ -1,4 +1,4 @@
-//! The person's row: one connection, TLS, the pipelined transaction, and what a database error means.
+//! The person's row: a pool of one connection, TLS, the pipelined transaction, and what a database error means.
 //!
 //! An operation is one transaction that is sent in one go and answered in one go. It carries the ID token, and nothing of it
 //! depends on what was done on the session before, so a pooler in transaction mode may stand in between.
@@ -11,23 +11,22 @@ mod target;
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
     sync::{
-        Mutex as BlockingMutex,
+        Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Local, NaiveDateTime};
+use deadpool::managed::{Object, Pool, PoolError};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::{
-    sync::Mutex,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 use tokio_postgres::{
     Row,
     types::{ToSql, Type},
 };
 
+use self::connection::PROGRESS;
 pub use self::{check::check, target::Target};
 pub(crate) use self::{
     connection::{ANSWER_LIMIT, Connection, Connector, Steps},
@@ -37,7 +36,7 @@ use crate::{
     app::{Activity, DeleteOutcome, SaveOutcome},
     failure::{Failure, Kind},
     quote::{Quote, Saved},
-    session::{Progress, Quotes},
+    session::{Progress, Quotes, Refused},
 };
 
 /// The most that an operation may take, with every retry.
@@ -83,6 +82,8 @@ struct Operation<'a> {
     id_token: &'a SecretString,
     statement: &'static str,
     parameters: &'a Parameters<'a>,
+    /// What of the parameters no message and no log may repeat.
+    hidden: &'a [&'a str],
     /// What is in question when the connection is lost: "saved", "deleted". `None` for a statement that writes nothing.
     writes: Option<&'static str>,
 }
@@ -91,29 +92,41 @@ struct Operation<'a> {
 ///
 /// One person does one thing at a time, so one connection is kept, and nothing is sent while nobody asks: Neon can sleep.
 pub struct Postgres {
-    connector: Connector,
-    slot: Mutex<Slot>,
+    pool: Pool<Connector>,
+    /// Why connecting ahead of time failed, and when. It is the answer to the operation that follows.
+    refused: Mutex<Option<(Instant, Failure)>>,
     told_unguarded: AtomicBool,
 }
 
-#[derive(Default)]
-struct Slot {
-    connection: Option<Connection>,
-    /// Why connecting ahead of time failed, and when.
-    refused: Option<(Instant, Failure)>,
+/// A connection on loan. Whoever is dropped half-way, with an answer outstanding, takes it out of the pool and closes it.
+struct Loan(Option<Object<Connector>>);
+
+impl Loan {
+    fn give_back(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        self.0.take().map(Object::take);
+    }
 }
 
 impl Postgres {
-    /// Takes the target. No network.
-    ///
-    /// # Errors
-    /// None so far: the TLS library is set up while the first connection is made.
-    pub fn new(target: Target) -> Result<Self, Failure> {
-        Ok(Self {
-            connector: Connector::new(target),
-            slot: Mutex::default(),
+    /// Takes the target. No network: the TLS library is set up while the first connection is made.
+    #[must_use]
+    pub fn new(target: Target) -> Self {
+        let pool = Pool::builder(Connector::new(target)).max_size(1).build();
+        Self {
+            pool: pool.expect("a pool without time limits needs no runtime"),
+            refused: Mutex::default(),
             told_unguarded: AtomicBool::new(false),
-        })
+        }
+    }
+
+    fn target(&self) -> &Target {
+        &self.pool.manager().target
     }
 
     /// Runs an operation, or connects if there is none, within the time that it may take.
@@ -121,58 +134,53 @@ impl Postgres {
         &self,
         operation: Option<&Operation<'_>>,
         progress: &Progress,
-    ) -> Result<Vec<Row>, Failure> {
-        let mut slot = self.slot.lock().await;
+    ) -> Result<Vec<Row>, Refused> {
+        let refused = || self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         if operation.is_some()
-            && let Some((when, failure)) = slot.refused.take()
+            && let Some((when, failure)) = refused().take()
             && when.elapsed() < REFUSAL_HOLDS
         {
-            return Err(failure);
+            return Err(failure.into());
         }
         let mut attempts = Attempts::default();
-        let ended = timeout(
-            OPERATION_LIMIT,
-            self.persist(&mut slot, operation, progress, &mut attempts),
-        )
-        .await;
-        let error = match ended {
+        let work = self.persist(operation, progress, &mut attempts);
+        let error = match timeout(OPERATION_LIMIT, work).await {
             Ok(Ok(rows)) => return Ok(rows),
             Ok(Err(error)) => error,
             Err(_) => attempts.last.take().unwrap_or(Error::StatementTimedOut),
         };
-        let failure = error.failure(&self.connector.target);
-        if operation.is_none() {
-            slot.refused = Some((Instant::now(), failure.clone()));
+        if error.is_expired_token() {
+            return Err(Refused::TokenExpired);
         }
-        tracing::warn!(target: "epigraph", retries = attempts.retries, "the database failed: {}", failure.what);
+        let hidden = operation.map_or(&[][..], |operation| operation.hidden);
+        let failure = error.failure(self.target(), hidden);
+        if operation.is_none() {
+            *refused() = Some((Instant::now(), failure.clone()));
+        }
+        tracing::debug!(target: "epigraph", retries = attempts.retries, "gave up: {}", failure.what);
         Err(match operation.and_then(|operation| operation.writes) {
-            Some(done) if attempts.in_question => in_question(failure, done),
-            _ => failure,
+            Some(done) if attempts.in_question => in_question(failure, done).into(),
+            _ => failure.into(),
         })
     }
 
     /// Tries until it works, or fails for good.
     async fn persist(
         &self,
-        slot: &mut Slot,
         operation: Option<&Operation<'_>>,
         progress: &Progress,
         attempts: &mut Attempts,
     ) -> Result<Vec<Row>, Error> {
         loop {
-            let open = slot
-                .connection
-                .take()
-                .filter(|connection| !connection.is_closed());
-            let reused = open.is_some();
-            let error = match self
-                .attempt(slot, open, operation, progress, &mut attempts.in_question)
-                .await
-            {
+            let mut reused = false;
+            let outcome = self
+                .attempt(operation, progress, &mut reused, &mut attempts.in_question)
+                .await;
+            let error = match outcome {
                 Ok(rows) => return Ok(rows),
                 Err(error) => error,
             };
-            if !error.is_transient(&self.connector.target) || attempts.retries == RETRIES {
+            if !error.is_transient(self.target()) || attempts.retries == RETRIES {
                 return Err(error);
             }
             attempts.last = Some(error);
@@ -187,44 +195,62 @@ impl Postgres {
 
     async fn attempt(
         &self,
-        slot: &mut Slot,
-        open: Option<Connection>,
         operation: Option<&Operation<'_>>,
         progress: &Progress,
+        reused: &mut bool,
         in_question: &mut bool,
     ) -> Result<Vec<Row>, Error> {
-        let limit = if open.is_some() {
+        let connection = PROGRESS.scope(progress.clone(), self.pool.get()).await;
+        let connection = connection.map_err(|error| match error {
+            PoolError::Backend(error) => error,
+            // The pool has no time limits and no hooks of its own, and is never closed.
+            _ => Error::StartTimedOut,
+        })?;
+        let Some(operation) = operation else {
+            return Ok(Vec::new());
+        };
+        *reused = Object::metrics(&connection).recycle_count > 0;
+        let limit = if *reused {
             ANSWER_LIMIT_WHEN_REUSED
         } else {
             ANSWER_LIMIT
         };
-        let connection = match open {
-            Some(connection) => connection,
-            None => {
-                self.connector
-                    .connect(progress, &BlockingMutex::default())
-                    .await?
-            }
-        };
-        let Some(operation) = operation else {
-            slot.connection = Some(connection);
+        let loan = Loan(Some(connection));
+        let Some(connection) = &loan.0 else {
             return Ok(Vec::new());
         };
-        // While the answer is outstanding the connection is in nobody's slot: whoever drops this future drops it too.
-        let statement_timeout = &self.connector.target.statement_timeout;
         // Also when the time for the whole operation is over before an answer is there.
         let was_in_question = std::mem::replace(in_question, true);
-        let answer = timeout(limit, transact(&connection, statement_timeout, operation))
+        let begun = Instant::now();
+        let statement_timeout = &self.target().statement_timeout;
+        let answer = timeout(limit, transact(connection, statement_timeout, operation))
             .await
-            .map_err(|_| Error::StatementTimedOut)?
-            .map_err(Error::Statement);
+            .map_err(|_| Error::StatementTimedOut)
+            .flatten();
+        operation.log(&answer, begun.elapsed());
         let lost = answer.as_ref().is_err_and(Error::lost_session);
         *in_question = was_in_question || lost;
         let refused = answer.as_ref().is_err_and(Error::is_refusal);
-        if (answer.is_ok() || refused) && !connection.is_closed() {
-            slot.connection = Some(connection);
+        if answer.is_ok() || refused {
+            loan.give_back();
         }
         answer
+    }
+}
+
+impl Operation<'_> {
+    /// Tells the log what a transaction came to, and how long it took.
+    fn log(&self, answer: &Result<Vec<Row>, Error>, took: Duration) {
+        let (ms, writes) = (took.as_millis(), self.writes.is_some());
+        match answer {
+            Ok(rows) => {
+                tracing::debug!(target: "epigraph", ms, writes, rows = rows.len(), "the database answered");
+            }
+            Err(error) => {
+                let cause = error.cause(self.hidden).line().unwrap_or_default();
+                tracing::debug!(target: "epigraph", ms, writes, "{error}: {cause}");
+            }
+        }
     }
 }
 
@@ -245,11 +271,10 @@ pub(crate) fn pause(retries: u32) -> Duration {
 
 /// Sends the whole transaction before any of it is answered.
 async fn transact(
-    connection: &Connection,
+    client: &Connection,
     statement_timeout: &str,
     operation: &Operation<'_>,
-) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let client = &connection.client;
+) -> Result<Vec<Row>, Error> {
     let id_token = operation.id_token.expose_secret();
     // Spelt out, because a role's own defaults may say otherwise, and whoever shares the role can set them.
     let access = if operation.writes.is_some() {
@@ -274,11 +299,9 @@ async fn transact(
         client.batch_execute("commit"),
     );
     // After the first failure the others fail for no reason of their own.
-    opened?;
-    set?;
-    let rows = answered?;
-    committed?;
-    Ok(rows)
+    let rows = opened.and(set).and(answered);
+    rows.and_then(|rows| committed.map(|()| rows))
+        .map_err(Error::Statement)
 }
 
 /// Reads a row of the columns `message` and `create_ts`, which are null where there is no quote. The column is a `timestamp`: what
@@ -370,11 +393,12 @@ impl Quotes for Postgres {
         &self,
         id_token: &SecretString,
         progress: &Progress,
-    ) -> Result<Option<Saved>, Failure> {
+    ) -> Result<Option<Saved>, Refused> {
         let operation = Operation {
             id_token,
             statement: LOAD,
             parameters: &[],
+            hidden: &[],
             writes: None,
         };
         let rows = self.perform(Some(&operation), progress).await?;
@@ -384,7 +408,7 @@ impl Quotes for Postgres {
         {
             progress.report(Activity::Unguarded(failure));
         }
-        saved(row)
+        Ok(saved(row)?)
     }
 
     async fn save(
@@ -393,12 +417,13 @@ impl Quotes for Postgres {
         quote: &Quote,
         based_on: Option<&str>,
         progress: &Progress,
-    ) -> Result<SaveOutcome, Failure> {
+    ) -> Result<SaveOutcome, Refused> {
         let text = quote.as_str();
         let operation = Operation {
             id_token,
             statement: SAVE,
             parameters: &[(&text, Type::TEXT), (&based_on, Type::TEXT)],
+            hidden: &[text, based_on.unwrap_or_default()],
             writes: Some("saved"),
         };
         for _ in 0..LOOKS {
@@ -414,7 +439,7 @@ impl Quotes for Postgres {
                 current => return Ok(SaveOutcome::Conflict(current)),
             }
         }
-        Err(restless())
+        Err(restless().into())
     }
 
     async fn delete(
@@ -422,11 +447,12 @@ impl Quotes for Postgres {
         id_token: &SecretString,
         based_on: Option<&str>,
         progress: &Progress,
-    ) -> Result<DeleteOutcome, Failure> {
+    ) -> Result<DeleteOutcome, Refused> {
         let operation = Operation {
             id_token,
             statement: DELETE,
             parameters: &[(&based_on, Type::TEXT)],
+            hidden: &[based_on.unwrap_or_default()],
             writes: Some("deleted"),
         };
         let rows = self.perform(Some(&operation), progress).await?;

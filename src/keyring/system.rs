@@ -6,13 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use keyring_core::{Entry, Error, api::CredentialStoreApi};
+use keyring::{Entry, Error};
+use keyring_core::api::CredentialStoreApi;
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
 use tokio::sync::oneshot;
 
 use super::LIMIT;
 use crate::{
-    failure::{Failure, Kind},
+    failure::{Cause, Failure, Kind},
     text,
 };
 
@@ -209,8 +210,13 @@ fn start() -> Worker {
                     Err(Error::NoEntry) => Ok(None),
                     other => other.map_err(|error| failure(&error)),
                 },
-                Err(Error::PlatformFailure(cause)) => Err(unopened(&cause.to_string())),
-                Err(error) => Err(failure(&error)),
+                Err(error) => Err(match &error {
+                    Error::PlatformFailure(cause) => Failure {
+                        cause: Cause::told_by(cause.as_ref()),
+                        ..unopened(&cause.to_string())
+                    },
+                    _ => failure(&error),
+                }),
             };
             {
                 let mut state = lock(&shared);
@@ -230,7 +236,8 @@ fn start() -> Worker {
     Worker { queue, state }
 }
 
-/// Finds an entry, over a connection of its own: one that is kept dies with the keyring that it was made to, and calls are rare.
+/// Finds an entry in a store that is made anew. `Entry::new` looks for the store once a process: a keyring that starts later, or
+/// again, would never be found. Calls are rare.
 fn open(user: &str) -> Result<Entry, Error> {
     #[cfg(target_os = "macos")]
     use apple_native_keyring_store::keychain::Store;
@@ -239,7 +246,8 @@ fn open(user: &str) -> Result<Entry, Error> {
     #[cfg(all(unix, not(target_os = "macos")))]
     use zbus_secret_service_keyring_store::Store;
 
-    Store::new()?.build(SERVICE, user, None)
+    let inner = Store::new()?.build(SERVICE, user, None)?;
+    Ok(Entry { inner })
 }
 
 fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -267,8 +275,18 @@ pub(super) fn waiting() -> Failure {
     ))
 }
 
-/// The text of the platform's error stays out where it may quote what was stored.
+/// Puts it into words. Of an error that may quote what was stored the text stays out, of the log as well.
 pub(super) fn failure(error: &Error) -> Failure {
+    match error {
+        Error::PlatformFailure(cause) | Error::NoStorageAccess(cause) => Failure {
+            cause: Cause::told_by(cause.as_ref()),
+            ..words(error)
+        },
+        _ => words(error),
+    }
+}
+
+fn words(error: &Error) -> Failure {
     match error {
         Error::NoDefaultStore => absent(),
         Error::NoStorageAccess(_) => waiting(),

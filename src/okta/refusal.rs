@@ -1,15 +1,10 @@
 //! What Okta's refusals mean, and which box of the admin console cures them.
 
+use anyhow::anyhow;
 use serde::Deserialize;
 
 use super::http::Answer;
-use crate::{
-    failure::{Failure, Kind},
-    text::one_line,
-};
-
-/// In characters; see [`without_secrets`].
-const SHORTEST_SECRET: usize = 32;
+use crate::failure::{Failure, Kind, without_secrets};
 
 const GENERAL: &str =
     "In the Okta admin console, under Applications › the app › General › General Settings,";
@@ -28,10 +23,12 @@ pub(super) enum Asked {
 }
 
 /// An error answer.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) error: String,
     pub(super) error_description: String,
+    /// See [`Answer::one_was_lost`].
+    pub(super) one_was_lost: bool,
 }
 
 /// OAuth's two fields, and Okta's own two.
@@ -56,11 +53,22 @@ impl Refusal {
                 .description
                 .or(fields.error_summary)
                 .unwrap_or_default(),
+            one_was_lost: answer.one_was_lost,
         })
     }
 
-    /// Says what it means. `with_secret` tells whether a client secret was sent.
+    /// Says whether a refresh token that was shown is dead (RFC 6749 section 5.2).
+    pub(super) fn ends_a_session(&self) -> bool {
+        self.error == "invalid_grant"
+    }
+
+    /// Says what it means, with Okta's own words for the log. `with_secret` tells whether a client secret was sent.
     pub(super) fn failure(&self, asked: Asked, with_secret: bool) -> Failure {
+        let words = anyhow!("Okta says {}: {}", self.error, self.error_description);
+        self.meaning(asked, with_secret).because(words)
+    }
+
+    fn meaning(&self, asked: Asked, with_secret: bool) -> Failure {
         let text = self.error_description.as_str();
         let okta = |what: &str, cure: String| Failure::new(Kind::Okta, what).cure(cure);
         match self.error.as_str() {
@@ -87,7 +95,7 @@ impl Refusal {
                 "Okta does not accept this code any more: it was used already, or withdrawn.",
             )
             .cure("Sign in again with a new code."),
-            "invalid_grant" if asked == Asked::Refresh => ended(),
+            _ if asked == Asked::Refresh && self.ends_a_session() => ended(),
             "invalid_client" => self.unknown_client(with_secret),
             "invalid_scope" => okta(
                 &format!("Okta refuses the scopes openid, profile, email and offline_access{}.", self.quoted()),
@@ -137,24 +145,6 @@ impl Refusal {
             (code, text) => format!(": {} ({code})", text.trim_end_matches('.')),
         }
     }
-}
-
-/// A server may repeat what it was sent, and messages are logged. Whatever could be a token or a device code is left out: the
-/// shortest of them (a UUID) has 36 characters in a row, and no word that a person needs has that many.
-fn without_secrets(words: &str) -> String {
-    let of_a_token = |char: char| char.is_ascii_alphanumeric() || "-._~+/=%".contains(char);
-    let words = one_line(words);
-    let mut kept = String::with_capacity(words.len());
-    for part in words.split_inclusive(|char| !of_a_token(char)) {
-        let word = part.trim_end_matches(|char| !of_a_token(char));
-        kept.push_str(if word.len() < SHORTEST_SECRET {
-            word
-        } else {
-            "…"
-        });
-        kept.push_str(&part[word.len()..]);
-    }
-    kept
 }
 
 impl Asked {
@@ -237,7 +227,10 @@ pub(super) fn strange(answer: &Answer, host: &str) -> Failure {
             "A proxy, or the sign-in page of a network, may be in between; also check the issuer.",
         ),
     };
-    Failure::new(Kind::Unreachable, what).cure(cure)
+    let seen = anyhow!("HTTP status {}, {} bytes", answer.status, answer.body.len());
+    Failure::new(Kind::Unreachable, what)
+        .cure(cure)
+        .because(seen)
 }
 
 #[cfg(test)]
@@ -260,6 +253,7 @@ mod tests {
         Refusal {
             error: error.into(),
             error_description: text.into(),
+            one_was_lost: false,
         }
         .failure(asked, false)
     }
@@ -418,6 +412,7 @@ mod tests {
             let expected = Refusal {
                 error: error.into(),
                 error_description: text.into(),
+                one_was_lost: false,
             };
             assert_eq!(Refusal::read(&answer(body)), Some(expected), "{body}");
         }
@@ -480,6 +475,7 @@ mod tests {
         let refusal = Refusal {
             error: "invalid_client".into(),
             error_description: String::new(),
+            one_was_lost: false,
         };
         assert!(
             refusal

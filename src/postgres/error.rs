@@ -6,11 +6,12 @@ mod identity;
 
 use std::{error::Error as _, io};
 
+use anyhow::anyhow;
 use tokio_postgres::error::DbError;
 
 use super::target::Target;
 use crate::{
-    failure::{Failure, Kind},
+    failure::{Cause, Failure, Kind},
     text::clause,
 };
 
@@ -224,8 +225,33 @@ impl Error {
         }
     }
 
-    /// Puts it into words.
-    pub(crate) fn failure(&self, target: &Target) -> Failure {
+    /// Says whether the ID token has expired for the database, so that nothing was done (migration V4).
+    pub(crate) fn is_expired_token(&self) -> bool {
+        let Self::Statement(error) = self else {
+            return false;
+        };
+        error.code().is_some_and(|code| code.code() == "28E08")
+    }
+
+    /// Its technical causes. `hidden` is what the server was sent and the log must not hold.
+    pub(crate) fn cause(&self, hidden: &[&str]) -> Cause {
+        match self {
+            Self::Setup(failure) => failure.cause.clone(),
+            Self::Resolve(error) | Self::Dial(error) => Cause::told_by(error),
+            Self::Start(error) | Self::Statement(error) => cause(error, hidden),
+            Self::StartTimedOut | Self::StatementTimedOut => Cause::told_by(self),
+        }
+    }
+
+    /// Puts it into words. `hidden` is what the server was sent and no message must repeat.
+    pub(crate) fn failure(&self, target: &Target, hidden: &[&str]) -> Failure {
+        Failure {
+            cause: self.cause(hidden),
+            ..self.words(target, hidden)
+        }
+    }
+
+    fn words(&self, target: &Target, hidden: &[&str]) -> Failure {
         let host = &target.host;
         match self {
             Self::Setup(failure) => failure.clone(),
@@ -244,17 +270,43 @@ impl Error {
                 "The server at {host} hung up before a session had begun."
             ))
             .cure("Try again in a moment; if it stays so, check that the connection string leads to PostgreSQL."),
-            Self::Start(error) | Self::Statement(error) => explain(error, target),
+            Self::Start(error) | Self::Statement(error) => explain(error, target, hidden),
         }
     }
 }
 
-/// Puts the driver's error into words.
-pub(crate) fn explain(error: &tokio_postgres::Error, target: &Target) -> Failure {
-    match error.as_db_error() {
-        Some(error) => refusal(error.code().code(), error.message(), target),
+/// Puts the driver's error into words. `hidden` is what the server was sent and no message must repeat.
+pub(crate) fn explain(error: &tokio_postgres::Error, target: &Target, hidden: &[&str]) -> Failure {
+    let words = match error.as_db_error() {
+        Some(error) => refusal(
+            error.code().code(),
+            &without(error.message(), hidden),
+            target,
+        ),
         None => broken(error, target),
+    };
+    Failure {
+        cause: cause(error, hidden),
+        ..words
     }
+}
+
+/// The technical causes of the driver's error. Of what the server says, the details stay out: they hold rows.
+pub(super) fn cause(error: &tokio_postgres::Error, hidden: &[&str]) -> Cause {
+    match error.as_db_error() {
+        Some(error) => {
+            let (code, said) = (error.code().code(), without(error.message(), hidden));
+            Cause::of(anyhow!("PostgreSQL says {code}: {said}"))
+        }
+        None => Cause::told_by(error),
+    }
+}
+
+fn without(message: &str, hidden: &[&str]) -> String {
+    let filled = hidden.iter().filter(|text| !text.is_empty());
+    filled.fold(message.to_owned(), |message, text| {
+        message.replace(text, "…")
+    })
 }
 
 fn unreachable(what: impl Into<String>) -> Failure {
