@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -13,6 +14,7 @@ use crate::support::{
     ca::{self, Validity},
     guardian::Scratch,
     privilege,
+    proxy::Proxy,
     pty::{Key, Pty},
     wait_until,
 };
@@ -212,5 +214,18 @@ fn the_second_postgresql_is_another_version_where_there_is_one() {
     assert_eq!(second.query("postgres", "show ssl"), "on");
     if !std::ptr::eq(installed, second) {
         assert_eq!(second.version() / 10_000, 18);
+    }
+}
+
+#[test]
+fn a_proxy_keeps_no_file_of_a_connection_that_is_over() {
+    let echo = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let proxy = Proxy::to(echo.local_addr().expect("it is bound").port());
+    for _ in 0..3 {
+        let client = TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).expect("it listens");
+        let (server, _) = echo.accept().expect("it comes through");
+        wait_until("it is open", || (proxy.open() == 1).then_some(()));
+        drop((client, server));
+        wait_until("it is over", || (proxy.open() == 0).then_some(()));
     }
 }
