@@ -11,13 +11,11 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::{
     app::{About, Order},
-    config::{self, Config, Places, Sources, Store},
+    client,
+    config::{Config, Places, Sources, Store},
     failure::{Failure, Kind},
-    keyring::Keyring,
-    okta::Okta,
-    postgres::{Postgres, Target},
+    postgres::Target,
     runtime::{self, ExitReason, Last},
-    session::{Quotes, Session},
     terminal::{self, Terminal},
 };
 use output::{JsonFailure, JsonShape, Outcome, Stop};
@@ -278,31 +276,6 @@ fn finish(command: impl Future<Output = Outcome>) -> Outcome {
     outcome
 }
 
-/// A session for the commands, with the database or without.
-fn session<Q: Quotes>(config: &Config, quotes: Q) -> Result<Session<Okta, Keyring, Q>, Failure> {
-    let okta = config.okta()?;
-    Ok(Session::new(
-        Okta::new(okta.clone())?,
-        vault(config, okta),
-        quotes,
-        config.state_dir.clone(),
-        &format!("{}\n{}", okta.issuer, okta.client_id),
-    ))
-}
-
-fn vault(config: &Config, okta: &config::Okta) -> Keyring {
-    Keyring::new(
-        config.store,
-        &config.state_dir,
-        &okta.issuer,
-        &okta.client_id,
-    )
-}
-
-fn database(config: &Config) -> Result<Postgres, Failure> {
-    Ok(Postgres::new(Target::parse(config.database_url()?)?))
-}
-
 /// Opens the full screen.
 fn screens(config: &Config) -> Outcome {
     let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
@@ -314,7 +287,7 @@ fn screens(config: &Config) -> Outcome {
         can_open_browser: can_open_browser(),
         no_color: is_set("NO_COLOR"),
     };
-    let session = session(config, database(config)?)?;
+    let session = client::session(config)?;
     match runtime::run(about, session, Terminal::take) {
         Ok(ExitReason::Quit { last }) => {
             tell(last);

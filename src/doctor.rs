@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::{
+    client,
     config::Config,
     failure::{Check, Failure, Kind, Verdict},
-    keyring::Keyring,
     okta::Okta,
     postgres::{self, Target},
 };
@@ -126,13 +126,7 @@ async fn keyring(config: &Config) -> Vec<Check> {
     let Ok(okta) = config.okta() else {
         return Vec::new();
     };
-    let vault = Keyring::new(
-        config.store,
-        &config.state_dir,
-        &okta.issuer,
-        &okta.client_id,
-    );
-    vec![vault.check().await]
+    vec![client::vault(config, okta).check().await]
 }
 
 async fn okta(config: &Config, publish: oneshot::Sender<Vec<String>>) -> Vec<Check> {

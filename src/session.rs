@@ -412,7 +412,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     }
 
     /// Does something with a valid ID token. One that has expired for the database, whose clock decides, is renewed once.
-    async fn admitted<T, F: Future<Output = Result<T, Refused>>>(
+    pub(crate) async fn admitted<T, F: Future<Output = Result<T, Refused>>>(
         &self,
         progress: &Progress,
         operation: impl Fn(SecretString) -> F,
@@ -458,6 +458,10 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         };
         let (id_token, ()) = tokio::try_join!(renewing, connecting)?;
         Ok(id_token)
+    }
+
+    pub(crate) const fn quotes(&self) -> &Q {
+        &self.quotes
     }
 
     fn pending(&self) -> Option<Arc<I::Pending>> {

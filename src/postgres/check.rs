@@ -12,10 +12,9 @@ use tokio_postgres::{
 };
 
 use super::{
-    Connection, Connector, Error, Steps, bypasses,
-    connection::ANSWER_LIMIT,
-    error::read_only,
-    not_guarded,
+    connection::{ANSWER_LIMIT, Connection, Connector, Steps},
+    error::{Error, read_only},
+    quotes::{bypasses, not_guarded},
     target::{Target, Tls},
 };
 use crate::{

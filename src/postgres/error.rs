@@ -302,9 +302,10 @@ pub(super) fn cause(error: &tokio_postgres::Error, hidden: &[&str]) -> Cause {
     }
 }
 
+/// Leaves out what was sent, but for texts so short that words would be torn apart.
 fn without(message: &str, hidden: &[&str]) -> String {
-    let filled = hidden.iter().filter(|text| !text.is_empty());
-    filled.fold(message.to_owned(), |message, text| {
+    let long = hidden.iter().filter(|text| text.len() > 3);
+    long.fold(message.to_owned(), |message, text| {
         message.replace(text, "…")
     })
 }

@@ -10,8 +10,10 @@ use tokio_postgres::{
 
 use super::{
     super::{
-        bypasses, check, connection::unusable_roots, in_question, not_guarded, other_shape,
-        restless,
+        check,
+        connection::unusable_roots,
+        operation::in_question,
+        quotes::{bypasses, not_guarded, other_shape, restless},
     },
     tests::{REFUSALS, target},
     *,
@@ -118,7 +120,10 @@ fn everything_else_about_the_database() {
         restless(),
         read_only(),
         other_shape(),
-        in_question(Error::StatementTimedOut.failure(&target(), &[]), "saved"),
+        in_question(
+            Error::StatementTimedOut.failure(&target(), &[]),
+            "the quote was saved"
+        ),
         check::knows_no_key(),
         check::lacks_keys(1, 2),
         check::no_table("neondb"),
