@@ -108,7 +108,7 @@ async fn the_log_has_the_databases_own_words() {
     );
     stage.home.unset("DATABASE_URL");
     stage.database_network.refuse(true);
-    stage.logs_cause(&["doctor"], &["early eof"]);
+    stage.logs_cause(&["doctor"], &["error communicating with the server: "]);
     stage.database_network.refuse(false);
     let quote = "never to be seen in a log";
     stage.run(&["set", quote]).data();
