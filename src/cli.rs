@@ -351,7 +351,7 @@ fn in_question(order: Order) -> &'static str {
 }
 
 const HOMELESS: &str =
-    "What you wrote could be neither saved nor kept; it is shown here, and nowhere else.";
+    "What you wrote could not be saved or kept as a draft; this is the only copy.";
 
 fn cannot_start(error: &io::Error) -> Failure {
     Failure::new(Kind::Failed, format!("The program cannot start: {error}.")).cure(
@@ -365,7 +365,7 @@ fn no_terminal() -> Failure {
 }
 
 fn stopped(error: &runtime::Error) -> Failure {
-    Failure::new(Kind::Failed, format!("It stopped: {error}."))
+    Failure::new(Kind::Failed, format!("epigraph stopped: {error}."))
         .cure("Start it again in a terminal that works: a draft that was kept is there again.")
 }
 

@@ -71,7 +71,7 @@ impl Kind {
         match self {
             Self::Failed => "failed for a reason that no other code names",
             Self::Usage => "wrong command line, or a text that cannot be a quote",
-            Self::NotSignedIn => "nobody is signed in, or the session has ended",
+            Self::NotSignedIn => "not signed in, or the session has ended",
             Self::Denied => "the sign-in was denied, or its code expired",
             Self::NoQuote => "there is no quote",
             Self::Conflict => "the quote was changed elsewhere meanwhile; nothing was overwritten",

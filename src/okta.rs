@@ -420,13 +420,13 @@ fn unpublished_key() -> Failure {
         Kind::Okta,
         "The ID token is signed with a key that the authorization server does not publish.",
     )
-    .cure("Try again in a few minutes; if it stays so, show this message to an administrator of your Okta organization.")
+    .cure("Try again in a few minutes; if this keeps happening, show this message to an administrator of your Okta organization.")
 }
 
 fn another_person() -> Failure {
     Failure::new(
         Kind::Okta,
-        "Okta renewed the session with an ID token of another person.",
+        "Okta renewed the session with another person's ID token.",
     )
     .cure("Sign out, and sign in again.")
 }

@@ -486,7 +486,8 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     }
 }
 
-const MORE_DRAFTS: &str = "There is one more text that you had not saved. It comes back in another window, or when you start again.";
+const MORE_DRAFTS: &str =
+    "You have one more unsaved text. It comes back in another window, or at the next start.";
 
 const NO_REFRESH_TOKEN: &str = "Okta issued no refresh token, so you will have to sign in again when this session's token expires (after an hour, as a rule). \
     An administrator can change that: Applications › the app › General › Grant type › Refresh Token.";

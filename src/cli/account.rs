@@ -274,7 +274,7 @@ pub(super) fn ended() -> Failure {
 }
 
 pub(super) fn not_signed_in() -> Failure {
-    Failure::new(Kind::NotSignedIn, "Nobody is signed in.").cure(LOG_IN)
+    Failure::new(Kind::NotSignedIn, "You are not signed in.").cure(LOG_IN)
 }
 
 #[cfg(test)]

@@ -48,5 +48,5 @@ impl Quotes for NoDatabase {
 /// No command that stands here asks for it.
 pub(super) fn none() -> Failure {
     Failure::new(Kind::Failed, "This command has no database.")
-        .cure("This is a fault of the program: tell whoever gave it to you.")
+        .cure("This is a bug in epigraph: please report it.")
 }

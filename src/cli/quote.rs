@@ -150,7 +150,7 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         if let Some(done) = self.0 {
             output::say(&format!(
-                "it is not known whether the quote was {done}; look at it with: epigraph show"
+                "it is unknown whether the quote was {done}; look at it with: epigraph show"
             ));
         }
     }

@@ -257,7 +257,7 @@ fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(super) fn no_thread() -> Failure {
     Failure::new(
         Kind::Vault,
-        format!("No thread could be started to ask {NAME}."),
+        format!("No thread could be started to read {NAME}."),
     )
     .cure("This machine is short of memory or of threads: end other programs, then try again.")
 }
@@ -271,7 +271,7 @@ pub(super) fn waiting() -> Failure {
         ),
     )
     .cure(format!(
-        "Unlock it and try again; where nobody can unlock it, {CHOOSE_FILE}."
+        "Unlock it and try again; where that is not possible, {CHOOSE_FILE}."
     ))
 }
 
@@ -306,7 +306,7 @@ fn words(error: &Error) -> Failure {
         _ => Failure::new(
             Kind::Vault,
             format!(
-                "{} holds something that this program did not write.",
+                "{} holds something that epigraph did not write.",
                 capital(NAME)
             ),
         )
@@ -346,7 +346,7 @@ pub(super) fn unopened(cause: &str) -> Failure {
     Failure::new(
         Kind::Vault,
         format!(
-            "{} is running, and does not work with this program: {}.",
+            "{} is running, but does not work with epigraph: {}.",
             capital(NAME),
             text::clause(cause)
         ),
@@ -373,13 +373,15 @@ fn platform(cause: &str) -> Failure {
         Kind::Vault,
         format!("{} failed: {}.", capital(NAME), text::clause(cause)),
     )
-    .cure(format!("Try again; if it stays so, {CHOOSE_FILE}."))
+    .cure(format!(
+        "Try again; if this keeps happening, {CHOOSE_FILE}."
+    ))
 }
 
 fn denied() -> Failure {
     Failure::new(
         Kind::Vault,
-        format!("{} did not let this program in.", capital(NAME)),
+        format!("{} denied access to epigraph.", capital(NAME)),
     )
     .cure(format!(
         "Allow it when you are asked; otherwise, {CHOOSE_FILE}."
@@ -451,7 +453,7 @@ mod tests {
             ),
             (
                 Error::PlatformFailure(cause("org.freedesktop.DBus.Error.AccessDenied")),
-                "did not let this program in",
+                "denied access to epigraph",
                 "Allow it",
             ),
             (

@@ -92,7 +92,7 @@ impl Refusal {
             "expired_token" => expired(),
             "invalid_grant" if asked == Asked::Approval => Failure::new(
                 Kind::Denied,
-                "Okta does not accept this code any more: it was used already, or withdrawn.",
+                "Okta no longer accepts this code: it was already used, or withdrawn.",
             )
             .cure("Sign in again with a new code."),
             _ if asked == Asked::Refresh && self.ends_a_session() => ended(),
@@ -177,7 +177,7 @@ fn grant_missing(asked: Asked) -> Failure {
 pub(super) fn demands_dpop() -> Failure {
     Failure::new(
         Kind::Okta,
-        "The app in Okta demands DPoP, which this program does not do.",
+        "The app in Okta requires DPoP, which epigraph does not support.",
     )
     .cure(format!(
         "{GENERAL} untick “Require Demonstrating Proof of Possession (DPoP) header in token requests”."
@@ -194,7 +194,7 @@ pub(super) fn expired() -> Failure {
 pub(super) fn ended() -> Failure {
     Failure::new(
         Kind::NotSignedIn,
-        "Your session has ended: Okta does not renew it any more.",
+        "Your session has ended: Okta no longer renews it.",
     )
     .cure("Sign in again.")
 }
@@ -203,27 +203,25 @@ pub(super) fn ended() -> Failure {
 pub(super) fn strange(answer: &Answer, host: &str) -> Failure {
     let (what, cure) = match answer.status {
         429 => (
-            format!("Okta ({host}) is getting too many requests at the moment."),
+            format!("Okta ({host}) is receiving too many requests at the moment."),
             "Try again in a minute.",
         ),
         500..=599 => (
             format!(
-                "Okta ({host}) is out of order at the moment (HTTP status {}).",
+                "Okta ({host}) is having problems at the moment (HTTP status {}).",
                 answer.status
             ),
             "Try again in a minute.",
         ),
         300..=399 => (
             format!(
-                "Instead of Okta ({host}), something answered with a redirection (HTTP status {}).",
+                "Something other than Okta ({host}) answered, with a redirect (HTTP status {}).",
                 answer.status
             ),
             "The network may want you to sign in to it first: open a web page in the browser, and check the proxy.",
         ),
         status => (
-            format!(
-                "Instead of Okta ({host}), something answered that is not Okta's (HTTP status {status})."
-            ),
+            format!("The answer of {host} is not one of Okta's (HTTP status {status})."),
             "A proxy, or the sign-in page of a network, may be in between; also check the issuer.",
         ),
     };
@@ -308,7 +306,7 @@ mod tests {
                 "invalid_grant",
                 "",
                 Kind::Denied,
-                "used already",
+                "already used",
                 "new code",
             ),
             (

@@ -247,7 +247,7 @@ pub(super) fn knows_no_key() -> Failure {
 pub(super) fn lacks_keys(unknown: usize, all: usize) -> Failure {
     Failure::new(
         Kind::Database,
-        format!("The database does not know {unknown} of the {all} keys that Okta publishes: once Okta signs with one of them, nobody gets in."),
+        format!("The database does not know {unknown} of the {all} keys that Okta publishes: once Okta signs with one of them, nobody can sign in."),
     )
     .cure(COMPARE_KEYS)
 }

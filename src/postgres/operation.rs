@@ -330,7 +330,7 @@ async fn transact(
 /// The connection was lost after the order was sent.
 pub(super) fn in_question(failure: Failure, done: &str) -> Failure {
     Failure {
-        what: format!("{} It is not known whether {done}.", failure.what),
+        what: format!("{} It is unknown whether {done}.", failure.what),
         in_question: true,
         ..failure
     }

@@ -67,7 +67,7 @@ fn unguarded(row: &Row) -> Option<Failure> {
 pub(super) fn other_shape() -> Failure {
     Failure::new(
         Kind::Database,
-        "The table public.user_messages has another shape than this program needs.",
+        "The table public.user_messages does not have the columns that epigraph needs.",
     )
     .cure("Ask the owner of the database to run `epigraph admin migrate`.")
 }

@@ -424,12 +424,12 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
 
 pub(super) fn not_kept(failure: &Failure) -> Failure {
     let what = format!(
-        "Your session was renewed and could not be kept: {}",
+        "Your session was renewed, but could not be kept: {}",
         failure.what
     );
     let cure = failure.cure.as_deref().unwrap_or_default();
     Failure::new(failure.kind, what).cure(
-        format!("It goes on as long as this program runs, which tries again. {cure}").trim_end(),
+        format!("It lasts as long as this program runs, which will try again. {cure}").trim_end(),
     )
 }
 
@@ -442,7 +442,7 @@ pub(super) fn silent() -> Failure {
 pub(super) fn signed_out_elsewhere() -> Failure {
     Failure::new(
         Kind::NotSignedIn,
-        "Meanwhile your session has ended in another epigraph.",
+        "Your session was ended in another epigraph.",
     )
     .cure("Sign in again.")
 }
@@ -450,13 +450,13 @@ pub(super) fn signed_out_elsewhere() -> Failure {
 pub(super) fn somebody_else() -> Failure {
     Failure::new(
         Kind::NotSignedIn,
-        "Meanwhile somebody else signed in in another epigraph.",
+        "Another person has signed in, in another epigraph.",
     )
     .cure("Sign in again.")
 }
 
 pub(super) fn not_signed_in() -> Failure {
-    Failure::new(Kind::NotSignedIn, "Nobody is signed in.").cure("Sign in first.")
+    Failure::new(Kind::NotSignedIn, "You are not signed in.").cure("Sign in first.")
 }
 
 /// There was no refresh token from the start.

@@ -111,9 +111,9 @@ pub(super) fn unusable(path: &Path, error: &private_file::Error) -> Failure {
 pub(super) fn taken() -> Failure {
     Failure::new(
         Kind::Failed,
-        "Another epigraph has been renewing the session for a long time.",
+        "Another epigraph has held the session's lock for too long.",
     )
-    .cure("Try again; if it stays so, end the other one.")
+    .cure("Try again; if this keeps happening, close the other one.")
 }
 
 pub(super) fn unlockable(path: &Path, error: &io::Error) -> Failure {

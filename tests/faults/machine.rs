@@ -209,7 +209,7 @@ async fn a_garbled_file_is_told_and_what_is_left_of_it_stays() {
     };
     fs::write(draft, "{\"version\":1,\"text\":\"Ha").expect("written");
     let mut screen = stage.open();
-    screen.sees("What you had not saved cannot be read.");
+    screen.sees("Your draft cannot be read.");
     screen.sees("The file is now");
     ends_at_once(screen, Key::Char('q'));
     let aside = PathBuf::from(format!("{}.aside-1", draft.display()));
@@ -224,7 +224,7 @@ async fn a_garbled_file_is_told_and_what_is_left_of_it_stays() {
         Some("Mistakes")
     );
     let mut screen = stage.open();
-    screen.sees("The kept session cannot be read.");
+    screen.sees("The stored session cannot be read.");
     stage.sign_in(&mut screen);
     ends_at_once(screen, Key::Char('q'));
     stage.run(&["show"]).fails(5, &["no quote"]);

@@ -24,7 +24,7 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "role \"alex\" does not exist",
         false,
         Kind::Database,
-        "knows no user alex",
+        "has no user alex",
     ),
     (
         "28000",
@@ -59,21 +59,21 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "column \"message\" does not exist",
         false,
         Kind::Database,
-        "another shape",
+        "does not have the columns",
     ),
     (
         "42804",
         "column \"message\" is of type integer but expression is of type text",
         false,
         Kind::Database,
-        "another shape",
+        "does not have the columns",
     ),
     (
         "42883",
         "operator does not exist: integer = text",
         false,
         Kind::Database,
-        "another shape",
+        "does not have the columns",
     ),
     (
         "42883",
@@ -136,7 +136,7 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "could not extend file: No space left on device",
         false,
         Kind::Database,
-        "no room left",
+        "out of space",
     ),
     (
         "57014",
@@ -412,7 +412,7 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "There is no ID token.",
         false,
         Kind::Database,
-        "not told who is asking",
+        "received no token",
     ),
     (
         "28E02",
@@ -461,7 +461,7 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "This person is blocked.",
         false,
         Kind::Database,
-        "shut you out of it.",
+        "blocked you.",
     ),
     (
         "28E12",
@@ -548,7 +548,10 @@ fn a_failure_of_tls_says_which_one() {
             "the target principal name is incorrect.",
             "another name than db.example",
         ),
-        ("wrong version number", "No TLS connection"),
+        (
+            "wrong version number",
+            "Could not establish a TLS connection",
+        ),
     ] {
         let failure = tls(chain, "db.example", false);
         assert_eq!(failure.kind, Kind::Unreachable);

@@ -24,7 +24,7 @@ const REFUSALS: [(&str, &[&str], &str); 9] = [
     ),
     (
         "alter table public.user_messages rename message to body",
-        &["another shape than this program", "epigraph admin migrate"],
+        &["does not have the columns", "epigraph admin migrate"],
         "alter table public.user_messages rename body to message",
     ),
     (
@@ -38,7 +38,7 @@ const REFUSALS: [(&str, &[&str], &str); 9] = [
            raise exception 'could not extend file because project size limit (512 MB) has been exceeded' using errcode = 'disk_full';
          end $$;
          create trigger full_disk before insert or update on public.user_messages execute function public.full()",
-        &["has no room left", "raise its limit"],
+        &["has out of space", "raise its limit"],
         "drop function public.full() cascade",
     ),
     (
@@ -46,7 +46,7 @@ const REFUSALS: [(&str, &[&str], &str); 9] = [
            raise exception 'out of memory' using errcode = 'out_of_memory';
          end $$;
          create trigger no_memory before insert or update on public.user_messages execute function public.memory()",
-        &["has no room left"],
+        &["has out of space"],
         "drop function public.memory() cascade",
     ),
     (
@@ -132,7 +132,7 @@ async fn a_role_that_may_no_longer_log_in_is_told_so() {
     let role = stage.database.user_name().to_owned();
     for (change, code, says) in [
         ("nologin", 11, "is not permitted to log in"),
-        ("login connection limit 0", 7, "has no connection left"),
+        ("login connection limit 0", 7, "has no free connections"),
         (
             "connection limit -1 valid until '2020-01-01'",
             11,

@@ -39,7 +39,7 @@ const fn fault(
 }
 
 const NOT_OKTAS: Option<&str> = Some("something answered that is not Okta's");
-const OUT_OF_ORDER: Option<&str> = Some("out of order");
+const OUT_OF_ORDER: Option<&str> = Some("having problems");
 const BUSY: Option<&str> = Some("too many requests");
 
 const FAULTS: [Fault; 14] = [
@@ -232,7 +232,7 @@ fn at_a_sign_out() {
         assert!(ran.stderr.contains(says), "{}: {ran:?}", fault.name);
         assert!(!path.exists(), "{}", fault.name);
     }
-    home.run(&["show"]).fails(3, &["nobody is signed in"]);
+    home.run(&["show"]).fails(3, &["you are not signed in"]);
 }
 
 #[track_caller]
