@@ -475,7 +475,7 @@ async fn an_issuer_that_is_not_quite_right_is_put_right() {
         &okta,
         &refused,
         Kind::Unreachable,
-        "redirection",
+        "redirect",
         "sign in to it",
     );
 }

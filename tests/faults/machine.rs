@@ -80,7 +80,7 @@ async fn a_full_disk_is_told_and_takes_neither_the_text_nor_the_session() {
     let before = kept();
     let saved = full(&stage, &["--log", "log", "set", "Saved all the same."]);
     assert!(
-        saved.stderr.contains("renewed and could not be kept"),
+        saved.stderr.contains("renewed, but could not be kept"),
         "{saved:?}"
     );
     assert!(saved.stderr.contains("disk is not full"), "{saved:?}");
@@ -167,7 +167,7 @@ async fn two_windows_at_once_keep_what_is_typed_in_each() {
         screen.signal(Signal::KILL);
     }
     let mut one = stage.open();
-    one.sees("There is one more text that you had not saved.");
+    one.sees("You have one more unsaved text.");
     let mut two = stage.open();
     two.sees("Here is what you had not saved.");
     one.sees("Of the first.");
@@ -347,7 +347,7 @@ async fn a_lock_that_somebody_holds_for_ever_holds_neither_the_screen_nor_the_en
     if rounds(0, 1) == 1 {
         stage.run(&["show"]).fails(
             1,
-            &["another epigraph has been renewing", "end the other one"],
+            &["another epigraph has been renewing", "close the other one"],
         );
         // Who signs out waits for nobody.
         stage.run(&["logout"]).data();

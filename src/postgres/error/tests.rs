@@ -129,7 +129,7 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "sorry, too many clients already",
         true,
         Kind::Unreachable,
-        "no connection left",
+        "no free connections",
     ),
     (
         "53100",
@@ -277,21 +277,21 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "Too many connections attempts",
         true,
         Kind::Unreachable,
-        "no connection left",
+        "no free connections",
     ),
     (
         "XX000",
         "Failed to acquire permit to connect to the database. Too many database connection attempts are currently ongoing.",
         true,
         Kind::Unreachable,
-        "no connection left",
+        "no free connections",
     ),
     (
         "XX000",
         "Too many connections to this endpoint. Please try again later.",
         true,
         Kind::Unreachable,
-        "no connection left",
+        "no free connections",
     ),
     (
         "XX000",
@@ -348,7 +348,7 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "query_wait_timeout",
         true,
         Kind::Unreachable,
-        "no connection left",
+        "no free connections",
     ),
     (
         "08P01",
@@ -362,7 +362,7 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "query_wait_timeout",
         true,
         Kind::Unreachable,
-        "no connection left",
+        "no free connections",
     ),
     (
         "XX000",
@@ -390,7 +390,7 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "no more connections allowed (max_client_conn)",
         true,
         Kind::Unreachable,
-        "no connection left",
+        "no free connections",
     ),
     (
         "08P01",

@@ -239,7 +239,10 @@ fn what_is_missing_or_wrong_is_named() {
             "is a web address",
         ),
         ("mysql://a:b@host/db", "does not begin with postgresql"),
-        ("jdbc:postgresql://host/db", "is not postgresql"),
+        (
+            "jdbc:postgresql://host/db",
+            "does not begin with postgresql",
+        ),
         ("psql -h host -U alex", "command line"),
         ("postgresql://host.example/db", "no user name"),
         ("postgresql://alex@host.example/db", "no password"),

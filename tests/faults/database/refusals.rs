@@ -56,7 +56,7 @@ const REFUSALS: [(&str, &[&str], &str); 9] = [
     ),
     (
         "select okta.block(user_id) from public.user_messages",
-        &["shut you out", "Ask the owner"],
+        &["blocked you", "Ask the owner"],
         "select okta.unblock(user_id) from public.user_messages",
     ),
     (

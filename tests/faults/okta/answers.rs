@@ -38,7 +38,7 @@ const fn fault(
     }
 }
 
-const NOT_OKTAS: Option<&str> = Some("something answered that is not Okta's");
+const NOT_OKTAS: Option<&str> = Some("is not one of Okta's");
 const OUT_OF_ORDER: Option<&str> = Some("having problems");
 const BUSY: Option<&str> = Some("too many requests");
 
@@ -108,7 +108,7 @@ const FAULTS: [Fault; 14] = [
         "sent elsewhere",
         || Answer::redirect("https://portal.example/"),
         1,
-        Some("redirection"),
+        Some("redirect"),
     ),
     fault(
         "far too much",

@@ -201,7 +201,7 @@ async fn a_save_for_which_the_session_cannot_be_renewed_leads_back_to_the_text()
         ),
         (
             &|| stage.okta.script(Endpoint::Token, Answer::proxy_page(200)),
-            "something answered that is not Okta's (HTTP status 200). Your text is still here, not saved.",
+            "is not one of Okta's (HTTP status 200). Your text is still here, not saved.",
         ),
         (
             &|| {
