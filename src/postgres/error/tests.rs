@@ -447,7 +447,7 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "The ID token has expired.",
         false,
         Kind::NotSignedIn,
-        "your session has expired",
+        "your session expired",
     ),
     (
         "28E09",
