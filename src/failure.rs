@@ -113,6 +113,12 @@ impl Cause {
         Self(Some(Arc::new(error.into())))
     }
 
+    /// Takes what somebody else said.
+    #[must_use]
+    pub fn said(words: String) -> Self {
+        Self::of(anyhow::Error::msg(words))
+    }
+
     /// Takes what an error and those behind it say, where the error itself cannot be kept.
     pub fn told_by(error: &dyn std::error::Error) -> Self {
         let mut said = vec![error.to_string()];
@@ -176,8 +182,8 @@ impl Failure {
 
     /// Adds its technical causes, for the log.
     #[must_use]
-    pub fn because(mut self, cause: impl Into<anyhow::Error>) -> Self {
-        self.cause = Cause::of(cause);
+    pub fn because(mut self, cause: Cause) -> Self {
+        self.cause = cause;
         self
     }
 

@@ -238,7 +238,7 @@ fn make_client(extra_roots: Vec<Certificate>) -> Result<Client, Failure> {
         .tls_backend_preconfigured(
             builder
                 .build()
-                .map_err(|error| tls::refused_settings().because(error))?,
+                .map_err(|error| tls::refused_settings().because(Cause::of(error)))?,
         )
         .https_only(true)
         .redirect(redirect::Policy::none())
@@ -247,7 +247,7 @@ fn make_client(extra_roots: Vec<Certificate>) -> Result<Client, Failure> {
         .pool_idle_timeout(LONGEST_IDLE)
         .user_agent(concat!("epigraph/", env!("CARGO_PKG_VERSION")))
         .build()
-        .map_err(|error| malformed_proxy().because(error.without_url()))
+        .map_err(|error| malformed_proxy().because(Cause::of(error.without_url())))
 }
 
 pub(super) fn malformed_proxy() -> Failure {

@@ -1,10 +1,9 @@
 //! What Okta's refusals mean, and which box of the admin console cures them.
 
-use anyhow::anyhow;
 use serde::Deserialize;
 
 use super::http::Answer;
-use crate::failure::{Failure, Kind, without_secrets};
+use crate::failure::{Cause, Failure, Kind, without_secrets};
 
 const GENERAL: &str =
     "In the Okta admin console, under Applications › the app › General › General Settings,";
@@ -64,8 +63,8 @@ impl Refusal {
 
     /// Says what it means, with Okta's own words for the log. `with_secret` tells whether a client secret was sent.
     pub(super) fn failure(&self, asked: Asked, with_secret: bool) -> Failure {
-        let words = anyhow!("Okta says {}: {}", self.error, self.error_description);
-        self.meaning(asked, with_secret).because(words)
+        let words = format!("Okta says {}: {}", self.error, self.error_description);
+        self.meaning(asked, with_secret).because(Cause::said(words))
     }
 
     fn meaning(&self, asked: Asked, with_secret: bool) -> Failure {
@@ -225,10 +224,10 @@ pub(super) fn strange(answer: &Answer, host: &str) -> Failure {
             "A proxy, or the sign-in page of a network, may be in between; also check the issuer.",
         ),
     };
-    let seen = anyhow!("HTTP status {}, {} bytes", answer.status, answer.body.len());
+    let seen = format!("HTTP status {}, {} bytes", answer.status, answer.body.len());
     Failure::new(Kind::Unreachable, what)
         .cure(cure)
-        .because(seen)
+        .because(Cause::said(seen))
 }
 
 #[cfg(test)]

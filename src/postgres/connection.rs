@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     app::Activity,
-    failure::{Failure, Kind},
+    failure::{Cause, Failure, Kind},
     session::Progress,
     tls,
 };
@@ -341,7 +341,7 @@ fn tls_connector(target: &Target) -> Result<native_tls::TlsConnector, Failure> {
     postgres_native_tls::set_postgresql_alpn(&mut builder);
     builder
         .build()
-        .map_err(|error| tls::refused_settings().because(error))
+        .map_err(|error| tls::refused_settings().because(Cause::of(error)))
 }
 
 /// A TLS connector that remembers when the handshake was done.

@@ -6,7 +6,6 @@ mod identity;
 
 use std::{error::Error as _, io};
 
-use anyhow::anyhow;
 use tokio_postgres::error::DbError;
 
 use super::target::Target;
@@ -296,7 +295,7 @@ pub(super) fn cause(error: &tokio_postgres::Error, hidden: &[&str]) -> Cause {
     match error.as_db_error() {
         Some(error) => {
             let (code, said) = (error.code().code(), without(error.message(), hidden));
-            Cause::of(anyhow!("PostgreSQL says {code}: {said}"))
+            Cause::said(format!("PostgreSQL says {code}: {said}"))
         }
         None => Cause::told_by(error),
     }
@@ -445,8 +444,10 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
         "0A000" if lower.contains("during recovery") => read_only(),
         "57014" => unreachable("The database cancelled the statement because it took too long.")
             .cure("Try again in a moment."),
-        "53100" | "53200" => refused("The database is out of space.")
+        "53100" => refused("The database is out of space.")
             .cure("Its owner has to make room or raise its limit."),
+        "53200" => refused("The database is out of memory.")
+            .cure("Try again in a moment; if this keeps happening, tell the owner of the database."),
         "53300" => unreachable(BUSY).cure("Try again in a moment."),
         "22P05" | "22021" => refused("The database's encoding does not have a character of this text.")
             .cure("Its owner can make a database with the encoding UTF8, as Neon's are."),

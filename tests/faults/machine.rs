@@ -218,7 +218,7 @@ async fn a_garbled_file_is_told_and_what_is_left_of_it_stays() {
     fs::write(session, "Mistakes").expect("written");
     stage
         .run(&["show"])
-        .fails(9, &["the kept session cannot be read", "sign in again"]);
+        .fails(9, &["the stored session cannot be read", "sign in again"]);
     assert_eq!(
         fs::read_to_string(session).ok().as_deref(),
         Some("Mistakes")
@@ -347,7 +347,10 @@ async fn a_lock_that_somebody_holds_for_ever_holds_neither_the_screen_nor_the_en
     if rounds(0, 1) == 1 {
         stage.run(&["show"]).fails(
             1,
-            &["another epigraph has been renewing", "close the other one"],
+            &[
+                "another epigraph has held the session",
+                "close the other one",
+            ],
         );
         // Who signs out waits for nobody.
         stage.run(&["logout"]).data();

@@ -139,6 +139,13 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "out of space",
     ),
     (
+        "53200",
+        "out of memory",
+        false,
+        Kind::Database,
+        "out of memory",
+    ),
+    (
         "57014",
         "canceling statement due to statement timeout",
         false,

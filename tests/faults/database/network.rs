@@ -429,7 +429,7 @@ async fn a_server_that_cannot_be_trusted_or_found_is_named_and_sent_nothing() {
         .home
         .set("DATABASE_URL", user().port(nobody).to_string());
     let mut screen = stage.open();
-    screen.sees("Nothing takes connections");
+    screen.sees("Nothing is listening on");
     screen.key(Key::Char('q'));
     ends(&mut screen, 0);
 }

@@ -38,7 +38,7 @@ const REFUSALS: [(&str, &[&str], &str); 9] = [
            raise exception 'could not extend file because project size limit (512 MB) has been exceeded' using errcode = 'disk_full';
          end $$;
          create trigger full_disk before insert or update on public.user_messages execute function public.full()",
-        &["has out of space", "raise its limit"],
+        &["is out of space", "raise its limit"],
         "drop function public.full() cascade",
     ),
     (
@@ -46,7 +46,7 @@ const REFUSALS: [(&str, &[&str], &str); 9] = [
            raise exception 'out of memory' using errcode = 'out_of_memory';
          end $$;
          create trigger no_memory before insert or update on public.user_messages execute function public.memory()",
-        &["has out of space"],
+        &["is out of memory"],
         "drop function public.memory() cascade",
     ),
     (
@@ -117,7 +117,10 @@ async fn a_row_that_somebody_holds_is_waited_for_as_long_as_a_statement_may_take
         .expect("the owner may");
     write(&mut screen, " and two");
     screen.key(Key::Enter);
-    sees_words(&mut screen, "gave up because it took too long");
+    sees_words(
+        &mut screen,
+        "cancelled the statement because it took too long",
+    );
     sees_words(&mut screen, "Your text is still here, not saved.");
     owner.batch_execute("rollback").await.expect("it is open");
     screen.key(Key::Enter);

@@ -218,7 +218,7 @@ async fn a_save_for_which_the_session_cannot_be_renewed_leads_back_to_the_text()
         ),
         (
             &|| forge(|claims| claims["sub"] = json!("00u2somebodyelse")),
-            "with an ID token of another person. Your text is still here, not saved.",
+            "with another person's ID token. Your text is still here, not saved.",
         ),
         (
             &|| forge(|claims| drop(claims.as_object_mut().expect("claims").remove("sub"))),
@@ -289,7 +289,7 @@ async fn an_id_token_that_is_not_accepted_is_explained_and_the_rotated_session_s
         (|_, it| it["aud"] = json!("0oaOther"), "for another app"),
         (
             |header, _| header["alg"] = json!("HS256"),
-            "of a kind that this program does not read",
+            "of a kind that epigraph does not support",
         ),
     ];
     for (forgery, says) in forgeries {

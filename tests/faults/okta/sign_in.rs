@@ -67,7 +67,7 @@ async fn a_server_that_cannot_be_used_is_named_and_the_next_key_press_tries_agai
             &|| Answer::redirect("https://portal.example/"),
             Endpoint::DeviceAuthorize,
             7,
-            "something answered with a redirection (HTTP status 302).",
+            "answered, with a redirect (HTTP status 302).",
         ),
         (
             &|| Answer::rate_limited(600),
