@@ -275,7 +275,7 @@ async fn an_id_token_that_is_not_accepted_is_explained_and_the_rotated_session_s
     let forgeries: [(Forgery, &str); 6] = [
         (
             |_, it| it["sub"] = json!("00u2somebodyelse"),
-            "of another person",
+            "another person's ID token",
         ),
         (|_, it| it["sub"] = json!(""), "it has no subject"),
         (
