@@ -227,7 +227,7 @@ async fn a_session_that_okta_ends_takes_nothing_of_what_is_being_written() {
     screen.sees("Mistakes are the portals");
     stage.okta.revoke_all(Person::James);
     screen.key(Key::Enter);
-    screen.sees("you wrote is kept, and back when you are.");
+    screen.sees("wrote is kept, and back when you are.");
     assert_eq!(stage.quote().trim_end(), "Mistakes");
 
     stage.sign_in(&mut screen);
@@ -252,7 +252,7 @@ async fn a_session_that_okta_ends_takes_nothing_of_what_is_being_written() {
     screen.sees("of discovery!");
     stage.okta.revoke_all(Person::James);
     screen.key(Key::Enter);
-    screen.sees("you wrote is kept, and back when you are.");
+    screen.sees("wrote is kept, and back when you are.");
     screen.key(Key::Char('q'));
     ends(&mut screen, 0);
     let mut screen = stage.open();
