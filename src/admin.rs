@@ -19,7 +19,7 @@ use std::{sync::Mutex, time::Duration};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{
-    IsolationLevel, Transaction,
+    Client, IsolationLevel, Transaction,
     error::{DbError, SqlState},
 };
 
@@ -110,9 +110,8 @@ impl Owner {
         }
         let words = Words(&self.target);
         // Spelt out, because the owner's defaults may say otherwise.
-        let transaction = self
-            .connection
-            .client
+        let client: &mut Client = &mut self.connection;
+        let transaction = client
             .build_transaction()
             .isolation_level(IsolationLevel::ReadCommitted)
             .read_only(false)
@@ -157,7 +156,7 @@ async fn dial(target: &Target) -> Result<Connection, Failure> {
     Connector::new(target.clone())
         .connect(&Progress::silent(), &Mutex::default())
         .await
-        .map_err(|error| error.failure(target))
+        .map_err(|error| error.failure(target, &[]))
 }
 
 /// Waits until no other administrator is at work, and keeps them waiting until the transaction ends.
@@ -205,28 +204,39 @@ struct Words<'a>(&'a Target);
 
 impl Words<'_> {
     fn explain(self, error: &tokio_postgres::Error) -> Failure {
+        let generally = crate::postgres::explain(error, self.0, &[]);
+        match error
+            .as_db_error()
+            .and_then(|refusal| self.meaning(refusal))
+        {
+            Some(failure) => Failure {
+                cause: generally.cause,
+                ..failure
+            },
+            None => generally,
+        }
+    }
+
+    fn meaning(self, refusal: &DbError) -> Option<Failure> {
         let Self(target) = self;
-        let Some(refusal) = error.as_db_error() else {
-            return crate::postgres::explain(error, target);
-        };
         let code = refusal.code();
         if has_collided(refusal) {
-            return collided();
+            return Some(collided());
         }
         if *code == SqlState::LOCK_NOT_AVAILABLE {
-            return busy();
+            return Some(busy());
         }
         if *code == SqlState::UNDEFINED_FUNCTION {
-            return old_tables(&target.database);
+            return Some(old_tables(&target.database));
         }
         if *code == SqlState::UNDEFINED_TABLE || *code == SqlState::INVALID_SCHEMA_NAME {
-            return not_set_up(&target.database);
+            return Some(not_set_up(&target.database));
         }
         if *code == SqlState::INSUFFICIENT_PRIVILEGE {
             if refusal.message() == PUBLIC_REFUSED {
-                return closed_public(&target.user);
+                return Some(closed_public(&target.user));
             }
-            return not_allowed(&target.user, refusal.message());
+            return Some(not_allowed(&target.user, refusal.message()));
         }
         // Raised by the migrations' own functions, in words for people.
         match refusal.hint() {
@@ -236,13 +246,13 @@ impl Words<'_> {
                     || *code == SqlState::UNIQUE_VIOLATION
                     || *code == SqlState::WRONG_OBJECT_TYPE =>
             {
-                Failure::new(
-                    Kind::Database,
-                    format!("{}.", capitalised(&clause(refusal.message()))),
+                let what = format!("{}.", capitalised(&clause(refusal.message())));
+                Some(
+                    Failure::new(Kind::Database, what)
+                        .cure(format!("{}.", capitalised(&clause(hint)))),
                 )
-                .cure(format!("{}.", capitalised(&clause(hint))))
             }
-            _ => crate::postgres::explain(error, target),
+            _ => None,
         }
     }
 }

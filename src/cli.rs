@@ -11,13 +11,11 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::{
     app::{About, Order},
-    config::{self, Config, Places, Sources, Store},
+    client,
+    config::{Config, Places, Sources, Store},
     failure::{Failure, Kind},
-    keyring::Keyring,
-    okta::Okta,
-    postgres::{Postgres, Target},
+    postgres::Target,
     runtime::{self, ExitReason, Last},
-    session::{Quotes, Session},
     terminal::{self, Terminal},
 };
 use output::{JsonFailure, JsonShape, Outcome, Stop};
@@ -171,7 +169,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         if failure.kind == Kind::NotSignedIn {
             failure.cure = Some(account::LOG_IN.into());
         }
-        tracing::error!(exit_code = failure.kind.exit_code(), "{}", failure.what);
+        failure.log();
         if let Some(shape) = json {
             let _ = output::json(&JsonFailure::new(failure, shape));
         }
@@ -278,31 +276,6 @@ fn finish(command: impl Future<Output = Outcome>) -> Outcome {
     outcome
 }
 
-/// A session for the commands, with the database or without.
-fn session<Q: Quotes>(config: &Config, quotes: Q) -> Result<Session<Okta, Keyring, Q>, Failure> {
-    let okta = config.okta()?;
-    Ok(Session::new(
-        Okta::new(okta.clone())?,
-        vault(config, okta),
-        quotes,
-        config.state_dir.clone(),
-        &format!("{}\n{}", okta.issuer, okta.client_id),
-    ))
-}
-
-fn vault(config: &Config, okta: &config::Okta) -> Keyring {
-    Keyring::new(
-        config.store,
-        &config.state_dir,
-        &okta.issuer,
-        &okta.client_id,
-    )
-}
-
-fn database(config: &Config) -> Result<Postgres, Failure> {
-    Postgres::new(Target::parse(config.database_url()?)?)
-}
-
 /// Opens the full screen.
 fn screens(config: &Config) -> Outcome {
     let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
@@ -314,7 +287,7 @@ fn screens(config: &Config) -> Outcome {
         can_open_browser: can_open_browser(),
         no_color: is_set("NO_COLOR"),
     };
-    let session = session(config, database(config)?)?;
+    let session = client::session(config)?;
     match runtime::run(about, session, Terminal::take) {
         Ok(ExitReason::Quit { last }) => {
             tell(last);
@@ -378,7 +351,7 @@ fn in_question(order: Order) -> &'static str {
 }
 
 const HOMELESS: &str =
-    "What you wrote could be neither saved nor kept; it is shown here, and nowhere else.";
+    "What you wrote could not be saved or kept as a draft; this is the only copy.";
 
 fn cannot_start(error: &io::Error) -> Failure {
     Failure::new(Kind::Failed, format!("The program cannot start: {error}.")).cure(
@@ -392,7 +365,7 @@ fn no_terminal() -> Failure {
 }
 
 fn stopped(error: &runtime::Error) -> Failure {
-    Failure::new(Kind::Failed, format!("It stopped: {error}."))
+    Failure::new(Kind::Failed, format!("epigraph stopped: {error}."))
         .cure("Start it again in a terminal that works: a draft that was kept is there again.")
 }
 

@@ -191,6 +191,21 @@ impl Value {
 }
 
 impl Config {
+    /// Reads the configuration that `epigraph` finds without being told: the platform's file, and the environment.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn found() -> Result<Self, Failure> {
+        Self::load(&Sources {
+            file: None,
+            env_file: None,
+            store: None,
+            given: &[],
+            variable: &|name| std::env::var_os(name),
+            places: Places::of_this_platform(),
+        })
+    }
+
     /// Reads the configuration.
     ///
     /// # Errors

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::{
+    client,
     config::Config,
     failure::{Check, Failure, Kind, Verdict},
-    keyring::Keyring,
     okta::Okta,
     postgres::{self, Target},
 };
@@ -21,8 +21,23 @@ pub struct Part {
     pub checks: Vec<Check>,
 }
 
-/// Looks at every part, also when an earlier one has failed. The slow ones are looked at side by side.
+/// Looks at every part, also when an earlier one has failed, and tells the log what is wrong. The slow ones are looked at side
+/// by side.
 pub async fn examine(loaded: Result<Config, Failure>) -> Vec<Part> {
+    let parts = look(loaded).await;
+    for part in &parts {
+        for check in &part.checks {
+            let ms = check.took.as_millis();
+            tracing::debug!(target: "epigraph", ms, "checked {}, {}", part.name, check.name);
+            if let Verdict::Warning(failure) | Verdict::Failed(failure) = &check.verdict {
+                failure.log();
+            }
+        }
+    }
+    parts
+}
+
+async fn look(loaded: Result<Config, Failure>) -> Vec<Part> {
     let started = Instant::now();
     let config = match loaded {
         Ok(config) => config,
@@ -111,13 +126,7 @@ async fn keyring(config: &Config) -> Vec<Check> {
     let Ok(okta) = config.okta() else {
         return Vec::new();
     };
-    let vault = Keyring::new(
-        config.store,
-        &config.state_dir,
-        &okta.issuer,
-        &okta.client_id,
-    );
-    vec![vault.check().await]
+    vec![client::vault(config, okta).check().await]
 }
 
 async fn okta(config: &Config, publish: oneshot::Sender<Vec<String>>) -> Vec<Check> {

@@ -1,6 +1,8 @@
 //! What went wrong, in the words a person needs: what happened, what to do next, and the exit code a script sees.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::text::one_line;
 
 /// The documented exit codes of the program, one per class of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,7 +71,7 @@ impl Kind {
         match self {
             Self::Failed => "failed for a reason that no other code names",
             Self::Usage => "wrong command line, or a text that cannot be a quote",
-            Self::NotSignedIn => "nobody is signed in, or the session has ended",
+            Self::NotSignedIn => "not signed in, or the session has ended",
             Self::Denied => "the sign-in was denied, or its code expired",
             Self::NoQuote => "there is no quote",
             Self::Conflict => "the quote was changed elsewhere meanwhile; nothing was overwritten",
@@ -95,6 +97,68 @@ pub struct Failure {
     pub cure: Option<String>,
     /// Whether what was asked may have been done all the same, because no answer came. `what` says so as well.
     pub in_question: bool,
+    /// The technical causes, for the log.
+    pub cause: Cause,
+}
+
+/// The technical causes of a failure, the outermost first: what a library, Okta or PostgreSQL said in its own words.
+///
+/// They are for the log alone: nobody is shown them, and two failures are equal whatever caused them.
+#[derive(Clone, Default)]
+pub struct Cause(Option<Arc<anyhow::Error>>);
+
+impl Cause {
+    /// Takes an error with what lies behind it.
+    pub fn of(error: impl Into<anyhow::Error>) -> Self {
+        Self(Some(Arc::new(error.into())))
+    }
+
+    /// Takes what somebody else said.
+    #[must_use]
+    pub fn said(words: String) -> Self {
+        Self::of(anyhow::Error::msg(words))
+    }
+
+    /// Takes what an error and those behind it say, where the error itself cannot be kept.
+    pub fn told_by(error: &dyn std::error::Error) -> Self {
+        let mut said = vec![error.to_string()];
+        let mut source = error.source();
+        while let Some(error) = source {
+            said.push(error.to_string());
+            source = error.source();
+        }
+        let innermost = said.pop().unwrap_or_default();
+        let innermost = anyhow::Error::msg(innermost);
+        Self::of(
+            said.into_iter()
+                .rev()
+                .fold(innermost, anyhow::Error::context),
+        )
+    }
+
+    /// The causes in one line, without what could be a secret; `None` where nothing more is known.
+    #[must_use]
+    pub fn line(&self) -> Option<String> {
+        let causes = self.0.as_ref()?.chain();
+        let lines: Vec<_> = causes
+            .map(|cause| without_secrets(&cause.to_string()))
+            .collect();
+        Some(lines.join(": "))
+    }
+}
+
+impl PartialEq for Cause {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Cause {}
+
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("_")
+    }
 }
 
 impl Failure {
@@ -105,6 +169,7 @@ impl Failure {
             what: what.into(),
             cure: None,
             in_question: false,
+            cause: Cause::default(),
         }
     }
 
@@ -114,6 +179,45 @@ impl Failure {
         self.cure = Some(cure.into());
         self
     }
+
+    /// Adds its technical causes, for the log.
+    #[must_use]
+    pub fn because(mut self, cause: Cause) -> Self {
+        self.cause = cause;
+        self
+    }
+
+    /// Writes it into the log, and its causes at the level `debug`.
+    pub(crate) fn log(&self) {
+        tracing::error!(target: "epigraph", exit_code = self.kind.exit_code(), "{}", self.what);
+        if let Some(cause) = self.cause.line() {
+            tracing::debug!(target: "epigraph", "because: {cause}");
+        }
+    }
+}
+
+/// In characters; see [`without_secrets`].
+const SHORTEST_SECRET: usize = 32;
+
+/// Puts words of others into one line. A server may repeat what it was sent, and messages are logged: whatever could be a token
+/// or a device code is left out. The shortest of them (a UUID) has 36 characters in a row, not all of them small letters, and no
+/// word that a person needs has that many. So is the password of an address.
+pub(crate) fn without_secrets(words: &str) -> String {
+    let of_a_token = |char: char| char.is_ascii_alphanumeric() || "-._~+/=%".contains(char);
+    let words = one_line(words);
+    let mut kept = String::with_capacity(words.len());
+    for part in words.split_inclusive(|char| !of_a_token(char)) {
+        let word = part.trim_end_matches(|char| !of_a_token(char));
+        let is_plain = |char: char| char.is_ascii_lowercase() || "-._/".contains(char);
+        let is_harmless = word.len() < SHORTEST_SECRET || word.chars().all(is_plain);
+        kept.push_str(if is_harmless && !part.ends_with('@') {
+            word
+        } else {
+            "…"
+        });
+        kept.push_str(&part[word.len()..]);
+    }
+    kept
 }
 
 impl fmt::Display for Failure {
@@ -126,7 +230,11 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.0.as_deref().map(AsRef::as_ref)
+    }
+}
 
 /// One thing that was looked at, and what came of it. `okta`, `keyring` and `postgres` give these to `doctor`.
 #[derive(Clone, Debug, PartialEq, Eq)]

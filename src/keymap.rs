@@ -67,7 +67,7 @@ pub enum Context {
     Busy,
     /// The quote is being read; writing need not wait for it.
     Loading,
-    /// Nobody is signed in.
+    /// You are not signed in.
     SignedOut,
     /// A device code is being asked for.
     Requesting,

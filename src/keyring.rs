@@ -86,7 +86,7 @@ impl Keyring {
 fn was_open() -> Failure {
     Failure::new(
         Kind::Vault,
-        "The session file could be read by other users of this machine until now; its mode has been put right.",
+        "The session file could be read by other users of this machine until now; its mode has been corrected.",
     )
     .cure("If you do not trust them, run `epigraph logout` and sign in again.")
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! main ─▶ cli ─┬▶ runtime ─▶ app     the screens: app decides,  Msg -> update(&mut Model) -> Vec<Effect>
 //!              ├▶ terminal ─▶ view               view shows,   draw(&Model, &mut Frame)
-//!              ├▶ session              the headless commands: the same session, no screen
+//!              ├▶ client               the parts that a configuration names, as one session; no screen
 //!              └▶ doctor, admin        every part checked, with a cure; what an administrator does
 //!
 //! runtime   the loop     owns trait Console ◀─ terminal, trait Services (what session can do)
@@ -16,11 +16,30 @@
 //!
 //! Arrows go one way: no module uses one that uses it. `app`, `view`, `editor`, `keymap`, `quote` and `text` are pure.
 //! No secret ever enters `app`: tokens and passwords live in `session`, `okta`, `keyring` and `postgres` only.
+//!
+//! Another program whose people have rows of their own needs `config`, `client`, `session`, `postgres` and `failure`. This is one;
+//! `docs/protect.md` has its table, and `examples/notes.rs` the whole of it:
+//!
+//! ```no_run
+//! use epigraph::{client, config::Config, failure::Failure, postgres::Statement, session::Progress};
+//!
+//! # async fn example() -> Result<(), Failure> {
+//! let session = client::session(&Config::found()?)?;
+//! let progress = Progress::silent();
+//! let code = session.request_code(&progress).await?;
+//! println!("Open {} and type {}.", code.verification_uri, code.user_code);
+//! session.await_approval(&progress).await?;
+//! let add = Statement::write("select public.add_note($1)", "the note was added").text("Buy flowers.");
+//! session.run(&add.once(), &progress).await?;
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod admin;
 pub mod app;
 pub mod browser;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod doctor;
 pub mod editor;

@@ -25,7 +25,7 @@ use crate::{
     app::DeviceCode,
     config,
     failure::{Check, Failure, Kind, Verdict},
-    session::{self, IdToken, Identity, Progress, Refreshed, Tokens},
+    session::{self, IdToken, Identity, NotRenewed, Progress, Refreshed, Tokens},
 };
 
 pub use self::device::Pending;
@@ -213,28 +213,27 @@ impl Okta {
         Some(secret.expose_secret()).filter(|secret| !secret.is_empty())
     }
 
-    /// Posts a form and makes a failure of everything but a 200.
+    /// Posts a form. Okta's answer is a 200 or a refusal; everything else is a failure.
     async fn ask(
         &self,
         form: Form<'_>,
-        asked: Asked,
         progress: &Progress,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Result<Answer, Refusal>, Failure> {
         let host = discovery::host(form.url);
         let answer = self.http.post(&form, progress).await;
-        let answer = answer.map_err(|error| error.failure(host))?;
+        let answer = answer.map_err(|lost| lost.failure(host))?;
         if answer.status == 200 {
-            return Ok(answer);
+            return Ok(Ok(answer));
         }
-        let refusal = Refusal::read(&answer).filter(|_| !answer.is_busy());
-        let Some(refusal) = refusal else {
-            return Err(refusal::strange(&answer, host));
-        };
-        let failure = refusal.failure(asked, self.secret().is_some());
-        Err(match failure.kind {
-            Kind::NotSignedIn if answer.one_was_lost => session::after_a_lost_answer(failure),
-            _ => failure,
-        })
+        match Refusal::read(&answer).filter(|_| !answer.is_busy()) {
+            Some(refusal) => Ok(Err(refusal)),
+            None => Err(refusal::strange(&answer, host)),
+        }
+    }
+
+    fn refused(&self, asked: Asked) -> impl Fn(Refusal) -> Failure {
+        let with_secret = self.secret().is_some();
+        move |refusal| refusal.failure(asked, with_secret)
     }
 
     /// Checks the ID token of a token answer, with newer keys where the known ones did not sign it.
@@ -296,7 +295,8 @@ impl Identity for Okta {
         };
         let fields = [("scope", SCOPES)];
         let form = self.form(&server, url, &fields);
-        let answer = self.ask(form, Asked::Code, progress).await?;
+        let answer = self.ask(form, progress).await?;
+        let answer = answer.map_err(self.refused(Asked::Code))?;
         let issued: device::Issued = answer
             .json()
             .ok_or_else(|| refusal::strange(&answer, discovery::host(url)))?;
@@ -314,7 +314,7 @@ impl Identity for Okta {
             ("device_code", pending.device_code.expose_secret()),
         ];
         let form = self.form(&server, &server.token, &fields);
-        let ask = || self.http.post_once(&form);
+        let ask = || async { self.http.post_once(&form).await.map_err(|lost| lost.error) };
         let polling = pending.poll(ask, self.secret().is_some(), progress);
         // The keys are fetched meanwhile: once the person has approved, as little as possible may go wrong.
         let silent = Progress::silent();
@@ -348,7 +348,7 @@ impl Identity for Okta {
         refresh_token: &SecretString,
         user_id: &str,
         progress: &Progress,
-    ) -> Result<Refreshed, Failure> {
+    ) -> Result<Refreshed, NotRenewed> {
         let server = self.server(progress).await?;
         let fields = [
             ("grant_type", "refresh_token"),
@@ -358,11 +358,17 @@ impl Identity for Okta {
         let form = self.form(&server, &server.token, &fields);
         // The keys are fetched meanwhile; a failure to do so shows when they are needed.
         let silent = Progress::silent();
-        let (answer, keys) = tokio::join!(
-            self.ask(form, Asked::Refresh, progress),
-            self.keys(&server, &silent)
-        );
-        let answer = answer?;
+        let (answer, keys) = tokio::join!(self.ask(form, progress), self.keys(&server, &silent));
+        let answer = answer?.map_err(|refusal| {
+            let failure = self.refused(Asked::Refresh)(refusal.clone());
+            match refusal.ends_a_session() {
+                true if refusal.one_was_lost => {
+                    NotRenewed::Ended(session::after_a_lost_answer(failure))
+                }
+                true => NotRenewed::Ended(failure),
+                false => NotRenewed::Failed(failure),
+            }
+        })?;
         let mut granted = Granted::read(&answer, discovery::host(&server.token))?;
         let rotated = granted.take_refresh_token();
         let id_token = self
@@ -392,7 +398,8 @@ impl Identity for Okta {
             ("token_type_hint", "refresh_token"),
         ];
         let form = self.form(&server, url, &fields);
-        let answer = self.ask(form, Asked::Revocation, &silent).await?;
+        let answer = self.ask(form, &silent).await?;
+        let answer = answer.map_err(self.refused(Asked::Revocation))?;
         // Okta says nothing, or something in JSON; the page of something in between revokes nothing.
         if answer.body.is_empty() || answer.json::<IgnoredAny>().is_some() {
             Ok(())
@@ -413,13 +420,13 @@ fn unpublished_key() -> Failure {
         Kind::Okta,
         "The ID token is signed with a key that the authorization server does not publish.",
     )
-    .cure("Try again in a few minutes; if it stays so, show this message to an administrator of your Okta organization.")
+    .cure("Try again in a few minutes; if this keeps happening, show this message to an administrator of your Okta organization.")
 }
 
 fn another_person() -> Failure {
     Failure::new(
         Kind::Okta,
-        "Okta renewed the session with an ID token of another person.",
+        "Okta renewed the session with another person's ID token.",
     )
     .cure("Sign out, and sign in again.")
 }

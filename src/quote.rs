@@ -16,7 +16,7 @@ pub enum QuoteError {
     #[error("the quote is empty")]
     Empty,
     /// It is longer than [`MAX_BYTES`]; `bytes` is its length.
-    #[error("the quote is {bytes} bytes long; the most is {MAX_BYTES}")]
+    #[error("the quote is {bytes} bytes long; the limit is {MAX_BYTES}")]
     TooLong {
         /// Its length in bytes of UTF-8.
         bytes: usize,

@@ -6,15 +6,13 @@ mod keeper;
 mod lock;
 
 use std::{
-    cell::Cell,
     future::Future,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use secrecy::SecretString;
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     app::{
@@ -48,6 +46,9 @@ impl Progress {
 
     /// Reports what is being waited for.
     pub fn report(&self, activity: Activity) {
+        if let Activity::SessionNotKept(failure) | Activity::Unguarded(failure) = &activity {
+            failure.log();
+        }
         (self.0)(activity);
     }
 }
@@ -99,14 +100,13 @@ pub trait Identity: Send + Sync + 'static {
         progress: &Progress,
     ) -> impl Future<Output = Result<Tokens, Failure>> + Send;
 
-    /// Exchanges a refresh token. The new ID token must name `user_id`.
-    /// A failure of kind `NotSignedIn` means `invalid_grant`: the session is over. Every other one leaves it as it is.
+    /// Exchanges a refresh token (RFC 6749 section 6). The new ID token must name `user_id`.
     fn refresh(
         &self,
         refresh_token: &SecretString,
         user_id: &str,
         progress: &Progress,
-    ) -> impl Future<Output = Result<Refreshed, Failure>> + Send;
+    ) -> impl Future<Output = Result<Refreshed, NotRenewed>> + Send;
 
     /// Revokes a refresh token (RFC 7009).
     fn revoke(
@@ -151,8 +151,37 @@ pub trait Vault: Send + Sync + 'static {
     }
 }
 
+/// Why an operation on the person's row came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// For the database, whose clock decides, the ID token has expired. Nothing was done, and a newer token may do.
+    TokenExpired,
+    /// Whatever else: it stands in words.
+    Failed(Failure),
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// Why Okta issued no new tokens for a refresh token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotRenewed {
+    /// The refresh token is dead (`invalid_grant`, RFC 6749 section 5.2), and the session over. In words, why that may be.
+    Ended(Failure),
+    /// Whatever else: the session stays as it is.
+    Failed(Failure),
+}
+
+impl From<Failure> for NotRenewed {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
 /// The person's row. Every operation is one pipelined transaction that carries the ID token; they are all idempotent.
-/// A failure of kind `NotSignedIn` means that the token has expired for the database, and that nothing was done.
 pub trait Quotes: Send + Sync + 'static {
     /// Makes sure that a connection is open, so that it can be made while a token is refreshed. Its failure shows at the next operation.
     fn connect(&self, progress: &Progress) -> impl Future<Output = ()> + Send;
@@ -162,7 +191,7 @@ pub trait Quotes: Send + Sync + 'static {
         &self,
         id_token: &SecretString,
         progress: &Progress,
-    ) -> impl Future<Output = Result<Option<Saved>, Failure>> + Send;
+    ) -> impl Future<Output = Result<Option<Saved>, Refused>> + Send;
 
     /// Writes the quote if the row still is `based_on` (`None`: no row), or already is the new text.
     fn save(
@@ -171,7 +200,7 @@ pub trait Quotes: Send + Sync + 'static {
         quote: &Quote,
         based_on: Option<&str>,
         progress: &Progress,
-    ) -> impl Future<Output = Result<SaveOutcome, Failure>> + Send;
+    ) -> impl Future<Output = Result<SaveOutcome, Refused>> + Send;
 
     /// Deletes the row if its text is `based_on`; `None` deletes whatever is there.
     fn delete(
@@ -179,7 +208,7 @@ pub trait Quotes: Send + Sync + 'static {
         id_token: &SecretString,
         based_on: Option<&str>,
         progress: &Progress,
-    ) -> impl Future<Output = Result<DeleteOutcome, Failure>> + Send;
+    ) -> impl Future<Output = Result<DeleteOutcome, Refused>> + Send;
 }
 
 /// A session over an identity provider, a vault and the person's row. What the screens and the headless commands share.
@@ -383,7 +412,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     }
 
     /// Does something with a valid ID token. One that has expired for the database, whose clock decides, is renewed once.
-    async fn admitted<T, F: Future<Output = Result<T, Failure>>>(
+    pub(crate) async fn admitted<T, F: Future<Output = Result<T, Refused>>>(
         &self,
         progress: &Progress,
         operation: impl Fn(SecretString) -> F,
@@ -397,18 +426,17 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             begin(async move { keeper.write_again().await });
         }
         match outcome {
-            Err(failure) if failure.kind == Kind::NotSignedIn => {}
-            outcome => return outcome,
+            Ok(value) => return Ok(value),
+            Err(Refused::Failed(failure)) => return Err(failure),
+            Err(Refused::TokenExpired) => {}
         }
         tracing::info!(target: "epigraph", "the database says that the session has expired");
         let id_token = self.id_token(Some(refused), progress).await?;
-        operation(id_token)
-            .await
-            .map_err(|failure| match failure.kind {
-                // Another sign-in would change nothing.
-                Kind::NotSignedIn => wrong_clock(),
-                _ => failure,
-            })
+        operation(id_token).await.map_err(|refused| match refused {
+            // Another sign-in would change nothing.
+            Refused::TokenExpired => wrong_clock(),
+            Refused::Failed(failure) => failure,
+        })
     }
 
     /// Returns a valid ID token, another one than was refused. Where it must be renewed, the database is connected to meanwhile:
@@ -430,6 +458,10 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         };
         let (id_token, ()) = tokio::try_join!(renewing, connecting)?;
         Ok(id_token)
+    }
+
+    pub(crate) const fn quotes(&self) -> &Q {
+        &self.quotes
     }
 
     fn pending(&self) -> Option<Arc<I::Pending>> {
@@ -454,36 +486,38 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     }
 }
 
-const MORE_DRAFTS: &str = "There is one more text that you had not saved. It comes back in another window, or when you start again.";
+const MORE_DRAFTS: &str =
+    "You have one more unsaved text. It comes back in another window, or at the next start.";
 
 const NO_REFRESH_TOKEN: &str = "Okta issued no refresh token, so you will have to sign in again when this session's token expires (after an hour, as a rule). \
     An administrator can change that: Applications › the app › General › Grant type › Refresh Token.";
 
 thread_local! {
     /// How many things are under way that must not stop half way, on this thread's runtime: the program's has no other thread.
-    static UNFINISHED: Cell<usize> = const { Cell::new(0) };
+    static UNFINISHED: watch::Sender<usize> = watch::Sender::new(0);
 }
 
-struct Unfinished(());
+struct Unfinished(watch::Sender<usize>);
 
 impl Unfinished {
     fn begin() -> Self {
-        UNFINISHED.set(UNFINISHED.get() + 1);
-        Self(())
+        let unfinished = UNFINISHED.with(Clone::clone);
+        unfinished.send_modify(|count| *count += 1);
+        Self(unfinished)
     }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        UNFINISHED.set(UNFINISHED.get().saturating_sub(1));
+        self.0.send_modify(|count| *count -= 1);
     }
 }
 
 /// Waits until what must not stop half way has come to its end. For a program that is about to end its runtime; it sets the limit.
 pub async fn settle() {
-    while UNFINISHED.get() > 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let mut unfinished = UNFINISHED.with(watch::Sender::subscribe);
+    // The sender lives as long as this thread.
+    let _ = unfinished.wait_for(|count| *count == 0).await;
 }
 
 /// Begins what must not stop half way, also when nobody waits for it.

@@ -52,7 +52,7 @@ fn certificates(path: &OsStr) -> Result<Vec<String>, Failure> {
 
 /// The library does not take what it is told to do.
 pub(crate) fn refused_settings() -> Failure {
-    Failure::new(Kind::Failed, "The TLS library refuses its settings.")
+    Failure::new(Kind::Failed, "The TLS library rejected its settings.")
         .cure("Look at SSL_CERT_FILE, and at the settings of OpenSSL on this machine.")
 }
 

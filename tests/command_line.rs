@@ -67,7 +67,7 @@ fn a_text_that_cannot_be_a_quote_is_refused_before_anything_else() {
         .fails(2, &["the quote is empty", "epigraph delete"]);
     home.run(&["set", " \n"]).fails(2, &["the quote is empty"]);
     home.run(&["set", &too_long])
-        .fails(2, &["the quote is 65537 bytes long; the most is 65536"]);
+        .fails(2, &["the quote is 65537 bytes long; the limit is 65536"]);
     home.run(&["set", "a\n\x1b[31mb"])
         .fails(2, &["control character U+001B in line 2"]);
     home.run(&["set", "a\u{9b}"])
@@ -208,7 +208,7 @@ fn the_log_is_the_owners_alone_and_its_level_is_checked() {
 
     home.set("EPIGRAPH_LOG", "loud");
     home.run(&["--log", "log", "show"])
-        .fails(8, &["EPIGRAPH_LOG names no level", "debug and trace"]);
+        .fails(8, &["EPIGRAPH_LOG is not a log level", "debug and trace"]);
     home.set("EPIGRAPH_LOG", "ERROR");
     fs::remove_file(&log).expect("removed");
     home.run(&["--log", "log", "show"]).fails(8, &[]);

@@ -31,7 +31,7 @@ fn the_file_of_the_platform_is_read_and_another_when_named() {
     let home = Home::new();
     home.configure(GOOD);
     home.run(&["whoami"])
-        .fails(NOBODY, &["nobody is signed in", "epigraph login"]);
+        .fails(NOBODY, &["you are not signed in", "epigraph login"]);
     let other = home.write("other.toml", b"colour = \"red\"");
     home.run(&["--config", "other.toml", "whoami"])
         .fails(8, &["line 1: the key `colour` is unknown"]);

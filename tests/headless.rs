@@ -44,7 +44,7 @@ async fn the_whole_story() {
     let stage = Stage::new().await;
     stage
         .run(&["whoami"])
-        .fails(3, &["nobody is signed in", "epigraph login"]);
+        .fails(3, &["you are not signed in", "epigraph login"]);
     stage.run(&["show"]).fails(3, &["epigraph login"]);
 
     let mut login = stage.login(&["login", "--json"]);

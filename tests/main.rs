@@ -8,6 +8,7 @@ mod faults;
 mod headless;
 mod identity;
 mod isolation;
+mod log;
 mod migrations;
 mod openid_provider;
 mod outages;

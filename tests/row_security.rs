@@ -145,7 +145,7 @@ async fn who_is_shut_out_is_told_so_at_once_and_nothing_of_theirs_is_lost() {
     for command in [&["show"][..], &["set", "two"], &["delete", "--yes"]] {
         stage
             .run(command)
-            .fails(11, &["has shut you out of it", "ask the owner"]);
+            .fails(11, &["has blocked you", "ask the owner"]);
     }
     stage.run(&["admin", "unblock", Person::James.id()]).data();
     assert_eq!(stage.run(&["show"]).data(), "one");

@@ -227,7 +227,7 @@ async fn a_session_that_okta_ends_takes_nothing_of_what_is_being_written() {
     screen.sees("Mistakes are the portals");
     stage.okta.revoke_all(Person::James);
     screen.key(Key::Enter);
-    screen.sees("you wrote is kept, and back when you are.");
+    screen.sees("wrote is kept, and back when you are.");
     assert_eq!(stage.quote().trim_end(), "Mistakes");
 
     stage.sign_in(&mut screen);
@@ -252,7 +252,7 @@ async fn a_session_that_okta_ends_takes_nothing_of_what_is_being_written() {
     screen.sees("of discovery!");
     stage.okta.revoke_all(Person::James);
     screen.key(Key::Enter);
-    screen.sees("you wrote is kept, and back when you are.");
+    screen.sees("wrote is kept, and back when you are.");
     screen.key(Key::Char('q'));
     ends(&mut screen, 0);
     let mut screen = stage.open();
@@ -367,7 +367,7 @@ async fn two_windows_have_a_draft_each_and_the_next_two_take_them_up() {
 
     let mut first = stage.open();
     first.sees("Mistakes are many");
-    first.sees("There is one more text that you had not saved.");
+    first.sees("You have one more unsaved text.");
     let mut second = stage.open();
     second.sees("the portals");
     second.sees("Here is what you had not saved.");
@@ -401,7 +401,7 @@ async fn a_sign_out_asks_before_it_takes_along_what_another_window_left() {
     }
     let mut screen = stage.open();
     screen.sees("Mistakes are");
-    screen.sees("There is one more text that you had not saved.");
+    screen.sees("You have one more unsaved text.");
     screen.key(Key::Enter);
     screen.sees("Saved.");
     screen.key(Key::Char('s'));

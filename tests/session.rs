@@ -8,11 +8,11 @@ use std::{
 use epigraph::{
     app::{DeleteOutcome, KeptDraft, Restored, SaveOutcome, SignOutOutcome},
     config::Store,
-    failure::{Failure, Kind},
+    failure::Kind,
     keyring::Keyring,
     okta::Okta,
     quote::{Quote, Saved},
-    session::{Progress, Quotes, Session},
+    session::{Progress, Quotes, Refused, Session},
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -42,7 +42,7 @@ impl Quotes for Tokens {
         &self,
         id_token: &SecretString,
         _progress: &Progress,
-    ) -> Result<Option<Saved>, Failure> {
+    ) -> Result<Option<Saved>, Refused> {
         let mut tokens = self.0.lock().expect("no panic while it is held");
         tokens.push(id_token.expose_secret().to_owned());
         Ok(None)
@@ -54,7 +54,7 @@ impl Quotes for Tokens {
         _quote: &Quote,
         _based_on: Option<&str>,
         _progress: &Progress,
-    ) -> Result<SaveOutcome, Failure> {
+    ) -> Result<SaveOutcome, Refused> {
         unreachable!("nothing is saved here")
     }
 
@@ -63,7 +63,7 @@ impl Quotes for Tokens {
         _id_token: &SecretString,
         _based_on: Option<&str>,
         _progress: &Progress,
-    ) -> Result<DeleteOutcome, Failure> {
+    ) -> Result<DeleteOutcome, Refused> {
         unreachable!("nothing is deleted here")
     }
 }

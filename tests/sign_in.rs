@@ -7,7 +7,7 @@ use epigraph::{
     config,
     failure::{Failure, Kind, Verdict},
     okta::Okta,
-    session::{Identity, Progress, Tokens},
+    session::{Identity, NotRenewed, Progress, Tokens},
 };
 use futures_util::future::join_all;
 use native_tls::Certificate;
@@ -70,6 +70,16 @@ pub(crate) async fn refresh(
     client
         .refresh(token, Person::James.id(), &Progress::silent())
         .await
+        .map_err(|refused| match refused {
+            NotRenewed::Ended(failure) => {
+                assert_eq!(failure.kind, Kind::NotSignedIn);
+                failure
+            }
+            NotRenewed::Failed(failure) => {
+                assert_ne!(failure.kind, Kind::NotSignedIn);
+                failure
+            }
+        })
 }
 
 #[track_caller]
@@ -465,7 +475,7 @@ async fn an_issuer_that_is_not_quite_right_is_put_right() {
         &okta,
         &refused,
         Kind::Unreachable,
-        "redirection",
+        "redirect",
         "sign in to it",
     );
 }

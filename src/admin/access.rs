@@ -736,7 +736,7 @@ pub(super) fn needed(detail: &str) -> Failure {
     Failure::new(
         Kind::Database,
         format!(
-            "What it made is needed by things of others ({}).",
+            "Objects of other roles depend on what it made ({}).",
             each(detail)
         ),
     )

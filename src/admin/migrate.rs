@@ -332,6 +332,6 @@ fn refused(error: &tokio_postgres::Error, words: Words<'_>) -> Failure {
         {
             words.explain(error)
         }
-        _ => crate::postgres::explain(error, words.0),
+        _ => crate::postgres::explain(error, words.0, &[]),
     }
 }

@@ -85,7 +85,7 @@ pub enum Screen {
     Restoring,
     /// The vault could not be read.
     Unrestored,
-    /// Nobody is signed in. What somebody had not saved when the session ended waits here.
+    /// You are not signed in. What somebody had not saved when the session ended waits here.
     SignedOut {
         /// What was not saved.
         unsaved: Option<Unsaved>,

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     app::{Activity, DeviceCode, SignOutOutcome},
-    browser,
+    browser, client,
     config::Config,
     failure::{Failure, Kind},
     session::Progress,
@@ -40,7 +40,7 @@ enum Event<'a> {
 
 /// Signs in with a device code.
 pub(super) async fn login(config: &Config, json: bool, open: bool) -> Outcome {
-    let session = super::session(config, NoDatabase)?;
+    let session = client::session_with(config, NoDatabase)?;
     // A session that cannot be read is no obstacle to a new one; whether a new one can be kept is looked at next.
     if let Ok(Some(standing)) = session.standing().await {
         output::say(&format!(
@@ -196,7 +196,7 @@ fn tell(activity: &Activity) {
 
 /// Ends the session.
 pub(super) async fn logout(config: &Config) -> Outcome {
-    let session = super::session(config, NoDatabase)?;
+    let session = client::session_with(config, NoDatabase)?;
     let nobody = matches!(session.standing().await, Ok(None));
     match session.sign_out().await? {
         SignOutOutcome::Revoked if nobody => output::say("nobody was signed in"),
@@ -227,7 +227,7 @@ struct WhoAmI<'a> {
 /// Says who is signed in, without asking Okta.
 pub(super) async fn whoami(config: &Config, json: bool) -> Outcome {
     let issuer = &config.okta()?.issuer;
-    let session = super::session(config, NoDatabase)?;
+    let session = client::session_with(config, NoDatabase)?;
     let place = session.place();
     let standing = session.standing().await?.ok_or_else(not_signed_in)?;
     let expires_at = standing
@@ -274,7 +274,7 @@ pub(super) fn ended() -> Failure {
 }
 
 pub(super) fn not_signed_in() -> Failure {
-    Failure::new(Kind::NotSignedIn, "Nobody is signed in.").cure(LOG_IN)
+    Failure::new(Kind::NotSignedIn, "You are not signed in.").cure(LOG_IN)
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ fn open(path: &Path) -> std::io::Result<File> {
 pub(super) fn no_level() -> Failure {
     Failure::new(
         Kind::Config,
-        format!("The variable {LEVEL} names no level."),
+        format!("The variable {LEVEL} is not a log level."),
     )
     .cure("The levels are error, warn, info, debug and trace.")
 }

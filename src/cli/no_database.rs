@@ -6,22 +6,22 @@ use crate::{
     app::{DeleteOutcome, SaveOutcome},
     failure::{Failure, Kind},
     quote::{Quote, Saved},
-    session::{Progress, Quotes},
+    session::{Progress, Quotes, Refused},
 };
 
 /// Stands where a command has no business with the database.
 pub(super) struct NoDatabase;
 
 impl NoDatabase {
-    fn refuse<T>() -> Result<T, Failure> {
-        Err(none())
+    fn refuse<T>() -> Result<T, Refused> {
+        Err(none().into())
     }
 }
 
 impl Quotes for NoDatabase {
     async fn connect(&self, _: &Progress) {}
 
-    async fn load(&self, _: &SecretString, _: &Progress) -> Result<Option<Saved>, Failure> {
+    async fn load(&self, _: &SecretString, _: &Progress) -> Result<Option<Saved>, Refused> {
         Self::refuse()
     }
 
@@ -31,7 +31,7 @@ impl Quotes for NoDatabase {
         _: &Quote,
         _: Option<&str>,
         _: &Progress,
-    ) -> Result<SaveOutcome, Failure> {
+    ) -> Result<SaveOutcome, Refused> {
         Self::refuse()
     }
 
@@ -40,7 +40,7 @@ impl Quotes for NoDatabase {
         _: &SecretString,
         _: Option<&str>,
         _: &Progress,
-    ) -> Result<DeleteOutcome, Failure> {
+    ) -> Result<DeleteOutcome, Refused> {
         Self::refuse()
     }
 }
@@ -48,5 +48,5 @@ impl Quotes for NoDatabase {
 /// No command that stands here asks for it.
 pub(super) fn none() -> Failure {
     Failure::new(Kind::Failed, "This command has no database.")
-        .cure("This is a fault of the program: tell whoever gave it to you.")
+        .cure("This is a bug in epigraph: please report it.")
 }

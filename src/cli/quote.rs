@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     app::{DeleteOutcome, SaveOutcome},
+    client,
     config::Config,
     failure::{Failure, Kind},
     quote::{MAX_BYTES, Quote, QuoteError, Saved},
@@ -27,7 +28,7 @@ struct Shown<'a> {
 
 /// Prints the quote.
 pub(super) async fn show(config: &Config, json: bool) -> Outcome {
-    let session = super::session(config, super::database(config)?)?;
+    let session = client::session(config)?;
     let saved = session.load(&quiet()).await?.ok_or_else(no_quote)?;
     if json {
         output::json(&Shown {
@@ -73,7 +74,7 @@ async fn write(
         Some("-") => Some(checked(&standard_input().await?)?),
         Some(text) => Some(checked(text)?),
     };
-    let session = super::session(config, super::database(config)?)?;
+    let session = client::session(config)?;
     let current = session
         .load(&quiet())
         .await
@@ -103,7 +104,7 @@ pub(super) async fn delete(config: &Config, yes: bool) -> Outcome {
     if ask && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
         return Err(nobody_to_ask().into());
     }
-    let session = super::session(config, super::database(config)?)?;
+    let session = client::session(config)?;
     let deleted_nothing = |failure| nothing_done(failure, "deleted");
     let saved = session.load(&quiet()).await.map_err(deleted_nothing)?;
     let saved = saved.ok_or_else(no_quote)?;
@@ -149,7 +150,7 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         if let Some(done) = self.0 {
             output::say(&format!(
-                "it is not known whether the quote was {done}; look at it with: epigraph show"
+                "it is unknown whether the quote was {done}; look at it with: epigraph show"
             ));
         }
     }

@@ -76,5 +76,5 @@ fn not_variables(path: &Path, text: &str, error: &dotenvy::Error) -> Failure {
         Kind::Config,
         format!("{}{place}: this is not NAME=value.", path.display()),
     )
-    .cure("Put a value with blanks, # or $ in it between single quotes.")
+    .cure("Put a value with spaces, # or $ in it between single quotes.")
 }

@@ -28,7 +28,7 @@ pub(super) fn check(issuer: &Value) -> Result<(), Failure> {
     if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return wrong(
             issuer,
-            "has a blank in it",
+            "has a space in it",
             format!("Write it without, for example {}.", ISSUER.example),
         );
     }

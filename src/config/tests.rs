@@ -428,7 +428,7 @@ fn issuers_are_checked_as_far_as_it_goes_without_asking() {
             "https://joe:secret@dev-1.okta.com",
             Some("has a user name in it"),
         ),
-        ("https://dev 1.okta.com", Some("has a blank in it")),
+        ("https://dev 1.okta.com", Some("has a space in it")),
         ("https://", Some("is not an address")),
     ] {
         let config = Scene::new("")

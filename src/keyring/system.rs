@@ -6,13 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use keyring_core::{Entry, Error, api::CredentialStoreApi};
+use keyring::{Entry, Error};
+use keyring_core::api::CredentialStoreApi;
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
 use tokio::sync::oneshot;
 
 use super::LIMIT;
 use crate::{
-    failure::{Failure, Kind},
+    failure::{Cause, Failure, Kind},
     text,
 };
 
@@ -209,8 +210,13 @@ fn start() -> Worker {
                     Err(Error::NoEntry) => Ok(None),
                     other => other.map_err(|error| failure(&error)),
                 },
-                Err(Error::PlatformFailure(cause)) => Err(unopened(&cause.to_string())),
-                Err(error) => Err(failure(&error)),
+                Err(error) => Err(match &error {
+                    Error::PlatformFailure(cause) => Failure {
+                        cause: Cause::told_by(cause.as_ref()),
+                        ..unopened(&cause.to_string())
+                    },
+                    _ => failure(&error),
+                }),
             };
             {
                 let mut state = lock(&shared);
@@ -230,7 +236,8 @@ fn start() -> Worker {
     Worker { queue, state }
 }
 
-/// Finds an entry, over a connection of its own: one that is kept dies with the keyring that it was made to, and calls are rare.
+/// Finds an entry in a store that is made anew. `Entry::new` looks for the store once a process: a keyring that starts later, or
+/// again, would never be found. Calls are rare.
 fn open(user: &str) -> Result<Entry, Error> {
     #[cfg(target_os = "macos")]
     use apple_native_keyring_store::keychain::Store;
@@ -239,7 +246,8 @@ fn open(user: &str) -> Result<Entry, Error> {
     #[cfg(all(unix, not(target_os = "macos")))]
     use zbus_secret_service_keyring_store::Store;
 
-    Store::new()?.build(SERVICE, user, None)
+    let inner = Store::new()?.build(SERVICE, user, None)?;
+    Ok(Entry { inner })
 }
 
 fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -249,7 +257,7 @@ fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(super) fn no_thread() -> Failure {
     Failure::new(
         Kind::Vault,
-        format!("No thread could be started to ask {NAME}."),
+        format!("No thread could be started to read {NAME}."),
     )
     .cure("This machine is short of memory or of threads: end other programs, then try again.")
 }
@@ -263,12 +271,22 @@ pub(super) fn waiting() -> Failure {
         ),
     )
     .cure(format!(
-        "Unlock it and try again; where nobody can unlock it, {CHOOSE_FILE}."
+        "Unlock it and try again; where that is not possible, {CHOOSE_FILE}."
     ))
 }
 
-/// The text of the platform's error stays out where it may quote what was stored.
+/// Puts it into words. Of an error that may quote what was stored the text stays out, of the log as well.
 pub(super) fn failure(error: &Error) -> Failure {
+    match error {
+        Error::PlatformFailure(cause) | Error::NoStorageAccess(cause) => Failure {
+            cause: Cause::told_by(cause.as_ref()),
+            ..words(error)
+        },
+        _ => words(error),
+    }
+}
+
+fn words(error: &Error) -> Failure {
     match error {
         Error::NoDefaultStore => absent(),
         Error::NoStorageAccess(_) => waiting(),
@@ -288,7 +306,7 @@ pub(super) fn failure(error: &Error) -> Failure {
         _ => Failure::new(
             Kind::Vault,
             format!(
-                "{} holds something that this program did not write.",
+                "{} holds something that epigraph did not write.",
                 capital(NAME)
             ),
         )
@@ -328,7 +346,7 @@ pub(super) fn unopened(cause: &str) -> Failure {
     Failure::new(
         Kind::Vault,
         format!(
-            "{} is running, and does not work with this program: {}.",
+            "{} is running, but does not work with epigraph: {}.",
             capital(NAME),
             text::clause(cause)
         ),
@@ -355,13 +373,15 @@ fn platform(cause: &str) -> Failure {
         Kind::Vault,
         format!("{} failed: {}.", capital(NAME), text::clause(cause)),
     )
-    .cure(format!("Try again; if it stays so, {CHOOSE_FILE}."))
+    .cure(format!(
+        "Try again; if this keeps happening, {CHOOSE_FILE}."
+    ))
 }
 
 fn denied() -> Failure {
     Failure::new(
         Kind::Vault,
-        format!("{} did not let this program in.", capital(NAME)),
+        format!("{} denied access to epigraph.", capital(NAME)),
     )
     .cure(format!(
         "Allow it when you are asked; otherwise, {CHOOSE_FILE}."
@@ -433,7 +453,7 @@ mod tests {
             ),
             (
                 Error::PlatformFailure(cause("org.freedesktop.DBus.Error.AccessDenied")),
-                "did not let this program in",
+                "denied access to epigraph",
                 "Allow it",
             ),
             (

@@ -58,8 +58,8 @@ impl Issued {
     /// Splits the answer into what a person may see and what stays here. Nothing in it is trusted to be fit for a screen.
     pub(super) fn accept(self) -> Result<(DeviceCode, Pending), Failure> {
         let unusable = |what: &str| {
-            Failure::new(Kind::Okta, format!("Okta issued a code that cannot be used: {what}."))
-                .cure("Try again; if it stays so, show this message to an administrator of your Okta organization.")
+            Failure::new(Kind::Okta, format!("Okta issued an unusable code: {what}."))
+                .cure("Try again; if this keeps happening, show this message to an administrator of your Okta organization.")
         };
         let user_code = one_line(&self.user_code);
         if user_code.is_empty()
@@ -69,7 +69,7 @@ impl Issued {
             return Err(unusable("it is not a code that a person can type"));
         }
         if self.device_code.is_empty() {
-            return Err(unusable("half of it is missing"));
+            return Err(unusable("a part is missing"));
         }
         let verification_uri = self.verification_uri.or(self.verification_url);
         let verification_uri = verification_uri

@@ -110,7 +110,7 @@ pub(super) fn read(answer: &Answer, issuer: &str, url: &Url) -> Result<Server, F
         } else {
             Err(Failure::new(
                 Kind::Okta,
-                format!("The authorization server {issuer} names an address that is not https."),
+                format!("The authorization server {issuer} reports an address that is not https."),
             )
             .cure(SHOW_IT))
         }
@@ -118,7 +118,7 @@ pub(super) fn read(answer: &Answer, issuer: &str, url: &Url) -> Result<Server, F
     let Some(token) = metadata.token_endpoint else {
         return Err(Failure::new(
             Kind::Okta,
-            format!("The authorization server {issuer} names no token endpoint."),
+            format!("The authorization server {issuer} reports no token endpoint."),
         )
         .cure(SHOW_IT));
     };

@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::{
     app::Activity,
-    failure::{Failure, Kind},
+    failure::{Cause, Failure, Kind},
     session::Progress,
     text::one_line,
     tls,
@@ -65,6 +65,22 @@ pub(super) enum Error {
     Setup(Failure),
 }
 
+/// A request that was not answered, and what the libraries said of it.
+#[derive(Debug)]
+pub(super) struct Unanswered {
+    pub(super) error: Error,
+    cause: Cause,
+}
+
+impl From<Error> for Unanswered {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            cause: Cause::default(),
+        }
+    }
+}
+
 /// An answer, whatever its status. The body may hold tokens.
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -97,7 +113,7 @@ impl Http {
         }
     }
 
-    pub(super) async fn get(&self, url: &Url, progress: &Progress) -> Result<Answer, Error> {
+    pub(super) async fn get(&self, url: &Url, progress: &Progress) -> Result<Answer, Unanswered> {
         self.patiently(progress, || async {
             self.once(self.client().await?.get(url.clone())).await
         })
@@ -105,19 +121,23 @@ impl Http {
     }
 
     /// Posts a form, and tries again while the server is busy or cannot be reached.
-    pub(super) async fn post(&self, form: &Form<'_>, progress: &Progress) -> Result<Answer, Error> {
+    pub(super) async fn post(
+        &self,
+        form: &Form<'_>,
+        progress: &Progress,
+    ) -> Result<Answer, Unanswered> {
         self.patiently(progress, || self.post_once(form)).await
     }
 
-    pub(super) async fn post_once(&self, form: &Form<'_>) -> Result<Answer, Error> {
+    pub(super) async fn post_once(&self, form: &Form<'_>) -> Result<Answer, Unanswered> {
         self.once(form.request(self.client().await?)).await
     }
 
-    async fn patiently<F: Future<Output = Result<Answer, Error>>>(
+    async fn patiently<F: Future<Output = Result<Answer, Unanswered>>>(
         &self,
         progress: &Progress,
         send: impl Fn() -> F,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Answer, Unanswered> {
         progress.report(Activity::AskingOkta);
         let start = Instant::now();
         let mut one_was_lost = false;
@@ -125,16 +145,18 @@ impl Http {
             let mut outcome = send().await;
             let pause = match &mut outcome {
                 Ok(answer) if answer.is_busy() => answer.retry_after,
-                Err(Error::TimedOut | Error::Connection) => {
-                    one_was_lost = true;
-                    None
-                }
-                Err(Error::UnknownHost) => None,
                 Ok(answer) => {
                     answer.one_was_lost = one_was_lost;
                     return outcome;
                 }
-                Err(_) => return outcome,
+                Err(lost) => match lost.error {
+                    Error::TimedOut | Error::Connection => {
+                        one_was_lost = true;
+                        None
+                    }
+                    Error::UnknownHost => None,
+                    _ => return outcome,
+                },
             };
             let pause = pause.unwrap_or(Duration::from_secs(attempt.into()));
             if attempt >= TRIES || start.elapsed().saturating_add(pause) > PATIENCE {
@@ -146,7 +168,7 @@ impl Http {
         unreachable!("the loop above ends by returning")
     }
 
-    async fn client(&self) -> Result<&Client, Error> {
+    async fn client(&self) -> Result<&Client, Unanswered> {
         self.client
             .get_or_try_init(|| async {
                 let extra_roots = self.extra_roots.clone();
@@ -155,34 +177,56 @@ impl Http {
                 made.map_err(|_| Error::Connection)?.map_err(Error::Setup)
             })
             .await
+            .map_err(Unanswered::from)
     }
 
-    async fn once(&self, request: RequestBuilder) -> Result<Answer, Error> {
+    /// Sends a request once, and tells the log how long it took.
+    async fn once(&self, request: RequestBuilder) -> Result<Answer, Unanswered> {
         // Without a word about it a server may choose any encoding.
         let request = request
             .header("accept", "application/json")
             .header("accept-encoding", "identity");
-        let mut response = request.send().await.map_err(|error| explain(&error))?;
-        let status = response.status().as_u16();
-        let now = Utc::now();
-        let date = date(response.headers());
-        let retry_after = retry_after(response.headers(), date.unwrap_or(now));
-        let mut body = Zeroizing::new(Vec::new());
-        while let Some(chunk) = response.chunk().await.map_err(|error| explain(&error))? {
-            if body.len() + chunk.len() > MOST_BYTES {
-                return Err(Error::TooLarge);
+        let (client, request) = request.build_split();
+        let request = request.map_err(unanswered)?;
+        let path = request.url().path().to_owned();
+        let begun = Instant::now();
+        let outcome = read(client.execute(request)).await;
+        let ms = begun.elapsed().as_millis();
+        match &outcome {
+            Ok(answer) => {
+                tracing::debug!(target: "epigraph", path, ms, status = answer.status, bytes = answer.body.len(), "Okta answered");
             }
-            body.extend_from_slice(&chunk);
+            Err(lost) => {
+                let cause = lost.cause.line().unwrap_or_default();
+                tracing::debug!(target: "epigraph", path, ms, "Okta did not answer, {}: {cause}", lost.error);
+            }
         }
-        tracing::debug!(target: "epigraph", status, bytes = body.len(), path = response.url().path(), "Okta answered");
-        Ok(Answer {
-            status,
-            body,
-            retry_after,
-            clock_ahead: date.map(|date| (date - now).num_seconds()),
-            one_was_lost: false,
-        })
+        outcome
     }
+}
+
+async fn read(
+    sent: impl Future<Output = reqwest::Result<reqwest::Response>>,
+) -> Result<Answer, Unanswered> {
+    let mut response = sent.await.map_err(unanswered)?;
+    let status = response.status().as_u16();
+    let now = Utc::now();
+    let date = date(response.headers());
+    let retry_after = retry_after(response.headers(), date.unwrap_or(now));
+    let mut body = Zeroizing::new(Vec::new());
+    while let Some(chunk) = response.chunk().await.map_err(unanswered)? {
+        if body.len() + chunk.len() > MOST_BYTES {
+            return Err(Error::TooLarge.into());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer {
+        status,
+        body,
+        retry_after,
+        clock_ahead: date.map(|date| (date - now).num_seconds()),
+        one_was_lost: false,
+    })
 }
 
 fn make_client(extra_roots: Vec<Certificate>) -> Result<Client, Failure> {
@@ -191,7 +235,11 @@ fn make_client(extra_roots: Vec<Certificate>) -> Result<Client, Failure> {
         builder.add_root_certificate(root);
     }
     Client::builder()
-        .tls_backend_preconfigured(builder.build().map_err(|_| tls::refused_settings())?)
+        .tls_backend_preconfigured(
+            builder
+                .build()
+                .map_err(|error| tls::refused_settings().because(Cause::of(error)))?,
+        )
         .https_only(true)
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT_LIMIT)
@@ -199,7 +247,7 @@ fn make_client(extra_roots: Vec<Certificate>) -> Result<Client, Failure> {
         .pool_idle_timeout(LONGEST_IDLE)
         .user_agent(concat!("epigraph/", env!("CARGO_PKG_VERSION")))
         .build()
-        .map_err(|_| malformed_proxy())
+        .map_err(|error| malformed_proxy().because(Cause::of(error.without_url())))
 }
 
 pub(super) fn malformed_proxy() -> Failure {
@@ -273,6 +321,14 @@ pub(super) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Dur
     pause.map(|pause| pause.min(LONGEST_PAUSE))
 }
 
+fn unanswered(error: reqwest::Error) -> Unanswered {
+    Unanswered {
+        error: explain(&error),
+        // The log has the path beside it.
+        cause: Cause::of(error.without_url()),
+    }
+}
+
 fn explain(error: &reqwest::Error) -> Error {
     let mut causes = Vec::new();
     let mut cause = std::error::Error::source(error);
@@ -307,6 +363,16 @@ fn explain(error: &reqwest::Error) -> Error {
         Error::Tls(one_line(causes.last().map_or("", String::as_str)))
     } else {
         Error::Connection
+    }
+}
+
+impl Unanswered {
+    /// Says that `host` cannot be reached, and what to look at.
+    pub(super) fn failure(self, host: &str) -> Failure {
+        Failure {
+            cause: self.cause,
+            ..self.error.failure(host)
+        }
     }
 }
 

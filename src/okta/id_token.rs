@@ -122,11 +122,11 @@ pub(super) fn check(
 ) -> Result<IdToken, Rejected> {
     let claims = signed(token.expose_secret(), keys).map_err(|problem| match problem {
         Problem::Unreadable => refused("it cannot be read (is ID token encryption switched on?)"),
-        Problem::Kind => refused("it is of a kind that this program does not read"),
+        Problem::Kind => refused("it is of a kind that epigraph does not support"),
         Problem::Signature => refused("its signature is not Okta's"),
         Problem::UnknownKey => Rejected::UnknownKey,
     })?;
-    let incomplete = || refused("it does not say what an ID token has to say");
+    let incomplete = || refused("it lacks a required claim");
     let claims = members(&claims, CLAIMS).map_err(|_| incomplete())?;
     let text = |name| claims.get(name).and_then(Value::as_str);
     let (Some(issuer), Some(id)) = (text("iss"), text("sub")) else {
@@ -143,7 +143,7 @@ pub(super) fn check(
         .iter()
         .any(|name| claims.contains_key(name))
     {
-        return Err(refused("it is no ID token"));
+        return Err(refused("it is not an ID token"));
     }
     let expires_at = in_its_time(&claims, expected)?;
     // The device grant sends no nonce, so a token that has one was made for another request.
@@ -154,7 +154,7 @@ pub(super) fn check(
         || id.len() > LONGEST_SUBJECT
         || id.chars().any(char::is_control)
     {
-        return Err(refused("it names no person"));
+        return Err(refused("it has no subject"));
     }
     Ok(IdToken {
         token: token.clone(),
@@ -317,7 +317,7 @@ fn refused(why: &str) -> Rejected {
 fn failure(why: &str) -> Failure {
     Failure::new(
         Kind::Okta,
-        format!("The ID token that came from Okta is not accepted: {why}."),
+        format!("The ID token from Okta was rejected: {why}."),
     )
     .cure("Show this message to an administrator of your Okta organization.")
 }

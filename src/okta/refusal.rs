@@ -3,13 +3,7 @@
 use serde::Deserialize;
 
 use super::http::Answer;
-use crate::{
-    failure::{Failure, Kind},
-    text::one_line,
-};
-
-/// In characters; see [`without_secrets`].
-const SHORTEST_SECRET: usize = 32;
+use crate::failure::{Cause, Failure, Kind, without_secrets};
 
 const GENERAL: &str =
     "In the Okta admin console, under Applications › the app › General › General Settings,";
@@ -28,10 +22,12 @@ pub(super) enum Asked {
 }
 
 /// An error answer.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) error: String,
     pub(super) error_description: String,
+    /// See [`Answer::one_was_lost`].
+    pub(super) one_was_lost: bool,
 }
 
 /// OAuth's two fields, and Okta's own two.
@@ -56,11 +52,22 @@ impl Refusal {
                 .description
                 .or(fields.error_summary)
                 .unwrap_or_default(),
+            one_was_lost: answer.one_was_lost,
         })
     }
 
-    /// Says what it means. `with_secret` tells whether a client secret was sent.
+    /// Says whether a refresh token that was shown is dead (RFC 6749 section 5.2).
+    pub(super) fn ends_a_session(&self) -> bool {
+        self.error == "invalid_grant"
+    }
+
+    /// Says what it means, with Okta's own words for the log. `with_secret` tells whether a client secret was sent.
     pub(super) fn failure(&self, asked: Asked, with_secret: bool) -> Failure {
+        let words = format!("Okta says {}: {}", self.error, self.error_description);
+        self.meaning(asked, with_secret).because(Cause::said(words))
+    }
+
+    fn meaning(&self, asked: Asked, with_secret: bool) -> Failure {
         let text = self.error_description.as_str();
         let okta = |what: &str, cure: String| Failure::new(Kind::Okta, what).cure(cure);
         match self.error.as_str() {
@@ -84,10 +91,10 @@ impl Refusal {
             "expired_token" => expired(),
             "invalid_grant" if asked == Asked::Approval => Failure::new(
                 Kind::Denied,
-                "Okta does not accept this code any more: it was used already, or withdrawn.",
+                "Okta no longer accepts this code: it was already used, or withdrawn.",
             )
             .cure("Sign in again with a new code."),
-            "invalid_grant" if asked == Asked::Refresh => ended(),
+            _ if asked == Asked::Refresh && self.ends_a_session() => ended(),
             "invalid_client" => self.unknown_client(with_secret),
             "invalid_scope" => okta(
                 &format!("Okta refuses the scopes openid, profile, email and offline_access{}.", self.quoted()),
@@ -139,24 +146,6 @@ impl Refusal {
     }
 }
 
-/// A server may repeat what it was sent, and messages are logged. Whatever could be a token or a device code is left out: the
-/// shortest of them (a UUID) has 36 characters in a row, and no word that a person needs has that many.
-fn without_secrets(words: &str) -> String {
-    let of_a_token = |char: char| char.is_ascii_alphanumeric() || "-._~+/=%".contains(char);
-    let words = one_line(words);
-    let mut kept = String::with_capacity(words.len());
-    for part in words.split_inclusive(|char| !of_a_token(char)) {
-        let word = part.trim_end_matches(|char| !of_a_token(char));
-        kept.push_str(if word.len() < SHORTEST_SECRET {
-            word
-        } else {
-            "…"
-        });
-        kept.push_str(&part[word.len()..]);
-    }
-    kept
-}
-
 impl Asked {
     fn name(self) -> &'static str {
         match self {
@@ -187,7 +176,7 @@ fn grant_missing(asked: Asked) -> Failure {
 pub(super) fn demands_dpop() -> Failure {
     Failure::new(
         Kind::Okta,
-        "The app in Okta demands DPoP, which this program does not do.",
+        "The app in Okta requires DPoP, which epigraph does not support.",
     )
     .cure(format!(
         "{GENERAL} untick “Require Demonstrating Proof of Possession (DPoP) header in token requests”."
@@ -204,7 +193,7 @@ pub(super) fn expired() -> Failure {
 pub(super) fn ended() -> Failure {
     Failure::new(
         Kind::NotSignedIn,
-        "Your session has ended: Okta does not renew it any more.",
+        "Your session has ended: Okta no longer renews it.",
     )
     .cure("Sign in again.")
 }
@@ -213,31 +202,32 @@ pub(super) fn ended() -> Failure {
 pub(super) fn strange(answer: &Answer, host: &str) -> Failure {
     let (what, cure) = match answer.status {
         429 => (
-            format!("Okta ({host}) is getting too many requests at the moment."),
+            format!("Okta ({host}) is receiving too many requests at the moment."),
             "Try again in a minute.",
         ),
         500..=599 => (
             format!(
-                "Okta ({host}) is out of order at the moment (HTTP status {}).",
+                "Okta ({host}) is having problems at the moment (HTTP status {}).",
                 answer.status
             ),
             "Try again in a minute.",
         ),
         300..=399 => (
             format!(
-                "Instead of Okta ({host}), something answered with a redirection (HTTP status {}).",
+                "Something other than Okta ({host}) answered, with a redirect (HTTP status {}).",
                 answer.status
             ),
             "The network may want you to sign in to it first: open a web page in the browser, and check the proxy.",
         ),
         status => (
-            format!(
-                "Instead of Okta ({host}), something answered that is not Okta's (HTTP status {status})."
-            ),
+            format!("The answer of {host} is not one of Okta's (HTTP status {status})."),
             "A proxy, or the sign-in page of a network, may be in between; also check the issuer.",
         ),
     };
-    Failure::new(Kind::Unreachable, what).cure(cure)
+    let seen = format!("HTTP status {}, {} bytes", answer.status, answer.body.len());
+    Failure::new(Kind::Unreachable, what)
+        .cure(cure)
+        .because(Cause::said(seen))
 }
 
 #[cfg(test)]
@@ -260,6 +250,7 @@ mod tests {
         Refusal {
             error: error.into(),
             error_description: text.into(),
+            one_was_lost: false,
         }
         .failure(asked, false)
     }
@@ -314,7 +305,7 @@ mod tests {
                 "invalid_grant",
                 "",
                 Kind::Denied,
-                "used already",
+                "already used",
                 "new code",
             ),
             (
@@ -418,6 +409,7 @@ mod tests {
             let expected = Refusal {
                 error: error.into(),
                 error_description: text.into(),
+                one_was_lost: false,
             };
             assert_eq!(Refusal::read(&answer(body)), Some(expected), "{body}");
         }
@@ -480,6 +472,7 @@ mod tests {
         let refusal = Refusal {
             error: "invalid_client".into(),
             error_description: String::new(),
+            one_was_lost: false,
         };
         assert!(
             refusal

@@ -12,10 +12,9 @@ use tokio_postgres::{
 };
 
 use super::{
-    Connection, Connector, Error, Steps, bypasses,
-    connection::ANSWER_LIMIT,
-    error::read_only,
-    not_guarded,
+    connection::{ANSWER_LIMIT, Connection, Connector, Steps},
+    error::{Error, read_only},
+    quotes::{bypasses, not_guarded},
     target::{Target, Tls},
 };
 use crate::{
@@ -110,7 +109,7 @@ pub async fn check(
                     "sign-in"
                 },
                 took: took.saturating_sub(done),
-                verdict: Verdict::Failed(error.failure(target)),
+                verdict: Verdict::Failed(error.failure(target, &[])),
             });
             return checks;
         }
@@ -141,7 +140,7 @@ pub async fn check(
         Err(error) => checks.push(Check {
             name: "table",
             took: begun.elapsed(),
-            verdict: Verdict::Failed(error.failure(target)),
+            verdict: Verdict::Failed(error.failure(target, &[])),
         }),
     }
     checks
@@ -189,14 +188,13 @@ fn ways(target: &Target, steps: &Steps, checks: &mut Vec<Check>) {
 
 /// Asks in a transaction, as every operation does: a pooler may be set so that there are none.
 async fn look(connection: &Connection) -> Result<Row, Error> {
-    let client = &connection.client;
     let look = format!("{FUNCTIONS}{LOOK}");
     let asked = async {
         tokio::join!(
             biased;
-            client.batch_execute("begin read only"),
-            client.query_typed_one(&look, &[]),
-            client.batch_execute("commit"),
+            connection.batch_execute("begin read only"),
+            connection.query_typed_one(&look, &[]),
+            connection.batch_execute("commit"),
         )
     };
     let (begun, row, ended) = timeout(ANSWER_LIMIT, asked)
@@ -215,7 +213,7 @@ async fn keys(target: &Target, connection: &Connection, published: &[String]) ->
     }
     let begun = Instant::now();
     let parameters = [(&published as &(dyn ToSql + Sync), Type::TEXT_ARRAY)];
-    let query = connection.client.query_typed_one(UNKNOWN_KEYS, &parameters);
+    let query = connection.query_typed_one(UNKNOWN_KEYS, &parameters);
     let unknown = timeout(ANSWER_LIMIT, query)
         .await
         .map_err(|_| Error::StatementTimedOut)
@@ -226,7 +224,7 @@ async fn keys(target: &Target, connection: &Connection, published: &[String]) ->
         Ok(0) => Verdict::Ok(format!("all {all} that Okta publishes are known")),
         Ok(unknown) if unknown == all => Verdict::Failed(knows_no_key()),
         Ok(unknown) => Verdict::Warning(lacks_keys(unknown, all)),
-        Err(error) => Verdict::Failed(error.failure(target)),
+        Err(error) => Verdict::Failed(error.failure(target, &[])),
     };
     Some(Check {
         name: "signing keys",
@@ -249,7 +247,7 @@ pub(super) fn knows_no_key() -> Failure {
 pub(super) fn lacks_keys(unknown: usize, all: usize) -> Failure {
     Failure::new(
         Kind::Database,
-        format!("The database does not know {unknown} of the {all} keys that Okta publishes: once Okta signs with one of them, nobody gets in."),
+        format!("The database does not know {unknown} of the {all} keys that Okta publishes: once Okta signs with one of them, nobody can sign in."),
     )
     .cure(COMPARE_KEYS)
 }

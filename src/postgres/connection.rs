@@ -12,6 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use deadpool::managed;
+use deadpool_postgres::ClientWrapper;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::{
     net::TcpStream,
@@ -19,7 +21,7 @@ use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
 };
-use tokio_postgres::{Client, NoTls, config::SslNegotiation, tls::TlsConnect};
+use tokio_postgres::{NoTls, config::SslNegotiation, tls::TlsConnect};
 
 use super::{
     error::Error,
@@ -27,7 +29,7 @@ use super::{
 };
 use crate::{
     app::Activity,
-    failure::{Failure, Kind},
+    failure::{Cause, Failure, Kind},
     session::Progress,
     tls,
 };
@@ -44,20 +46,36 @@ const HEAD_START: Duration = Duration::from_millis(250);
 const WAKING_AFTER: Duration = Duration::from_secs(1);
 
 /// An open session. Dropping it closes the socket, whatever is under way.
-pub(crate) struct Connection {
-    pub(crate) client: Client,
-    task: JoinHandle<()>,
+pub(crate) type Connection = ClientWrapper;
+
+tokio::task_local! {
+    /// Where the making of a connection says what it waits for: the pool makes it inside its `get`, which takes no argument.
+    pub(super) static PROGRESS: Progress;
 }
 
-impl Connection {
-    pub(crate) fn is_closed(&self) -> bool {
-        self.client.is_closed() || self.task.is_finished()
+impl managed::Manager for Connector {
+    type Type = Connection;
+    type Error = Error;
+
+    async fn create(&self) -> Result<Connection, Error> {
+        let progress = PROGRESS.try_with(Clone::clone);
+        self.connect(
+            &progress.unwrap_or_else(|_| Progress::silent()),
+            &Mutex::default(),
+        )
+        .await
     }
-}
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.task.abort();
+    /// Asks the connection alone: a question to the server would cost a round trip, and keep Neon awake.
+    async fn recycle(
+        &self,
+        connection: &mut Connection,
+        _: &managed::Metrics,
+    ) -> managed::RecycleResult<Error> {
+        if connection.is_closed() {
+            return Err(managed::RecycleError::message("it is closed"));
+        }
+        Ok(())
     }
 }
 
@@ -95,10 +113,20 @@ impl Connector {
         steps: &Mutex<Steps>,
     ) -> Result<Connection, Error> {
         progress.report(Activity::ConnectingDatabase);
+        let begun = Instant::now();
         let limit = self.target.connect_timeout.unwrap_or(START_LIMIT);
-        timeout(limit, self.connect_either_way(progress, steps))
+        let outcome = timeout(limit, self.connect_either_way(progress, steps))
             .await
-            .unwrap_or(Err(Error::StartTimedOut))
+            .unwrap_or(Err(Error::StartTimedOut));
+        let ms = begun.elapsed().as_millis();
+        match &outcome {
+            Ok(_) => tracing::debug!(target: "epigraph", ms, "connected to the database"),
+            Err(error) => {
+                let cause = error.cause(&[]).line().unwrap_or_default();
+                tracing::debug!(target: "epigraph", ms, "no connection to the database, {error}: {cause}");
+            }
+        }
+        outcome
     }
 
     async fn connect_either_way(
@@ -214,10 +242,7 @@ impl Connector {
                     .connect_raw(stream, NoTls)
                     .await
                     .map_err(Error::Start)?;
-                Connection {
-                    client,
-                    task: drive(connection),
-                }
+                Connection::new(client, drive(connection))
             }
             Some(connector) => {
                 let tls = Timed {
@@ -230,10 +255,7 @@ impl Connector {
                     steps.secured = secured.map(|done: Instant| done - begun);
                 });
                 let (client, connection) = result.map_err(Error::Start)?;
-                Connection {
-                    client,
-                    task: drive(connection),
-                }
+                Connection::new(client, drive(connection))
             }
         };
         note(steps, |steps| {
@@ -259,8 +281,13 @@ where
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
     tokio::spawn(async move {
-        let ended = connection.await;
-        tracing::debug!(target: "epigraph", in_order = ended.is_ok(), "a database connection ended");
+        match connection.await {
+            Ok(()) => tracing::debug!(target: "epigraph", "the database connection was closed"),
+            Err(error) => {
+                let cause = super::error::cause(&error, &[]).line().unwrap_or_default();
+                tracing::debug!(target: "epigraph", "the database connection was lost: {cause}");
+            }
+        }
     })
 }
 
@@ -312,7 +339,9 @@ fn tls_connector(target: &Target) -> Result<native_tls::TlsConnector, Failure> {
         }
     }
     postgres_native_tls::set_postgresql_alpn(&mut builder);
-    builder.build().map_err(|_| tls::refused_settings())
+    builder
+        .build()
+        .map_err(|error| tls::refused_settings().because(Cause::of(error)))
 }
 
 /// A TLS connector that remembers when the handshake was done.

@@ -10,7 +10,7 @@ use tokio_postgres::error::DbError;
 
 use super::target::Target;
 use crate::{
-    failure::{Failure, Kind},
+    failure::{Cause, Failure, Kind},
     text::clause,
 };
 
@@ -69,7 +69,7 @@ const fn lasting(message: &'static str, what: &'static str, cure: &'static str) 
     }
 }
 
-const BUSY: &str = "The database has no connection left.";
+const BUSY: &str = "The database has no free connections.";
 const RESTARTING: &str = "The database is being restarted.";
 const COPY_AGAIN: &str = "Copy the connection string again from whoever gave it to you, or from Neon's console, under Connect.";
 
@@ -177,7 +177,7 @@ const MEANINGS: &[Meaning] = &[
     passing("the database system is", RESTARTING),
 ];
 
-const WRONG_USER: &str = "The database knows no user of this name.";
+const WRONG_USER: &str = "The database has no user of this name.";
 const NO_DATABASE: &str = "The server has no database of this name.";
 
 impl Error {
@@ -224,8 +224,33 @@ impl Error {
         }
     }
 
-    /// Puts it into words.
-    pub(crate) fn failure(&self, target: &Target) -> Failure {
+    /// Says whether the ID token has expired for the database, so that nothing was done (migration V4).
+    pub(crate) fn is_expired_token(&self) -> bool {
+        let Self::Statement(error) = self else {
+            return false;
+        };
+        error.code().is_some_and(|code| code.code() == "28E08")
+    }
+
+    /// Its technical causes. `hidden` is what the server was sent and the log must not hold.
+    pub(crate) fn cause(&self, hidden: &[&str]) -> Cause {
+        match self {
+            Self::Setup(failure) => failure.cause.clone(),
+            Self::Resolve(error) | Self::Dial(error) => Cause::told_by(error),
+            Self::Start(error) | Self::Statement(error) => cause(error, hidden),
+            Self::StartTimedOut | Self::StatementTimedOut => Cause::told_by(self),
+        }
+    }
+
+    /// Puts it into words. `hidden` is what the server was sent and no message must repeat.
+    pub(crate) fn failure(&self, target: &Target, hidden: &[&str]) -> Failure {
+        Failure {
+            cause: self.cause(hidden),
+            ..self.words(target, hidden)
+        }
+    }
+
+    fn words(&self, target: &Target, hidden: &[&str]) -> Failure {
         let host = &target.host;
         match self {
             Self::Setup(failure) => failure.clone(),
@@ -243,18 +268,45 @@ impl Error {
             Self::Start(error) if hung_up(error) => unreachable(format!(
                 "The server at {host} hung up before a session had begun."
             ))
-            .cure("Try again in a moment; if it stays so, check that the connection string leads to PostgreSQL."),
-            Self::Start(error) | Self::Statement(error) => explain(error, target),
+            .cure("Try again in a moment; if this keeps happening, check that the connection string leads to PostgreSQL."),
+            Self::Start(error) | Self::Statement(error) => explain(error, target, hidden),
         }
     }
 }
 
-/// Puts the driver's error into words.
-pub(crate) fn explain(error: &tokio_postgres::Error, target: &Target) -> Failure {
-    match error.as_db_error() {
-        Some(error) => refusal(error.code().code(), error.message(), target),
+/// Puts the driver's error into words. `hidden` is what the server was sent and no message must repeat.
+pub(crate) fn explain(error: &tokio_postgres::Error, target: &Target, hidden: &[&str]) -> Failure {
+    let words = match error.as_db_error() {
+        Some(error) => refusal(
+            error.code().code(),
+            &without(error.message(), hidden),
+            target,
+        ),
         None => broken(error, target),
+    };
+    Failure {
+        cause: cause(error, hidden),
+        ..words
     }
+}
+
+/// The technical causes of the driver's error. Of what the server says, the details stay out: they hold rows.
+pub(super) fn cause(error: &tokio_postgres::Error, hidden: &[&str]) -> Cause {
+    match error.as_db_error() {
+        Some(error) => {
+            let (code, said) = (error.code().code(), without(error.message(), hidden));
+            Cause::said(format!("PostgreSQL says {code}: {said}"))
+        }
+        None => Cause::told_by(error),
+    }
+}
+
+/// Leaves out what was sent, but for texts so short that words would be torn apart.
+fn without(message: &str, hidden: &[&str]) -> String {
+    let long = hidden.iter().filter(|text| text.len() > 3);
+    long.fold(message.to_owned(), |message, text| {
+        message.replace(text, "…")
+    })
 }
 
 fn unreachable(what: impl Into<String>) -> Failure {
@@ -379,7 +431,7 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
         "42P01" => refused(format!("The database {database} has no table public.user_messages."))
             .cure(migrate),
         "42703" | "42804" | "42883" => refused(format!(
-            "The table public.user_messages of the database {database} has another shape than this program needs."
+            "The table public.user_messages of the database {database} does not have the columns that epigraph needs."
         ))
         .cure(migrate),
         "42501" if lower.contains("for database") => {
@@ -390,19 +442,21 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
             .cure("Ask the owner of the database for a connection string of your own (`epigraph admin invite`), or to run `epigraph admin status`, which says what is amiss."),
         "25006" => read_only(),
         "0A000" if lower.contains("during recovery") => read_only(),
-        "57014" => unreachable("The database gave up because it took too long.")
+        "57014" => unreachable("The database cancelled the statement because it took too long.")
             .cure("Try again in a moment."),
-        "53100" | "53200" => refused("The database has no room left.")
+        "53100" => refused("The database is out of space.")
             .cure("Its owner has to make room or raise its limit."),
+        "53200" => refused("The database is out of memory.")
+            .cure("Try again in a moment; if this keeps happening, tell the owner of the database."),
         "53300" => unreachable(BUSY).cure("Try again in a moment."),
-        "22P05" | "22021" => refused("The database's encoding has no place for a character of this text.")
+        "22P05" | "22021" => refused("The database's encoding does not have a character of this text.")
             .cure("Its owner can make a database with the encoding UTF8, as Neon's are."),
         _ if code == "3D000" || is_unknown("database ") => {
             refused(format!("There is no database {database} on this server."))
                 .cure("Check the last part of the connection string's address; Neon's first database is neondb.")
         }
         _ if is_unknown("role ") => {
-            refused(format!("The database knows no user {user}.")).cure(COPY_AGAIN)
+            refused(format!("The database has no user {user}.")).cure(COPY_AGAIN)
         }
         _ => match meaning(message) {
             Some(meaning) => Failure::new(meaning.kind, meaning.what).cure(meaning.cure),
@@ -413,7 +467,7 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
                 "The database refused: {} (SQLSTATE {code}).",
                 clause(message)
             ))
-            .cure("Try again; if it stays so, show this message to the owner of the database."),
+            .cure("Try again; if this keeps happening, show this message to the owner of the database."),
         },
     }
 }
@@ -442,7 +496,7 @@ fn dial(error: &io::Error, target: &Target) -> Failure {
     let place = format!("{host}, port {port}");
     match error.kind() {
         io::ErrorKind::ConnectionRefused => {
-            unreachable(format!("Nothing takes connections at {place}."))
+            unreachable(format!("Nothing is listening on {place}."))
                 .cure("Check the host and the port in the connection string, and that the database is running.")
         }
         io::ErrorKind::TimedOut => unreachable(format!("The database's host does not answer ({place})."))
@@ -518,11 +572,11 @@ fn tls(chain: &str, host: &str, direct: bool) -> Failure {
         unreachable("The certificate of the database's server is not trusted by this machine.")
             .cure("If your company inspects TLS or runs its own authority, its certificate has to be in the system's trust store, in the file that SSL_CERT_FILE names, or in sslrootcert=FILE of the connection string.")
     } else if direct {
-        unreachable(format!("No TLS connection came about with the server at {host}."))
+        unreachable(format!("Could not establish a TLS connection to the server at {host}."))
             .cure("It may not take TLS at once: leave sslnegotiation=direct out of the connection string.")
     } else {
-        unreachable(format!("No TLS connection came about with the server at {host}."))
-            .cure("Try again in a moment; if it stays so, check that the connection string leads to PostgreSQL, and that nothing on the way tampers with TLS.")
+        unreachable(format!("Could not establish a TLS connection to the server at {host}."))
+            .cure("Try again in a moment; if this keeps happening, check that the connection string leads to PostgreSQL, and that nothing on the way tampers with TLS.")
     }
 }
 

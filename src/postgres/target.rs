@@ -393,11 +393,13 @@ impl Draft {
             });
         };
         if host.starts_with('/') || host.starts_with('@') {
-            return Err(malformed("The connection string leads to a Unix socket.")
+            return Err(malformed("The connection string points to a Unix socket.")
                 .cure("Use host=localhost."));
         }
         if host.contains(',') {
-            return Err(malformed("The connection string names several hosts.").cure("Keep one."));
+            return Err(
+                malformed("The connection string names several hosts.").cure("Use a single host.")
+            );
         }
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         let of_a_name = |c: char| c.is_ascii_alphanumeric() || "-._:%".contains(c);
@@ -494,7 +496,7 @@ fn unknown(key: &str) -> Failure {
         .filter(|(likeness, _)| *likeness > 0.85)
         .max_by(|one, other| one.0.total_cmp(&other.0));
     let failure = malformed(format!(
-        "The connection string has a parameter {} that nobody knows.",
+        "The connection string has a parameter {} that is unknown.",
         key.chars().take(40).collect::<String>()
     ));
     match nearest {

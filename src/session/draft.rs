@@ -313,7 +313,7 @@ pub(super) fn garbled(aside: &Path) -> Failure {
     Failure::new(
         Kind::Failed,
         format!(
-            "What you had not saved cannot be read. The file is now {}.",
+            "Your draft cannot be read. The file is now {}.",
             aside.display()
         ),
     )

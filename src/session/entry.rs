@@ -125,7 +125,7 @@ impl Entry {
         if version > VERSION {
             return Err(Failure::new(
                 Kind::Vault,
-                "The session was kept by a newer version of epigraph.",
+                "The session was stored by a newer version of epigraph.",
             )
             .cure("Use the newer version, or sign in again with this one."));
         }
@@ -151,7 +151,7 @@ impl Entry {
 }
 
 fn garbled() -> Failure {
-    Failure::new(Kind::Vault, "The kept session cannot be read.")
+    Failure::new(Kind::Vault, "The stored session cannot be read.")
         .cure("Sign in again to replace it.")
 }
 

@@ -12,7 +12,7 @@ use std::{
 use chrono::Utc;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Identity, Progress, Refreshed, Tokens, Vault, entry::Entry, lock};
+use super::{Identity, NotRenewed, Progress, Refreshed, Tokens, Vault, entry::Entry, lock};
 use crate::{
     app::{Activity, SignOutOutcome},
     failure::{Failure, Kind},
@@ -156,12 +156,11 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         if let Some(id_token) = known.id_token(refused) {
             return Ok(id_token);
         }
-        let was_cut_off = lock.was_cut_off();
-        lock.begin();
+        let was_cut_off = lock.begin().await;
         for last in [false, true] {
             let Some(refresh_token) = known.entry.refresh_token.clone() else {
                 self.forget().await;
-                lock.end();
+                lock.end().await;
                 return Err(ran_out());
             };
             let user_id = &known.entry.user.id;
@@ -170,17 +169,17 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
                 Ok(refreshed) => {
                     let outcome = self.keep(known, refreshed, progress).await;
                     if !self.is_ahead() {
-                        lock.end();
+                        lock.end().await;
                     }
                     return outcome;
                 }
-                Err(failure) if failure.kind != Kind::NotSignedIn => return Err(failure),
-                Err(failure) => {
+                Err(NotRenewed::Failed(failure)) => return Err(failure),
+                Err(NotRenewed::Ended(failure)) => {
                     // A program that knows no lock may have rotated the token.
                     let now = self.catch_up(known).await?;
                     if last || now.entry.same_refresh_token(Some(&refresh_token)) {
                         self.forget().await;
-                        lock.end();
+                        lock.end().await;
                         return Err(if was_cut_off {
                             super::after_a_lost_answer(failure)
                         } else {
@@ -206,7 +205,7 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         let kept = match lock::take(&self.lock, lock::PATIENCE).await {
             Ok(lock) => {
                 let written = self.write(&entry).await;
-                lock.end();
+                lock.end().await;
                 written
             }
             Err(failure) => Err(failure),
@@ -267,7 +266,7 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         };
         let emptied = self.vault.clear().await;
         if let Ok(lock) = lock {
-            lock.end();
+            lock.end().await;
         }
         SignedOut {
             user_id,
@@ -288,7 +287,10 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         };
         match tokio::time::timeout(SIGN_OUT_PATIENCE, self.identity.revoke(&token)).await {
             Ok(Ok(())) => SignOutOutcome::Revoked,
-            Ok(Err(failure)) => SignOutOutcome::OnlyLocally(failure),
+            Ok(Err(failure)) => {
+                failure.log();
+                SignOutOutcome::OnlyLocally(failure)
+            }
             Err(_) => SignOutOutcome::OnlyLocally(silent()),
         }
     }
@@ -388,7 +390,7 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         if known.is_ahead() && self.write(&known.entry).await.is_ok() {
             self.told_not_kept.store(false, Ordering::Relaxed);
             self.remember(Known::from_vault(known.entry));
-            held.end();
+            held.end().await;
         }
     }
 
@@ -396,7 +398,7 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
     async fn forget(&self) {
         self.memory().session = None;
         if let Err(failure) = self.vault.clear().await {
-            tracing::warn!(target: "epigraph", %failure, "the ended session could not be removed from the vault");
+            failure.log();
         }
     }
 
@@ -422,12 +424,12 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
 
 pub(super) fn not_kept(failure: &Failure) -> Failure {
     let what = format!(
-        "Your session was renewed and could not be kept: {}",
+        "Your session was renewed, but could not be kept: {}",
         failure.what
     );
     let cure = failure.cure.as_deref().unwrap_or_default();
     Failure::new(failure.kind, what).cure(
-        format!("It goes on as long as this program runs, which tries again. {cure}").trim_end(),
+        format!("It lasts as long as this program runs, which will try again. {cure}").trim_end(),
     )
 }
 
@@ -440,7 +442,7 @@ pub(super) fn silent() -> Failure {
 pub(super) fn signed_out_elsewhere() -> Failure {
     Failure::new(
         Kind::NotSignedIn,
-        "Meanwhile your session has ended in another epigraph.",
+        "Your session was ended in another epigraph.",
     )
     .cure("Sign in again.")
 }
@@ -448,13 +450,13 @@ pub(super) fn signed_out_elsewhere() -> Failure {
 pub(super) fn somebody_else() -> Failure {
     Failure::new(
         Kind::NotSignedIn,
-        "Meanwhile somebody else signed in in another epigraph.",
+        "Another person has signed in, in another epigraph.",
     )
     .cure("Sign in again.")
 }
 
 pub(super) fn not_signed_in() -> Failure {
-    Failure::new(Kind::NotSignedIn, "Nobody is signed in.").cure("Sign in first.")
+    Failure::new(Kind::NotSignedIn, "You are not signed in.").cure("Sign in first.")
 }
 
 /// There was no refresh token from the start.

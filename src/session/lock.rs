@@ -4,6 +4,7 @@ use std::{
     fs::{File, TryLockError},
     io::{self, Write},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -21,41 +22,47 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// The lock, held until it is dropped, also by a process that is killed.
 pub(super) struct Held {
-    file: Option<File>,
+    file: Option<Arc<File>>,
 }
 
 /// What the file holds while a renewal is under way, and after one of which nobody knows how it ended.
 const UNDER_WAY: &[u8] = b"!";
 
 impl Held {
-    /// Whether a renewal was begun under this lock whose end was never noted.
-    pub(super) fn was_cut_off(&self) -> bool {
-        let found = self.file.as_ref().map(File::metadata);
-        matches!(found, Some(Ok(found)) if found.len() > 0)
-    }
-
-    /// Notes that a renewal is under way. It is for a better message only, so that nothing hangs on it.
-    pub(super) fn begin(&self) {
-        if let Some(mut file) = self.file.as_ref().filter(|_| !self.was_cut_off()) {
-            let _ = file.write_all(UNDER_WAY);
-        }
+    /// Notes that a renewal is under way, and says whether one was begun under this lock whose end was never noted. It is for a
+    /// better message only, so that nothing hangs on it.
+    pub(super) async fn begin(&self) -> bool {
+        let Some(file) = self.file.clone() else {
+            return false;
+        };
+        on_a_thread(move || {
+            let was_cut_off = file.metadata().is_ok_and(|found| found.len() > 0);
+            if !was_cut_off {
+                let _ = (&*file).write_all(UNDER_WAY);
+            }
+            was_cut_off
+        })
+        .await
     }
 
     /// Notes that its outcome is known and kept.
-    pub(super) fn end(&self) {
-        if let Some(file) = &self.file {
-            let _ = file.set_len(0);
+    pub(super) async fn end(&self) {
+        if let Some(file) = self.file.clone() {
+            on_a_thread(move || drop(file.set_len(0))).await;
         }
     }
 }
 
 /// Takes the lock, or says that another process does not let go of it. Never goes on without it: two renewals end the session.
 pub(super) async fn take(path: &Path, patience: Duration) -> Result<Held, Failure> {
-    let file = private_file::open_lock(path).map_err(|error| unusable(path, &error))?;
+    let place = path.to_owned();
+    let file = on_a_thread(move || private_file::open_lock(&place)).await;
+    let file = Arc::new(file.map_err(|error| unusable(path, &error))?);
     let start = Instant::now();
     let mut pause = FIRST_PAUSE;
     loop {
-        match file.try_lock() {
+        let tried = Arc::clone(&file);
+        match on_a_thread(move || tried.try_lock()).await {
             Ok(()) => return Ok(Held { file: Some(file) }),
             Err(TryLockError::WouldBlock) if start.elapsed() < patience => {
                 tokio::time::sleep(pause).await;
@@ -73,6 +80,14 @@ pub(super) async fn take(path: &Path, patience: Duration) -> Result<Held, Failur
                 return Err(unlockable(path, &error));
             }
         }
+    }
+}
+
+/// Does what a file system that hangs (a home directory on a network) would keep the screen waiting for.
+async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 
@@ -96,9 +111,9 @@ pub(super) fn unusable(path: &Path, error: &private_file::Error) -> Failure {
 pub(super) fn taken() -> Failure {
     Failure::new(
         Kind::Failed,
-        "Another epigraph has been renewing the session for a long time.",
+        "Another epigraph has held the session's lock for too long.",
     )
-    .cure("Try again; if it stays so, end the other one.")
+    .cure("Try again; if this keeps happening, close the other one.")
 }
 
 pub(super) fn unlockable(path: &Path, error: &io::Error) -> Failure {

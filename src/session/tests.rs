@@ -183,7 +183,7 @@ async fn an_ended_session_empties_the_vault_and_keeps_the_draft() {
     let session = world.session();
     session.restore().await.expect("read");
     session.keep_draft(draft("unsaved")).await.expect("kept");
-    world.okta.script(Scripted::Fail(Kind::NotSignedIn));
+    world.okta.script(Scripted::End);
     assert_eq!(
         kind(session.load(&Progress::silent()).await),
         Some(Kind::NotSignedIn)
@@ -329,10 +329,10 @@ async fn a_locked_vault_ends_no_session() {
 #[tokio::test]
 async fn what_another_process_did_to_the_session_is_noticed() {
     for (text, words) in [
-        (None, "session has ended in another"),
+        (None, "session was ended in another"),
         (
             Some(r#"{"version":1,"sub":"00u2","name":"Nora","refresh_token":"r"}"#),
-            "somebody else",
+            "Another person",
         ),
     ] {
         let world = World::new();

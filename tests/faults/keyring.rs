@@ -121,12 +121,12 @@ async fn a_keyring_that_refuses_says_so() {
     for command in ["login", "whoami", "show"] {
         stage.run(&[command]).fails(
             9,
-            &["did not let this program in", "allow it", "--store file"],
+            &["denied access to epigraph", "allow it", "--store file"],
         );
     }
     assert_eq!(stage.okta.count(Endpoint::DeviceAuthorize), 0);
     let mut screen = stage.open();
-    screen.sees("did not let this program in");
+    screen.sees("denied access to epigraph");
     ends_at_once(screen, Key::Char('q'));
 }
 
@@ -175,7 +175,7 @@ fn renew_while(stage: &Stage, screen: &mut Pty, fail: impl FnOnce()) {
     });
     fail();
     stage.okta_network.hold_answers(false);
-    screen.sees("Your session was renewed and could not be kept");
+    screen.sees("Your session was renewed, but could not be kept");
     screen.sees("r reload");
     screen.sees("“Mistakes.”");
 }

@@ -80,7 +80,7 @@ async fn a_full_disk_is_told_and_takes_neither_the_text_nor_the_session() {
     let before = kept();
     let saved = full(&stage, &["--log", "log", "set", "Saved all the same."]);
     assert!(
-        saved.stderr.contains("renewed and could not be kept"),
+        saved.stderr.contains("renewed, but could not be kept"),
         "{saved:?}"
     );
     assert!(saved.stderr.contains("disk is not full"), "{saved:?}");
@@ -167,7 +167,7 @@ async fn two_windows_at_once_keep_what_is_typed_in_each() {
         screen.signal(Signal::KILL);
     }
     let mut one = stage.open();
-    one.sees("There is one more text that you had not saved.");
+    one.sees("You have one more unsaved text.");
     let mut two = stage.open();
     two.sees("Here is what you had not saved.");
     one.sees("Of the first.");
@@ -209,7 +209,7 @@ async fn a_garbled_file_is_told_and_what_is_left_of_it_stays() {
     };
     fs::write(draft, "{\"version\":1,\"text\":\"Ha").expect("written");
     let mut screen = stage.open();
-    screen.sees("What you had not saved cannot be read.");
+    screen.sees("Your draft cannot be read.");
     screen.sees("The file is now");
     ends_at_once(screen, Key::Char('q'));
     let aside = PathBuf::from(format!("{}.aside-1", draft.display()));
@@ -218,13 +218,13 @@ async fn a_garbled_file_is_told_and_what_is_left_of_it_stays() {
     fs::write(session, "Mistakes").expect("written");
     stage
         .run(&["show"])
-        .fails(9, &["the kept session cannot be read", "sign in again"]);
+        .fails(9, &["the stored session cannot be read", "sign in again"]);
     assert_eq!(
         fs::read_to_string(session).ok().as_deref(),
         Some("Mistakes")
     );
     let mut screen = stage.open();
-    screen.sees("The kept session cannot be read.");
+    screen.sees("The stored session cannot be read.");
     stage.sign_in(&mut screen);
     ends_at_once(screen, Key::Char('q'));
     stage.run(&["show"]).fails(5, &["no quote"]);
@@ -347,7 +347,10 @@ async fn a_lock_that_somebody_holds_for_ever_holds_neither_the_screen_nor_the_en
     if rounds(0, 1) == 1 {
         stage.run(&["show"]).fails(
             1,
-            &["another epigraph has been renewing", "end the other one"],
+            &[
+                "another epigraph has held the session",
+                "close the other one",
+            ],
         );
         // Who signs out waits for nobody.
         stage.run(&["logout"]).data();

@@ -7,7 +7,7 @@ use epigraph::{
     failure::Failure,
     postgres::{Postgres, Target},
     quote::{Quote, Saved},
-    session::{Progress, Quotes},
+    session::{Progress, Quotes, Refused},
 };
 use secrecy::SecretString;
 
@@ -33,7 +33,7 @@ impl Person {
         let activities = Arc::new(Mutex::new(Vec::new()));
         let reported = Arc::clone(&activities);
         Self {
-            database: Postgres::new(target).expect("no network is needed"),
+            database: Postgres::new(target),
             token: token.into(),
             activities,
             progress: Progress::new(move |activity| {
@@ -53,7 +53,8 @@ impl Person {
     }
 
     pub(crate) async fn try_load(&self) -> Result<Option<Saved>, Failure> {
-        self.database.load(&self.token, &self.progress).await
+        let outcome = self.database.load(&self.token, &self.progress).await;
+        outcome.map_err(in_words)
     }
 
     pub(crate) async fn try_save(
@@ -65,6 +66,7 @@ impl Person {
         self.database
             .save(&self.token, &quote, based_on, &self.progress)
             .await
+            .map_err(in_words)
     }
 
     pub(crate) async fn load(&self) -> Option<String> {
@@ -103,5 +105,13 @@ pub(crate) fn conflict(outcome: SaveOutcome) -> Option<String> {
     match outcome {
         SaveOutcome::Saved(saved) => panic!("saved {saved:?}"),
         SaveOutcome::Conflict(current) => current.map(|current| current.text),
+    }
+}
+
+/// No token of these tests expires unless a test looks at that itself.
+fn in_words(refused: Refused) -> Failure {
+    match refused {
+        Refused::Failed(failure) => failure,
+        Refused::TokenExpired => panic!("the token has expired"),
     }
 }

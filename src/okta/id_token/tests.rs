@@ -194,10 +194,10 @@ fn a_token_for_somebody_else_is_refused() {
         (json!({"aud": [CLIENT, "api"], "azp": "api"}), "another app"),
         (json!({"azp": "0oa2"}), "another app"),
         (json!({"nonce": "n"}), "another request"),
-        (json!({"sub": ""}), "names no person"),
-        (json!({"sub": " "}), "names no person"),
-        (json!({"sub": "00u\u{0}1"}), "names no person"),
-        (json!({"sub": "x".repeat(256)}), "names no person"),
+        (json!({"sub": ""}), "has no subject"),
+        (json!({"sub": " "}), "has no subject"),
+        (json!({"sub": "00u\u{0}1"}), "has no subject"),
+        (json!({"sub": "x".repeat(256)}), "has no subject"),
     ] {
         let failure = refusal(checked(&token(&header(), &with(&changes))));
         assert!(failure.what.contains(words), "{changes}: {failure}");

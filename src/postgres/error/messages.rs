@@ -10,8 +10,10 @@ use tokio_postgres::{
 
 use super::{
     super::{
-        bypasses, check, connection::unusable_roots, in_question, not_guarded, other_shape,
-        restless,
+        check,
+        connection::unusable_roots,
+        operation::in_question,
+        quotes::{bypasses, not_guarded, other_shape, restless},
     },
     tests::{REFUSALS, target},
     *,
@@ -86,18 +88,18 @@ async fn every_reason_why_the_database_cannot_be_reached() {
         ),
     ];
     let mut failures = vec![
-        Error::Resolve(io(io::ErrorKind::Other)).failure(&target),
-        Error::Dial(io(io::ErrorKind::ConnectionRefused)).failure(&target),
-        Error::Dial(io(io::ErrorKind::TimedOut)).failure(&target),
-        Error::Dial(io(io::ErrorKind::NetworkUnreachable)).failure(&target),
-        Error::StartTimedOut.failure(&target),
-        Error::StatementTimedOut.failure(&target),
+        Error::Resolve(io(io::ErrorKind::Other)).failure(&target, &[]),
+        Error::Dial(io(io::ErrorKind::ConnectionRefused)).failure(&target, &[]),
+        Error::Dial(io(io::ErrorKind::TimedOut)).failure(&target, &[]),
+        Error::Dial(io(io::ErrorKind::NetworkUnreachable)).failure(&target, &[]),
+        Error::StartTimedOut.failure(&target, &[]),
+        Error::StatementTimedOut.failure(&target, &[]),
     ];
     for (answer, binding, tls) in start {
-        failures.push(Error::Start(answered(answer, binding, tls).await).failure(&target));
+        failures.push(Error::Start(answered(answer, binding, tls).await).failure(&target, &[]));
     }
     let cut = answered(b"", ChannelBinding::Prefer, SslMode::Disable).await;
-    failures.push(Error::Statement(cut).failure(&target));
+    failures.push(Error::Statement(cut).failure(&target, &[]));
     let host = &target.host;
     failures.extend([
         tls("hostname mismatch", host, false),
@@ -118,7 +120,10 @@ fn everything_else_about_the_database() {
         restless(),
         read_only(),
         other_shape(),
-        in_question(Error::StatementTimedOut.failure(&target()), "saved"),
+        in_question(
+            Error::StatementTimedOut.failure(&target(), &[]),
+            "the quote was saved"
+        ),
         check::knows_no_key(),
         check::lacks_keys(1, 2),
         check::no_table("neondb"),

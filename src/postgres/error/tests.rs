@@ -24,7 +24,7 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "role \"alex\" does not exist",
         false,
         Kind::Database,
-        "knows no user alex",
+        "has no user alex",
     ),
     (
         "28000",
@@ -59,21 +59,21 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "column \"message\" does not exist",
         false,
         Kind::Database,
-        "another shape",
+        "does not have the columns",
     ),
     (
         "42804",
         "column \"message\" is of type integer but expression is of type text",
         false,
         Kind::Database,
-        "another shape",
+        "does not have the columns",
     ),
     (
         "42883",
         "operator does not exist: integer = text",
         false,
         Kind::Database,
-        "another shape",
+        "does not have the columns",
     ),
     (
         "42883",
@@ -129,14 +129,21 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "sorry, too many clients already",
         true,
         Kind::Unreachable,
-        "no connection left",
+        "no free connections",
     ),
     (
         "53100",
         "could not extend file: No space left on device",
         false,
         Kind::Database,
-        "no room left",
+        "out of space",
+    ),
+    (
+        "53200",
+        "out of memory",
+        false,
+        Kind::Database,
+        "out of memory",
     ),
     (
         "57014",
@@ -277,21 +284,21 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "Too many connections attempts",
         true,
         Kind::Unreachable,
-        "no connection left",
+        "no free connections",
     ),
     (
         "XX000",
         "Failed to acquire permit to connect to the database. Too many database connection attempts are currently ongoing.",
         true,
         Kind::Unreachable,
-        "no connection left",
+        "no free connections",
     ),
     (
         "XX000",
         "Too many connections to this endpoint. Please try again later.",
         true,
         Kind::Unreachable,
-        "no connection left",
+        "no free connections",
     ),
     (
         "XX000",
@@ -348,7 +355,7 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "query_wait_timeout",
         true,
         Kind::Unreachable,
-        "no connection left",
+        "no free connections",
     ),
     (
         "08P01",
@@ -362,7 +369,7 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "query_wait_timeout",
         true,
         Kind::Unreachable,
-        "no connection left",
+        "no free connections",
     ),
     (
         "XX000",
@@ -390,7 +397,7 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "no more connections allowed (max_client_conn)",
         true,
         Kind::Unreachable,
-        "no connection left",
+        "no free connections",
     ),
     (
         "08P01",
@@ -412,7 +419,7 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "There is no ID token.",
         false,
         Kind::Database,
-        "not told who is asking",
+        "received no token",
     ),
     (
         "28E02",
@@ -447,7 +454,7 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "The ID token has expired.",
         false,
         Kind::NotSignedIn,
-        "your session has expired",
+        "your session expired",
     ),
     (
         "28E09",
@@ -461,7 +468,7 @@ pub(super) const REFUSALS: &[(&str, &str, bool, Kind, &str)] = &[
         "This person is blocked.",
         false,
         Kind::Database,
-        "shut you out of it.",
+        "blocked you.",
     ),
     (
         "28E12",
@@ -548,7 +555,10 @@ fn a_failure_of_tls_says_which_one() {
             "the target principal name is incorrect.",
             "another name than db.example",
         ),
-        ("wrong version number", "No TLS connection"),
+        (
+            "wrong version number",
+            "Could not establish a TLS connection",
+        ),
     ] {
         let failure = tls(chain, "db.example", false);
         assert_eq!(failure.kind, Kind::Unreachable);

@@ -33,10 +33,10 @@ pub(super) fn settings(pasted: &str) -> Result<Settings, Failure> {
             )
             .cure("It starts with postgresql://; Neon's console shows it under Connect.")),
             // Not repeated: it may be what slipped in before the string, a password for one.
-            _ => Err(malformed(
-                "What stands before the :// of the connection string is not postgresql.",
-            )
-            .cure("Write postgresql:// in its place.")),
+            _ => Err(
+                malformed("The connection string does not begin with postgresql://.")
+                    .cure("Write postgresql:// in its place."),
+            ),
         };
     }
     if text.starts_with('-') {
@@ -106,8 +106,8 @@ struct Place<'a> {
 fn url(rest: &str) -> Result<Settings, Failure> {
     if rest.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(
-            malformed("The connection string has a blank or a line break in it.")
-                .cure("Write it in one piece; a blank that belongs to it is written as %20."),
+            malformed("The connection string has a space or a line break in it.")
+                .cure("Write it in one piece; write a space that belongs to it as %20."),
         );
     }
     let (person, place) = divide(rest)?;
@@ -237,7 +237,7 @@ fn decode(key: &str, value: &str) -> Result<String, Failure> {
 fn pairs(text: &str) -> Result<Settings, Failure> {
     let broken = || {
         malformed("The connection string is not of the form host=… dbname=… user=… password=….")
-            .cure("Put a value with blanks between single quotes, and write ' as \\' in it.")
+            .cure("Put a value with spaces between single quotes, and write ' as \\' in it.")
     };
     let mut settings = Settings::new();
     let mut rest = text.trim_start();

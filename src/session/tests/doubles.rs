@@ -42,8 +42,13 @@ pub(super) struct OktaState {
 
 pub(super) enum Scripted {
     Fail(Kind),
+    End,
     /// The ID token is not accepted, but the refresh token was rotated.
     RotateOnly,
+}
+
+fn ended() -> NotRenewed {
+    NotRenewed::Ended(Failure::new(Kind::NotSignedIn, "Your session has ended."))
 }
 
 impl Okta {
@@ -99,7 +104,7 @@ impl Identity for Okta {
         refresh_token: &SecretString,
         user_id: &str,
         _progress: &Progress,
-    ) -> Result<Refreshed, Failure> {
+    ) -> Result<Refreshed, NotRenewed> {
         self.0.refreshes.fetch_add(1, Ordering::SeqCst);
         self.0.began.notify_one();
         let gate = self.0.gate.lock().expect("free").clone();
@@ -108,12 +113,14 @@ impl Identity for Okta {
         }
         assert_eq!(user_id, SUB);
         let scripted = self.0.script.lock().expect("free").pop_front();
-        if let Some(Scripted::Fail(kind)) = scripted {
-            return Err(Failure::new(kind, "Scripted."));
+        match scripted {
+            Some(Scripted::Fail(kind)) => return Err(Failure::new(kind, "Scripted.").into()),
+            Some(Scripted::End) => return Err(ended()),
+            _ => {}
         }
         let newest = format!("refresh-{}", self.0.newest.load(Ordering::SeqCst));
         if refresh_token.expose_secret() != newest {
-            return Err(Failure::new(Kind::NotSignedIn, "Your session has ended."));
+            return Err(ended());
         }
         let (id_token, refresh_token) = self.issue();
         Ok(Refreshed {
@@ -219,13 +226,13 @@ impl Quotes for Database {
         &self,
         id_token: &SecretString,
         _progress: &Progress,
-    ) -> Result<Option<Saved>, Failure> {
+    ) -> Result<Option<Saved>, Refused> {
         let mut tokens = self.tokens.lock().expect("free");
         tokens.push(id_token.expose_secret().to_owned());
         let expired = self.expired.load(Ordering::SeqCst);
         if expired > 0 {
             self.expired.store(expired - 1, Ordering::SeqCst);
-            return Err(Failure::new(Kind::NotSignedIn, "Expired."));
+            return Err(Refused::TokenExpired);
         }
         Ok(None)
     }
@@ -236,7 +243,7 @@ impl Quotes for Database {
         _quote: &Quote,
         _based_on: Option<&str>,
         _progress: &Progress,
-    ) -> Result<SaveOutcome, Failure> {
+    ) -> Result<SaveOutcome, Refused> {
         Ok(SaveOutcome::Conflict(None))
     }
 
@@ -245,7 +252,7 @@ impl Quotes for Database {
         _id_token: &SecretString,
         _based_on: Option<&str>,
         _progress: &Progress,
-    ) -> Result<DeleteOutcome, Failure> {
+    ) -> Result<DeleteOutcome, Refused> {
         Ok(DeleteOutcome::Deleted)
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-const BUSY: &str = "has no connection left";
+const BUSY: &str = "has no free connections";
 const RESTARTING: &str = "is being restarted";
 
 /// What passes, as Neon's proxy words it, and what a person is told if it doesn't.

@@ -89,7 +89,7 @@ fn save_without_an_answer(stage: &Stage) -> Pty {
         (stage.quote() == "One, two").then_some(())
     });
     lose_the_network(stage);
-    sees_words(&mut screen, "It is not known whether the quote was saved.");
+    sees_words(&mut screen, "It is unknown whether the quote was saved.");
     screen
 }
 
@@ -138,12 +138,9 @@ async fn a_save_or_delete_that_stays_in_question_says_so_and_is_settled_by_readi
         (stage.database_network.counts().requested > before).then_some(())
     });
     lose_the_network(&stage);
-    sees_words(
-        &mut screen,
-        "It is not known whether the quote was deleted.",
-    );
+    sees_words(&mut screen, "It is unknown whether the quote was deleted.");
     screen.sees("“One, two”");
-    sees_words(&mut other, "It is not known whether the quote was saved.");
+    sees_words(&mut other, "It is unknown whether the quote was saved.");
     find_the_network(&stage);
     assert_eq!(stage.quote(), "One, two");
     other.key(Key::Enter);
@@ -245,7 +242,7 @@ async fn a_save_stays_in_question_when_its_time_is_over() {
     stage.database_network.cut();
     screen.key(Key::Enter);
     screen.sees("The database does not answer; trying again…");
-    sees_words(&mut screen, "It is not known whether the quote was saved.");
+    sees_words(&mut screen, "It is unknown whether the quote was saved.");
     sees_words(&mut screen, "Your text is still here.");
     owner.batch_execute("rollback").await.expect("it is open");
     screen.key(Key::Enter);
@@ -408,7 +405,7 @@ async fn a_server_that_cannot_be_trusted_or_found_is_named_and_sent_nothing() {
         ),
         (
             stage.database.user().port(nobody),
-            "Nothing takes connections at localhost",
+            "Nothing is listening on localhost",
         ),
         (
             lost,
@@ -432,7 +429,7 @@ async fn a_server_that_cannot_be_trusted_or_found_is_named_and_sent_nothing() {
         .home
         .set("DATABASE_URL", user().port(nobody).to_string());
     let mut screen = stage.open();
-    screen.sees("Nothing takes connections");
+    screen.sees("Nothing is listening on");
     screen.key(Key::Char('q'));
     ends(&mut screen, 0);
 }

@@ -24,7 +24,7 @@ const REFUSALS: [(&str, &[&str], &str); 9] = [
     ),
     (
         "alter table public.user_messages rename message to body",
-        &["another shape than this program", "epigraph admin migrate"],
+        &["does not have the columns", "epigraph admin migrate"],
         "alter table public.user_messages rename body to message",
     ),
     (
@@ -38,7 +38,7 @@ const REFUSALS: [(&str, &[&str], &str); 9] = [
            raise exception 'could not extend file because project size limit (512 MB) has been exceeded' using errcode = 'disk_full';
          end $$;
          create trigger full_disk before insert or update on public.user_messages execute function public.full()",
-        &["has no room left", "raise its limit"],
+        &["is out of space", "raise its limit"],
         "drop function public.full() cascade",
     ),
     (
@@ -46,7 +46,7 @@ const REFUSALS: [(&str, &[&str], &str); 9] = [
            raise exception 'out of memory' using errcode = 'out_of_memory';
          end $$;
          create trigger no_memory before insert or update on public.user_messages execute function public.memory()",
-        &["has no room left"],
+        &["is out of memory"],
         "drop function public.memory() cascade",
     ),
     (
@@ -56,7 +56,7 @@ const REFUSALS: [(&str, &[&str], &str); 9] = [
     ),
     (
         "select okta.block(user_id) from public.user_messages",
-        &["shut you out", "Ask the owner"],
+        &["blocked you", "Ask the owner"],
         "select okta.unblock(user_id) from public.user_messages",
     ),
     (
@@ -117,7 +117,10 @@ async fn a_row_that_somebody_holds_is_waited_for_as_long_as_a_statement_may_take
         .expect("the owner may");
     write(&mut screen, " and two");
     screen.key(Key::Enter);
-    sees_words(&mut screen, "gave up because it took too long");
+    sees_words(
+        &mut screen,
+        "cancelled the statement because it took too long",
+    );
     sees_words(&mut screen, "Your text is still here, not saved.");
     owner.batch_execute("rollback").await.expect("it is open");
     screen.key(Key::Enter);
@@ -132,7 +135,7 @@ async fn a_role_that_may_no_longer_log_in_is_told_so() {
     let role = stage.database.user_name().to_owned();
     for (change, code, says) in [
         ("nologin", 11, "is not permitted to log in"),
-        ("login connection limit 0", 7, "has no connection left"),
+        ("login connection limit 0", 7, "has no free connections"),
         (
             "connection limit -1 valid until '2020-01-01'",
             11,

@@ -201,7 +201,7 @@ async fn an_interrupt_ends_a_command_that_waits_within_a_second() {
             );
             assert!(!ran.stderr.contains("error"), "{state}: {ran:?}");
             assert_eq!(
-                ran.stderr.contains("not known whether the quote was saved"),
+                ran.stderr.contains("unknown whether the quote was saved"),
                 state == "blocked",
                 "{state}: {ran:?}"
             );

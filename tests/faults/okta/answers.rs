@@ -38,8 +38,8 @@ const fn fault(
     }
 }
 
-const NOT_OKTAS: Option<&str> = Some("something answered that is not Okta's");
-const OUT_OF_ORDER: Option<&str> = Some("out of order");
+const NOT_OKTAS: Option<&str> = Some("is not one of Okta's");
+const OUT_OF_ORDER: Option<&str> = Some("having problems");
 const BUSY: Option<&str> = Some("too many requests");
 
 const FAULTS: [Fault; 14] = [
@@ -108,7 +108,7 @@ const FAULTS: [Fault; 14] = [
         "sent elsewhere",
         || Answer::redirect("https://portal.example/"),
         1,
-        Some("redirection"),
+        Some("redirect"),
     ),
     fault(
         "far too much",
@@ -232,7 +232,7 @@ fn at_a_sign_out() {
         assert!(ran.stderr.contains(says), "{}: {ran:?}", fault.name);
         assert!(!path.exists(), "{}", fault.name);
     }
-    home.run(&["show"]).fails(3, &["nobody is signed in"]);
+    home.run(&["show"]).fails(3, &["you are not signed in"]);
 }
 
 #[track_caller]

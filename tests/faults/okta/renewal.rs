@@ -197,11 +197,11 @@ async fn a_save_for_which_the_session_cannot_be_renewed_leads_back_to_the_text()
                     .okta
                     .script(Endpoint::Token, Answer::rate_limited(600));
             }) as &dyn Fn(),
-            "is getting too many requests at the moment. Your text is still here, not saved.",
+            "is receiving too many requests at the moment. Your text is still here, not saved.",
         ),
         (
             &|| stage.okta.script(Endpoint::Token, Answer::proxy_page(200)),
-            "something answered that is not Okta's (HTTP status 200). Your text is still here, not saved.",
+            "is not one of Okta's (HTTP status 200). Your text is still here, not saved.",
         ),
         (
             &|| {
@@ -218,11 +218,11 @@ async fn a_save_for_which_the_session_cannot_be_renewed_leads_back_to_the_text()
         ),
         (
             &|| forge(|claims| claims["sub"] = json!("00u2somebodyelse")),
-            "with an ID token of another person. Your text is still here, not saved.",
+            "with another person's ID token. Your text is still here, not saved.",
         ),
         (
             &|| forge(|claims| drop(claims.as_object_mut().expect("claims").remove("sub"))),
-            "it does not say what an ID token has to say. Your text is still here, not saved.",
+            "it lacks a required claim. Your text is still here, not saved.",
         ),
         (
             &|| {
@@ -275,12 +275,12 @@ async fn an_id_token_that_is_not_accepted_is_explained_and_the_rotated_session_s
     let forgeries: [(Forgery, &str); 6] = [
         (
             |_, it| it["sub"] = json!("00u2somebodyelse"),
-            "of another person",
+            "another person's ID token",
         ),
-        (|_, it| it["sub"] = json!(""), "it names no person"),
+        (|_, it| it["sub"] = json!(""), "it has no subject"),
         (
             |_, it| drop(it.as_object_mut().expect("claims").remove("sub")),
-            "it does not say what an ID token has to say",
+            "it lacks a required claim",
         ),
         (
             |_, it| it["iss"] = json!("https://evil.example"),
@@ -289,7 +289,7 @@ async fn an_id_token_that_is_not_accepted_is_explained_and_the_rotated_session_s
         (|_, it| it["aud"] = json!("0oaOther"), "for another app"),
         (
             |header, _| header["alg"] = json!("HS256"),
-            "of a kind that this program does not read",
+            "of a kind that epigraph does not support",
         ),
     ];
     for (forgery, says) in forgeries {

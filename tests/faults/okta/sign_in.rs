@@ -49,7 +49,7 @@ async fn a_server_that_cannot_be_used_is_named_and_the_next_key_press_tries_agai
             &|| metadata(okta, &json!({"token_endpoint": "http://localhost/token"})),
             Endpoint::Discovery,
             10,
-            "names an address that is not https.",
+            "reports an address that is not https.",
         ),
         (
             &|| metadata(okta, &json!({"device_authorization_endpoint": null})),
@@ -67,13 +67,13 @@ async fn a_server_that_cannot_be_used_is_named_and_the_next_key_press_tries_agai
             &|| Answer::redirect("https://portal.example/"),
             Endpoint::DeviceAuthorize,
             7,
-            "something answered with a redirection (HTTP status 302).",
+            "answered, with a redirect (HTTP status 302).",
         ),
         (
             &|| Answer::rate_limited(600),
             Endpoint::DeviceAuthorize,
             7,
-            "is getting too many requests at the moment.",
+            "is receiving too many requests at the moment.",
         ),
         (
             &|| Answer::error(400, "unauthorized_client", ""),
@@ -85,7 +85,7 @@ async fn a_server_that_cannot_be_used_is_named_and_the_next_key_press_tries_agai
             &|| Answer::json(200, &json!({"device_code": "", "user_code": "ABCD"})),
             Endpoint::DeviceAuthorize,
             10,
-            "Okta issued a code that cannot be used",
+            "Okta issued an unusable code",
         ),
     ] {
         okta.script(endpoint, answer());
@@ -187,7 +187,7 @@ async fn a_code_that_comes_to_nothing_says_why_and_the_next_one_works() {
                 okta.script(Endpoint::Token, Answer::lost());
                 okta.approve(code, Person::James).expect("known");
             },
-            "Okta does not accept this code any more: it was used already, or withdrawn.",
+            "Okta no longer accepts this code: it was already used, or withdrawn.",
         ),
         (
             &|code| {
@@ -200,7 +200,7 @@ async fn a_code_that_comes_to_nothing_says_why_and_the_next_one_works() {
                 });
                 okta.approve(code, Person::James).expect("known");
             },
-            "it does not say what an ID token has to say.",
+            "it lacks a required claim.",
         ),
         (
             &|code| {

@@ -98,7 +98,7 @@ struct Crowd {
     waiting: Vec<(&'static str, Waiting)>,
     /// Where the one lives who wrote [`TYPED`] and saves it.
     author: Home,
-    /// Where the others live, and an Okta that is out of order.
+    /// Where the others live, and an Okta that is having problems.
     _homes: Vec<Home>,
     _outage: Site,
 }

@@ -96,9 +96,10 @@ async fn a_strangers_words_reach_no_terminal_as_anything_but_text() {
     is_harmless("the name and the quote on the screens", &screen);
     drop(screen);
 
-    // What the database says when it refuses.
+    // What the database says when it refuses. Where it repeats the quote, that is left out.
     stage.database.query(&format!(
-        "create function public.refuse() returns trigger language plpgsql as $$
+        "update public.user_messages set message = 'no stranger';
+         create function public.refuse() returns trigger language plpgsql as $$
          begin raise exception using message = U&'{0}', detail = U&'{0}', hint = U&'{0}', errcode = 'P0001'; end $$;
          create trigger refuse before insert or update or delete on public.user_messages
          for each row execute function public.refuse()",
@@ -107,7 +108,7 @@ async fn a_strangers_words_reach_no_terminal_as_anything_but_text() {
     on_a_terminal(&stage, "the database", &["set", "x"], "Eve");
     on_a_terminal(&stage, "the database", &["delete", "--yes"], "Eve");
     let mut screen = stage.open();
-    screen.sees("end”");
+    screen.sees("no stranger”");
     screen.type_("dy");
     screen.sees("Eve");
     screen.sees_no_more("Deleting…");

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     fs,
+    path::Path,
     process::{ExitStatus, Output, Stdio},
     thread,
     time::{Duration, Instant},
@@ -29,8 +30,34 @@ impl Stage<'_> {
         &self,
         arguments: impl IntoIterator<Item = S>,
     ) -> tokio::process::Command {
-        let mut command = tokio::process::Command::new(&self.epigraph);
+        let mut command = self.surrounded(&self.epigraph);
         command.arg("--config").arg(&self.config).args(arguments);
+        command
+    }
+
+    /// A command line of the example `notes`, which finds its configuration by itself.
+    pub(crate) fn notes(&self, arguments: &[&str]) -> Result<tokio::process::Command, String> {
+        let home = self.state.join("home");
+        let directory = home.join(if cfg!(target_os = "macos") {
+            "Library/Application Support/epigraph"
+        } else {
+            "epigraph"
+        });
+        fs::create_dir_all(&directory)
+            .and_then(|()| fs::copy(&self.config, directory.join("config.toml")))
+            .map_err(|error| error.to_string())?;
+        let mut command = self.surrounded(&self.epigraph.with_file_name("examples/notes"));
+        if cfg!(target_os = "macos") {
+            command.env("HOME", home);
+        } else {
+            command.env("XDG_CONFIG_HOME", home);
+        }
+        command.args(arguments);
+        Ok(command)
+    }
+
+    fn surrounded(&self, program: &Path) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(program);
         // What the person has set for their own epigraph would win over the demo's configuration.
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();

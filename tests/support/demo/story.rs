@@ -74,6 +74,7 @@ pub(crate) async fn play(stage: &Stage<'_>) -> Outcome {
     )?;
     story.run("checks every part", &["doctor"], 0).await?;
     story.trespass(person).await?;
+    story.notes(person).await?;
     story
         .run("deletes the quote", &["delete", "--yes"], 0)
         .await?;
@@ -97,6 +98,35 @@ impl Story<'_> {
     async fn setup(&mut self, what: &str) -> Result<String, String> {
         self.step(what, "epigraph admin setup", self.stage.setup(), 0)
             .await
+    }
+
+    /// Runs another program, over a table that is made as the page on protecting tables says.
+    async fn notes(&mut self, person: Person) -> Outcome {
+        let page = include_str!("../../../docs/protect.md");
+        let sql = page.split("```sql\n").skip(1);
+        let sql: Vec<_> = sql
+            .filter_map(|rest| Some(rest.split_once("```")?.0))
+            .collect();
+        let [table, access, _, functions, _] = sql[..] else {
+            return Err("docs/protect.md has other blocks of SQL than this story knows".into());
+        };
+        let database = &self.stage.database;
+        let people = format!(
+            "grant notes_user to {}",
+            database.query("select rolname from pg_roles where pg_has_role(oid, okta.user_group(), 'member') and rolcanlogin and not rolsuper")
+        );
+        for sql in [table, access, functions, &people] {
+            database.query(sql);
+        }
+        let note = "Buy the flowers herself.";
+        let add = self.stage.notes(&["add", note])?;
+        self.step("another program adds a note", "notes add", add, 0)
+            .await?;
+        let list = self.stage.notes(&["list"])?;
+        let listed = self.step("and lists it", "notes list", list, 0).await?;
+        self.hold("it is that note", listed.trim_end() == note)?;
+        let owner = database.query("select owner_id from public.notes");
+        self.hold("the note is the person's", owner == person.id())
     }
 
     /// Tries what somebody could do who has the same connection string, and `psql`.

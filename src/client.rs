@@ -1,0 +1,48 @@
+//! What a configuration names, put together: Okta, the keyring and the database, as one session. The commands and the screens
+//! stand on it, and so does any other program whose people have rows of their own; see `examples/notes.rs`.
+
+use crate::{
+    config::{self, Config},
+    failure::Failure,
+    keyring::Keyring,
+    okta::Okta,
+    postgres::{Postgres, Target},
+    session::{Quotes, Session},
+};
+
+/// A person's session at the Okta organization, in the keyring and at the database of one configuration.
+pub type Client = Session<Okta, Keyring, Postgres>;
+
+/// Makes the session of a configuration. No network, and no look into the keyring.
+///
+/// # Errors
+/// When a setting is missing or wrong.
+pub fn session(config: &Config) -> Result<Client, Failure> {
+    let target = Target::parse(config.database_url()?)?;
+    session_with(config, Postgres::new(target))
+}
+
+/// The same over something else than the database of the configuration.
+pub(crate) fn session_with<Q: Quotes>(
+    config: &Config,
+    quotes: Q,
+) -> Result<Session<Okta, Keyring, Q>, Failure> {
+    let okta = config.okta()?;
+    Ok(Session::new(
+        Okta::new(okta.clone())?,
+        vault(config, okta),
+        quotes,
+        config.state_dir.clone(),
+        &format!("{}\n{}", okta.issuer, okta.client_id),
+    ))
+}
+
+/// Where the session is kept.
+pub(crate) fn vault(config: &Config, okta: &config::Okta) -> Keyring {
+    Keyring::new(
+        config.store,
+        &config.state_dir,
+        &okta.issuer,
+        &okta.client_id,
+    )
+}
