@@ -183,6 +183,7 @@ pub async fn status(owner: &mut Owner) -> Result<Status, Failure> {
 }
 
 /// The database as a whole.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Place {
     version: i32,
     me: u32,
