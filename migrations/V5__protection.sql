@@ -209,6 +209,7 @@ $$;
 create function okta.protection() returns table ("table" regclass, "column" name, fault text)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
 as $$
 begin
     return query

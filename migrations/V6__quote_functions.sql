@@ -24,7 +24,10 @@ $$;
 
 -- Every function of a quote is volatile, so that each of its statements sees what is so at that moment: a person who was blocked
 -- in between as well. The settings of the planner are pinned, because a caller who may choose a sequential scan has other rows
--- compared with theirs; and where one is all there is, as in a table of one row, its pretended cost must compile nothing. No text is ever compared but that of one's own row, which is fetched first.
+-- compared with theirs, and before PostgreSQL 18 may choose it by what an index is pretended to cost; and where one is all there is,
+-- as in a table of one row, its pretended cost must compile nothing. No text is ever compared but that of one's own row, which is
+-- fetched first. The time is taken off by an interval: the name UTC may stand for another zone, from PostgreSQL 18 on for the one
+-- that the caller's setting calls so.
 
 -- The caller's quote; nulls where there is none.
 create function epigraph.load_quote(out message text, out create_ts timestamp)
@@ -33,6 +36,10 @@ set search_path = pg_catalog, pg_temp
 set enable_indexscan = on
 set enable_bitmapscan = off
 set enable_seqscan = off
+set random_page_cost = 4
+set cpu_tuple_cost = 0.01
+set cpu_index_tuple_cost = 0.005
+set cpu_operator_cost = 0.0025
 set jit = off
 as $$
 declare
@@ -52,6 +59,10 @@ set search_path = pg_catalog, pg_temp
 set enable_indexscan = on
 set enable_bitmapscan = off
 set enable_seqscan = off
+set random_page_cost = 4
+set cpu_tuple_cost = 0.01
+set cpu_index_tuple_cost = 0.005
+set cpu_operator_cost = 0.0025
 set jit = off
 as $$
 declare
@@ -67,7 +78,7 @@ begin
     done := false;
     if based_on is null then
         insert into public.user_messages as m (user_id, message, create_ts)
-        values (person, new_text, now() at time zone 'UTC')
+        values (person, new_text, now() at time zone interval '0')
         on conflict (user_id) do nothing
         returning m.message, m.create_ts into message, create_ts;
         done := found;
@@ -75,7 +86,7 @@ begin
         select m.message, m.create_ts into message, create_ts
         from public.user_messages m where m.user_id = person for update;
         if message = based_on then
-            update public.user_messages m set message = new_text, create_ts = now() at time zone 'UTC'
+            update public.user_messages m set message = new_text, create_ts = now() at time zone interval '0'
             where m.user_id = person
             returning m.message, m.create_ts into message, create_ts;
             done := found;
@@ -97,6 +108,10 @@ set search_path = pg_catalog, pg_temp
 set enable_indexscan = on
 set enable_bitmapscan = off
 set enable_seqscan = off
+set random_page_cost = 4
+set cpu_tuple_cost = 0.01
+set cpu_index_tuple_cost = 0.005
+set cpu_operator_cost = 0.0025
 set jit = off
 as $$
 declare

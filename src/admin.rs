@@ -49,9 +49,9 @@ const PATIENCE: [&str; 2] = ["2s", "40s"];
 /// How often a step is done again when somebody else was in its way.
 const TRIES: u32 = 10;
 
-// What would let the creator of a role use that role's rights, and how passwords are kept, are settings that a role or a
-// database may have; the first of them is known since PostgreSQL 16.
-const SETTINGS: &str = "set local search_path = ''; set local statement_timeout = '30s'; \
+// What would let the creator of a role use that role's rights, how passwords are kept, and how names are written in what is
+// compared are settings that a role or a database may have; the first of them is known since PostgreSQL 16.
+const SETTINGS: &str = "set local search_path = ''; set local statement_timeout = '30s'; set local quote_all_identifiers = off; \
 set local password_encryption = 'scram-sha-256'; \
 select pg_catalog.set_config(name, '', true) from pg_catalog.pg_settings where name = 'createrole_self_grant'";
 

@@ -12,6 +12,7 @@ use crate::support::{
 
 each_server! {
     every_mistake_is_named_and_its_cure_works,
+    what_lets_a_guess_be_weighed_is_noted,
     who_is_who_and_what_others_have_to_close,
 }
 
@@ -594,6 +595,23 @@ async fn every_mistake_is_named_and_its_cure_works(cluster: &'static Cluster) {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+async fn what_lets_a_guess_be_weighed_is_noted(cluster: &'static Cluster) {
+    let database = cluster.migrated().await;
+    let target = Target::parse(&database.owner_url().into()).expect("a good connection string");
+    let mut noted = Vec::new();
+    for set in ["off", "on"] {
+        database.query(&format!(
+            "alter database {} set wal_compression = {set}",
+            database.name()
+        ));
+        let mut owner = Owner::connect(&target).await.expect("it is there");
+        let status = admin::status(&mut owner).await.expect("it answers");
+        let is_noted = |note: &String| note.contains("(wal_compression)");
+        noted.push(status.notes.iter().any(is_noted));
+    }
+    assert_eq!(noted, [false, true]);
 }
 
 async fn who_is_who_and_what_others_have_to_close(cluster: &'static Cluster) {

@@ -183,6 +183,7 @@ pub async fn status(owner: &mut Owner) -> Result<Status, Failure> {
 }
 
 /// The database as a whole.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Place {
     version: i32,
     me: u32,
@@ -194,6 +195,7 @@ struct Place {
     messages_owner: Option<u32>,
     is_unique: bool,
     has_unshown: bool,
+    compresses: bool,
 }
 
 impl Place {
@@ -209,6 +211,7 @@ impl Place {
             messages_owner: row.try_get(7)?,
             is_unique: row.try_get(8)?,
             has_unshown: row.try_get(9)?,
+            compresses: row.try_get(10)?,
         })
     }
 }
@@ -259,6 +262,9 @@ async fn look(transaction: &Transaction<'_>) -> Result<Status, Error> {
         found.problem(TWO_ISSUERS);
     }
     found.problems.extend(keys_problem(&keys, Local::now()));
+    if place.compresses {
+        found.note(COMPRESSES);
+    }
     let mut roles = Roles {
         all: each(&roles, role)?
             .into_iter()
@@ -480,7 +486,8 @@ fn membership(row: &Row) -> Result<Membership, Error> {
 }
 
 pub(super) const OLD_TABLES: &str = "The tables are of an older version: run `epigraph admin migrate`. Rights and functions were not looked at.";
-pub(super) const NO_MESSAGES: &str = "The table public.user_messages is missing.";
+pub(super) const COMPRESSES: &str = "What the server writes is shorter where texts on one page are alike (wal_compression), and everybody who can log in sees how much it writes: a guess at a quote can be weighed that way. A superuser can switch it off: alter system set wal_compression = off;";
+const NO_MESSAGES: &str = "The table public.user_messages is missing.";
 pub(super) const NO_ISSUER: &str = "No issuer is registered: run `epigraph admin setup`.";
 
 pub(super) const TWO_ISSUERS: &str = "More than one issuer is registered, and any of them counts: select okta.remove_issuer('...') for the ones that are not yours.";

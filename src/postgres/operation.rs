@@ -40,8 +40,10 @@ const REFUSAL_HOLDS: Duration = Duration::from_secs(10);
 
 /// What whoever shares a role, or had a pooled connection before, may have switched on, put back for one transaction: what makes
 /// the server write texts and tokens into its log (parameters of errors, plans with their constants), what makes a commit
-/// forgettable, and what makes it give up early. It goes with `begin`, so it costs no round trip.
+/// forgettable, and what makes it give up early. And the search path, before the token is there: where people may make functions,
+/// one of theirs would be handed it. It goes with `begin`, so it costs no round trip.
 pub(crate) const QUIET: &str = "\
+set local search_path = pg_catalog, pg_temp; \
 set local log_parameter_max_length_on_error = 0; \
 set local debug_print_parse = off; \
 set local debug_print_rewritten = off; \
@@ -315,7 +317,7 @@ async fn transact(
         biased;
         client.batch_execute(&begin),
         client.query_typed(
-            "select set_config('okta.id_token', $1, true), set_config('statement_timeout', $2, true)",
+            "select pg_catalog.set_config('okta.id_token', $1, true), pg_catalog.set_config('statement_timeout', $2, true)",
             &settings,
         ),
         client.query_typed(operation.statement.sql, &parameters),

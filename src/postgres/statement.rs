@@ -24,7 +24,7 @@ pub struct Statement<'a> {
 }
 
 impl<'a> Statement<'a> {
-    /// A statement that changes nothing. Names in it should say their schema.
+    /// A statement that changes nothing. Names in it have to say their schema: the search path is `pg_catalog` alone.
     #[must_use]
     pub const fn read(sql: &'a str) -> Self {
         Self {

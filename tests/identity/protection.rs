@@ -17,6 +17,7 @@ each_server!(
     undoing_it_gives_back_what_was,
     what_the_old_migrations_protected_gets_the_new_guard,
     a_guard_that_is_not_the_one_is_named,
+    a_guard_is_known_however_names_are_quoted,
     a_web_app_that_owns_the_table_sees_what_it_saw,
 );
 
@@ -600,6 +601,33 @@ async fn what_the_old_migrations_protected_gets_the_new_guard(cluster: &Cluster)
         database.query("select fault is null from okta.protection() where \"table\" = 'public.user_messages'::regclass"),
         "t"
     );
+}
+
+async fn a_guard_is_known_however_names_are_quoted(cluster: &'static Cluster) {
+    let database = cluster.database();
+    database.query(&format!(
+        "alter database {} set quote_all_identifiers = on",
+        database.name()
+    ));
+    database.migrate().await;
+    assert_eq!(
+        database.query("select \"column\", fault is null from okta.protection()"),
+        "user_id|t"
+    );
+    let target = epigraph::postgres::Target::parse(&database.owner_url().into());
+    let target = target.expect("a good connection string");
+    let mut owner = epigraph::admin::Owner::connect(&target)
+        .await
+        .expect("the owner gets in");
+    let status = epigraph::admin::status(&mut owner)
+        .await
+        .expect("it answers");
+    let wrong: Vec<_> = status
+        .problems
+        .iter()
+        .filter(|problem| problem.contains("user_messages") || problem.contains("okta."))
+        .collect();
+    assert_eq!(wrong, Vec::<&String>::new());
 }
 
 async fn a_guard_that_is_not_the_one_is_named(cluster: &Cluster) {

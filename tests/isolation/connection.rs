@@ -12,6 +12,7 @@ use crate::support::{
 each_server! {
     what_is_left_behind_on_a_pooled_connection_opens_nothing,
     a_trap_on_a_pooled_connection_catches_nothing,
+    a_function_of_ones_own_catches_no_token,
     after_the_commit_the_token_is_gone,
     others_statements_show_no_text_and_no_token,
     many_people_at_once_on_few_connections_see_their_own_row,
@@ -140,6 +141,44 @@ async fn a_trap_on_a_pooled_connection_catches_nothing(cluster: &'static Cluster
             "select pg_terminate_backend(pid) from pg_stat_activity where usename = '{}'",
             database.user_name()
         ));
+    }
+}
+
+/// As before PostgreSQL 15, where the schema `public` may be open to everybody.
+async fn a_function_of_ones_own_catches_no_token(cluster: &'static Cluster) {
+    let database = written(cluster).await;
+    let (_pooler, pooled) = pooled(cluster, &database);
+    cluster.query(
+        database.name(),
+        "grant create on schema public to public; create table public.loot (token text);
+         grant insert on public.loot to public",
+    );
+    let path = "search_path = public, pg_catalog";
+    let trap = format!(
+        "create function public.set_config(text, text, boolean) returns text language plpgsql as $$ begin
+           insert into public.loot values ($2); return pg_catalog.set_config($1, $2, $3);
+         end $$;
+         create function public.same(name, name) returns boolean language plpgsql as $$ begin
+           insert into public.loot values (pg_catalog.current_setting('okta.id_token', true));
+           return $1 operator(pg_catalog.=) $2;
+         end $$;
+         create operator public.= (function = public.same, leftarg = name, rightarg = name);
+         set {path}; alter role current_user set {path};"
+    );
+    let shown = database.psql(&pooled, &trap);
+    assert!(!shown.contains("ERROR"), "{shown}");
+    let caught = || database.query("select count(*) from public.loot where token <> ''");
+    for url in [&pooled, &database.user()] {
+        let shown = database.psql(url, "show search_path");
+        assert!(shown.ends_with("public, pg_catalog\n"), "{shown}");
+        let before = caught();
+        let woolf = Person::new(VICTIM, &url.to_string());
+        assert_eq!(woolf.load().await.as_deref(), Some(SECRET));
+        woolf.save(SECRET, Some(SECRET)).await;
+        assert_eq!(caught(), before);
+        // It is not that there is no trap.
+        database.psql(url, &format!("{}commit;", signed_in(VICTIM)));
+        assert_ne!(caught(), before);
     }
 }
 

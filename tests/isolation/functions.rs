@@ -16,6 +16,7 @@ each_server! {
     a_pooler_answers_no_question_either,
     the_caller_gets_their_own_row_whatever_they_add,
     no_setting_makes_a_function_look_at_another_row,
+    the_time_of_a_save_is_up_to_no_setting,
     a_guess_at_another_s_text_changes_nothing,
     a_quote_is_no_longer_than_the_program_lets_it_be,
     an_open_transaction_holds_nobody_else_up,
@@ -294,6 +295,10 @@ async fn no_setting_makes_a_function_look_at_another_row(cluster: &'static Clust
         NO_INDEX,
         "set local enable_indexscan = off;",
         "set local random_page_cost = 1000000; set local cpu_index_tuple_cost = 1000000; set local cpu_operator_cost = 1000000;",
+        // As dear as can be: dearer than what is switched off.
+        "set local random_page_cost = 1e300; set local seq_page_cost = 0;",
+        "set local cpu_index_tuple_cost = 1e300;",
+        "set local cpu_operator_cost = 1e300; set local cpu_tuple_cost = 1e300;",
         "set local plan_cache_mode = force_generic_plan; set local enable_indexscan = off;",
         "set local plan_cache_mode = force_custom_plan; set local seq_page_cost = 0; set local cpu_tuple_cost = 0;",
         "set local jit = on; set local jit_above_cost = 0; set local enable_indexscan = off; set local enable_bitmapscan = off;",
@@ -344,6 +349,34 @@ async fn no_setting_makes_a_function_look_at_another_row(cluster: &'static Clust
             .find(|(one, other)| one != other);
         assert_eq!(differs, None);
         assert_eq!(one.len(), told[0].len());
+    }
+}
+
+async fn the_time_of_a_save_is_up_to_no_setting(cluster: &'static Cluster) {
+    let database = cluster.migrated().await;
+    furnish(&database);
+    for setting in [
+        "timezone = 'Asia/Kathmandu'",
+        // The same letters for another zone.
+        "timezone = 'UTC-5'",
+        "timezone = '<UTC>+9'",
+        "timezone_abbreviations = 'India'",
+        "datestyle = 'SQL, DMY'",
+        "intervalstyle = 'sql_standard'",
+    ] {
+        let script = format!(
+            "{}set local {setting};
+             select 'changed', extract(epoch from create_ts - now() at time zone interval '0') from epigraph.save_quote('new', 'mine');
+             select from epigraph.delete_quote(null);
+             select 'made', extract(epoch from create_ts - now() at time zone interval '0') from epigraph.save_quote('new', null);
+             rollback;",
+            signed_in(EVE)
+        );
+        let shown = database.psql(&database.user(), &script);
+        assert_eq!(
+            shown, "signed in\nchanged|0.000000\nmade|0.000000\n",
+            "{setting}"
+        );
     }
 }
 

@@ -7,6 +7,7 @@ fn every_sentence_without_a_statement() {
     insta::assert_snapshot!(
         [
             NO_MESSAGES.to_owned(),
+            COMPRESSES.to_owned(),
             attached::sees_quotes("audit", "public.user_messages"),
             attached::shows_rows("everything", "public.user_messages"),
             functions::another_body("okta.user_id()"),

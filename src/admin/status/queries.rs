@@ -33,7 +33,7 @@ select current_setting('server_version_num')::int, me.oid, d.datdba, 'epigraph_u
         select from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
         where i.indrelid = c.oid and a.attname = 'user_id'
             and i.indisunique and i.indimmediate and i.indisvalid and i.indnkeyatts = 1 and i.indpred is null),
-    to_regclass('okta.unshown_access') is not null
+    to_regclass('okta.unshown_access') is not null, current_setting('wal_compression') <> 'off'
 from pg_database d
 join pg_roles me on me.rolname = current_user
 left join pg_roles g on g.rolname = 'epigraph_user_' || d.oid
