@@ -323,6 +323,13 @@ const THINGS: &[Mistake] = &[
         By("alter table public.user_messages no inherit public.parent; drop table public.parent")),
     ("create table public.child () inherits (public.user_messages)", &["The rows of public.child, a child of public.user_messages"],
         By("drop table public.child")),
+    ("create unique index once on public.user_messages (message)", &["The index once on public.user_messages is unique"], AsTold),
+    ("alter table public.user_messages add constraint \"Once\" unique (message, create_ts)", &["The index \"Once\" on public.user_messages"], AsTold),
+    (
+        "alter table public.user_messages add constraint apart exclude (message with =)",
+        &["The index apart on public.user_messages"],
+        AsTold,
+    ),
     ("create rule copy as on insert to public.user_messages do also select 1", &["The rule copy on public.user_messages"], AsTold),
     ("create function public.spy() returns trigger language plpgsql as 'begin return new; end'; alter function public.spy() owner to bob;
       create trigger spy after insert on public.user_messages for each row execute function public.spy()",

@@ -196,6 +196,7 @@ struct Place {
     is_unique: bool,
     has_unshown: bool,
     compresses: bool,
+    encoding: String,
 }
 
 impl Place {
@@ -212,6 +213,7 @@ impl Place {
             is_unique: row.try_get(8)?,
             has_unshown: row.try_get(9)?,
             compresses: row.try_get(10)?,
+            encoding: row.try_get(11)?,
         })
     }
 }
@@ -264,6 +266,9 @@ async fn look(transaction: &Transaction<'_>) -> Result<Status, Error> {
     found.problems.extend(keys_problem(&keys, Local::now()));
     if place.compresses {
         found.note(COMPRESSES);
+    }
+    if place.encoding != "UTF8" {
+        found.note(other_encoding(&place.encoding));
     }
     let mut roles = Roles {
         all: each(&roles, role)?
@@ -487,6 +492,12 @@ fn membership(row: &Row) -> Result<Membership, Error> {
 
 pub(super) const OLD_TABLES: &str = "The tables are of an older version: run `epigraph admin migrate`. Rights and functions were not looked at.";
 pub(super) const COMPRESSES: &str = "What the server writes is shorter where texts on one page are alike (wal_compression), and everybody who can log in sees how much it writes: a guess at a quote can be weighed that way. A superuser can switch it off: alter system set wal_compression = off;";
+pub(super) fn other_encoding(encoding: &str) -> String {
+    format!(
+        "The encoding of this database is {encoding}: quotes and tokens with characters that it lacks are refused, with EUC_JP every token. A database with the encoding UTF8 takes all."
+    )
+}
+
 const NO_MESSAGES: &str = "The table public.user_messages is missing.";
 pub(super) const NO_ISSUER: &str = "No issuer is registered: run `epigraph admin setup`.";
 

@@ -45,6 +45,7 @@ pub(super) fn judge(
             }
             ("hidden", _) => found.problem(format!("Row security hides rows of {relation} from the functions that look there: {cure}")),
             ("rule", _) => found.problem(format!("The rule {name} on {relation} does more than is asked: look at it, and {cure}")),
+            ("key", _) => found.problem(format!("The index {name} on {relation} is unique without user_id, so an error tells that somebody has the same value: {cure}")),
             ("parent", _) => found.problem(format!("Whoever may read {name} reads {relation}, which is a child of it: {cure}")),
             ("child", _) => found.problem(format!("The rows of {name}, a child of {relation}, are taken for its own: {cure}")),
             ("publication", _) => {

@@ -8,6 +8,7 @@ fn every_sentence_without_a_statement() {
         [
             NO_MESSAGES.to_owned(),
             COMPRESSES.to_owned(),
+            other_encoding("LATIN1"),
             attached::sees_quotes("audit", "public.user_messages"),
             attached::shows_rows("everything", "public.user_messages"),
             functions::another_body("okta.user_id()"),

@@ -33,7 +33,7 @@ select current_setting('server_version_num')::int, me.oid, d.datdba, 'epigraph_u
         select from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
         where i.indrelid = c.oid and a.attname = 'user_id'
             and i.indisunique and i.indimmediate and i.indisvalid and i.indnkeyatts = 1 and i.indpred is null),
-    to_regclass('okta.unshown_access') is not null, current_setting('wal_compression') <> 'off'
+    to_regclass('okta.unshown_access') is not null, current_setting('wal_compression') <> 'off', getdatabaseencoding()
 from pg_database d
 join pg_roles me on me.rolname = current_user
 left join pg_roles g on g.rolname = 'epigraph_user_' || d.oid
@@ -254,6 +254,15 @@ union all
 select 'child', i.inhrelid::regclass::text, w.name, w.kind, null, format('alter table %s no inherit %s;', i.inhrelid::regclass, w.name)
 from pg_inherits i join watched w on w.oid = i.inhparent
 where w.kind <> 'protected'
+union all
+-- A key that rows of several people share says in its error that somebody has the value.
+select 'key', quote_ident(k.relname), w.name, w.kind, null,
+    case when c.conname is null then format('drop index %s;', i.indexrelid::regclass) else format('alter table %s drop constraint %I;', w.name, c.conname) end
+from pg_index i join watched w on w.oid = i.indrelid and w.kind = 'messages'
+join pg_class k on k.oid = i.indexrelid
+left join pg_constraint c on c.conindid = i.indexrelid and c.contype in ('u', 'p', 'x') and c.conrelid = i.indrelid
+where (i.indisunique or i.indisexclusion)
+    and not exists (select from pg_attribute a where a.attrelid = i.indrelid and a.attname = 'user_id' and a.attnum = any (i.indkey[0:i.indnkeyatts - 1]))
 union all
 -- What a default, a check, an index, a policy or a rule calls runs with the rights of whoever writes, the owner's among them.
 select 'code', p.oid::regprocedure::text, w.name, w.kind, p.proowner, ''
