@@ -87,7 +87,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// Finds out whether a private file could be written now. Leaves what is there as it is, but makes the directory.
 ///
 /// # Errors
-/// Where [`write`] would fail.
+/// Where [`write()`] would fail.
 pub fn could_write(path: &Path) -> Result<(), Error> {
     // A full disk may well take an empty file.
     begin(path)?.as_file_mut().write_all(&[b' '; ROOM])?;

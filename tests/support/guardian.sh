@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Owns a scratch directory and the processes started in it. The write end of our standard input is held by the
 # program we guard alone, so its end, however it comes, is the end of the input.
 trap '' HUP INT QUIT TERM
