@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When the address is not `https`, or no browser can be started.
-pub fn open(address: &str) -> Result<(), Failure> {
+pub(crate) fn open(address: &str) -> Result<(), Failure> {
     if !address.starts_with("https://") {
         return Err(Failure::new(
             Kind::Failed,

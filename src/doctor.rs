@@ -14,7 +14,7 @@ use crate::{
 
 /// A part of the whole, and what was looked at in it.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub(crate) struct Part {
     /// Its name.
     pub name: &'static str,
     /// What was looked at, in order. Empty where the configuration does not allow a look.
@@ -23,7 +23,7 @@ pub struct Part {
 
 /// Looks at every part, also when an earlier one has failed, and tells the log what is wrong. The slow ones are looked at side
 /// by side.
-pub async fn examine(loaded: Result<Config, Failure>) -> Vec<Part> {
+pub(crate) async fn examine(loaded: Result<Config, Failure>) -> Vec<Part> {
     let parts = look(loaded).await;
     for part in &parts {
         for check in &part.checks {

@@ -37,11 +37,11 @@
 
 pub mod admin;
 pub mod app;
-pub mod browser;
+pub(crate) mod browser;
 pub mod cli;
 pub mod client;
 pub mod config;
-pub mod doctor;
+pub(crate) mod doctor;
 pub mod editor;
 pub mod failure;
 #[cfg(test)]
@@ -50,11 +50,11 @@ pub mod keymap;
 pub mod keyring;
 pub mod okta;
 pub mod postgres;
-pub mod private_file;
+pub(crate) mod private_file;
 pub mod quote;
 pub mod runtime;
 pub mod session;
 pub mod terminal;
-pub mod text;
-pub mod tls;
+pub(crate) mod text;
+pub(crate) mod tls;
 pub mod view;

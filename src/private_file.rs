@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 /// Why a private file cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The name leads elsewhere: a symbolic link may point at anybody's file.
     #[error("it is a symbolic link")]
     SymbolicLink,
@@ -36,7 +36,7 @@ pub enum Error {
 
 /// What a private file held.
 #[derive(Debug)]
-pub struct Contents {
+pub(crate) struct Contents {
     /// The bytes.
     pub bytes: Vec<u8>,
     /// Others could read it until now. Its mode has been put right; what it held may be known to them.
@@ -47,7 +47,7 @@ pub struct Contents {
 ///
 /// # Errors
 /// When it is a link, no file, another user's, too large, or cannot be read.
-pub fn read(path: &Path, limit: u64) -> Result<Option<Contents>, Error> {
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Option<Contents>, Error> {
     no_link(split(path)?.0)?;
     let mut options = OpenOptions::new();
     options.read(true);
@@ -75,7 +75,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Contents>, Error> {
 ///
 /// # Errors
 /// When its place is taken by something else, or the operating system refuses. The old file is then unharmed.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut new = begin(path)?;
     new.as_file_mut().write_all(bytes)?;
     new.as_file().sync_all()?;
@@ -88,7 +88,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 ///
 /// # Errors
 /// Where [`write()`] would fail.
-pub fn could_write(path: &Path) -> Result<(), Error> {
+pub(crate) fn could_write(path: &Path) -> Result<(), Error> {
     // A full disk may well take an empty file.
     begin(path)?.as_file_mut().write_all(&[b' '; ROOM])?;
     Ok(())
@@ -98,7 +98,7 @@ pub fn could_write(path: &Path) -> Result<(), Error> {
 ///
 /// # Errors
 /// When something has its name, whatever it is, or the operating system refuses.
-pub fn create(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut new = begin_new(path)?;
     new.as_file_mut().write_all(bytes)?;
     new.as_file().sync_all()?;
@@ -111,7 +111,7 @@ pub fn create(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 ///
 /// # Errors
 /// Where [`create`] would fail.
-pub fn could_create(path: &Path) -> Result<(), Error> {
+pub(crate) fn could_create(path: &Path) -> Result<(), Error> {
     begin_new(path)?.as_file_mut().write_all(&[b' '; ROOM])?;
     Ok(())
 }
@@ -162,7 +162,7 @@ fn begin(path: &Path) -> Result<tempfile::NamedTempFile, Error> {
 ///
 /// # Errors
 /// When the operating system refuses.
-pub fn remove(path: &Path) -> Result<(), Error> {
+pub(crate) fn remove(path: &Path) -> Result<(), Error> {
     let (directory, name) = split(path)?;
     no_link(directory)?;
     let entries = match fs::read_dir(directory) {
@@ -193,7 +193,7 @@ pub fn remove(path: &Path) -> Result<(), Error> {
 ///
 /// # Errors
 /// When the operating system refuses.
-pub fn set_aside(path: &Path) -> Result<PathBuf, Error> {
+pub(crate) fn set_aside(path: &Path) -> Result<PathBuf, Error> {
     let (directory, name) = split(path)?;
     no_link(directory)?;
     let aside = (1..1000)
@@ -209,7 +209,7 @@ pub fn set_aside(path: &Path) -> Result<PathBuf, Error> {
 ///
 /// # Errors
 /// When it is a link, no file, another user's, or cannot be made.
-pub fn open_lock(path: &Path) -> Result<File, Error> {
+pub(crate) fn open_lock(path: &Path) -> Result<File, Error> {
     make_directory(split(path)?.0)?;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);

@@ -19,7 +19,7 @@ const LONGEST_WORDS: usize = 300;
 /// Control characters become their pictures; what turns the direction of the text around becomes U+FFFD,
 /// because it could make a text look like another one.
 #[must_use]
-pub fn shown(grapheme: &str) -> (Cow<'_, str>, usize) {
+pub(crate) fn shown(grapheme: &str) -> (Cow<'_, str>, usize) {
     let mut chars = grapheme.chars();
     let (Some(first), second) = (chars.next(), chars.next()) else {
         return (Cow::Borrowed(""), 0);
@@ -56,7 +56,7 @@ fn width_of(grapheme: &str) -> usize {
 
 /// Returns how many cells a text takes on one row.
 #[must_use]
-pub fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     if is_plain(text) {
         return text.len();
     }
@@ -65,7 +65,7 @@ pub fn width(text: &str) -> usize {
 
 /// Returns a row of text as it may be sent to a terminal.
 #[must_use]
-pub fn harmless(row: &str) -> Cow<'_, str> {
+pub(crate) fn harmless(row: &str) -> Cow<'_, str> {
     if is_plain(row) {
         return Cow::Borrowed(row);
     }
@@ -75,7 +75,7 @@ pub fn harmless(row: &str) -> Cow<'_, str> {
 /// Makes a stranger's words fit for a sentence: one line, nothing that a terminal obeys or that reorders or hides text,
 /// and not long.
 #[must_use]
-pub fn one_line(words: &str) -> String {
+pub(crate) fn one_line(words: &str) -> String {
     let harmless = |c: char| {
         // Joiners stay: names in Persian and families in emoji need them.
         let unseen = matches!(
@@ -95,7 +95,7 @@ pub fn one_line(words: &str) -> String {
 
 /// As [`one_line`], without the full stop: for a sentence of our own to end with.
 #[must_use]
-pub fn clause(words: &str) -> String {
+pub(crate) fn clause(words: &str) -> String {
     let mut line = one_line(words);
     line.truncate(line.trim_end_matches(['.', ' ']).len());
     line
@@ -103,7 +103,7 @@ pub fn clause(words: &str) -> String {
 
 /// Returns a text on one row, harmless, and cut with an ellipsis where it is wider than `cells`.
 #[must_use]
-pub fn cut(text: &str, cells: usize) -> String {
+pub(crate) fn cut(text: &str, cells: usize) -> String {
     let text = text.replace(['\r', '\n'], " ");
     if width(&text) <= cells {
         return harmless(&text).into_owned();
@@ -130,7 +130,7 @@ pub fn cut(text: &str, cells: usize) -> String {
 /// A row ends after white space or a wide character where it can, else between two graphemes. White space at
 /// the end of a row may hang over. There is always at least one row.
 #[must_use]
-pub fn wrap(text: &str, cells: usize) -> Vec<Range<usize>> {
+pub(crate) fn wrap(text: &str, cells: usize) -> Vec<Range<usize>> {
     let mut rows = Vec::new();
     let mut start = 0;
     for line in text.split('\n') {
@@ -141,12 +141,12 @@ pub fn wrap(text: &str, cells: usize) -> Vec<Range<usize>> {
 }
 
 /// Wraps one line that starts at byte `offset` of its text, and appends its rows.
-pub fn wrap_line(line: &str, offset: usize, cells: usize, rows: &mut Vec<Range<usize>>) {
+pub(crate) fn wrap_line(line: &str, offset: usize, cells: usize, rows: &mut Vec<Range<usize>>) {
     wrap_line_until(line, offset, cells, rows, |_| false);
 }
 
 /// As [`wrap_line`], but stops before a row that starts where `known` says that the rest is known. Says whether it did.
-pub fn wrap_line_until(
+pub(crate) fn wrap_line_until(
     line: &str,
     offset: usize,
     cells: usize,

@@ -13,7 +13,7 @@ const END: &str = "-----END CERTIFICATE-----";
 ///
 /// # Errors
 /// When `SSL_CERT_FILE` cannot be read as certificates.
-pub fn builder() -> Result<TlsConnectorBuilder, Failure> {
+pub(crate) fn builder() -> Result<TlsConnectorBuilder, Failure> {
     let mut builder = TlsConnector::builder();
     if let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) {
         let roots = certificates(&path)?;

@@ -184,7 +184,8 @@ fn the_modules_of_the_library_form_no_circle_and_its_picture_names_them_all() {
     let library = read("src/lib.rs");
     let modules: Vec<&str> = library
         .lines()
-        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'))
+        .filter_map(|line| line.split_once("mod ")?.1.strip_suffix(';'))
+        .filter(|name| *name != "fuzz")
         .collect();
     assert!(modules.len() > 10, "{modules:?}");
     let mut above: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
