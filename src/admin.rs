@@ -31,6 +31,7 @@ use crate::{
     text::clause,
 };
 
+pub(crate) use self::access::set_by_another;
 pub use self::{
     access::{Access, How, People, Person, Revoked, free_name, grant, people, revoke, show},
     keys::{KeyReport, refresh_keys, register, registered_issuer},

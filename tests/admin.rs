@@ -61,7 +61,9 @@ impl<'a> Admin<'a> {
     #[track_caller]
     fn set_up(cluster: &'a Cluster) -> (Self, String) {
         let admin = Self::of(cluster);
-        let config = admin.setup(&[]).data();
+        let ran = admin.setup(&[]);
+        assert!(!ran.stderr.contains("never shown"), "{ran:?}");
+        let config = ran.data();
         assert!(config.contains("database_url"), "{config}");
         (admin, config)
     }

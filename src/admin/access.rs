@@ -790,7 +790,8 @@ pub(super) fn of_another_database(role: &str, databases: &str) -> Failure {
     .cure("Choose another name.")
 }
 
-pub(super) fn set_by_another(role: &str) -> Failure {
+/// Why nothing is handed out where two administrators give one name access at the same moment.
+pub(crate) fn set_by_another(role: &str) -> Failure {
     Failure::new(
         Kind::Database,
         format!(

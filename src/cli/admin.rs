@@ -355,6 +355,23 @@ async fn setup(
             roles(&people)
         )),
     }
+    let is_handed_over = match &access {
+        Some(access) if access.password.is_some() => {
+            // Somebody else set up at the same moment, and has handed it out. The set-up is done all the same.
+            let handed = hand_over(&mut owner, &okta, access, destination).await;
+            match handed {
+                Err(Stop::Failed(failure))
+                    if !destination.is_a_file()
+                        && failure == admin::set_by_another(&access.role) =>
+                {
+                    output::warn(&failure.what);
+                }
+                handed => handed?,
+            }
+            true
+        }
+        _ => false,
+    };
     for person in &people.all {
         let is_done = |access: &Access| access.role == person.role;
         if person.is_unshown && !access.as_ref().is_some_and(is_done) {
@@ -372,14 +389,11 @@ async fn setup(
     for problem in &status.problems {
         output::warn(problem);
     }
-    match access {
-        Some(access) if access.password.is_some() => {
-            hand_over(&mut owner, &okta, &access, destination).await
-        }
-        // Somebody who takes the file for a configuration finds out too late.
-        _ if destination.is_a_file() => Err(nothing_to_write(&roles(&people)).into()),
-        _ => Ok(()),
+    // Somebody who takes the file for a configuration finds out too late.
+    if destination.is_a_file() && !is_handed_over {
+        return Err(nothing_to_write(&roles(&people)).into());
     }
+    Ok(())
 }
 
 /// Whom a set-up gives access: who is named; or who was to have it when a set-up was broken off; or a first one.

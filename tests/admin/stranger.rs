@@ -183,7 +183,7 @@ async fn what_the_owner_has_set_for_themselves_changes_nothing(cluster: &'static
 }
 
 #[test]
-fn a_proof_that_cannot_sign_in_leaves_the_set_up_unchecked() {
+fn a_pooler_that_lets_no_proof_in_leaves_the_set_up_unchecked() {
     let (mut admin, _) = Admin::set_up(shared());
     // It knows those who were there when it started, and nobody else.
     let pooler = PgBouncer::start(shared(), 1, &[&admin.database]);
