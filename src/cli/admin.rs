@@ -379,12 +379,14 @@ async fn setup(
         }
     }
     let status = admin::status(&mut owner).await?;
-    let mut told = status.notes.iter().chain(&status.problems);
-    if proof == Proof::HeldButPublic && !told.any(|it| it.contains("schema public")) {
+    let is_public_open = proof == Proof::HeldButPublic;
+    if is_public_open {
         output::warn(PUBLIC_IS_OPEN);
     }
     for note in &status.notes {
-        output::say(&format!("note: {note}"));
+        if !(is_public_open && note.contains("schema public. It opens no row")) {
+            output::say(&format!("note: {note}"));
+        }
     }
     for problem in &status.problems {
         output::warn(problem);

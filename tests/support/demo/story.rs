@@ -113,7 +113,7 @@ impl Story<'_> {
         let database = &self.stage.database;
         let people = format!(
             "grant notes_user to {}",
-            database.query("select rolname from pg_roles where pg_has_role(oid, okta.user_group(), 'member') and rolcanlogin and not rolsuper")
+            database.query("select rolname from pg_roles where pg_has_role(oid, okta.user_group(), 'member') and rolname like 'epigraph%' and rolcanlogin")
         );
         for sql in [table, access, functions, &people] {
             database.query(sql);
