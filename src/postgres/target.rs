@@ -506,7 +506,7 @@ fn unknown(key: &str) -> Failure {
 }
 
 fn missing(what: &str, place: &str) -> Failure {
-    malformed(format!("The connection string names no {what}.")).cure(format!(
+    malformed(format!("The connection string has no {what}.")).cure(format!(
         "It belongs {place}. Neon's console shows the whole string under Connect, with \"Show password\" on."
     ))
 }
