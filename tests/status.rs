@@ -423,6 +423,12 @@ const OUTSIDE: &[Mistake] = &[
     ("create function public.look() returns bigint language sql as 'select count(*) from public.user_messages';
       create function public.peek() returns bigint language sql security definer as 'select public.look()'",
         &["Everybody may call public.peek()"], By("drop function public.peek(); drop function public.look()")),
+    ("create function public.step(bigint, int) returns bigint language sql security definer as 'select count(*) from public.user_messages';
+      revoke execute on function public.step(bigint, int) from public; create aggregate public.total(int) (sfunc = public.step, stype = bigint)",
+        &["Everybody may call public.total(integer), which runs with the rights"],
+        By("drop aggregate public.total(int); drop function public.step(bigint, int)")),
+    ("create materialized view public.frozen as select * from public.user_messages; alter materialized view public.frozen owner to eve",
+        &["eve may select on public.frozen, which holds a copy of rows of public.user_messages"], AsTold),
     ("create table public.inbox (text text); create function public.fill() returns trigger language plpgsql security definer as
       'begin select message into new.text from public.user_messages; return new; end';
       revoke execute on function public.fill() from public; create trigger \"Fill\" before insert on public.inbox for each row execute function public.fill();

@@ -368,7 +368,10 @@ async fn look_for_what_is_missing(transaction: &Transaction<'_>) -> Result<Optio
     if applied.is_empty() {
         return Ok(None);
     }
-    let history = format!("select max(version) from {}", migrate::HISTORY);
+    let history = format!(
+        "select version, name from {} order by version desc limit 1",
+        migrate::HISTORY
+    );
     let [history, functions, contents, shapes] = ask(
         transaction,
         [
@@ -379,11 +382,13 @@ async fn look_for_what_is_missing(transaction: &Transaction<'_>) -> Result<Optio
         ],
     )
     .await?;
-    let version = history
-        .first()
-        .map(|row| row.try_get::<_, Option<i32>>(0))
-        .transpose()?;
-    if version.flatten() != Some(migrate::newest()) {
+    let migrated = each(&history, |row| {
+        Ok((row.try_get::<_, i32>(0)?, row.try_get::<_, String>(1)?))
+    })?;
+    let Some((version, name)) = migrated.first() else {
+        return Ok(None);
+    };
+    if *version != migrate::newest() {
         return Ok(None);
     }
     let texts = migrate::texts();
@@ -397,6 +402,7 @@ async fn look_for_what_is_missing(transaction: &Transaction<'_>) -> Result<Optio
     }
     found.problem(NOT_LOOKED_AT);
     Ok(Some(Status {
+        migration: Some(format!("V{version}__{name}")),
         problems: found.problems,
         ..Status::default()
     }))

@@ -134,7 +134,7 @@ pub(super) const RIGHTS: &str = concat!(
     ) f(signature)
     where n.nspname in ('okta', 'epigraph')
     union all
-    -- A view is read with the rights of its owner; a materialized view holds a copy.
+    -- A view is read with the rights of its owner.
     select 'view', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname),
         (select string_agg(w.name, ', ' order by w.name) from shows s join watched w on w.oid = s.base where s.view = c.oid),
         quote_ident(n.nspname), c.relowner, acl.list, acl.field, null
@@ -144,9 +144,21 @@ pub(super) const RIGHTS: &str = concat!(
         union all
         select a.attacl, quote_ident(a.attname) from pg_attribute a where a.attrelid = c.oid and a.attacl is not null and not a.attisdropped
     ) acl(list, field)
-    where c.oid in (select view from shows) and c.relkind in ('v', 'm') and n.nspname not in ('okta', 'epigraph')
+    where c.oid in (select view from shows) and c.relkind = 'v' and n.nspname not in ('okta', 'epigraph')
         and not exists (
             select from pg_options_to_table(c.reloptions) o where o.option_name = 'security_invoker' and o.option_value::boolean)
+    union all
+    -- What holds a copy shows it to its owner as well, whatever else they may do.
+    select 'copy', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname),
+        (select string_agg(w.name, ', ' order by w.name) from shows s join watched w on w.oid = s.base where s.view = c.oid),
+        quote_ident(n.nspname), null, acl.list, acl.field, null
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    cross join lateral (
+        select coalesce(c.relacl, acldefault('r', c.relowner)), null::text
+        union all
+        select a.attacl, quote_ident(a.attname) from pg_attribute a where a.attrelid = c.oid and a.attacl is not null and not a.attisdropped
+    ) acl(list, field)
+    where c.oid in (select view from shows) and c.relkind = 'm' and n.nspname not in ('okta', 'epigraph')
     union all
     select 'view', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname), 'user_messages of another server',
         quote_ident(n.nspname), c.relowner, c.relacl, null, null
@@ -161,7 +173,11 @@ pub(super) const RIGHTS: &str = concat!(
         select format('%I.%I(%s)', n.nspname, p.proname,
             (select string_agg(format_type(t.type, null), ', ' order by t.place) from unnest(p.proargtypes) with ordinality t(type, place)))
     ) f(signature)
-    where p.prosecdef and p.oid in (select function from speaks)
+    where p.oid in (select function from speaks) and p.prosecdef
+        -- Of what an aggregate is made of, its own owner is asked.
+        or exists (
+            select from pg_aggregate g join pg_proc f on f.oid in (g.aggtransfn, g.aggfinalfn, g.aggmtransfn, g.aggmfinalfn)
+            where g.aggfnoid = p.oid and f.prosecdef and f.oid in (select function from speaks))
     union all
     -- What a statement that is put together speaks of stands nowhere.
     select 'composer', 'function ' || f.signature, f.signature, '', quote_ident(n.nspname),

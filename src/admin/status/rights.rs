@@ -71,6 +71,7 @@ impl Right {
             "function" => !callable.contains(&self.shown) || open,
             "catalog_function" => inside || opens_files(&self.about),
             "referring" => matches!(self.privilege.as_str(), "insert" | "update"),
+            "copy" => self.privilege == "select",
             "writing" => matches!(
                 self.privilege.as_str(),
                 "insert" | "update" | "delete" | "truncate"
@@ -100,6 +101,10 @@ impl Right {
             ),
             ("view", _) => format!(
                 "{rights} on {shown}, which shows rows of {} with the rights of its owner",
+                self.about
+            ),
+            ("copy", _) => format!(
+                "{rights} on {shown}, which holds a copy of rows of {}",
                 self.about
             ),
             ("referring", _) => format!(
@@ -264,6 +269,7 @@ fn say(first: &Right, rights: &[&Right], whom: &str, sorted: &Sorted, found: &mu
     };
     let cure = match first.kind.as_str() {
         "referring" => format!("alter {} drop constraint {};", first.target, first.about),
+        "copy" => format!("look at it, and drop materialized view {};", first.shown),
         "writing" => format!("look at it, and drop {} on {};", first.about, first.shown),
         kind => format!(
             "{}revoke {list} on {} from {}{cascade};",
