@@ -330,7 +330,8 @@ as $$
 declare
     bytes bytea;
     n numeric;
-    octets int;
+    size int;
+    made record;
     fault text;
     outcome text := 'added';
 begin
@@ -369,8 +370,22 @@ begin
             hint = 'Call okta.add_issuer first.';
     end if;
 
+    size := octet_length(bytes);
+    select 8 * size - 8 + length(ltrim(get_byte(bytes, 0)::bit(8)::text, '0')) as bits,
+        -- 00 01 FF .. FF 00, and the DigestInfo of SHA-256 up to the digest.
+        okta.to_number(
+            decode('0001' || repeat('ff', size - 54) || '00' || '3031300d060960864801650304020105000420' || repeat('00', 32), 'hex'))
+            as padding,
+        c.*
+    into made
+    from okta.constants_of(n) c;
+
+    -- One beside whose modulus somebody has put other numbers is another key, whatever its modulus.
     update okta.signing_key k set last_published_at = now(), missed_at = null
-    where k.issuer = add_signing_key.issuer and k.kid = jwk ->> 'kid' and k.modulus = n;
+    where k.issuer = add_signing_key.issuer and k.kid = jwk ->> 'kid'
+        and (k.modulus, k.bits, k.octets, k.padding) = (n, made.bits, size, made.padding)
+        and (k.irrelevant_digits, k.reciprocal, k.folded_digits, k.fold)
+            = (made.irrelevant_digits, made.reciprocal, made.folded_digits, made.fold);
     if found then
         return 'known';
     end if;
@@ -378,16 +393,11 @@ begin
     if found then
         outcome := 'replaced';
     end if;
-    octets := octet_length(bytes);
     insert into okta.signing_key (
         issuer, kid, modulus, bits, octets, padding, irrelevant_digits, reciprocal, folded_digits, fold)
-    select
-        add_signing_key.issuer, jwk ->> 'kid', n, 8 * octets - 8 + length(ltrim(get_byte(bytes, 0)::bit(8)::text, '0')), octets,
-        -- 00 01 FF .. FF 00, and the DigestInfo of SHA-256 up to the digest.
-        okta.to_number(
-            decode('0001' || repeat('ff', octets - 54) || '00' || '3031300d060960864801650304020105000420' || repeat('00', 32), 'hex')),
-        c.irrelevant_digits, c.reciprocal, c.folded_digits, c.fold
-    from okta.constants_of(n) c;
+    values (
+        add_signing_key.issuer, jwk ->> 'kid', n, made.bits, size, made.padding,
+        made.irrelevant_digits, made.reciprocal, made.folded_digits, made.fold);
     return outcome;
 end
 $$;

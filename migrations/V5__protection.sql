@@ -225,11 +225,14 @@ begin
                     or pg_get_expr(g.polqual, g.polrelid) is distinct from okta.deparsed_guard(g.guarded_by)
                     or pg_get_expr(g.polwithcheck, g.polrelid) is distinct from okta.deparsed_guard(g.guarded_by)
                     then 'Its guard is not the one that okta.protect makes.'
+                when not l.collisdeterministic then 'Its column has a collation for which different user ids are equal.'
                 when o.polname is not null then format('Its policy %I may let others in.', o.polname)
                 when a.relation is not null then format('Its rows are seen through %s as well, which is not protected.', a.relation)
             end
         from guarded g
         join pg_class c on c.oid = g.polrelid
+        left join pg_attribute m on m.attrelid = g.polrelid and m.attname = g.guarded_by
+        left join pg_collation l on l.oid = m.attcollation
         left join lateral (
             select p.polname from pg_policy p
             where p.polrelid = g.polrelid and p.polname <> 'okta_user_id' and p.polpermissive order by 1 limit 1) o on true

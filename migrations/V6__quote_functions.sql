@@ -249,7 +249,10 @@ begin
         where m.roleid = pg_catalog.to_regrole('epigraph_user') and r.rolname <> current_user
             -- Since PostgreSQL 16 whoever makes a group is put into it, and gains nothing by that.
             and (coalesce((pg_catalog.to_jsonb(m) ->> 'inherit_option')::boolean, true)
-                or coalesce((pg_catalog.to_jsonb(m) ->> 'set_option')::boolean, true));
+                or coalesce((pg_catalog.to_jsonb(m) ->> 'set_option')::boolean, true))
+            -- Nor is whoever owns another database, and had to be given the group to let people in there, one of them here.
+            and not (m.admin_option and exists (
+                select from pg_catalog.pg_database d where d.datdba = m.member and d.datname <> pg_catalog.current_database()));
         if not is_new then
             foreach person in array coalesce(movers, '{}') loop
                 execute pg_catalog.format('grant %I to %I', people, person);

@@ -223,6 +223,7 @@ fn what_somebody_opened_or_took_away_is_put_back() {
     let no_connect = format!("revoke connect on database {name} from public, {group}");
     for change in [
         "alter table public.user_messages disable row level security",
+        "alter table public.user_messages force row level security",
         "drop policy okta_user_id on public.user_messages",
         "alter policy okta_user_id on public.user_messages using (user_id = okta.user_id() or true)",
         "alter policy okta_user_id on public.user_messages to postgres",
@@ -239,7 +240,7 @@ fn what_somebody_opened_or_took_away_is_put_back() {
         &no_connect,
     ] {
         let state = "select string_agg(t::text, ' ' order by t::text) from (
-            select relname, relacl::text, relrowsecurity from pg_class where relnamespace in ('okta'::regnamespace, 'public'::regnamespace)
+            select relname, concat(relforcerowsecurity, relacl::text), relrowsecurity from pg_class where relnamespace in ('okta'::regnamespace, 'public'::regnamespace)
             union all select proname, proacl::text, true from pg_proc where pronamespace in ('okta'::regnamespace, 'epigraph'::regnamespace)
             union all select nspname, nspacl::text, true from pg_namespace where nspname in ('okta', 'epigraph', 'public')
             union all select datname, datacl::text, true from pg_database where datname = current_database()

@@ -29,6 +29,9 @@ use Undo::{AsTold, By};
 /// connect, `readers` is a role that nobody is in; `GROUP`, `OWNER` and `DATABASE` stand for names.
 type Mistake = (&'static str, &'static [&'static str], Undo);
 
+/// The keys as they were.
+const KEPT_KEYS: &str = "truncate okta.signing_key; insert into okta.signing_key select * from public.kept; drop table public.kept";
+
 /// What is effective: held by whom it was granted to, inherited, or within reach.
 const RIGHTS: &[Mistake] = &[
     // M3 of the field notes.
@@ -404,6 +407,85 @@ const OUTSIDE: &[Mistake] = &[
     ("create role epigraph_user_7; grant GROUP to epigraph_user_7",
         &["The group epigraph_user_7 of another database is in the group of this one"], By("drop role epigraph_user_7")),
     ("do $$ begin create role epigraph_user nologin; exception when duplicate_object then null; end $$; grant GROUP to epigraph_user", &["The group epigraph_user of another database is in the group"], AsTold),
+    ("alter table okta.blocked rename to shut_out", &["The table okta.blocked is missing"], By("alter table okta.shut_out rename to blocked")),
+    ("alter table okta.signing_key rename fold to folded", &["The table okta.signing_key has been changed (without column fold numeric not null"],
+        By("alter table okta.signing_key rename folded to fold")),
+    ("alter function okta.protection() rename to shield", &["The function okta.protection() is missing"],
+        By("alter function okta.shield() rename to protection")),
+    ("alter function okta.ancestors(regclass) rename to forebears", &["The function okta.ancestors(regclass) is missing"],
+        By("alter function okta.forebears(regclass) rename to ancestors")),
+    // A way round by what runs with an owner's rights.
+    ("create function public.let_in(text) returns boolean language sql security definer begin atomic; select okta.unblock($1); end",
+        &["Everybody may call public.let_in(text)"], By("drop function public.let_in(text)")),
+    ("create view public.all_quotes as select * from public.user_messages;
+      create function public.peek() returns setof text language sql security definer as 'select message from public.all_quotes'",
+        &["Everybody may call public.peek()"], By("drop function public.peek(); drop view public.all_quotes")),
+    ("create function public.look() returns bigint language sql as 'select count(*) from public.user_messages';
+      create function public.peek() returns bigint language sql security definer as 'select public.look()'",
+        &["Everybody may call public.peek()"], By("drop function public.peek(); drop function public.look()")),
+    ("create function public.step(bigint, int) returns bigint language sql security definer as 'select count(*) from public.user_messages';
+      revoke execute on function public.step(bigint, int) from public; create aggregate public.total(int) (sfunc = public.step, stype = bigint)",
+        &["Everybody may call public.total(integer), which runs with the rights"],
+        By("drop aggregate public.total(int); drop function public.step(bigint, int)")),
+    ("create materialized view public.frozen as select * from public.user_messages; alter materialized view public.frozen owner to eve",
+        &["eve may select on public.frozen, which holds a copy of rows of public.user_messages"], AsTold),
+    ("create table public.inbox (text text); create function public.fill() returns trigger language plpgsql security definer as
+      'begin select message into new.text from public.user_messages; return new; end';
+      revoke execute on function public.fill() from public; create trigger \"Fill\" before insert on public.inbox for each row execute function public.fill();
+      grant insert on public.inbox to eve",
+        &["eve may insert on public.inbox, whose trigger \"Fill\" works with the rights of an owner"],
+        By("drop table public.inbox; drop function public.fill()")),
+    ("create table public.inbox (text text); create table public.copies (text text);
+      create rule copy as on insert to public.inbox do also insert into public.copies select message from public.user_messages;
+      grant insert (text) on public.inbox to GROUP",
+        &["The group GROUP may insert (text) on public.inbox, whose rule copy works with the rights of an owner"],
+        By("drop table public.inbox, public.copies cascade")),
+    ("create function public.run(text) returns void language plpgsql security definer as 'begin execute $1; end'",
+        &["note: Everybody may call public.run(text), which puts statements together and runs them with the rights of postgres"],
+        By("drop function public.run(text)")),
+    ("alter schema public owner to eve", &["eve owns the schema public, and so may drop what is in it"],
+        By("do $$ begin if current_setting('server_version_num')::int < 150000 then alter schema public owner to postgres;
+            else alter schema public owner to pg_database_owner; end if; end $$")),
+    // Keys by hand, with numbers that a forgery fits.
+    ("create table public.kept as table okta.signing_key; update okta.signing_key set reciprocal = 0, fold = 0",
+        &["is none that `epigraph admin keys` stores"], By(KEPT_KEYS)),
+    ("create table public.kept as table okta.signing_key; update okta.signing_key set padding = padding - 1",
+        &["is none that `epigraph admin keys` stores"], By(KEPT_KEYS)),
+    ("create table public.kept as table okta.signing_key; update okta.signing_key set octets = 1",
+        &["is none that `epigraph admin keys` stores"], By(KEPT_KEYS)),
+    ("create table public.kept as table okta.signing_key; update okta.signing_key set modulus = 'NaN'",
+        &["is none that `epigraph admin keys` stores"], By(KEPT_KEYS)),
+    ("insert into okta.signing_key (issuer, kid, modulus, bits, octets, padding, irrelevant_digits, reciprocal, folded_digits, fold)
+      select k.issuer, 'short', m.modulus, 1024, 128, 0, c.irrelevant_digits, c.reciprocal, c.folded_digits, c.fold
+      from okta.signing_key k, (select 2::numeric ^ 1023 + 1) m(modulus), okta.constants_of(m.modulus) c",
+        &["The signing key short is none that `epigraph admin keys` stores"], AsTold),
+    ("alter table okta.signing_key drop constraint signing_key_issuer_fkey;
+      insert into okta.signing_key (issuer, kid, modulus, bits, octets, padding, irrelevant_digits, reciprocal, folded_digits, fold)
+      select 'https://other.example', 'other', modulus, bits, octets, padding, irrelevant_digits, reciprocal, folded_digits, fold from okta.signing_key",
+        &["The signing key other counts, and is of https://other.example, which is not registered"],
+        By("delete from okta.signing_key where kid = 'other';
+            alter table okta.signing_key add foreign key (issuer) references okta.issuer on delete cascade")),
+    // What our tables are made of.
+    ("alter table okta.blocked drop constraint blocked_pkey", &["The table okta.blocked has been changed (without PRIMARY KEY (user_id))"],
+        By("alter table okta.blocked add primary key (user_id)")),
+    ("drop index okta.only_one_issuer", &["The table okta.issuer has been changed", "only_one_issuer"],
+        By("create unique index only_one_issuer on okta.issuer ((true))")),
+    ("alter table okta.issuer add check (audience = 'x') not valid", &["The table okta.issuer has been changed (with CHECK"],
+        By("alter table okta.issuer drop constraint issuer_audience_check1")),
+    ("alter table okta.signing_key alter added_at set default 'epoch', add note text",
+        &["The table okta.signing_key has been changed", "with column added_at", "column note text"],
+        By("alter table okta.signing_key alter added_at set default now(), drop note")),
+    ("alter table okta.unshown_access alter role_name type text", &["The table okta.unshown_access has been changed", "with column role_name text"],
+        By("alter table okta.unshown_access alter role_name type name")),
+    ("alter table public.user_messages force row level security", &["Row security of public.user_messages holds for its owner as well"], AsTold),
+    ("alter table okta.blocked set unlogged", &["okta.blocked is unlogged"], AsTold),
+    ("alter table public.user_messages set unlogged", &["public.user_messages is unlogged"], AsTold),
+    ("alter table public.user_messages alter message type varchar(5)", &["The column message of public.user_messages is of another type"], AsTold),
+    ("alter table public.user_messages alter message drop not null", &["The column message of public.user_messages may be null"], AsTold),
+    ("alter table public.user_messages rename create_ts to created", &["The table public.user_messages has no column create_ts"],
+        By("alter table public.user_messages rename created to create_ts")),
+    ("alter table public.user_messages add mood text not null", &["The column mood of public.user_messages must be filled"],
+        By("alter table public.user_messages drop mood")),
     ("alter table okta.blocked enable row level security, force row level security", &["Row security hides rows of okta.blocked"], AsTold),
     ("create function public.let_in(text) returns boolean language sql security definer as 'select okta.unblock($1)'",
         &["Everybody may call public.let_in(text)"], By("drop function public.let_in(text)")),

@@ -619,7 +619,7 @@ async fn give_rights_back(
         .query_typed(
             concat!(
                 "select from pg_catalog.pg_auth_members m
-                 where m.roleid = pg_catalog.to_regrole($1) and m.member = pg_catalog.to_regrole(current_user::text) and ",
+                 where m.roleid = pg_catalog.to_regrole($1) and m.member = pg_catalog.to_regrole(pg_catalog.quote_ident(current_user)) and ",
                 gives_rights!()
             ),
             &[(&role, Type::TEXT)],

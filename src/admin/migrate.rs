@@ -32,7 +32,7 @@ const FIRST_GROUP: &str = "V3__";
 const ARE_OURS: &str = "\
 select c.relname::text, c.relkind = 'r' and pg_catalog.pg_has_role(c.relowner, 'usage') and not exists (
     select from pg_catalog.pg_auth_members m join pg_catalog.pg_roles g on g.oid = m.roleid
-    where m.member = c.relowner and c.relowner <> pg_catalog.to_regrole(current_user::text)
+    where m.member = c.relowner and c.relowner <> pg_catalog.to_regrole(pg_catalog.quote_ident(current_user))
         and g.rolname ~ '^epigraph_user(_[0-9]+)?$'
         and coalesce((pg_catalog.to_jsonb(m) ->> 'inherit_option')::boolean, true))
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -296,7 +296,7 @@ pub(super) fn foreign_table(name: &str) -> Failure {
             "The table public.{name} belongs to somebody else, who may have set a trap with it; nothing was changed."
         ),
     )
-    .cure("See whose it is and who may make tables in the schema public, have it dropped, then try again.")
+    .cure("Use the connection string of whoever set this database up; after a copy or a restore, have everything in it given to you. Only if nobody set it up: have that table dropped, and see who may make tables in the schema public.")
 }
 
 pub(super) fn group_not_made(group: &str, user: &str) -> Failure {

@@ -11,13 +11,14 @@ mod powers;
 mod queries;
 mod rights;
 mod roles;
+mod tables;
 
 use std::{cmp::Ordering, collections::BTreeMap, fmt::Write as _};
 
 use chrono::{DateTime, Local, TimeDelta};
 use futures_util::future::try_join_all;
 use serde::Serialize;
-use tokio_postgres::{Error, Row, Transaction};
+use tokio_postgres::{Error, Row, Transaction, error::SqlState};
 
 use self::{
     functions::Owned,
@@ -173,7 +174,14 @@ pub async fn status(owner: &mut Owner) -> Result<Status, Failure> {
     bounded(async {
         let (transaction, words) = owner.begin().await?;
         let work = async {
-            let status = look(&transaction).await?;
+            transaction.batch_execute("savepoint looking").await?;
+            let status = match look(&transaction).await {
+                Err(error) if misses_something(&error) => {
+                    transaction.batch_execute("rollback to looking").await?;
+                    look_for_what_is_missing(&transaction).await?.ok_or(error)?
+                }
+                looked => looked?,
+            };
             transaction.rollback().await?;
             Ok(status)
         };
@@ -197,6 +205,7 @@ struct Place {
     has_unshown: bool,
     compresses: bool,
     encoding: String,
+    tells_guards: bool,
 }
 
 impl Place {
@@ -214,6 +223,7 @@ impl Place {
             has_unshown: row.try_get(9)?,
             compresses: row.try_get(10)?,
             encoding: row.try_get(11)?,
+            tells_guards: row.try_get(12)?,
         })
     }
 }
@@ -228,11 +238,20 @@ async fn ask<const N: usize>(
     Ok(std::array::from_fn(|_| answers.next().unwrap_or_default()))
 }
 
+/// Whatever somebody left behind on this connection cannot stand in the way. Each question is asked once: compiling it takes far
+/// longer than answering it.
+const SURE_NAMES: &str = "set local search_path = pg_catalog, pg_temp; set local jit = off";
+
+const fn only_if(can_be_asked: bool, query: &'static str) -> &'static str {
+    if can_be_asked {
+        query
+    } else {
+        "select where false"
+    }
+}
+
 async fn look(transaction: &Transaction<'_>) -> Result<Status, Error> {
-    // Whatever somebody left behind on this connection cannot stand in the way.
-    transaction
-        .batch_execute("set local search_path = pg_catalog, pg_temp")
-        .await?;
+    transaction.batch_execute(SURE_NAMES).await?;
     let history = format!(
         "select version, name from {} order by version desc limit 1",
         migrate::HISTORY
@@ -325,6 +344,70 @@ async fn look(transaction: &Transaction<'_>) -> Result<Status, Error> {
     })
 }
 
+fn misses_something(error: &Error) -> bool {
+    error.code().is_some_and(|code| {
+        [
+            SqlState::UNDEFINED_TABLE,
+            SqlState::UNDEFINED_COLUMN,
+            SqlState::UNDEFINED_FUNCTION,
+        ]
+        .contains(code)
+    })
+}
+
+/// Names what is missing of our own, where it keeps everything else from being looked at. `None` where the migrations that made it
+/// were not applied.
+async fn look_for_what_is_missing(transaction: &Transaction<'_>) -> Result<Option<Status>, Error> {
+    transaction.batch_execute(SURE_NAMES).await?;
+    let applied = transaction
+        .query_typed(
+            "select where to_regclass('public.epigraph_schema_history') is not null",
+            &[],
+        )
+        .await?;
+    if applied.is_empty() {
+        return Ok(None);
+    }
+    let history = format!(
+        "select version, name from {} order by version desc limit 1",
+        migrate::HISTORY
+    );
+    let [history, functions, contents, shapes] = ask(
+        transaction,
+        [
+            &history,
+            queries::FUNCTIONS,
+            queries::CONTENTS,
+            queries::SHAPES,
+        ],
+    )
+    .await?;
+    let migrated = each(&history, |row| {
+        Ok((row.try_get::<_, i32>(0)?, row.try_get::<_, String>(1)?))
+    })?;
+    let Some((version, name)) = migrated.first() else {
+        return Ok(None);
+    };
+    if *version != migrate::newest() {
+        return Ok(None);
+    }
+    let texts = migrate::texts();
+    let wanted = definitions::read(texts.iter().map(String::as_str));
+    let mut found = Findings::default();
+    functions::compare(&functions::present(&functions)?, &wanted, &mut found);
+    functions::contents(&contents, &wanted, &mut found)?;
+    tables::compare(&shapes, &mut found)?;
+    if found.problems.is_empty() {
+        return Ok(None);
+    }
+    found.problem(NOT_LOOKED_AT);
+    Ok(Some(Status {
+        migration: Some(format!("V{version}__{name}")),
+        problems: found.problems,
+        ..Status::default()
+    }))
+}
+
 /// Compares everything with what the migrations made.
 async fn compare(
     transaction: &Transaction<'_>,
@@ -353,6 +436,9 @@ async fn compare(
         defaults,
         guards,
         policies,
+        shapes,
+        faults,
+        bad_keys,
         unshown,
     ] = ask(
         transaction,
@@ -365,13 +451,13 @@ async fn compare(
             queries::ATTACHED,
             queries::SETTINGS,
             queries::DEFAULTS,
-            policies::GUARDS,
+            // What it takes is named where it is missing.
+            only_if(place.tells_guards, policies::GUARDS),
             policies::POLICIES,
-            if place.has_unshown {
-                queries::UNSHOWN
-            } else {
-                "select where false"
-            },
+            queries::SHAPES,
+            queries::FAULTS,
+            queries::BAD_KEYS,
+            only_if(place.has_unshown, queries::UNSHOWN),
         ],
     )
     .await?;
@@ -405,7 +491,15 @@ async fn compare(
     functions::compare(&functions, &wanted, found);
     functions::contents(&contents, &wanted, found)?;
     functions::owners(master, &functions, &owned, &sorted, found);
-    policies::judge(&guards, &policies, place.has_messages, found)?;
+    tables::compare(&shapes, found)?;
+    tables::faults(&faults, found)?;
+    tables::keys(&bad_keys, found)?;
+    policies::judge(
+        &guards,
+        &policies,
+        place.has_messages && place.tells_guards,
+        found,
+    )?;
     rights::judge(&rights, &spaces, &sorted, &wanted, found);
     powers::judge(&sorted, found);
     attached::judge(&attached, &sorted, found)?;
@@ -498,6 +592,8 @@ pub(super) fn other_encoding(encoding: &str) -> String {
     )
 }
 
+pub(super) const NOT_LOOKED_AT: &str =
+    "For what is missing, nothing else could be looked at, and nobody gets at a quote.";
 const NO_MESSAGES: &str = "The table public.user_messages is missing.";
 pub(super) const NO_ISSUER: &str = "No issuer is registered: run `epigraph admin setup`.";
 

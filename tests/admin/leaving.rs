@@ -8,6 +8,7 @@ each_server! {
     who_has_things_in_another_database_is_shut_out_and_can_come_back,
     who_is_a_person_of_two_databases_leaves_one,
     whom_somebody_else_made_is_put_out_of_the_group,
+    an_owner_of_any_name_does_it_all_and_keeps_no_rights,
 }
 
 fn exists(admin: &Admin, role: &str) -> bool {
@@ -151,5 +152,55 @@ async fn whom_somebody_else_made_is_put_out_of_the_group(cluster: &'static Clust
             assert_eq!(ran.code, Some(0), "{ran:?}");
             assert!(!exists(&admin, &role));
         }
+    }
+}
+
+async fn an_owner_of_any_name_does_it_all_and_keeps_no_rights(cluster: &'static Cluster) {
+    let elsewhere = cluster.database();
+    for start in ["O'wn-er \"1\" ", "Owner_"] {
+        let mut admin = Admin::of(cluster);
+        let former = admin.database.roles()[0].0.to_owned();
+        let mut url = admin.database.owner();
+        url.user = format!("{start}{former}");
+        let quoted = format!("\"{}\"", url.user.replace('"', "\"\""));
+        admin
+            .database
+            .query(&format!("alter role {former} rename to {quoted}"));
+        admin
+            .home
+            .set("EPIGRAPH_ADMIN_DATABASE_URL", url.to_string());
+        admin.setup(&[]).data();
+        let ran = admin.setup(&[]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let ran = admin.run(&["migrate"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let (status, said) = admin.status();
+        assert_eq!(status, Some(0), "{said}");
+
+        let name = admin.name.replace("james", "eve");
+        let role = format!("epigraph_{name}");
+        let config = admin.run(&["invite", &name]).data();
+        let eve = open_session(&config).await;
+        eve.batch_execute("select lo_create(0)")
+            .await
+            .expect("she may");
+        // What keeps her role.
+        elsewhere.query(&format!(
+            "create table public.{name} (); alter table public.{name} owner to {role}"
+        ));
+        let ran = admin.run(&["revoke", &name]);
+        assert!(ran.stderr.contains("were ended: 1"), "{ran:?}");
+        assert_eq!(
+            elsewhere.query(&format!(
+                "select count(*) from pg_auth_members m where m.roleid = to_regrole('{role}')
+                     and coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)"
+            )),
+            "0",
+            "{quoted} has the rights of {role}"
+        );
+        elsewhere.query(&format!("drop table public.{name}; drop role {role}"));
+        admin
+            .database
+            .query(&format!("alter role {quoted} rename to {former}"));
     }
 }

@@ -177,3 +177,31 @@ async fn what_the_old_group_was_granted_besides_stays_with_its_people() {
     ));
     assert_eq!(may("'public.notes', 'insert'"), "t");
 }
+
+#[tokio::test]
+async fn the_owner_of_another_database_does_not_become_a_person() {
+    let cluster = Cluster::start(Settings {
+        server: eighteen(),
+        ..Settings::default()
+    });
+    let (admin, other) = (Admin::of(&cluster), Admin::of(&cluster));
+    make_old(&admin.database).await;
+    let owner = other.database.owner().user;
+    cluster.query(
+        "postgres",
+        &format!("grant epigraph_user to {owner} with admin option"),
+    );
+    make_old(&other.database).await;
+    for admin in [&admin, &other] {
+        let ran = admin.run(&["migrate"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        admin.database.trust(
+            &admin.okta.issuer(Server::Default),
+            &admin.okta.client_id(),
+            &admin.okta.published_keys(),
+        );
+        assert_eq!(members(&admin.database, &admin.database.group()), "");
+        let (code, said) = admin.status();
+        assert_eq!(code, Some(0), "{said}");
+    }
+}

@@ -184,6 +184,19 @@ async fn a_key_that_is_still_published_is_noted_and_one_that_is_removed_ends(clu
     let added = add(&owner, &key.jwk().to_string()).await;
     assert_eq!(added.expect("a good key"), "replaced");
     assert!(ask(&client, &token).await.is_ok());
+    // Nor are others beside its own modulus, which a forgery could fit.
+    for numbers in [
+        "fold = 0, reciprocal = 0",
+        "padding = padding - 1",
+        "octets = octets + 1",
+    ] {
+        database.query(&format!("update okta.signing_key set {numbers}"));
+        for outcome in ["replaced", "known"] {
+            let added = add(&owner, &key.jwk().to_string()).await;
+            assert_eq!(added.expect("a good key"), outcome, "{numbers}");
+        }
+        assert!(ask(&client, &token).await.is_ok(), "{numbers}");
+    }
 }
 
 async fn a_key_of_an_older_database_is_kept_as_good_as_new(cluster: &Cluster) {

@@ -18,6 +18,7 @@ each_server!(
     what_the_old_migrations_protected_gets_the_new_guard,
     a_guard_that_is_not_the_one_is_named,
     a_guard_is_known_however_names_are_quoted,
+    a_column_that_takes_two_ids_for_one_is_named,
     a_web_app_that_owns_the_table_sees_what_it_saw,
 );
 
@@ -297,6 +298,33 @@ async fn what_cannot_be_protected_is_refused(cluster: &Cluster) {
     assert_eq!(
         database.query("select count(*) from pg_policy where polrelid::regclass::text ~ '^s[.]'"),
         "4"
+    );
+}
+
+async fn a_column_that_takes_two_ids_for_one_is_named(cluster: &Cluster) {
+    let database = cluster.migrated().await;
+    // ICU is not in every build of the server.
+    if database.query("select count(*) > 0 from pg_collation where collprovider = 'i'") != "t" {
+        return;
+    }
+    // The same guard, around another column of the same name.
+    by_the_owner(
+        &database,
+        "create collation s.blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+         create table s.sighted (owner_id text); select okta.protect('s.sighted', 'owner_id');
+         alter table s.sighted rename owner_id to former; alter table s.sighted add owner_id text collate s.blind;
+         do $$
+         declare
+             guard text := okta.guard('owner_id');
+         begin
+             execute format('alter policy okta_user_id on s.sighted using (%1$s) with check (%1$s)', guard);
+         end
+         $$",
+    )
+    .await;
+    assert_eq!(
+        protection(&database),
+        "s.sighted by owner_id: Its column has a collation for which different user ids are equal."
     );
 }
 

@@ -44,6 +44,7 @@ pub(super) fn judge(
                 found.note(sees_quotes(name, relation));
             }
             ("hidden", _) => found.problem(format!("Row security hides rows of {relation} from the functions that look there: {cure}")),
+            ("forced", _) => found.problem(format!("Row security of {relation} holds for its owner as well, whose work there is refused: {cure}")),
             ("rule", _) => found.problem(format!("The rule {name} on {relation} does more than is asked: look at it, and {cure}")),
             ("key", _) => found.problem(format!("The index {name} on {relation} is unique without user_id, so an error tells that somebody has the same value: {cure}")),
             ("parent", _) => found.problem(format!("Whoever may read {name} reads {relation}, which is a child of it: {cure}")),

@@ -283,6 +283,13 @@ pub(super) fn owners(
     }
     for one in owned {
         let Owned { name, lacks, .. } = one;
+        let holders = sorted.takers(one.owner);
+        if one.kind == "public_schema" && !holders.is_empty() {
+            found.problem(format!(
+                "{} owns the schema public, and so may drop what is in it: alter schema public owner to {whose};",
+                sorted.whom(one.owner, &holders)
+            ));
+        }
         if !lacks.is_empty() {
             found.problem(useless_owner(lacks, name));
         }

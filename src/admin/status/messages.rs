@@ -7,6 +7,7 @@ fn every_sentence_without_a_statement() {
     insta::assert_snapshot!(
         [
             NO_MESSAGES.to_owned(),
+            NOT_LOOKED_AT.to_owned(),
             COMPRESSES.to_owned(),
             other_encoding("LATIN1"),
             attached::sees_quotes("audit", "public.user_messages"),
@@ -18,6 +19,8 @@ fn every_sentence_without_a_statement() {
             functions::persons_table("epigraph_nora", "public.notes"),
             policies::ANOTHER_COLUMN.to_owned(),
             policies::narrow("by_day", "public.notes", "everybody"),
+            tables::another_shape("okta.blocked", "without PRIMARY KEY (user_id)"),
+            tables::missing_column("public.user_messages", "message"),
             rights::may_not("epigraph_user_16384", "connect to this database"),
         ]
         .join("\n")

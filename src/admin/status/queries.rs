@@ -33,7 +33,9 @@ select current_setting('server_version_num')::int, me.oid, d.datdba, 'epigraph_u
         select from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
         where i.indrelid = c.oid and a.attname = 'user_id'
             and i.indisunique and i.indimmediate and i.indisvalid and i.indnkeyatts = 1 and i.indpred is null),
-    to_regclass('okta.unshown_access') is not null, current_setting('wal_compression') <> 'off', getdatabaseencoding()
+    to_regclass('okta.unshown_access') is not null, current_setting('wal_compression') <> 'off', getdatabaseencoding(),
+    to_regprocedure('okta.protection()') is not null and to_regprocedure('okta.guarded_column(regclass)') is not null
+        and to_regprocedure('okta.ancestors(regclass)') is not null and to_regprocedure('okta.deparsed_guard(name)') is not null
 from pg_database d
 join pg_roles me on me.rolname = current_user
 left join pg_roles g on g.rolname = 'epigraph_user_' || d.oid
@@ -76,6 +78,37 @@ pub(super) const RIGHTS: &str = concat!(
     from shows s
     join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = s.view and d.classid = 'pg_rewrite'::regclass
     join pg_rewrite r on r.oid = d.objid and r.ev_class <> s.view
+), nobodys as (
+    -- What speaks of one of these by name.
+    select '(user_messages|(okta|epigraph)\"?\\s*\\.\\s*\"?({guarded})'
+        || coalesce((
+            select string_agg(distinct '|' || regexp_replace(c.relname, '(\\W)', '\\\\\\1', 'g'), '')
+            from shows s join watched w on w.oid = s.base and w.kind in ('messages', 'ours') join pg_class c on c.oid = s.view), '')
+        || ')' as name
+), speaks as (
+    select p.oid as function, p.proname::text as name
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+    where n.nspname not in ('okta', 'epigraph', 'pg_catalog', 'information_schema') and (
+        p.prosrc ~* ('\\m' || (select name from nobodys) || '\\M')
+        or exists (
+            select from pg_depend d
+            where d.classid = 'pg_proc'::regclass and d.objid = p.oid and (
+                d.refclassid = 'pg_class'::regclass and d.refobjid in (
+                    select oid from watched where kind in ('messages', 'ours')
+                    union select s.view from shows s join watched w on w.oid = s.base and w.kind in ('messages', 'ours'))
+                or d.refclassid = 'pg_proc'::regclass and d.refobjid in (
+                    select g.oid from pg_proc g join pg_namespace o on o.oid = g.pronamespace
+                    where o.nspname in ('okta', 'epigraph') and g.proname ~ '^({guarded})$'))))
+    union
+    -- Or calls what does.
+    select p.oid, p.proname::text
+    from speaks s
+    join pg_proc p on p.prosrc ~* ('\\m' || regexp_replace(s.name, '(\\W)', '\\\\\\1', 'g') || '\"?\\s*\\(')
+        or exists (
+            select from pg_depend d
+            where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.refclassid = 'pg_proc'::regclass and d.refobjid = s.function)
+    join pg_namespace n on n.oid = p.pronamespace
+    where n.nspname not in ('okta', 'epigraph', 'pg_catalog', 'information_schema')
 ), objects as (
     select w.kind, case w.relkind when 'S' then 'sequence ' else 'table ' end || w.name as target, w.name as shown, ''::text as about,
         null::text as space, w.relowner as owner, w.relacl as acl, null::text as field, null::aclitem[] as initial
@@ -101,7 +134,7 @@ pub(super) const RIGHTS: &str = concat!(
     ) f(signature)
     where n.nspname in ('okta', 'epigraph')
     union all
-    -- A view is read with the rights of its owner; a materialized view holds a copy.
+    -- A view is read with the rights of its owner.
     select 'view', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname),
         (select string_agg(w.name, ', ' order by w.name) from shows s join watched w on w.oid = s.base where s.view = c.oid),
         quote_ident(n.nspname), c.relowner, acl.list, acl.field, null
@@ -111,9 +144,21 @@ pub(super) const RIGHTS: &str = concat!(
         union all
         select a.attacl, quote_ident(a.attname) from pg_attribute a where a.attrelid = c.oid and a.attacl is not null and not a.attisdropped
     ) acl(list, field)
-    where c.oid in (select view from shows) and c.relkind in ('v', 'm') and n.nspname not in ('okta', 'epigraph')
+    where c.oid in (select view from shows) and c.relkind = 'v' and n.nspname not in ('okta', 'epigraph')
         and not exists (
             select from pg_options_to_table(c.reloptions) o where o.option_name = 'security_invoker' and o.option_value::boolean)
+    union all
+    -- What holds a copy shows it to its owner as well, whatever else they may do.
+    select 'copy', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname),
+        (select string_agg(w.name, ', ' order by w.name) from shows s join watched w on w.oid = s.base where s.view = c.oid),
+        quote_ident(n.nspname), null, acl.list, acl.field, null
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    cross join lateral (
+        select coalesce(c.relacl, acldefault('r', c.relowner)), null::text
+        union all
+        select a.attacl, quote_ident(a.attname) from pg_attribute a where a.attrelid = c.oid and a.attacl is not null and not a.attisdropped
+    ) acl(list, field)
+    where c.oid in (select view from shows) and c.relkind = 'm' and n.nspname not in ('okta', 'epigraph')
     union all
     select 'view', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname), 'user_messages of another server',
         quote_ident(n.nspname), c.relowner, c.relacl, null, null
@@ -128,11 +173,46 @@ pub(super) const RIGHTS: &str = concat!(
         select format('%I.%I(%s)', n.nspname, p.proname,
             (select string_agg(format_type(t.type, null), ', ' order by t.place) from unnest(p.proargtypes) with ordinality t(type, place)))
     ) f(signature)
-    where p.prosecdef and n.nspname not in ('okta', 'epigraph') and (
-        p.prosrc ~* '\\m(user_messages|(okta|epigraph)\"?\\s*\\.\\s*\"?({guarded}))\\M'
+    where p.oid in (select function from speaks) and p.prosecdef
+        -- Of what an aggregate is made of, its own owner is asked.
         or exists (
-            select from pg_depend d join watched w on w.oid = d.refobjid
-            where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.refclassid = 'pg_class'::regclass and w.kind in ('messages', 'ours')))
+            select from pg_aggregate g join pg_proc f on f.oid in (g.aggtransfn, g.aggfinalfn, g.aggmtransfn, g.aggmfinalfn)
+            where g.aggfnoid = p.oid and f.prosecdef and f.oid in (select function from speaks))
+    union all
+    -- What a statement that is put together speaks of stands nowhere.
+    select 'composer', 'function ' || f.signature, f.signature, '', quote_ident(n.nspname),
+        p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), null, null
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+    cross join lateral (
+        select format('%I.%I(%s)', n.nspname, p.proname,
+            (select string_agg(format_type(t.type, null), ', ' order by t.place) from unnest(p.proargtypes) with ordinality t(type, place)))
+    ) f(signature)
+    where p.prosecdef and p.prosrc ~* '\\mexecute\\M' and p.prorettype <> 'trigger'::regtype
+        and n.nspname not in ('okta', 'epigraph', 'pg_catalog', 'information_schema') and p.oid not in (select function from speaks)
+        and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
+    union all
+    -- A trigger asks nobody for the right to call it, and a rule has the rights of whoever owns its table.
+    select 'writing', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname), x.about,
+        quote_ident(n.nspname), c.relowner, acl.list, acl.field, null
+    from (
+        select t.tgrelid, format('trigger %I', t.tgname)
+        from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+        where p.prosecdef and not t.tgisinternal and p.oid in (select function from speaks)
+        union all
+        select s.view, format('rule %I', r.rulename)
+        from (select distinct view from shows) s join pg_rewrite r on r.ev_class = s.view and r.ev_type <> '1'
+        where exists (
+            select from pg_depend d
+            where d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
+                and d.refobjid in (select oid from watched where kind in ('messages', 'ours') union select view from shows) and d.refobjid <> s.view)
+    ) x(relation, about)
+    join pg_class c on c.oid = x.relation join pg_namespace n on n.oid = c.relnamespace
+    cross join lateral (
+        select coalesce(c.relacl, acldefault('r', c.relowner)), null::text
+        union all
+        select a.attacl, quote_ident(a.attname) from pg_attribute a where a.attrelid = c.oid and a.attacl is not null and not a.attisdropped
+    ) acl(list, field)
+    where c.oid not in (select oid from watched)
     union all
     -- Whoever may write a row that refers to another learns whether that is there.
     select 'referring', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname), quote_ident(f.conname),
@@ -198,7 +278,8 @@ select 'table', w.name, w.relowner, w.kind, array_to_string(array(
         where w.kind = 'messages' and not has_table_privilege(n.nspowner, w.oid, x.right) order by x.place), ', ')
 from watched w left join pg_namespace n on n.nspname = 'epigraph' where w.relkind in ('r', 'p')
 union all
-select 'schema', quote_ident(n.nspname), n.nspowner, 'ours', '' from pg_namespace n where n.nspname in ('okta', 'epigraph')
+select 'schema', quote_ident(n.nspname), n.nspowner, case n.nspname when 'public' then 'public_schema' else 'ours' end, ''
+from pg_namespace n where n.nspname in ('okta', 'epigraph', 'public')
 order by 1, 2"
 );
 
@@ -241,6 +322,10 @@ union all
 select 'hidden', '', w.name, w.kind, null, format('alter table %1$s no force row level security, disable row level security;', w.name)
 from pg_class c join watched w on w.oid = c.oid
 where c.relrowsecurity and w.kind in ('ours', 'history')
+union all
+select 'forced', '', w.name, w.kind, null, format('alter table %s no force row level security;', w.name)
+from pg_class c join watched w on w.oid = c.oid
+where c.relforcerowsecurity and w.kind = 'messages'
 union all
 select 'rule', quote_ident(r.rulename), w.name, w.kind, null, format('drop rule %I on %s;', r.rulename, w.name)
 from pg_rewrite r join watched w on w.oid = r.ev_class
@@ -309,6 +394,80 @@ where (n.oid is null or n.nspname in ('okta', 'epigraph', 'public')) and d.defac
     and not (d.defaclobjtype = 'f' and a.grantee = 0)
 group by d.defaclrole, n.nspname, d.defaclobjtype, a.grantee
 order by 1, 3, 4, 5";
+
+/// Keys that count and should not: which key, the reason, and the statement that takes it away. What follows from a modulus is worked
+/// out anew, and by nothing of ours that somebody may have changed: with other numbers beside it a forgery fits.
+pub(super) const BAD_KEYS: &str = "\
+select k.kid, case when i.issuer is null then 'issuer' else 'numbers' end, k.issuer,
+    format('select okta.remove_signing_key(%L, %L);', k.issuer, k.kid)
+from okta.signing_key k
+left join okta.issuer i on i.issuer = k.issuer
+cross join lateral (select ceil(length(k.modulus::text) / 4.0)::int as limbs) l
+cross join lateral (select 4 * (l.limbs + (l.limbs + 1) / 2) as folded) f
+where i.issuer is null or (case
+    when k.modulus >= 2::numeric ^ 2047 and k.modulus < 2::numeric ^ 4096 and scale(k.modulus) = 0
+        and k.bits between 2048 and 4096 and k.octets = (k.bits + 7) / 8
+    then k.modulus >= 2::numeric ^ (k.bits - 1) and k.modulus < 2::numeric ^ k.bits
+        and gcd(k.modulus, 2305567963945518424753102147331756070) = 1
+        and k.padding = 2 * 256::numeric ^ (k.octets - 2) - 256::numeric ^ 52 + 1074720622405046283428835398852229154138489888 * 256::numeric ^ 32
+        and k.irrelevant_digits = 4 * (l.limbs - 2)
+        and k.folded_digits = f.folded
+        and k.reciprocal = div(('1e' || f.folded + 4)::numeric, k.modulus) * ('1e-' || f.folded + 4)::numeric
+        and k.fold = mod(('1e' || f.folded)::numeric, k.modulus) * ('1e-' || f.folded)::numeric
+    else false
+end) is not true
+order by 1";
+
+/// What our own tables are made of: a table and one part of it each.
+pub(super) const SHAPES: &str = concat!(
+    watched!(),
+    "
+select w.name, x.part
+from watched w cross join lateral (
+    select concat('column ', quote_ident(a.attname), ' ', format_type(a.atttypid, a.atttypmod),
+        case when a.attcollation not in (0, t.typcollation) then ' collate ' || a.attcollation::regcollation end,
+        case when a.attnotnull then ' not null' end,
+        case when d.oid is not null then case a.attgenerated when '' then ' default ' else ' generated as ' end || pg_get_expr(d.adbin, d.adrelid) end)
+    from pg_attribute a join pg_type t on t.oid = a.atttypid
+    left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    where a.attrelid = w.oid and a.attnum > 0 and not a.attisdropped
+    union all
+    select pg_get_constraintdef(c.oid) from pg_constraint c where c.conrelid = w.oid and c.contype in ('c', 'p', 'u', 'f', 'x')
+    union all
+    select pg_get_indexdef(i.indexrelid) from pg_index i
+    where i.indrelid = w.oid and i.indisunique and not exists (select from pg_constraint c where c.conindid = i.indexrelid and c.conrelid = w.oid)
+) x(part)
+where w.kind = 'ours' and w.relkind = 'r'
+order by 1, 2"
+);
+
+/// What is wrong with the columns of the table of quotes, and with what any of our tables is kept in: the table, what is wrong, and
+/// what puts it right.
+pub(super) const FAULTS: &str = concat!(
+    watched!(),
+    "
+select w.name, 'unlogged', '', format('alter table %s set logged;', w.name)
+from watched w join pg_class c on c.oid = w.oid
+where c.relpersistence = 'u' and w.kind <> 'protected'
+union all
+select w.name, case when a.attname is null then 'missing' when a.atttypid <> wanted.type then 'type' else 'nullable' end,
+    wanted.name,
+    case
+        when a.attname is null then ''
+        when a.atttypid <> wanted.type then format('alter table %s alter %I type %s;', w.name, wanted.name, format_type(wanted.type, null))
+        else format('alter table %s alter %I set not null;', w.name, wanted.name)
+    end
+from watched w
+cross join (values ('user_id', 'text'::regtype), ('create_ts', 'timestamp'::regtype), ('message', 'text'::regtype)) wanted(name, type)
+left join pg_attribute a on a.attrelid = w.oid and a.attname = wanted.name and not a.attisdropped
+where w.kind = 'messages' and (a.attname is null or a.atttypid <> wanted.type or not a.attnotnull)
+union all
+select w.name, 'mandatory', quote_ident(a.attname), format('alter table %s alter %I drop not null;', w.name, a.attname)
+from watched w join pg_attribute a on a.attrelid = w.oid
+where w.kind = 'messages' and a.attnum > 0 and not a.attisdropped and a.attnotnull and not a.atthasdef and a.attidentity = ''
+    and a.attname not in ('user_id', 'create_ts', 'message')
+order by 1, 2, 3"
+);
 
 /// Access whose password nobody has seen.
 pub(super) const UNSHOWN: &str =

@@ -71,6 +71,11 @@ impl Right {
             "function" => !callable.contains(&self.shown) || open,
             "catalog_function" => inside || opens_files(&self.about),
             "referring" => matches!(self.privilege.as_str(), "insert" | "update"),
+            "copy" => self.privilege == "select",
+            "writing" => matches!(
+                self.privilege.as_str(),
+                "insert" | "update" | "delete" | "truncate"
+            ),
             _ => true,
         }
     }
@@ -90,12 +95,24 @@ impl Right {
                 "call {shown}, which runs with the rights of {} and speaks of what is nobody else's",
                 self.owner_name
             ),
+            ("composer", _) => format!(
+                "call {shown}, which puts statements together and runs them with the rights of {}",
+                self.owner_name
+            ),
             ("view", _) => format!(
                 "{rights} on {shown}, which shows rows of {} with the rights of its owner",
                 self.about
             ),
+            ("copy", _) => format!(
+                "{rights} on {shown}, which holds a copy of rows of {}",
+                self.about
+            ),
             ("referring", _) => format!(
                 "{rights} on {shown}, which refers to public.user_messages ({}) and so tells who has a row there",
+                self.about
+            ),
+            ("writing", _) => format!(
+                "{rights} on {shown}, whose {} works with the rights of an owner and speaks of what is nobody else's",
                 self.about
             ),
             ("parameter", _) => format!("{rights} the parameter {shown}"),
@@ -136,6 +153,7 @@ pub(super) fn judge(
     for right in rights {
         let apart = match right.kind.as_str() {
             "schema" | "public_schema" | "database" => right.privilege.as_str(),
+            "referring" | "writing" => right.about.as_str(),
             _ => "",
         };
         together
@@ -146,7 +164,9 @@ pub(super) fn judge(
     for list in together.values() {
         let Some(first) = list.first() else { continue };
         // Whatever a view shows to an owner who is looked at as well is said of that owner.
-        if matches!(first.kind.as_str(), "view" | "definer") && first.owner.is_some_and(is_own) {
+        if matches!(first.kind.as_str(), "view" | "definer" | "composer")
+            && first.owner.is_some_and(is_own)
+        {
             continue;
         }
         let takers = sorted.takers(first.grantee);
@@ -249,9 +269,11 @@ fn say(first: &Right, rights: &[&Right], whom: &str, sorted: &Sorted, found: &mu
     };
     let cure = match first.kind.as_str() {
         "referring" => format!("alter {} drop constraint {};", first.target, first.about),
+        "copy" => format!("look at it, and drop materialized view {};", first.shown),
+        "writing" => format!("look at it, and drop {} on {};", first.about, first.shown),
         kind => format!(
             "{}revoke {list} on {} from {}{cascade};",
-            if kind == "definer" {
+            if matches!(kind, "definer" | "composer") {
                 "look at it, and "
             } else {
                 ""
@@ -265,6 +287,8 @@ fn say(first: &Right, rights: &[&Right], whom: &str, sorted: &Sorted, found: &mu
             "{whom} may {deed}. It opens no row; {} may take it back: {cure}",
             first.owner_name
         ));
+    } else if first.kind == "composer" {
+        found.note(format!("{whom} may {deed}: {cure}"));
     } else {
         found.problem(format!("{whom} may {deed}: {cure}"));
     }
