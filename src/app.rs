@@ -9,13 +9,14 @@ use crate::{
 };
 
 pub use model::{
-    About, Conflict, Desk, Draft, Model, Notice, Order, Pane, Question, Screen, Sheet, Size, Tone,
-    Unsaved,
+    About, Ahead, Conflict, Desk, DeskOrder, Draft, Model, Notice, Order, Over, Pane, Question,
+    Screen, Sheet, SignIn, Size, Tone, Unsaved,
 };
 pub use update::{init, may_go_on, take_in, update};
 
 pub mod geometry;
 mod model;
+mod saving;
 mod settle;
 mod update;
 pub mod words;

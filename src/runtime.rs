@@ -202,11 +202,11 @@ async fn run_on<C: Console, S: Services>(
         session::settle().await;
     })
     .await;
-    let last = match (model.unsaved_text(), tasks.keeps_drafts()) {
+    let last = match (model.unsaved(), tasks.keeps_drafts()) {
         (None, _) => ordered.map_or(Last::Nothing, |order| end_of(order, &model)),
         (Some(_), true) if model.is_unsaved_in_question() => Last::KeptInQuestion,
         (Some(_), true) => Last::Kept,
-        (Some(text), false) => Last::Homeless(text),
+        (Some(draft), false) => Last::Homeless(draft.editor.text().to_owned()),
     };
     match ended {
         Ok(Ok(None)) => Ok(ExitReason::Quit { last }),

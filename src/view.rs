@@ -17,7 +17,7 @@ use ratatui::{Frame, buffer::Buffer, layout::Rect, style::Style};
 
 use crate::{
     app::{
-        Model, Pane, Screen,
+        Ahead, Model, Pane, Screen, SignIn,
         geometry::{self, Layout},
     },
     text,
@@ -47,7 +47,7 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
     let (status, hints) = (rows(layout.status), rows(layout.hints));
 
     let buffer = frame.buffer_mut();
-    if let Screen::SignedIn { user, .. } | Screen::SigningOut { user, .. } = &model.screen {
+    if let Screen::SignedIn { user, .. } = &model.screen {
         user_bar::draw(model, user, buffer, bar);
         user_bar::rule(buffer, rule);
     }
@@ -65,43 +65,34 @@ fn draw_body(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<(u16, u16
         return None;
     }
     match &model.screen {
-        Screen::Restoring
-        | Screen::Unrestored
-        | Screen::SignedOut { .. }
-        | Screen::Requesting { .. } => sign_in::welcome(model, buffer, area),
-        Screen::Waiting { code, .. } => sign_in::code(model, code, buffer, area),
         Screen::SignedIn { pane, .. } => return draw_pane(model, pane, buffer, area),
-        Screen::SigningOut { pane, .. } => {
-            draw_pane(model, pane, buffer, area);
-        }
+        Screen::SignedOut {
+            sign_in: SignIn::Waiting(code),
+            ..
+        } => sign_in::code(model, code, buffer, area),
+        _ => sign_in::welcome(model, buffer, area),
     }
     None
 }
 
 fn draw_pane(model: &Model, pane: &Pane, buffer: &mut Buffer, area: Rect) -> Option<(u16, u16)> {
     match pane {
-        Pane::Loading(_) => {}
-        Pane::Unread { failure, leftover } => {
-            quote::unread(model, failure, leftover.is_some(), buffer, area);
+        Pane::Unread { failure, ahead } => match (ahead, failure) {
+            (Ahead::Looking(draft), Some(failure)) => {
+                quote::unread(model, failure, draft.is_some(), buffer, area);
+            }
+            (Ahead::Looking(_), None) => {}
+            (Ahead::Writing(draft), _) => return editor::draw(model, None, draft, buffer, area),
+            (Ahead::ToSave(draft), _) => {
+                editor::draw(model, None, draft, buffer, area);
+            }
+        },
+        Pane::Quote { desk, .. } => quote::draw(model, desk, buffer, area),
+        Pane::Editor { sheet, saving } => {
+            let cursor = editor::draw(model, sheet.saved.as_ref(), &sheet.draft, buffer, area);
+            return cursor.filter(|_| !saving);
         }
-        Pane::Reading(desk)
-        | Pane::Reloading(desk)
-        | Pane::Deleting(desk)
-        | Pane::Undeleting(desk) => quote::draw(model, desk, buffer, area),
-        Pane::Asking { under, .. } => return draw_pane(model, under, buffer, area),
-        Pane::WritingAhead(draft) | Pane::WritingUnread { draft, .. } => {
-            return editor::draw(model, None, draft, buffer, area);
-        }
-        Pane::SavingAhead(draft) => {
-            editor::draw(model, None, draft, buffer, area);
-        }
-        Pane::Editing(sheet) => {
-            return editor::draw(model, sheet.saved.as_ref(), &sheet.draft, buffer, area);
-        }
-        Pane::Saving(sheet) => {
-            editor::draw(model, sheet.saved.as_ref(), &sheet.draft, buffer, area);
-        }
-        Pane::Conflicted(conflict) => conflict::draw(model, conflict, buffer, area),
+        Pane::Choice(conflict) => conflict::draw(model, conflict, buffer, area),
     }
     None
 }

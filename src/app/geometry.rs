@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    Model, Screen, Tone,
-    model::{Conflict, Pane, Sheet},
+    model::{Conflict, Model, Pane, Screen, SignIn, Tone},
     words,
 };
 use crate::{keymap::Scroll, quote::Saved, text};
@@ -33,10 +32,7 @@ impl Layout {
     pub fn of(model: &Model) -> Self {
         let rows = model.size.rows;
         let wanted = u16::try_from(status_rows(model).len()).unwrap_or(u16::MAX);
-        let signed_in = matches!(
-            model.screen,
-            Screen::SignedIn { .. } | Screen::SigningOut { .. }
-        );
+        let signed_in = matches!(model.screen, Screen::SignedIn { .. });
         // On a very small screen, what must be told or asked comes before who is signed in.
         let small = rows < 8;
         let hints = u16::from(rows >= 3);
@@ -45,7 +41,10 @@ impl Layout {
         let rule = u16::from(signed_in && rows >= 10);
         let least_body = match &model.screen {
             // Without code and address, nothing else is of use.
-            Screen::Waiting { .. } if model.notice.is_none() => 6,
+            Screen::SignedOut {
+                sign_in: SignIn::Waiting(_),
+                ..
+            } if model.notice.is_none() => 6,
             _ if small => 1,
             _ => 2,
         };
@@ -65,7 +64,7 @@ fn is_conflict(model: &Model) -> bool {
     matches!(
         &model.screen,
         Screen::SignedIn {
-            pane: Pane::Conflicted(_),
+            pane: Pane::Choice(_),
             ..
         }
     )
@@ -202,11 +201,14 @@ fn reach(model: &Model) -> (usize, usize) {
         let rows = words::help(model, columns(model)).len();
         return (rows.saturating_sub(body), body);
     }
-    let Screen::SignedIn { pane, .. } = &model.screen else {
+    let Screen::SignedIn {
+        pane, over: None, ..
+    } = &model.screen
+    else {
         return (0, 1);
     };
     match pane {
-        Pane::Reading(desk) => {
+        Pane::Quote { desk, order: None } => {
             let room = quote_room(model);
             let rows = desk
                 .saved
@@ -214,7 +216,7 @@ fn reach(model: &Model) -> (usize, usize) {
                 .map_or(0, |saved| quote_rows(model, saved).len());
             (rows.saturating_sub(room.rows), room.rows)
         }
-        Pane::Conflicted(conflict) => {
+        Pane::Choice(conflict) => {
             let (mine, theirs) = conflict_rows(model, conflict);
             let halves = halves(model, mine, theirs);
             let hidden = (mine - halves.mine).max(theirs - halves.theirs);
@@ -228,15 +230,15 @@ fn offset(model: &mut Model) -> Option<&mut usize> {
     if model.help.is_some() {
         return model.help.as_mut();
     }
-    match &mut model.screen {
-        Screen::SignedIn {
-            pane: Pane::Reading(desk),
-            ..
-        } => Some(&mut desk.scroll),
-        Screen::SignedIn {
-            pane: Pane::Conflicted(conflict),
-            ..
-        } => Some(&mut conflict.scroll),
+    let Screen::SignedIn {
+        pane, over: None, ..
+    } = &mut model.screen
+    else {
+        return None;
+    };
+    match pane {
+        Pane::Quote { desk, order: None } => Some(&mut desk.scroll),
+        Pane::Choice(conflict) => Some(&mut conflict.scroll),
         _ => None,
     }
 }
@@ -261,15 +263,8 @@ pub(super) fn scroll(model: &mut Model, by: Scroll) {
 /// Fits everything into the room that it has now.
 pub(super) fn fit(model: &mut Model) {
     let room = editor_room(model);
-    if let Screen::SignedIn {
-        pane:
-            Pane::Editing(Sheet { draft, .. })
-            | Pane::Saving(Sheet { draft, .. })
-            | Pane::WritingAhead(draft)
-            | Pane::WritingUnread { draft, .. }
-            | Pane::SavingAhead(draft),
-        ..
-    } = &mut model.screen
+    if let Screen::SignedIn { pane, .. } = &mut model.screen
+        && let Some(draft) = pane.in_editor()
     {
         draft.editor.fit(room.columns, room.rows);
     }

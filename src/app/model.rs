@@ -84,38 +84,43 @@ pub enum Screen {
     /// The vault is being asked for a session.
     Restoring,
     /// The vault could not be read.
-    Unrestored,
-    /// You are not signed in. What somebody had not saved when the session ended waits here.
+    VaultFailed,
+    /// You are not signed in.
     SignedOut {
-        /// What was not saved.
+        /// What was not saved when the session ended.
         unsaved: Option<Unsaved>,
+        /// How far the way back in has been gone.
+        sign_in: SignIn,
     },
-    /// Okta is being asked for a device code.
-    Requesting {
-        /// What was not saved.
-        unsaved: Option<Unsaved>,
-    },
-    /// The code is on the screen.
-    Waiting {
-        /// The code.
-        code: DeviceCode,
-        /// What was not saved.
-        unsaved: Option<Unsaved>,
-    },
-    /// Somebody is signed in.
+    /// You are signed in.
     SignedIn {
         /// Who.
         user: User,
         /// What they are doing.
         pane: Pane,
+        /// What takes the keys from the pane. Where it comes to nothing, the person is back in the pane.
+        over: Option<Over>,
     },
-    /// The session is being ended; if it cannot be, the person is back in the pane.
-    SigningOut {
-        /// Who.
-        user: User,
-        /// Where they came from.
-        pane: Pane,
-    },
+}
+
+/// How far a sign-in has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignIn {
+    /// None is under way.
+    Idle,
+    /// Okta is being asked for a device code.
+    Requesting,
+    /// The code is on the screen.
+    Waiting(DeviceCode),
+}
+
+/// What lies over a pane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// A question is asked.
+    Question(Question),
+    /// The session is being ended.
+    SigningOut,
 }
 
 /// What was not saved when a session ended, and whose it is.
@@ -130,47 +135,51 @@ pub struct Unsaved {
 /// What somebody who is signed in is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pane {
-    /// The quote is being read for the first time.
-    Loading(Option<Draft>),
-    /// It is being read, and the person writes meanwhile.
-    WritingAhead(Draft),
-    /// It could not be read, and the person writes on: a letter must not become a key in the middle of a word.
-    WritingUnread {
-        /// Why.
-        failure: Failure,
-        /// What is being written.
-        draft: Draft,
-    },
-    /// It is being read, and what was written meanwhile is to be saved then.
-    SavingAhead(Draft),
-    /// It could not be read.
+    /// It is not known what is saved.
     Unread {
-        /// Why.
-        failure: Failure,
-        /// What was not saved.
-        leftover: Option<Draft>,
+        /// Why the quote could not be read; `None` while it is being read.
+        failure: Option<Failure>,
+        /// What the person does meanwhile.
+        ahead: Ahead,
     },
     /// The quote, or the place for one.
-    Reading(Desk),
-    /// The quote is being read again.
-    Reloading(Desk),
-    /// The quote is being deleted.
-    Deleting(Desk),
-    /// The deleted quote is being brought back.
-    Undeleting(Desk),
-    /// A question is asked about what lies under it.
-    Asking {
-        /// Which.
-        question: Question,
-        /// Where a "no" leads back to.
-        under: Box<Pane>,
+    Quote {
+        /// What lies before the person.
+        desk: Desk,
+        /// What was ordered and is not answered.
+        order: Option<DeskOrder>,
     },
     /// The text is being written.
-    Editing(Sheet),
-    /// The text is being saved; it stays on the screen, so that a failure loses nothing.
-    Saving(Sheet),
+    Editor {
+        /// What lies before the person.
+        sheet: Sheet,
+        /// Whether it is being saved; it stays on the screen, so that a failure loses nothing.
+        saving: bool,
+    },
     /// There are two texts, and the person chooses.
-    Conflicted(Conflict),
+    Choice(Conflict),
+}
+
+/// What a person does before it is known what is saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ahead {
+    /// They look on. What they had not saved waits.
+    Looking(Option<Draft>),
+    /// They write, also when the quote cannot be read: a letter must not become a key in the middle of a word.
+    Writing(Draft),
+    /// They want this saved as soon as it is known what it replaces.
+    ToSave(Draft),
+}
+
+/// An order about the quote that is on the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeskOrder {
+    /// Read it again.
+    Reload,
+    /// Delete it.
+    Delete,
+    /// Bring the deleted one back.
+    Undelete,
 }
 
 /// A question with yes and no.
@@ -242,24 +251,17 @@ impl Model {
     #[must_use]
     pub fn context_under_help(&self) -> Context {
         match &self.screen {
-            Screen::Restoring | Screen::SigningOut { .. } => Context::Busy,
-            Screen::Unrestored | Screen::SignedOut { .. } => Context::SignedOut,
-            Screen::Requesting { .. } => Context::Requesting,
-            Screen::Waiting { .. } => Context::Waiting,
-            Screen::SignedIn { pane, .. } => match pane {
-                Pane::Loading(_) => Context::Loading,
-                Pane::SavingAhead(_)
-                | Pane::Reloading(_)
-                | Pane::Deleting(_)
-                | Pane::Undeleting(_)
-                | Pane::Saving(_) => Context::Busy,
-                Pane::Unread { .. } => Context::Unread,
-                Pane::Reading(_) => Context::Quote,
-                Pane::Asking { .. } => Context::Asking,
-                Pane::WritingAhead(_) | Pane::WritingUnread { .. } | Pane::Editing(_) => {
-                    Context::Writing
-                }
-                Pane::Conflicted(_) => Context::Conflict,
+            Screen::Restoring => Context::Busy,
+            Screen::VaultFailed => Context::SignedOut,
+            Screen::SignedOut { sign_in, .. } => match sign_in {
+                SignIn::Idle => Context::SignedOut,
+                SignIn::Requesting => Context::Requesting,
+                SignIn::Waiting(_) => Context::Waiting,
+            },
+            Screen::SignedIn { pane, over, .. } => match over {
+                Some(Over::Question(_)) => Context::Asking,
+                Some(Over::SigningOut) => Context::Busy,
+                None => pane.context(),
             },
         }
     }
@@ -268,29 +270,15 @@ impl Model {
     #[must_use]
     pub fn offers(&self, action: Action) -> bool {
         match (action, &self.screen) {
-            (Action::Reload, Screen::SignedOut { .. })
-            | (
-                Action::Delete | Action::CopyQuote | Action::Undelete | Action::Discard,
-                Screen::SignedIn {
-                    pane: Pane::Loading(_),
-                    ..
-                },
-            ) => false,
-            (Action::OpenBrowser, Screen::Waiting { code, .. }) => {
-                self.about.can_open_browser && code.address().starts_with("https://")
-            }
+            (Action::Reload, Screen::SignedOut { .. }) => false,
             (
-                action,
-                Screen::SignedIn {
-                    pane: Pane::Reading(desk),
+                Action::OpenBrowser,
+                Screen::SignedOut {
+                    sign_in: SignIn::Waiting(code),
                     ..
                 },
-            ) => match action {
-                Action::Delete | Action::CopyQuote => desk.saved.is_some(),
-                Action::Undelete => desk.saved.is_none() && desk.deleted.is_some(),
-                Action::Discard => desk.draft.is_some(),
-                _ => true,
-            },
+            ) => self.about.can_open_browser && code.address().starts_with("https://"),
+            (action, Screen::SignedIn { pane, .. }) => pane.offers(action),
             _ => true,
         }
     }
@@ -298,21 +286,32 @@ impl Model {
     /// Says what was ordered and is not answered.
     #[must_use]
     pub fn order(&self) -> Option<Order> {
-        match &self.screen {
-            Screen::SignedIn { pane, .. } => match pane {
-                Pane::Saving(_) | Pane::Undeleting(_) => Some(Order::Save),
-                Pane::Deleting(_) => Some(Order::Delete),
-                _ => None,
+        let Screen::SignedIn { pane, over, .. } = &self.screen else {
+            return None;
+        };
+        match pane {
+            _ if *over == Some(Over::SigningOut) => Some(Order::SignOut),
+            Pane::Editor { saving: true, .. } => Some(Order::Save),
+            Pane::Quote { order, .. } => match order {
+                Some(DeskOrder::Undelete) => Some(Order::Save),
+                Some(DeskOrder::Delete) => Some(Order::Delete),
+                Some(DeskOrder::Reload) | None => None,
             },
-            Screen::SigningOut { .. } => Some(Order::SignOut),
             _ => None,
         }
     }
 
-    /// Returns what was written and is not saved.
+    /// Returns what was written and is not saved, where it is worth keeping.
     #[must_use]
-    pub fn unsaved_text(&self) -> Option<String> {
-        Some(self.unsaved()?.editor.text().to_owned())
+    pub fn unsaved(&self) -> Option<&Draft> {
+        match &self.screen {
+            Screen::Restoring | Screen::VaultFailed => None,
+            Screen::SignedOut { unsaved, .. } => unsaved.as_ref().map(|unsaved| &unsaved.draft),
+            // Whoever signs out was asked before.
+            Screen::SignedIn { pane, over, .. } => {
+                pane.unsaved().filter(|_| *over != Some(Over::SigningOut))
+            }
+        }
     }
 
     /// Says whether what was written may be saved by now: it was sent, and nobody answered.
@@ -331,73 +330,152 @@ impl Model {
         Some(Effect::KeepDraft(self.unsaved()?.to_file()))
     }
 
-    fn unsaved(&self) -> Option<Draft> {
-        match self.screen.clone() {
-            // Whoever signs out was asked before.
-            Screen::Restoring | Screen::Unrestored | Screen::SigningOut { .. } => None,
-            Screen::SignedOut { unsaved }
-            | Screen::Requesting { unsaved }
-            | Screen::Waiting { unsaved, .. } => unsaved.map(|unsaved| unsaved.draft),
-            Screen::SignedIn { pane, .. } => pane.unsaved(),
+    /// Says whether a text that is not saved goes with the session.
+    pub(super) fn would_lose_text(&self, pane: &Pane) -> bool {
+        pane.unsaved().is_some() || self.more_drafts
+    }
+
+    /// Says something, unless there is bad news that the person has not yet dismissed with a key.
+    pub(super) fn say(&mut self, text: impl Into<String>) {
+        if !matches!(&self.notice, Some(notice) if notice.tone == Tone::Failure) {
+            self.notice = Some(Notice {
+                tone: Tone::Info,
+                text: text.into(),
+            });
         }
     }
 
-    /// Says whether a text that is not saved goes with the session.
-    pub(super) fn would_lose_text(&self, pane: &Pane) -> bool {
-        pane.has_unsaved() || self.more_drafts
+    /// Says something that went wrong, in full sentences.
+    pub(super) fn warn(&mut self, text: impl Into<String>) {
+        self.notice = Some(Notice {
+            tone: Tone::Failure,
+            text: text.into(),
+        });
     }
 
-    /// Says whether something was written that is not saved.
-    #[must_use]
-    pub fn has_unsaved(&self) -> bool {
-        match &self.screen {
-            Screen::Restoring | Screen::Unrestored | Screen::SigningOut { .. } => false,
-            Screen::SignedOut { unsaved }
-            | Screen::Requesting { unsaved }
-            | Screen::Waiting { unsaved, .. } => unsaved.is_some(),
-            Screen::SignedIn { pane, .. } => pane.has_unsaved(),
+    /// Says what went wrong beside what is said already.
+    pub(super) fn warn_as_well(&mut self, failure: &Failure) {
+        let text = match self.notice.take() {
+            Some(notice) if notice.tone == Tone::Failure => format!("{} {failure}", notice.text),
+            _ => failure.to_string(),
+        };
+        self.warn(text);
+    }
+
+    /// Says what went wrong, and what to do.
+    pub(super) fn fail(&mut self, failure: &Failure) {
+        self.warn(failure.to_string());
+    }
+}
+
+impl Screen {
+    /// Nobody is signed in, and nothing is done about it.
+    pub(super) fn signed_out(unsaved: Option<Unsaved>) -> Self {
+        Self::SignedOut {
+            unsaved,
+            sign_in: SignIn::Idle,
+        }
+    }
+
+    /// Somebody is signed in, and the pane has the keys.
+    pub(super) fn signed_in(user: User, pane: Pane) -> Self {
+        Self::SignedIn {
+            user,
+            pane,
+            over: None,
         }
     }
 }
 
 impl Pane {
-    /// Says whether something was written that is not saved.
-    #[must_use]
-    pub fn has_unsaved(&self) -> bool {
+    /// Shows a quote, or the place for one.
+    pub(super) fn quote(desk: Desk) -> Self {
+        Self::Quote { desk, order: None }
+    }
+
+    /// Lets the person write.
+    pub(super) fn writing(sheet: Sheet) -> Self {
+        Self::Editor {
+            sheet,
+            saving: false,
+        }
+    }
+
+    /// Lets the person choose between two texts.
+    pub(super) fn choice(mine: Draft, theirs: Option<Saved>) -> Self {
+        Self::Choice(Conflict {
+            mine,
+            theirs,
+            scroll: 0,
+        })
+    }
+
+    fn context(&self) -> Context {
         match self {
-            Self::Loading(leftover) | Self::Unread { leftover, .. } => leftover.is_some(),
-            Self::WritingAhead(draft)
-            | Self::WritingUnread { draft, .. }
-            | Self::SavingAhead(draft) => draft.is_worth_keeping(),
-            Self::Reading(desk)
-            | Self::Reloading(desk)
-            | Self::Deleting(desk)
-            | Self::Undeleting(desk) => desk.draft.is_some(),
-            Self::Asking { under, .. } => under.has_unsaved(),
-            Self::Editing(sheet) | Self::Saving(sheet) => sheet.draft.is_worth_keeping(),
-            Self::Conflicted(_) => true,
+            Self::Unread { failure, ahead } => match ahead {
+                Ahead::Looking(_) if failure.is_some() => Context::Unread,
+                Ahead::Looking(_) => Context::Loading,
+                Ahead::Writing(_) => Context::Writing,
+                Ahead::ToSave(_) => Context::Busy,
+            },
+            Self::Quote { order: Some(_), .. } | Self::Editor { saving: true, .. } => Context::Busy,
+            Self::Quote { .. } => Context::Quote,
+            Self::Editor { .. } => Context::Writing,
+            Self::Choice(_) => Context::Conflict,
+        }
+    }
+
+    fn offers(&self, action: Action) -> bool {
+        match (action, self) {
+            (
+                Action::Delete | Action::CopyQuote | Action::Undelete | Action::Discard,
+                Self::Unread { .. },
+            ) => false,
+            (Action::Delete | Action::CopyQuote, Self::Quote { desk, .. }) => desk.saved.is_some(),
+            (Action::Undelete, Self::Quote { desk, .. }) => {
+                desk.saved.is_none() && desk.deleted.is_some()
+            }
+            (Action::Discard, Self::Quote { desk, .. }) => desk.draft.is_some(),
+            _ => true,
         }
     }
 
     /// Returns what was written and is not saved, where it is worth keeping.
-    pub(super) fn unsaved(&self) -> Option<Draft> {
-        self.has_unsaved().then(|| self.clone().into_draft())?
+    pub(super) fn unsaved(&self) -> Option<&Draft> {
+        match self {
+            Self::Unread { ahead, .. } => ahead.unsaved(),
+            Self::Quote { desk, .. } => desk.draft.as_ref(),
+            Self::Editor { sheet, .. } => {
+                Some(&sheet.draft).filter(|draft| draft.is_worth_keeping())
+            }
+            Self::Choice(conflict) => Some(&conflict.mine),
+        }
     }
 
-    /// Returns what was written and not saved.
-    pub(super) fn into_draft(self) -> Option<Draft> {
+    /// Returns what stands in the editor, while it is being written and while it is being saved.
+    pub(super) fn in_editor(&mut self) -> Option<&mut Draft> {
         match self {
-            Self::Loading(leftover) | Self::Unread { leftover, .. } => leftover,
-            Self::WritingAhead(draft)
-            | Self::WritingUnread { draft, .. }
-            | Self::SavingAhead(draft) => Some(draft).filter(Draft::is_worth_keeping),
-            Self::Reading(desk)
-            | Self::Reloading(desk)
-            | Self::Deleting(desk)
-            | Self::Undeleting(desk) => desk.draft,
-            Self::Asking { under, .. } => under.into_draft(),
-            Self::Editing(sheet) | Self::Saving(sheet) => Some(sheet.draft),
-            Self::Conflicted(conflict) => Some(conflict.mine),
+            Self::Unread {
+                ahead: Ahead::Writing(draft) | Ahead::ToSave(draft),
+                ..
+            }
+            | Self::Editor {
+                sheet: Sheet { draft, .. },
+                ..
+            } => Some(draft),
+            _ => None,
+        }
+    }
+}
+
+impl Ahead {
+    /// Returns what was written and is not saved, where it is worth keeping.
+    pub(super) fn unsaved(&self) -> Option<&Draft> {
+        match self {
+            Self::Looking(draft) => draft.as_ref(),
+            Self::Writing(draft) | Self::ToSave(draft) => {
+                Some(draft).filter(|draft| draft.is_worth_keeping())
+            }
         }
     }
 }

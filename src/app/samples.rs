@@ -4,8 +4,8 @@ use chrono::{DateTime, FixedOffset};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
 use super::{
-    About, DeviceCode, Effect, KeptDraft, Model, Msg, Pane, Restored, SaveOutcome, Screen, Size,
-    User, init, update,
+    About, DeviceCode, Effect, KeptDraft, Model, Msg, Pane, Restored, SaveOutcome, Screen, SignIn,
+    Size, User, init, update,
 };
 use crate::{
     failure::{Failure, Kind},
@@ -155,6 +155,17 @@ pub(crate) fn key_event(name: &str) -> KeyEvent {
         _ => KeyCode::Char(name.chars().next().expect("a key")),
     };
     KeyEvent::new(code, modifiers)
+}
+
+/// Returns the code of a model on which one is shown.
+pub(crate) fn code_on_screen(model: &mut Model) -> &mut DeviceCode {
+    match &mut model.screen {
+        Screen::SignedOut {
+            sign_in: SignIn::Waiting(code),
+            ..
+        } => code,
+        other => panic!("no code is shown: {other:?}"),
+    }
 }
 
 /// Returns the pane of a model on which somebody is signed in.

@@ -1,10 +1,11 @@
 //! Outcomes: what an effect led to. An outcome counts only in the state that asked for it.
 
 use super::{
-    Activity, DeleteOutcome, Effect, Model, Msg, Restored, SaveOutcome, Screen, SignOutOutcome,
-    User,
-    model::{Conflict, Desk, Draft, Pane, Sheet, Unsaved, same_text},
-    update::{kept, save},
+    Activity, DeleteOutcome, Effect, Msg, Restored, SaveOutcome, SignOutOutcome, User,
+    model::{
+        Ahead, Desk, DeskOrder, Draft, Model, Over, Pane, Screen, Sheet, SignIn, Unsaved, same_text,
+    },
+    saving::{kept, resume, save, write_on},
 };
 use crate::{
     failure::{Failure, Kind},
@@ -22,65 +23,99 @@ pub(super) fn settle(model: &mut Model, outcome: Msg) -> Vec<Effect> {
         }
         return Vec::new();
     }
-    let screen = std::mem::replace(&mut model.screen, Screen::Restoring);
-    let (screen, effects) = match (outcome, screen) {
-        (Msg::Restored(Ok(Some(restored))), Screen::Restoring) => enter(model, restored, None),
-        (Msg::Restored(Ok(None)), Screen::Restoring) => {
-            (Screen::SignedOut { unsaved: None }, Vec::new())
+    if let Msg::DraftFailed(failure) = outcome {
+        if !model.draft_failure_told {
+            model.draft_failure_told = true;
+            model.fail(&failure);
         }
+        return Vec::new();
+    }
+    let screen = std::mem::replace(&mut model.screen, Screen::Restoring);
+    let (screen, effects) = settle_screen(model, outcome, screen);
+    model.screen = screen;
+    effects
+}
+
+fn settle_screen(model: &mut Model, outcome: Msg, screen: Screen) -> (Screen, Vec<Effect>) {
+    match (outcome, screen) {
+        (Msg::Restored(Ok(Some(restored))), Screen::Restoring) => enter(model, restored, None),
+        (Msg::Restored(Ok(None)), Screen::Restoring) => (Screen::signed_out(None), Vec::new()),
         (Msg::Restored(Err(failure)), Screen::Restoring) => {
             model.fail(&failure);
-            (Screen::Unrestored, Vec::new())
+            (Screen::VaultFailed, Vec::new())
         }
-        (Msg::CodeIssued(Ok(code)), Screen::Requesting { unsaved }) => (
-            Screen::Waiting { code, unsaved },
-            vec![Effect::AwaitApproval],
-        ),
-        (Msg::CodeIssued(Err(failure)), Screen::Requesting { unsaved })
-        | (Msg::SignedIn(Err(failure)), Screen::Waiting { unsaved, .. }) => {
+        (outcome, Screen::SignedOut { unsaved, sign_in }) => {
+            settle_sign_in(model, outcome, unsaved, sign_in)
+        }
+        (
+            Msg::SignedOut(outcome),
+            Screen::SignedIn {
+                user,
+                pane,
+                over: Some(Over::SigningOut),
+            },
+        ) => signed_out(model, outcome, user, pane),
+        (
+            outcome,
+            Screen::SignedIn {
+                user,
+                pane,
+                over: None,
+            },
+        ) => settle_pane(model, outcome, user, pane),
+        (_, screen) => (screen, Vec::new()),
+    }
+}
+
+fn settle_sign_in(
+    model: &mut Model,
+    outcome: Msg,
+    unsaved: Option<Unsaved>,
+    sign_in: SignIn,
+) -> (Screen, Vec<Effect>) {
+    let (sign_in, effects) = match (outcome, sign_in) {
+        (Msg::CodeIssued(Ok(code)), SignIn::Requesting) => {
+            (SignIn::Waiting(code), vec![Effect::AwaitApproval])
+        }
+        (Msg::CodeIssued(Err(failure)), SignIn::Requesting)
+        | (Msg::SignedIn(Err(failure)), SignIn::Waiting(_)) => {
             model.fail(&failure);
-            (Screen::SignedOut { unsaved }, Vec::new())
+            (SignIn::Idle, Vec::new())
         }
-        (Msg::SignedIn(Ok(restored)), Screen::Waiting { unsaved, .. }) => {
-            enter(model, restored, unsaved)
+        (Msg::SignedIn(Ok(restored)), SignIn::Waiting(_)) => {
+            return enter(model, restored, unsaved);
         }
-        (Msg::BrowserOpened(result), screen @ Screen::Waiting { .. }) => {
+        (Msg::BrowserOpened(result), sign_in @ SignIn::Waiting(_)) => {
             match result {
                 Ok(()) => model.say("Your browser has the address."),
                 Err(failure) => model.fail(&failure),
             }
-            (screen, Vec::new())
+            (sign_in, Vec::new())
         }
-        (Msg::SignedOut(outcome), Screen::SigningOut { user, pane }) => match outcome {
-            Ok(SignOutOutcome::Revoked) => {
-                model.say("You are signed out.");
-                (Screen::SignedOut { unsaved: None }, Vec::new())
-            }
-            Ok(SignOutOutcome::OnlyLocally(failure)) => {
-                model.warn(format!(
-                    "You are signed out on this machine, but Okta could not be told. {failure}"
-                ));
-                (Screen::SignedOut { unsaved: None }, Vec::new())
-            }
-            Err(failure) => {
-                model.fail(&failure);
-                // The draft file went first.
-                let effects = pane.unsaved().iter().map(kept).collect();
-                (Screen::SignedIn { user, pane }, effects)
-            }
-        },
-        (Msg::DraftFailed(failure), screen) => {
-            if !model.draft_failure_told {
-                model.draft_failure_told = true;
-                model.fail(&failure);
-            }
-            (screen, Vec::new())
-        }
-        (outcome, Screen::SignedIn { user, pane }) => settle_pane(model, outcome, user, pane),
-        (_, screen) => (screen, Vec::new()),
+        (_, sign_in) => (sign_in, Vec::new()),
     };
-    model.screen = screen;
-    effects
+    (Screen::SignedOut { unsaved, sign_in }, effects)
+}
+
+fn signed_out(
+    model: &mut Model,
+    outcome: Result<SignOutOutcome, Failure>,
+    user: User,
+    pane: Pane,
+) -> (Screen, Vec<Effect>) {
+    match outcome {
+        Ok(SignOutOutcome::Revoked) => model.say("You are signed out."),
+        Ok(SignOutOutcome::OnlyLocally(failure)) => model.warn(format!(
+            "You are signed out on this machine, but Okta could not be told. {failure}"
+        )),
+        Err(failure) => {
+            model.fail(&failure);
+            // The draft file went first.
+            let effects = pane.unsaved().map(kept).into_iter().collect();
+            return (Screen::signed_in(user, pane), effects);
+        }
+    }
+    (Screen::signed_out(None), Vec::new())
 }
 
 /// Lets somebody in: the quote is read, and what they had not saved waits for it.
@@ -94,94 +129,114 @@ fn enter(model: &mut Model, restored: Restored, unsaved: Option<Unsaved>) -> (Sc
         // Somebody else's text stays in its own draft file.
         _ => restored.draft.map(Draft::from_file),
     };
-    let screen = Screen::SignedIn {
-        user: restored.user,
-        pane: Pane::Loading(leftover),
+    let pane = Pane::Unread {
+        failure: None,
+        ahead: Ahead::Looking(leftover),
     };
-    (screen, vec![Effect::Load])
+    (Screen::signed_in(restored.user, pane), vec![Effect::Load])
 }
 
 fn settle_pane(model: &mut Model, outcome: Msg, user: User, pane: Pane) -> (Screen, Vec<Effect>) {
-    let (pane, effects) = match (outcome, pane) {
+    use DeskOrder::{Delete, Reload, Undelete};
+    let desk_order = match &pane {
+        Pane::Quote { order, .. } => *order,
+        _ => None,
+    };
+    let (pane, effects) = match (outcome, pane, desk_order) {
         (
-            Msg::Loaded(Err(failure)),
-            pane @ (Pane::Loading(_)
-            | Pane::WritingAhead(_)
-            | Pane::SavingAhead(_)
-            | Pane::Reloading(_)),
-        )
-        | (Msg::Saved(Err(failure)), pane @ (Pane::Saving(_) | Pane::Undeleting(_)))
-        | (Msg::Deleted(Err(failure)), pane @ Pane::Deleting(_)) => {
+            Msg::Loaded(Ok(saved)),
+            Pane::Unread {
+                failure: None,
+                ahead,
+            },
+            _,
+        ) => loaded(model, saved, ahead),
+        (Msg::Loaded(Ok(saved)), Pane::Quote { desk, .. }, Some(Reload)) => {
+            reloaded(model, saved, desk)
+        }
+        (
+            Msg::Saved(Ok(outcome)),
+            Pane::Editor {
+                sheet,
+                saving: true,
+            },
+            _,
+        ) => saved(model, outcome, sheet),
+        (Msg::Saved(Ok(outcome)), Pane::Quote { desk, .. }, Some(Undelete)) => {
+            undeleted(model, outcome, desk)
+        }
+        (Msg::Deleted(Ok(outcome)), Pane::Quote { desk, .. }, Some(Delete)) => {
+            deleted(model, outcome, desk)
+        }
+        (Msg::Loaded(Err(failure)), pane @ Pane::Unread { failure: None, .. }, _)
+        | (Msg::Saved(Err(failure)), pane @ Pane::Editor { saving: true, .. }, _)
+        | (Msg::Loaded(Err(failure)), pane, Some(Reload))
+        | (Msg::Saved(Err(failure)), pane, Some(Undelete))
+        | (Msg::Deleted(Err(failure)), pane, Some(Delete)) => {
             return fail(model, &failure, user, pane);
         }
-        (Msg::Loaded(Ok(saved)), Pane::Loading(leftover)) => match leftover {
-            None => (Pane::Reading(Desk::with(saved)), Vec::new()),
-            Some(leftover) => resume(model, leftover, saved),
-        },
-        (Msg::Loaded(Ok(saved)), Pane::WritingAhead(draft)) => {
-            (Pane::Editing(write_on(model, draft, saved)), Vec::new())
-        }
-        (Msg::Loaded(Ok(saved)), Pane::SavingAhead(draft)) => {
-            save(model, Sheet::with(saved, draft))
-        }
-        (Msg::Loaded(Ok(saved)), Pane::Reloading(desk)) => reloaded(model, saved, desk),
-        (Msg::Saved(Ok(SaveOutcome::Saved(saved))), Pane::Saving(_)) => {
+        (_, pane, _) => (pane, Vec::new()),
+    };
+    (Screen::signed_in(user, pane), effects)
+}
+
+/// The quote is there for the first time.
+fn loaded(model: &mut Model, saved: Option<Saved>, ahead: Ahead) -> (Pane, Vec<Effect>) {
+    match ahead {
+        Ahead::Looking(None) => (Pane::quote(Desk::with(saved)), Vec::new()),
+        Ahead::Looking(Some(draft)) => resume(model, draft, saved),
+        Ahead::Writing(draft) => (Pane::writing(write_on(model, draft, saved)), Vec::new()),
+        Ahead::ToSave(draft) => save(model, Sheet::with(saved, draft)),
+    }
+}
+
+fn saved(model: &mut Model, outcome: SaveOutcome, mut sheet: Sheet) -> (Pane, Vec<Effect>) {
+    match outcome {
+        SaveOutcome::Saved(saved) => {
             model.say("Saved.");
             (
-                Pane::Reading(Desk::with(Some(saved))),
+                Pane::quote(Desk::with(Some(saved))),
                 vec![Effect::DropDraft],
             )
         }
-        (Msg::Saved(Ok(SaveOutcome::Conflict(theirs))), Pane::Saving(mut sheet)) => {
-            if sheet.draft.recognizes(theirs.as_ref()) {
-                sheet.saved = theirs;
-                let effects = vec![kept(&sheet.draft)];
-                let (pane, more) = save(model, sheet);
-                return (
-                    Screen::SignedIn { user, pane },
-                    effects.into_iter().chain(more).collect(),
-                );
-            }
-            let conflict = Conflict {
-                mine: sheet.draft,
-                theirs,
-                scroll: 0,
-            };
-            (Pane::Conflicted(conflict), Vec::new())
+        SaveOutcome::Conflict(theirs) if sheet.draft.recognizes(theirs.as_ref()) => {
+            sheet.saved = theirs;
+            let mut effects = vec![kept(&sheet.draft)];
+            let (pane, more) = save(model, sheet);
+            effects.extend(more);
+            (pane, effects)
         }
-        (Msg::Saved(Ok(outcome)), Pane::Undeleting(desk)) => undeleted(model, outcome, desk),
-        (Msg::Deleted(Ok(DeleteOutcome::Deleted)), Pane::Deleting(desk)) => {
+        SaveOutcome::Conflict(theirs) => (Pane::choice(sheet.draft, theirs), Vec::new()),
+    }
+}
+
+fn deleted(model: &mut Model, outcome: DeleteOutcome, desk: Desk) -> (Pane, Vec<Effect>) {
+    match outcome {
+        DeleteOutcome::Deleted => {
             model.say("Your quote is deleted. Press u to bring it back.");
             let draft = desk.draft.map(|draft| Draft {
                 based_on: None,
                 ..draft
             });
-            let deleted = desk.saved.map(|saved| saved.text);
             let effects = draft.iter().map(kept).collect();
-            (
-                Pane::Reading(Desk {
-                    draft,
-                    deleted,
-                    ..Desk::default()
-                }),
-                effects,
-            )
+            let desk = Desk {
+                draft,
+                deleted: desk.saved.map(|saved| saved.text),
+                ..Desk::default()
+            };
+            (Pane::quote(desk), effects)
         }
-        (Msg::Deleted(Ok(DeleteOutcome::Conflict(saved))), Pane::Deleting(desk)) => {
+        DeleteOutcome::Conflict(saved) => {
             model
                 .warn("It was changed elsewhere, so it was not deleted; this is how it reads now.");
-            (
-                Pane::Reading(Desk {
-                    saved: Some(saved),
-                    scroll: 0,
-                    ..desk
-                }),
-                Vec::new(),
-            )
+            let desk = Desk {
+                saved: Some(saved),
+                scroll: 0,
+                ..desk
+            };
+            (Pane::quote(desk), Vec::new())
         }
-        (_, pane) => (pane, Vec::new()),
-    };
-    (Screen::SignedIn { user, pane }, effects)
+    }
 }
 
 /// What was asked before and never answered shows here too: it need not have been somebody else.
@@ -192,7 +247,7 @@ fn reloaded(model: &mut Model, saved: Option<Saved>, mut desk: Desk) -> (Pane, V
     };
     if saved.as_ref().is_some_and(wrote) {
         model.say("What you wrote is saved.");
-        return (Pane::Reading(Desk::with(saved)), vec![Effect::DropDraft]);
+        return (Pane::quote(Desk::with(saved)), vec![Effect::DropDraft]);
     }
     let draft = desk.draft.as_mut();
     let is_sent = draft.is_some_and(|draft| draft.recognizes(saved.as_ref()));
@@ -214,78 +269,88 @@ fn reloaded(model: &mut Model, saved: Option<Saved>, mut desk: Desk) -> (Pane, V
         scroll: desk.scroll,
     };
     let effects = desk.draft.iter().filter(|_| is_sent).map(kept).collect();
-    (Pane::Reading(desk), effects)
+    (Pane::quote(desk), effects)
 }
 
 /// Puts the person back to where they can act, and never loses what they wrote.
 fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen, Vec<Effect>) {
     if failure.kind == Kind::NotSignedIn {
-        let unsaved = pane.into_draft().map(|draft| Unsaved {
-            user_id: user.id,
-            draft,
-        });
-        if unsaved.is_some() {
-            model.warn(format!(
-                "{failure} What you wrote is kept, and back when you are."
-            ));
-        } else {
-            model.fail(failure);
-        }
-        return (Screen::SignedOut { unsaved }, Vec::new());
+        return (session_over(model, failure, user, &pane), Vec::new());
     }
     let safe = match &pane {
-        Pane::Saving(_) if failure.in_question => Some("Your text is still here."),
-        Pane::Saving(_) => Some("Your text is still here, not saved."),
-        pane if pane.has_unsaved() => Some("What you wrote is kept."),
-        _ => None,
+        Pane::Editor { .. } if failure.in_question => Some("Your text is still here."),
+        Pane::Editor { .. } => Some("Your text is still here, not saved."),
+        pane => pane.unsaved().map(|_| "What you wrote is kept."),
     };
-    let pane = match pane {
-        Pane::WritingAhead(draft) => {
-            let failure = failure.clone();
-            Pane::WritingUnread { failure, draft }
-        }
-        // It shows the failure itself, and that something is kept.
-        pane @ (Pane::Loading(_) | Pane::SavingAhead(_)) => {
-            let failure = failure.clone();
-            let leftover = pane.into_draft();
-            let pane = Pane::Unread { failure, leftover };
-            return (Screen::SignedIn { user, pane }, Vec::new());
-        }
-        Pane::Reloading(desk) | Pane::Deleting(desk) => Pane::Reading(desk),
-        Pane::Undeleting(mut desk) => {
-            if let (true, Some(draft), Some(sent)) =
-                (failure.in_question, &mut desk.draft, &desk.deleted)
-            {
-                draft.in_question.push(sent.clone());
-            }
-            Pane::Reading(desk)
-        }
-        Pane::Saving(mut sheet) => {
-            if failure.in_question {
-                let sent = sheet.draft.editor.text().to_owned();
-                sheet.draft.in_question.push(sent);
-            }
-            Pane::Editing(sheet)
-        }
-        pane => pane,
-    };
-    model.fail(&match safe {
+    let told = match safe {
         // Before what to do next, which is read by somebody who knows it.
         Some(safe) => Failure {
             what: format!("{} {safe}", failure.what),
             ..failure.clone()
         },
         None => failure.clone(),
+    };
+    let pane = match pane {
+        Pane::Unread { ahead, .. } => {
+            let ahead = match ahead {
+                Ahead::Writing(draft) => {
+                    model.fail(&told);
+                    Ahead::Writing(draft)
+                }
+                // The pane itself shows the failure, and that something is kept.
+                ahead => Ahead::Looking(ahead.unsaved().cloned()),
+            };
+            let failure = Some(failure.clone());
+            return (
+                Screen::signed_in(user, Pane::Unread { failure, ahead }),
+                Vec::new(),
+            );
+        }
+        Pane::Quote { mut desk, order } => {
+            if order == Some(DeskOrder::Undelete)
+                && let (true, Some(draft), Some(sent)) =
+                    (failure.in_question, &mut desk.draft, &desk.deleted)
+            {
+                draft.in_question.push(sent.clone());
+            }
+            Pane::quote(desk)
+        }
+        Pane::Editor { mut sheet, .. } => {
+            if failure.in_question {
+                let sent = sheet.draft.editor.text().to_owned();
+                sheet.draft.in_question.push(sent);
+            }
+            Pane::writing(sheet)
+        }
+        pane @ Pane::Choice(_) => pane,
+    };
+    model.fail(&told);
+    (Screen::signed_in(user, pane), Vec::new())
+}
+
+/// The session has ended by itself: what was written waits for the same person.
+fn session_over(model: &mut Model, failure: &Failure, user: User, pane: &Pane) -> Screen {
+    let unsaved = pane.unsaved().cloned().map(|draft| Unsaved {
+        user_id: user.id,
+        draft,
     });
-    (Screen::SignedIn { user, pane }, Vec::new())
+    if unsaved.is_some() {
+        model.warn(format!(
+            "{failure} What you wrote is kept, and back when you are."
+        ));
+    } else {
+        model.fail(failure);
+    }
+    Screen::signed_out(unsaved)
 }
 
 fn undeleted(model: &mut Model, outcome: SaveOutcome, desk: Desk) -> (Pane, Vec<Effect>) {
-    match (outcome, desk) {
-        (SaveOutcome::Saved(saved), desk) => {
+    let brings_back = desk.brings_back();
+    match (outcome, desk.draft) {
+        (SaveOutcome::Saved(saved), draft) => {
             model.say("Your quote is back.");
             // Another text that waits replaces this one from now on.
-            let rebased = desk.draft.map(|draft| Draft {
+            let rebased = draft.map(|draft| Draft {
                 based_on: Some(saved.text.clone()),
                 ..draft
             });
@@ -295,74 +360,21 @@ fn undeleted(model: &mut Model, outcome: SaveOutcome, desk: Desk) -> (Pane, Vec<
                 draft,
                 ..Desk::with(Some(saved))
             };
-            (Pane::Reading(desk), effects)
+            (Pane::quote(desk), effects)
         }
-        (SaveOutcome::Conflict(theirs), desk) if desk.brings_back() => {
-            let pane = match desk.draft {
-                Some(mine) => Pane::Conflicted(Conflict {
-                    mine,
-                    theirs,
-                    scroll: 0,
-                }),
-                None => Pane::Reading(Desk::with(theirs)),
-            };
-            (pane, Vec::new())
+        (SaveOutcome::Conflict(theirs), Some(mine)) if brings_back => {
+            (Pane::choice(mine, theirs), Vec::new())
         }
-        (SaveOutcome::Conflict(theirs), desk) => {
+        (SaveOutcome::Conflict(saved), draft) => {
             model.warn("Another quote was saved elsewhere, so yours was not brought back.");
             (
-                Pane::Reading(Desk {
-                    saved: theirs,
+                Pane::quote(Desk {
+                    saved,
+                    draft,
                     ..desk
                 }),
                 Vec::new(),
             )
         }
     }
-}
-
-/// Goes on with what was not saved, now that it is known what is.
-pub(super) fn resume(model: &mut Model, draft: Draft, saved: Option<Saved>) -> (Pane, Vec<Effect>) {
-    let (pane, effects) = lay_out(draft, saved);
-    if matches!(pane, Pane::Editing(_)) {
-        model.say("Here is what you had not saved.");
-    }
-    (pane, effects)
-}
-
-/// Goes on writing what was begun before it was known what is saved. Nothing takes the keys away in the middle of a word:
-/// two texts are shown when the person saves theirs.
-fn write_on(model: &mut Model, draft: Draft, saved: Option<Saved>) -> Sheet {
-    if !draft.is_worth_keeping() {
-        let draft = Draft::of(saved.as_ref());
-        return Sheet { saved, draft };
-    }
-    let sheet = Sheet::with(saved, draft);
-    if !sheet.replaces_what_is_saved() {
-        model.say(match sheet.saved {
-            Some(_) => "Another text is saved already. You will see both when you save yours.",
-            None => "Your quote is gone by now. You will be asked when you save this text.",
-        });
-    }
-    sheet
-}
-
-/// Lays a text that is not saved beside what is: to be gone on with, or to be chosen between.
-fn lay_out(mut draft: Draft, saved: Option<Saved>) -> (Pane, Vec<Effect>) {
-    let is_sent = draft.recognizes(saved.as_ref());
-    let saved_text = saved.as_ref().map(|saved| saved.text.as_str());
-    if saved_text.is_some_and(|text| same_text(text, draft.editor.text())) {
-        return (Pane::Reading(Desk::with(saved)), vec![Effect::DropDraft]);
-    }
-    if draft.based_on.as_deref() == saved_text {
-        let effects = Some(&draft).filter(|_| is_sent).map(kept);
-        let effects = effects.into_iter().collect();
-        return (Pane::Editing(Sheet { saved, draft }), effects);
-    }
-    let conflict = Conflict {
-        mine: draft,
-        theirs: saved,
-        scroll: 0,
-    };
-    (Pane::Conflicted(conflict), Vec::new())
 }

@@ -1,7 +1,7 @@
 use super::{
     samples::{
-        code, conflicted, in_question, joyce, kept, key_event, pane, press, reading, restored,
-        saved, session_over, started, unreachable, waiting, write,
+        code, code_on_screen, conflicted, in_question, joyce, kept, key_event, pane, press,
+        reading, restored, saved, session_over, started, unreachable, waiting, write,
     },
     *,
 };
@@ -15,12 +15,17 @@ mod messages;
 
 fn text_in_editor(model: &Model) -> &str {
     match pane(model) {
-        Pane::Editing(sheet) | Pane::Saving(sheet) => sheet.draft.editor.text(),
-        Pane::WritingAhead(draft)
-        | Pane::WritingUnread { draft, .. }
-        | Pane::SavingAhead(draft) => draft.editor.text(),
+        Pane::Editor { sheet, .. } => sheet.draft.editor.text(),
+        Pane::Unread {
+            ahead: Ahead::Writing(draft) | Ahead::ToSave(draft),
+            ..
+        } => draft.editor.text(),
         other => panic!("nothing is being written: {other:?}"),
     }
+}
+
+fn has_unsaved(model: &Model) -> bool {
+    model.unsaved().is_some()
 }
 
 fn told(model: &Model) -> &str {
@@ -40,7 +45,9 @@ fn a_start_asks_the_vault_and_reads_the_quote_of_whom_it_finds() {
     let effects = update(&mut model, Msg::Restored(Ok(Some(restored(None)))));
     assert_eq!(effects, [Effect::Load]);
     update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
-    assert!(matches!(pane(&model), Pane::Reading(desk) if desk.saved == Some(saved("Yes."))));
+    assert!(
+        matches!(pane(&model), Pane::Quote { desk, order: None } if desk.saved == Some(saved("Yes.")))
+    );
 }
 
 #[test]
@@ -60,7 +67,7 @@ fn a_sign_in_goes_through_the_code_and_can_be_cancelled_or_begun_anew() {
     assert_eq!(press(&mut model, "Esc"), [Effect::AbandonSignIn]);
     // The approval comes too late.
     assert_eq!(update(&mut model, Msg::SignedIn(Ok(restored(None)))), []);
-    assert_eq!(model.screen, Screen::SignedOut { unsaved: None });
+    assert_eq!(model.screen, Screen::signed_out(None));
 }
 
 #[test]
@@ -86,10 +93,7 @@ fn a_vault_that_fails_can_be_asked_again() {
 #[test]
 fn an_address_that_is_not_https_is_not_opened() {
     let mut model = waiting(80, 24);
-    let Screen::Waiting { code, .. } = &mut model.screen else {
-        panic!("not waiting")
-    };
-    code.verification_uri_complete = Some("file:///etc/passwd".into());
+    code_on_screen(&mut model).verification_uri_complete = Some("file:///etc/passwd".into());
     assert_eq!(press(&mut model, "o"), []);
 }
 
@@ -214,13 +218,13 @@ fn a_text_that_was_sent_and_never_answered_is_no_change_by_somebody_else() {
     assert_eq!(effects, [keep.clone(), save]);
     // From here on it is like any other save.
     update(&mut model, Msg::Saved(Ok(SaveOutcome::Conflict(sent()))));
-    assert!(matches!(pane(&model), Pane::Conflicted(_)));
+    assert!(matches!(pane(&model), Pane::Choice(_)));
 
     let mut model = unanswered();
     press(&mut model, "Enter");
     let theirs = SaveOutcome::Conflict(Some(saved("Theirs.")));
     assert_eq!(update(&mut model, Msg::Saved(Ok(theirs))), []);
-    assert!(matches!(pane(&model), Pane::Conflicted(_)));
+    assert!(matches!(pane(&model), Pane::Choice(_)));
 
     let mut model = unanswered();
     press(&mut model, "Esc r");
@@ -255,7 +259,7 @@ fn what_was_asked_and_never_answered_shows_when_it_is_read_again() {
     let effects = update(&mut model, Msg::Loaded(Ok(Some(saved("Yes. No.")))));
     assert_eq!(effects, [Effect::DropDraft]);
     assert_eq!(told(&model), "What you wrote is saved.");
-    assert!(!model.has_unsaved());
+    assert!(!has_unsaved(&model));
 
     press(&mut model, "d");
     press(&mut model, "y");
@@ -278,7 +282,7 @@ fn leaving_the_editor_keeps_the_draft_and_going_on_finds_it() {
     press(&mut model, "e");
     write(&mut model, " No.");
     assert_eq!(press(&mut model, "Esc"), [], "the draft file stays");
-    assert!(model.has_unsaved());
+    assert!(has_unsaved(&model));
     press(&mut model, "e");
     assert_eq!(text_in_editor(&model), "Yes. No.");
 }
@@ -289,9 +293,9 @@ fn a_draft_can_be_thrown_away_after_one_question() {
     press(&mut model, "e");
     write(&mut model, "x");
     press(&mut model, "Esc x n");
-    assert!(model.has_unsaved());
+    assert!(has_unsaved(&model));
     assert_eq!(press(&mut model, "x y"), [Effect::DropDraft]);
-    assert!(!model.has_unsaved());
+    assert!(!has_unsaved(&model));
 }
 
 #[test]
@@ -299,7 +303,7 @@ fn deleting_asks_once_and_can_be_undone() {
     let mut model = reading(80, 24, Some("Yes."));
     assert_eq!(press(&mut model, "d"), []);
     press(&mut model, "n");
-    assert!(matches!(pane(&model), Pane::Reading(_)));
+    assert!(matches!(pane(&model), Pane::Quote { order: None, .. }));
     let based_on = "Yes.".to_owned();
     assert_eq!(press(&mut model, "d y"), [Effect::Delete { based_on }]);
     update(&mut model, Msg::Deleted(Ok(DeleteOutcome::Deleted)));
@@ -315,8 +319,8 @@ fn deleting_asks_once_and_can_be_undone() {
     let outcome = SaveOutcome::Saved(saved("Yes."));
     let effects = update(&mut model, Msg::Saved(Ok(outcome)));
     assert_eq!(effects, [Effect::DropDraft]);
-    assert!(matches!(pane(&model), Pane::Reading(desk) if desk.saved.is_some()));
-    assert!(!model.has_unsaved());
+    assert!(matches!(pane(&model), Pane::Quote { desk, order: None } if desk.saved.is_some()));
+    assert!(!has_unsaved(&model));
 }
 
 #[test]
@@ -329,7 +333,10 @@ fn a_deleted_quote_on_its_way_back_is_kept_like_any_text_that_is_not_saved() {
         model
     };
     let model = on_its_way();
-    assert_eq!(model.unsaved_text().as_deref(), Some("Yes."));
+    assert_eq!(
+        model.unsaved().map(|draft| draft.editor.text()),
+        Some("Yes.")
+    );
     assert_eq!(model.order(), Some(Order::Save));
 
     let mut model = on_its_way();
@@ -347,17 +354,23 @@ fn a_deleted_quote_on_its_way_back_is_kept_like_any_text_that_is_not_saved() {
 
     let mut model = on_its_way();
     update(&mut model, Msg::Saved(Err(unreachable())));
-    assert!(model.has_unsaved());
+    assert!(has_unsaved(&model));
     // It may have been done all the same.
     press(&mut model, "r");
     let effects = update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
     assert_eq!(effects, [Effect::DropDraft]);
-    assert!(!model.has_unsaved());
+    assert!(!has_unsaved(&model));
 
     let mut model = on_its_way();
     update(&mut model, Msg::Saved(Err(unreachable())));
     press(&mut model, "u");
-    assert!(matches!(pane(&model), Pane::Undeleting(_)));
+    assert!(matches!(
+        pane(&model),
+        Pane::Quote {
+            order: Some(DeskOrder::Undelete),
+            ..
+        }
+    ));
 }
 
 #[test]
@@ -368,7 +381,7 @@ fn undoing_a_delete_overwrites_nothing() {
     press(&mut model, "u");
     let theirs = SaveOutcome::Conflict(Some(saved("No.")));
     update(&mut model, Msg::Saved(Ok(theirs)));
-    assert!(matches!(pane(&model), Pane::Conflicted(conflict)
+    assert!(matches!(pane(&model), Pane::Choice(conflict)
         if conflict.mine.editor.text() == "Yes." && conflict.theirs == Some(saved("No."))));
 }
 
@@ -381,7 +394,9 @@ fn a_conflict_shows_both_and_each_choice_does_what_it_says() {
 
     let mut model = conflicted(80, 24, "Mine.", Some("Theirs."));
     assert_eq!(press(&mut model, "t"), [Effect::DropDraft]);
-    assert!(matches!(pane(&model), Pane::Reading(desk) if desk.saved == Some(saved("Theirs."))));
+    assert!(
+        matches!(pane(&model), Pane::Quote { desk, order: None } if desk.saved == Some(saved("Theirs.")))
+    );
 
     let mut model = conflicted(80, 24, "Mine.", Some("Theirs."));
     press(&mut model, "e");
@@ -414,7 +429,10 @@ fn the_end_of_the_session_keeps_the_draft_for_the_same_person_only() {
         update(&mut model, Msg::Saved(Err(session_over())));
         assert!(matches!(
             &model.screen,
-            Screen::SignedOut { unsaved: Some(_) }
+            Screen::SignedOut {
+                unsaved: Some(_),
+                ..
+            }
         ));
         press(&mut model, "Enter");
         update(&mut model, Msg::CodeIssued(Ok(code())));
@@ -424,7 +442,9 @@ fn the_end_of_the_session_keeps_the_draft_for_the_same_person_only() {
         update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
         match expected {
             Some(text) => assert_eq!(text_in_editor(&model), text),
-            None => assert!(matches!(pane(&model), Pane::Reading(desk) if desk.draft.is_none())),
+            None => assert!(
+                matches!(pane(&model), Pane::Quote { desk, order: None } if desk.draft.is_none())
+            ),
         }
     }
 }
@@ -501,7 +521,7 @@ fn a_session_that_ends_while_the_quote_is_read_takes_no_draft_along() {
     let mut model = started(80, 24);
     update(&mut model, Msg::Restored(Ok(Some(restored(Some("Draft"))))));
     update(&mut model, Msg::Loaded(Err(session_over())));
-    assert!(model.has_unsaved());
+    assert!(has_unsaved(&model));
     press(&mut model, "Enter");
     update(&mut model, Msg::CodeIssued(Ok(code())));
     update(&mut model, Msg::SignedIn(Ok(restored(None))));
@@ -528,10 +548,10 @@ fn signing_out_asks_only_where_something_would_be_lost() {
     write(&mut model, "x");
     assert_eq!(press(&mut model, "Esc s"), []);
     assert_eq!(press(&mut model, "y"), [Effect::SignOut]);
-    assert!(!model.has_unsaved(), "it goes with the session");
+    assert!(!has_unsaved(&model), "it goes with the session");
     let refused = Failure::new(Kind::Vault, "The keyring refuses.");
     let effects = update(&mut model, Msg::SignedOut(Err(refused)));
-    assert!(model.has_unsaved(), "it was not ended, so nothing went");
+    assert!(has_unsaved(&model), "it was not ended, so nothing went");
     // The file had gone first.
     assert_eq!(effects, [Effect::KeepDraft(kept("Yes.x", Some("Yes.")))]);
 
@@ -564,7 +584,7 @@ fn reloading_keeps_the_quote_and_the_draft_whatever_comes() {
     write(&mut model, "x");
     assert_eq!(press(&mut model, "Esc r"), [Effect::Load]);
     update(&mut model, Msg::Loaded(Err(unreachable())));
-    assert!(matches!(pane(&model), Pane::Reading(desk)
+    assert!(matches!(pane(&model), Pane::Quote { desk, order: None }
         if desk.saved.is_some() && desk.draft.is_some()));
     press(&mut model, "r");
     update(&mut model, Msg::Loaded(Ok(Some(saved("No.")))));

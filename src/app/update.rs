@@ -5,15 +5,19 @@ use std::collections::VecDeque;
 use crossterm::event::{Event, KeyCode};
 
 use super::{
-    About, Effect, Model, Msg, Notice, Pane, Question, Screen, Size, Tone, geometry,
-    model::{Conflict, Desk, Draft, Sheet, same_text},
-    settle::{resume, settle},
+    Effect, Msg, geometry,
+    model::{
+        About, Ahead, Conflict, Desk, DeskOrder, Draft, Model, Over, Pane, Question, Screen, Sheet,
+        SignIn, Size,
+    },
+    saving::{kept, refuse, resume, save, undelete},
+    settle::settle,
 };
 use crate::{
     editor::Editor,
     failure::Failure,
     keymap::{self, Action, Chord, Context},
-    quote::{self, Quote, QuoteError},
+    quote::{self, Quote},
 };
 
 /// The longest text that the editor takes: far more than a quote may have, so that nothing is lost when it is too long.
@@ -205,138 +209,197 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
 }
 
 fn act_on_screen(model: &mut Model, action: Action, screen: Screen) -> (Screen, Vec<Effect>) {
-    match (action, screen) {
-        (Action::LogIn, Screen::Unrestored) => (
-            Screen::Requesting { unsaved: None },
-            vec![Effect::RequestCode],
-        ),
-        (Action::LogIn, Screen::SignedOut { unsaved })
-        | (Action::NewCode, Screen::Waiting { unsaved, .. }) => {
-            (Screen::Requesting { unsaved }, vec![Effect::RequestCode])
+    match screen {
+        Screen::VaultFailed => match action {
+            Action::Reload => (Screen::Restoring, vec![Effect::Restore]),
+            Action::LogIn => {
+                let (sign_in, effects) = act_on_sign_in(model, action, SignIn::Idle);
+                let unsaved = None;
+                (Screen::SignedOut { unsaved, sign_in }, effects)
+            }
+            _ => (Screen::VaultFailed, Vec::new()),
+        },
+        Screen::SignedOut { unsaved, sign_in } => {
+            let (sign_in, effects) = act_on_sign_in(model, action, sign_in);
+            (Screen::SignedOut { unsaved, sign_in }, effects)
         }
-        (Action::Reload, Screen::Unrestored) => (Screen::Restoring, vec![Effect::Restore]),
-        (Action::Cancel, Screen::Requesting { unsaved } | Screen::Waiting { unsaved, .. }) => {
-            (Screen::SignedOut { unsaved }, vec![Effect::AbandonSignIn])
+        Screen::SignedIn { user, pane, over } => {
+            let (pane, over, effects) = act_signed_in(model, action, pane, over);
+            (Screen::SignedIn { user, pane, over }, effects)
         }
-        (Action::OpenBrowser, screen @ Screen::Waiting { .. }) => {
-            let Screen::Waiting { code, .. } = &screen else {
-                return (screen, Vec::new());
-            };
-            let effects = vec![Effect::OpenBrowser(code.address().to_owned())];
-            (screen, effects)
-        }
-        (Action::CopyCode | Action::CopyAddress, Screen::Waiting { code, unsaved }) => {
-            let text = if action == Action::CopyCode {
-                model.say("Copied the code.");
-                code.user_code.clone()
-            } else {
-                model.say("Copied the address.");
-                code.address().to_owned()
-            };
-            (Screen::Waiting { code, unsaved }, vec![Effect::Copy(text)])
-        }
-        (Action::SignOut, Screen::SignedIn { user, pane }) if !model.would_lose_text(&pane) => {
-            (Screen::SigningOut { user, pane }, vec![Effect::SignOut])
-        }
-        (
-            Action::Answer(true),
-            Screen::SignedIn {
-                user,
-                pane:
-                    Pane::Asking {
-                        question: Question::SignOut,
-                        under,
-                    },
-            },
-        ) => (
-            Screen::SigningOut { user, pane: *under },
-            vec![Effect::SignOut],
-        ),
-        (action, Screen::SignedIn { user, pane }) => {
-            let (pane, effects) = act_on_pane(model, action, pane);
-            (Screen::SignedIn { user, pane }, effects)
-        }
-        (_, screen) => (screen, Vec::new()),
+        Screen::Restoring => (Screen::Restoring, Vec::new()),
     }
 }
 
-fn act_on_pane(model: &mut Model, action: Action, pane: Pane) -> (Pane, Vec<Effect>) {
-    match (action, pane) {
-        (Action::Edit, Pane::Loading(leftover)) => {
-            let draft = leftover.unwrap_or_else(|| Draft::of(None));
-            (Pane::WritingAhead(draft), Vec::new())
+fn act_on_sign_in(model: &mut Model, action: Action, sign_in: SignIn) -> (SignIn, Vec<Effect>) {
+    match (action, sign_in) {
+        (Action::LogIn, SignIn::Idle) | (Action::NewCode, SignIn::Waiting(_)) => {
+            (SignIn::Requesting, vec![Effect::RequestCode])
         }
-        (Action::LeaveEditor, Pane::WritingAhead(draft)) => {
-            let (leftover, effects) = lay_aside(model, draft);
-            (Pane::Loading(leftover), effects)
+        (Action::Cancel, SignIn::Requesting | SignIn::Waiting(_)) => {
+            (SignIn::Idle, vec![Effect::AbandonSignIn])
         }
-        (Action::LeaveEditor, Pane::WritingUnread { failure, draft }) => {
-            let (leftover, effects) = lay_aside(model, draft);
-            (Pane::Unread { failure, leftover }, effects)
+        (Action::OpenBrowser, SignIn::Waiting(code)) => {
+            let effects = vec![Effect::OpenBrowser(code.address().to_owned())];
+            (SignIn::Waiting(code), effects)
         }
-        (Action::Save, pane @ (Pane::WritingAhead(_) | Pane::WritingUnread { .. })) => {
-            save_ahead(model, pane)
+        (Action::CopyCode, SignIn::Waiting(code)) => {
+            model.say("Copied the code.");
+            let effects = vec![Effect::Copy(code.user_code.clone())];
+            (SignIn::Waiting(code), effects)
         }
-        (Action::Reload, Pane::Unread { leftover, .. }) => {
-            (Pane::Loading(leftover), vec![Effect::Load])
+        (Action::CopyAddress, SignIn::Waiting(code)) => {
+            model.say("Copied the address.");
+            let effects = vec![Effect::Copy(code.address().to_owned())];
+            (SignIn::Waiting(code), effects)
         }
-        (Action::Reload, Pane::Reading(desk)) => (Pane::Reloading(desk), vec![Effect::Load]),
-        (Action::SignOut, pane) => (ask(Question::SignOut, pane), Vec::new()),
-        (Action::Delete, pane @ Pane::Reading(_)) => (ask(Question::Delete, pane), Vec::new()),
-        (Action::Discard, pane @ Pane::Reading(_)) => (ask(Question::Discard, pane), Vec::new()),
-        (Action::Answer(yes), Pane::Asking { question, under }) => match (yes, question, *under) {
-            (true, Question::Discard, Pane::Reading(desk)) => {
-                model.say("Your draft is gone.");
-                let desk = Desk {
-                    draft: None,
-                    ..desk
-                };
-                (Pane::Reading(desk), vec![Effect::DropDraft])
+        (_, sign_in) => (sign_in, Vec::new()),
+    }
+}
+
+/// Asks before something is lost, and takes the answer; everything else is for the pane.
+fn act_signed_in(
+    model: &mut Model,
+    action: Action,
+    pane: Pane,
+    over: Option<Over>,
+) -> (Pane, Option<Over>, Vec<Effect>) {
+    let ask = |question| Some(Over::Question(question));
+    match (action, over) {
+        (Action::SignOut, None) if model.would_lose_text(&pane) => {
+            (pane, ask(Question::SignOut), Vec::new())
+        }
+        (Action::SignOut, None)
+        | (Action::Answer(true), Some(Over::Question(Question::SignOut))) => {
+            (pane, Some(Over::SigningOut), vec![Effect::SignOut])
+        }
+        (Action::Delete, None) => (pane, ask(Question::Delete), Vec::new()),
+        (Action::Discard, None) => (pane, ask(Question::Discard), Vec::new()),
+        (Action::Answer(true), Some(Over::Question(question))) => {
+            let (pane, effects) = agree(model, question, pane);
+            (pane, None, effects)
+        }
+        (Action::Answer(false), Some(Over::Question(_))) => (pane, None, Vec::new()),
+        (action, None) => {
+            let (pane, effects) = act_on_pane(model, action, pane);
+            (pane, None, effects)
+        }
+        (_, over) => (pane, over, Vec::new()),
+    }
+}
+
+/// Does what the person was asked about.
+fn agree(model: &mut Model, question: Question, pane: Pane) -> (Pane, Vec<Effect>) {
+    match (question, pane) {
+        (Question::Discard, Pane::Quote { desk, .. }) => {
+            model.say("Your draft is gone.");
+            let draft = None;
+            (Pane::quote(Desk { draft, ..desk }), vec![Effect::DropDraft])
+        }
+        (Question::Delete, Pane::Quote { desk, .. }) => match &desk.saved {
+            Some(saved) => {
+                let based_on = saved.text.clone();
+                let order = Some(DeskOrder::Delete);
+                (
+                    Pane::Quote { desk, order },
+                    vec![Effect::Delete { based_on }],
+                )
             }
-            (true, Question::Delete, Pane::Reading(desk)) => match &desk.saved {
-                Some(saved) => {
-                    let based_on = saved.text.clone();
-                    (Pane::Deleting(desk), vec![Effect::Delete { based_on }])
-                }
-                None => (Pane::Reading(desk), Vec::new()),
-            },
-            (_, _, under) => (under, Vec::new()),
+            None => (Pane::quote(desk), Vec::new()),
         },
-        (Action::Undelete, Pane::Reading(desk)) => undelete(model, desk),
-        (Action::CopyQuote, Pane::Reading(desk)) => {
-            model.say("Copied the quote.");
-            let text = desk.saved.iter().map(|saved| saved.text.clone());
-            let effects = text.map(Effect::Copy).collect();
-            (Pane::Reading(desk), effects)
-        }
-        (Action::Edit, Pane::Reading(Desk { draft, saved, .. })) => match (draft, saved) {
-            (Some(draft), saved) => resume(model, draft, saved),
-            (None, saved) => {
-                let draft = Draft::of(saved.as_ref());
-                (Pane::Editing(Sheet { saved, draft }), Vec::new())
-            }
-        },
-        (Action::LeaveEditor, Pane::Editing(sheet)) => leave_editor(model, sheet),
-        (Action::Save, Pane::Editing(sheet)) => save(model, sheet),
-        (Action::KeepMine, Pane::Conflicted(conflict)) => save(model, rebase(conflict)),
-        (Action::Edit, Pane::Conflicted(conflict)) => {
-            if conflict.theirs.is_some() {
-                model.say("Saving will replace the other text.");
-            }
-            (Pane::Editing(rebase(conflict)), Vec::new())
-        }
-        (Action::TakeTheirs, Pane::Conflicted(conflict)) => (
-            Pane::Reading(Desk::with(conflict.theirs)),
-            vec![Effect::DropDraft],
-        ),
         (_, pane) => (pane, Vec::new()),
     }
 }
 
-fn ask(question: Question, pane: Pane) -> Pane {
-    Pane::Asking {
-        question,
-        under: Box::new(pane),
+fn act_on_pane(model: &mut Model, action: Action, pane: Pane) -> (Pane, Vec<Effect>) {
+    match pane {
+        Pane::Unread { failure, ahead } => act_ahead(model, action, failure, ahead),
+        Pane::Quote { desk, order: None } => act_on_quote(model, action, desk),
+        Pane::Editor {
+            sheet,
+            saving: false,
+        } => match action {
+            Action::LeaveEditor => leave_editor(model, sheet),
+            Action::Save => save(model, sheet),
+            _ => (Pane::writing(sheet), Vec::new()),
+        },
+        Pane::Choice(conflict) => choose(model, action, conflict),
+        pane => (pane, Vec::new()),
+    }
+}
+
+fn act_ahead(
+    model: &mut Model,
+    action: Action,
+    failure: Option<Failure>,
+    ahead: Ahead,
+) -> (Pane, Vec<Effect>) {
+    let (failure, ahead, effects) = match (action, ahead) {
+        (Action::Edit, Ahead::Looking(draft)) if failure.is_none() => {
+            let draft = draft.unwrap_or_else(|| Draft::of(None));
+            (failure, Ahead::Writing(draft), Vec::new())
+        }
+        (Action::Reload, Ahead::Looking(draft)) if failure.is_some() => {
+            (None, Ahead::Looking(draft), vec![Effect::Load])
+        }
+        (Action::LeaveEditor, Ahead::Writing(draft)) => {
+            let (draft, effects) = lay_aside(model, draft);
+            (failure, Ahead::Looking(draft), effects)
+        }
+        (Action::Save, Ahead::Writing(draft)) => match Quote::new(draft.editor.text()) {
+            Ok(_) => {
+                let effects = failure.iter().map(|_| Effect::Load).collect();
+                (None, Ahead::ToSave(draft), effects)
+            }
+            Err(error) => {
+                refuse(model, error, false);
+                (failure, Ahead::Writing(draft), Vec::new())
+            }
+        },
+        (_, ahead) => (failure, ahead, Vec::new()),
+    };
+    (Pane::Unread { failure, ahead }, effects)
+}
+
+fn act_on_quote(model: &mut Model, action: Action, desk: Desk) -> (Pane, Vec<Effect>) {
+    match action {
+        Action::Reload => {
+            let order = Some(DeskOrder::Reload);
+            (Pane::Quote { desk, order }, vec![Effect::Load])
+        }
+        Action::Undelete => undelete(model, desk),
+        Action::CopyQuote => {
+            model.say("Copied the quote.");
+            let text = desk.saved.iter().map(|saved| saved.text.clone());
+            let effects = text.map(Effect::Copy).collect();
+            (Pane::quote(desk), effects)
+        }
+        Action::Edit => match desk.draft {
+            Some(draft) => resume(model, draft, desk.saved),
+            None => {
+                let draft = Draft::of(desk.saved.as_ref());
+                let saved = desk.saved;
+                (Pane::writing(Sheet { saved, draft }), Vec::new())
+            }
+        },
+        _ => (Pane::quote(desk), Vec::new()),
+    }
+}
+
+fn choose(model: &mut Model, action: Action, conflict: Conflict) -> (Pane, Vec<Effect>) {
+    match action {
+        Action::KeepMine => save(model, rebase(conflict)),
+        Action::TakeTheirs => (
+            Pane::quote(Desk::with(conflict.theirs)),
+            vec![Effect::DropDraft],
+        ),
+        Action::Edit => {
+            if conflict.theirs.is_some() {
+                model.say("Saving will replace the other text.");
+            }
+            (Pane::writing(rebase(conflict)), Vec::new())
+        }
+        _ => (Pane::Choice(conflict), Vec::new()),
     }
 }
 
@@ -352,43 +415,6 @@ fn rebase(conflict: Conflict) -> Sheet {
     }
 }
 
-fn undelete(model: &mut Model, desk: Desk) -> (Pane, Vec<Effect>) {
-    let Some(text) = &desk.deleted else {
-        return (Pane::Reading(desk), Vec::new());
-    };
-    match Quote::new(text) {
-        Ok(quote) => {
-            // Until it is back in the database, it is a text like any other that is not saved.
-            let draft = desk.draft.clone();
-            let draft = draft.unwrap_or_else(|| Draft::of_a_new_quote(text));
-            let order = Effect::Save {
-                quote,
-                based_on: None,
-            };
-            let effects = vec![kept(&draft), order];
-            let draft = Some(draft);
-            (Pane::Undeleting(Desk { draft, ..desk }), effects)
-        }
-        Err(error) => {
-            // Another program wrote it. It is not lost, unless it would take the place of what this person wrote.
-            if desk.draft.is_some() {
-                model.warn(format!("It cannot be brought back: {error}."));
-                return (Pane::Reading(desk), Vec::new());
-            }
-            model.warn(format!(
-                "It cannot be brought back as it was: {error}. It is here for you to change."
-            ));
-            let draft = Draft::of_a_new_quote(text);
-            let effects = vec![kept(&draft)];
-            let sheet = Sheet {
-                saved: desk.saved,
-                draft,
-            };
-            (Pane::Editing(sheet), effects)
-        }
-    }
-}
-
 const KEPT: &str = "What you wrote is kept. Press e to go on with it.";
 
 /// Leaves the editor while nobody knows what is saved.
@@ -401,98 +427,26 @@ fn lay_aside(model: &mut Model, draft: Draft) -> (Option<Draft>, Vec<Effect>) {
     }
 }
 
-/// Orders a save as soon as it is known what it would replace.
-fn save_ahead(model: &mut Model, pane: Pane) -> (Pane, Vec<Effect>) {
-    let (draft, effects) = match &pane {
-        Pane::WritingAhead(draft) => (draft, Vec::new()),
-        Pane::WritingUnread { draft, .. } => (draft, vec![Effect::Load]),
-        _ => return (pane, Vec::new()),
-    };
-    match Quote::new(draft.editor.text()) {
-        Ok(_) => (Pane::SavingAhead(draft.clone()), effects),
-        Err(error) => {
-            refuse(model, error, false);
-            (pane, Vec::new())
-        }
-    }
-}
-
 fn leave_editor(model: &mut Model, sheet: Sheet) -> (Pane, Vec<Effect>) {
     let Sheet { saved, draft } = sheet;
     if !draft.is_worth_keeping() {
-        return (Pane::Reading(Desk::with(saved)), vec![Effect::DropDraft]);
+        return (Pane::quote(Desk::with(saved)), vec![Effect::DropDraft]);
     }
     model.say(KEPT);
     let desk = Desk {
         draft: Some(draft),
         ..Desk::with(saved)
     };
-    (Pane::Reading(desk), Vec::new())
-}
-
-/// Orders a save, unless there is nothing to save or it cannot be saved.
-pub(super) fn save(model: &mut Model, sheet: Sheet) -> (Pane, Vec<Effect>) {
-    let text = sheet.draft.editor.text();
-    let unchanged = sheet
-        .saved
-        .as_ref()
-        .is_some_and(|saved| same_text(&saved.text, text));
-    if unchanged {
-        model.say("Nothing was changed.");
-        return (
-            Pane::Reading(Desk::with(sheet.saved)),
-            vec![Effect::DropDraft],
-        );
-    }
-    match Quote::new(text) {
-        // It came while the person wrote, who has not seen it yet.
-        Ok(_) if !sheet.replaces_what_is_saved() => {
-            // Also a text that is what they began from: by now it is theirs against another.
-            let effects = vec![Effect::KeepDraft(sheet.draft.to_file())];
-            let conflict = Conflict {
-                mine: sheet.draft,
-                theirs: sheet.saved,
-                scroll: 0,
-            };
-            (Pane::Conflicted(conflict), effects)
-        }
-        Ok(quote) => {
-            let based_on = sheet.draft.based_on.clone();
-            (Pane::Saving(sheet), vec![Effect::Save { quote, based_on }])
-        }
-        Err(error) => {
-            refuse(model, error, sheet.saved.is_some());
-            (Pane::Editing(sheet), Vec::new())
-        }
-    }
-}
-
-/// Says why a text cannot be saved.
-fn refuse(model: &mut Model, error: QuoteError, can_delete: bool) {
-    model.warn(match error {
-        QuoteError::Empty if can_delete => {
-            "There is nothing to save. To delete your quote, press Esc and then d.".to_owned()
-        }
-        QuoteError::Empty => "There is nothing to save yet.".to_owned(),
-        error @ QuoteError::TooLong { .. } => {
-            format!("It was not saved: {error}. All of it is still here: shorten it.")
-        }
-        error @ QuoteError::Control { .. } => {
-            format!("It was not saved: {error}. All of it is still here: take the character out.")
-        }
-    });
+    (Pane::quote(desk), Vec::new())
 }
 
 /// Returns what is being written.
 fn draft(model: &mut Model) -> Option<&mut Draft> {
+    if model.context_under_help() != Context::Writing {
+        return None;
+    }
     match &mut model.screen {
-        Screen::SignedIn {
-            pane:
-                Pane::Editing(Sheet { draft, .. })
-                | Pane::WritingAhead(draft)
-                | Pane::WritingUnread { draft, .. },
-            ..
-        } => Some(draft),
+        Screen::SignedIn { pane, .. } => pane.in_editor(),
         _ => None,
     }
 }
@@ -504,15 +458,6 @@ fn edit(model: &mut Model, change: impl FnOnce(&mut Editor)) -> Vec<Effect> {
     };
     change(&mut draft.editor);
     vec![kept(draft)]
-}
-
-/// Orders that the draft file holds what is worth keeping.
-pub(super) fn kept(draft: &Draft) -> Effect {
-    if draft.is_worth_keeping() {
-        Effect::KeepDraft(draft.to_file())
-    } else {
-        Effect::DropDraft
-    }
 }
 
 fn undo(model: &mut Model, step: impl FnOnce(&mut Editor) -> bool, nothing: &str) -> Vec<Effect> {
@@ -546,13 +491,11 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
         Context::Quote => {
             // The place for a quote is there to be filled.
             if let Screen::SignedIn { pane, .. } = &mut model.screen
-                && let Pane::Reading(Desk {
-                    saved: None,
-                    draft: None,
-                    ..
-                }) = pane
+                && let Pane::Quote { desk, .. } = pane
+                && desk.saved.is_none()
+                && desk.draft.is_none()
             {
-                *pane = Pane::Editing(Sheet {
+                *pane = Pane::writing(Sheet {
                     saved: None,
                     draft: Draft::of(None),
                 });
@@ -578,39 +521,5 @@ fn warn_of_length(model: &mut Model) {
             "All of it is here, but it is too long to be saved: {bytes} bytes, and a quote has at most {}.",
             quote::MAX_BYTES
         ));
-    }
-}
-
-impl Model {
-    /// Says something, unless there is bad news that the person has not yet dismissed with a key.
-    pub(super) fn say(&mut self, text: impl Into<String>) {
-        if !matches!(&self.notice, Some(notice) if notice.tone == Tone::Failure) {
-            self.notice = Some(Notice {
-                tone: Tone::Info,
-                text: text.into(),
-            });
-        }
-    }
-
-    /// Says something that went wrong, in full sentences.
-    pub(super) fn warn(&mut self, text: impl Into<String>) {
-        self.notice = Some(Notice {
-            tone: Tone::Failure,
-            text: text.into(),
-        });
-    }
-
-    /// Says what went wrong beside what is said already.
-    pub(super) fn warn_as_well(&mut self, failure: &Failure) {
-        let text = match self.notice.take() {
-            Some(notice) if notice.tone == Tone::Failure => format!("{} {failure}", notice.text),
-            _ => failure.to_string(),
-        };
-        self.warn(text);
-    }
-
-    /// Says what went wrong, and what to do.
-    pub(super) fn fail(&mut self, failure: &Failure) {
-        self.warn(failure.to_string());
     }
 }

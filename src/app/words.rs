@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, FixedOffset};
 
-use super::{Activity, Model, Pane, Question, Screen, Tone};
+use super::{
+    Activity,
+    model::{Ahead, DeskOrder, Model, Over, Pane, Question, Screen, SignIn, Tone},
+};
 use crate::{
     keymap::{self, Action, Binding, Chord, Section},
     text,
@@ -26,7 +29,11 @@ pub fn status(model: &Model) -> Vec<(Tone, String)> {
         let waiting = waiting_for(model)?;
         Some(match &model.screen {
             Screen::SignedIn {
-                pane: Pane::SavingAhead(_),
+                pane:
+                    Pane::Unread {
+                        ahead: Ahead::ToSave(_),
+                        ..
+                    },
                 ..
             } => format!("{waiting} Then yours is saved."),
             _ => waiting.to_owned(),
@@ -38,7 +45,8 @@ pub fn status(model: &Model) -> Vec<(Tone, String)> {
 /// Returns the question that is asked, if one is.
 fn question(model: &Model) -> Option<String> {
     let Screen::SignedIn {
-        pane: Pane::Asking { question, under },
+        pane,
+        over: Some(Over::Question(question)),
         ..
     } = &model.screen
     else {
@@ -47,34 +55,44 @@ fn question(model: &Model) -> Option<String> {
     let words = match question {
         Question::Delete => "Delete your quote?",
         Question::Discard => "Throw the unsaved text away?",
-        Question::SignOut if under.has_unsaved() => "Sign out, and lose the unsaved text?",
+        Question::SignOut if pane.unsaved().is_some() => "Sign out, and lose the unsaved text?",
         Question::SignOut => "Sign out, and lose the text that another window left unsaved?",
     };
     Some(words.to_owned())
 }
 
+const APPROVAL: &str = "Waiting until you have approved…";
+
 /// Returns what is being waited for, if anything is.
 fn waiting_for(model: &Model) -> Option<&'static str> {
     let by_screen = match &model.screen {
         Screen::Restoring => "Looking for your session…",
-        Screen::Unrestored | Screen::SignedOut { .. } => return None,
-        Screen::Requesting { .. } => "Asking Okta for a code…",
-        Screen::Waiting { .. } => "Waiting until you have approved…",
-        Screen::SigningOut { .. } => "Signing out…",
+        Screen::VaultFailed => return None,
+        Screen::SignedOut { sign_in, .. } => match sign_in {
+            SignIn::Idle => return None,
+            SignIn::Requesting => "Asking Okta for a code…",
+            SignIn::Waiting(_) => APPROVAL,
+        },
+        Screen::SignedIn {
+            over: Some(Over::SigningOut),
+            ..
+        } => "Signing out…",
         Screen::SignedIn { pane, .. } => match pane {
-            Pane::Loading(_)
-            | Pane::WritingAhead(_)
-            | Pane::SavingAhead(_)
-            | Pane::Reloading(_) => "Reading your quote…",
-            Pane::Saving(_) => "Saving…",
-            Pane::Deleting(_) => "Deleting…",
-            Pane::Undeleting(_) => "Bringing your quote back…",
-            Pane::Unread { .. }
-            | Pane::WritingUnread { .. }
-            | Pane::Reading(_)
-            | Pane::Asking { .. }
-            | Pane::Editing(_)
-            | Pane::Conflicted(_) => return None,
+            Pane::Unread { failure: None, .. }
+            | Pane::Quote {
+                order: Some(DeskOrder::Reload),
+                ..
+            } => "Reading your quote…",
+            Pane::Quote {
+                order: Some(DeskOrder::Delete),
+                ..
+            } => "Deleting…",
+            Pane::Quote {
+                order: Some(DeskOrder::Undelete),
+                ..
+            } => "Bringing your quote back…",
+            Pane::Editor { saving: true, .. } => "Saving…",
+            _ => return None,
         },
     };
     Some(match model.activity {
@@ -83,7 +101,7 @@ fn waiting_for(model: &Model) -> Option<&'static str> {
             Activity::WaitingForApproval | Activity::SessionNotKept(_) | Activity::Unguarded(_),
         ) => by_screen,
         Some(Activity::AskingKeyring) => "Asking the keyring…",
-        Some(Activity::AskingOkta) if matches!(model.screen, Screen::Waiting { .. }) => by_screen,
+        Some(Activity::AskingOkta) if by_screen == APPROVAL => by_screen,
         Some(Activity::AskingOkta) => "Asking Okta…",
         Some(Activity::RetryingOkta) => "Okta does not answer; trying again…",
         Some(Activity::ConnectingDatabase) => "Connecting to the database…",
@@ -106,46 +124,26 @@ pub fn hints(model: &Model) -> impl Iterator<Item = (Chord, &'static str)> {
 
 /// Returns the word of a key: that of the table, or one that fits better as things are.
 fn hint(model: &Model, binding: &Binding) -> &'static str {
-    match (binding.action, &model.screen) {
-        (
-            Action::Answer(true),
-            Screen::SignedIn {
-                pane: Pane::Asking { question, .. },
-                ..
-            },
-        ) => match question {
-            Question::Delete => "Delete Quote",
-            Question::Discard => "throw away",
-            Question::SignOut => "Sign out",
+    let Screen::SignedIn { pane, over, .. } = &model.screen else {
+        return binding.hint;
+    };
+    match (binding.action, pane) {
+        (Action::Answer(true), _) => match over {
+            Some(Over::Question(Question::Delete)) => "Delete Quote",
+            Some(Over::Question(Question::Discard)) => "throw away",
+            Some(Over::Question(Question::SignOut)) => "Sign out",
+            Some(Over::SigningOut) | None => binding.hint,
         },
-        (
-            Action::Edit,
-            Screen::SignedIn {
-                pane: Pane::Loading(leftover),
-                ..
-            },
-        ) => match leftover {
+        (Action::Edit, Pane::Unread { ahead, .. }) => match ahead.unsaved() {
             Some(_) => "go on writing",
             None => "write",
         },
-        (
-            Action::Edit,
-            Screen::SignedIn {
-                pane: Pane::Reading(desk),
-                ..
-            },
-        ) => match (&desk.draft, &desk.saved) {
+        (Action::Edit, Pane::Quote { desk, .. }) => match (&desk.draft, &desk.saved) {
             (Some(_), _) => "go on writing",
             (None, Some(_)) => binding.hint,
             (None, None) => "write",
         },
-        (
-            Action::Reload,
-            Screen::SignedIn {
-                pane: Pane::Unread { .. },
-                ..
-            },
-        ) => "try again",
+        (Action::Reload, Pane::Unread { .. }) => "try again",
         _ => binding.hint,
     }
 }

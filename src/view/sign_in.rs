@@ -8,7 +8,8 @@ use super::{
     Row, centre, centred, fit, inner, large::large, lifted, measure, paragraph, put, qr::Qr, theme,
 };
 use crate::{
-    app::{DeviceCode, Model, Screen, words},
+    app::{DeviceCode, Model, words},
+    keymap::Context,
     text,
 };
 
@@ -29,8 +30,8 @@ pub(super) fn welcome(model: &Model, buffer: &mut Buffer, area: Rect) {
         2,
     ));
     rows.extend(paragraph("", columns, Style::new(), 3));
-    let (button, style) = match &model.screen {
-        Screen::SignedOut { .. } | Screen::Unrestored => ("  Log in  ", theme::BLOCK),
+    let (button, style) = match model.context_under_help() {
+        Context::SignedOut => ("  Log in  ", theme::BLOCK),
         _ => ("", Style::new()),
     };
     // Its blanks are part of it.

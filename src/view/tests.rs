@@ -8,10 +8,10 @@ use ratatui::{
 
 use super::draw;
 use crate::app::{
-    Activity, DeleteOutcome, Model, Msg, Screen, Size,
+    Activity, DeleteOutcome, Model, Msg, Size,
     samples::{
-        conflicted, press, reading, restored, saved, session_over, started, unreachable, waiting,
-        write,
+        code_on_screen, conflicted, press, reading, restored, saved, session_over, started,
+        unreachable, waiting, write,
     },
     update,
 };
@@ -337,10 +337,7 @@ fn failures_are_bold_and_red_or_only_bold_where_no_colours_are_wanted() {
 fn without_colours_only_the_qr_code_has_any() {
     let mut model = waiting(80, 24);
     model.about.no_color = true;
-    let Screen::Waiting { code, .. } = &mut model.screen else {
-        panic!("not waiting")
-    };
-    code.verification_uri_complete = None;
+    code_on_screen(&mut model).verification_uri_complete = None;
     let terminal = drawn(&model);
     let coloured =
         |cell: &&ratatui::buffer::Cell| cell.fg != Color::Reset || cell.bg != Color::Reset;

@@ -18,10 +18,12 @@ fn who_writes_while_the_quote_is_read_sees_it_and_it_is_in_the_draft_file() {
         let effects = press(&mut model, "Backspace");
         assert_eq!(text_in_editor(&model), "Quite so?\nYes");
         assert_eq!(effects, [Effect::KeepDraft(kept("Quite so?\nYes", None))]);
-        assert!(model.has_unsaved());
+        assert!(has_unsaved(&model));
         assert_eq!(update(&mut model, Msg::Loaded(Ok(None))), []);
         assert_eq!(text_in_editor(&model), "Quite so?\nYes");
-        assert!(matches!(pane(&model), Pane::Editing(sheet) if sheet.saved.is_none()));
+        assert!(
+            matches!(pane(&model), Pane::Editor { sheet, saving: false } if sheet.saved.is_none())
+        );
     }
 }
 
@@ -43,7 +45,7 @@ fn a_quote_that_nobody_had_seen_is_not_replaced_unasked() {
         let mut effects = update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
         effects.extend(press(&mut model, after));
         assert_eq!(effects, [Effect::KeepDraft(kept("No.", None))], "{before}");
-        assert!(matches!(pane(&model), Pane::Conflicted(conflict)
+        assert!(matches!(pane(&model), Pane::Choice(conflict)
             if conflict.mine.editor.text() == "No." && conflict.theirs == Some(saved("Yes."))));
         let quote = Quote::new("No.").expect("a quote");
         let based_on = Some("Yes.".to_owned());
@@ -55,7 +57,7 @@ fn a_quote_that_nobody_had_seen_is_not_replaced_unasked() {
     press(&mut model, "e Y e s . Enter");
     let effects = update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
     assert_eq!(effects, [Effect::DropDraft]);
-    assert!(matches!(pane(&model), Pane::Reading(_)));
+    assert!(matches!(pane(&model), Pane::Quote { order: None, .. }));
 }
 
 /// Nothing new was written, so no file holds it, until it is what somebody wants in place of another text.
@@ -63,19 +65,19 @@ fn a_quote_that_nobody_had_seen_is_not_replaced_unasked() {
 fn the_old_text_that_is_to_stay_in_place_of_a_new_one_is_kept() {
     let mut model = loading(None);
     let Screen::SignedIn {
-        pane: Pane::Loading(leftover),
+        pane: Pane::Unread { ahead, .. },
         ..
     } = &mut model.screen
     else {
         panic!("it is being read");
     };
-    *leftover = Some(Draft::from_file(kept("Old.!", Some("Old."))));
+    *ahead = Ahead::Looking(Some(Draft::from_file(kept("Old.!", Some("Old.")))));
     press(&mut model, "e");
     update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
     assert_eq!(press(&mut model, "Backspace"), [Effect::DropDraft]);
     let effects = press(&mut model, "Enter");
     assert_eq!(effects, [Effect::KeepDraft(kept("Old.", Some("Old.")))]);
-    assert!(matches!(pane(&model), Pane::Conflicted(_)));
+    assert!(matches!(pane(&model), Pane::Choice(_)));
 }
 
 #[test]
@@ -93,7 +95,7 @@ fn a_save_that_was_wanted_ahead_is_ordered_once_it_is_known_what_it_replaces() {
             based_on: None
         }]
     );
-    assert!(matches!(pane(&model), Pane::Saving(_)));
+    assert!(matches!(pane(&model), Pane::Editor { saving: true, .. }));
 }
 
 /// Whatever comes while somebody writes, in the middle of a word: "t" would take the other text, "k" replace it, and "s"
@@ -139,18 +141,26 @@ fn who_writes_on_although_the_quote_could_not_be_read_can_save_and_leave() {
     let mut model = unread();
     assert_eq!(press(&mut model, "y Enter"), [Effect::Load]);
     update(&mut model, Msg::Loaded(Ok(None)));
-    assert!(matches!(pane(&model), Pane::Saving(sheet) if sheet.draft.editor.text() == "xy"));
+    assert!(
+        matches!(pane(&model), Pane::Editor { sheet, saving: true } if sheet.draft.editor.text() == "xy")
+    );
 
     let mut model = unread();
     assert_eq!(press(&mut model, "Esc"), []);
     assert!(
-        matches!(pane(&model), Pane::Unread { leftover: Some(_), failure }
+        matches!(pane(&model), Pane::Unread { failure: Some(failure), ahead: Ahead::Looking(Some(_)) }
         if *failure == unreachable())
     );
 
     let mut model = unread();
     assert_eq!(press(&mut model, "Backspace Esc"), [Effect::DropDraft]);
-    assert!(matches!(pane(&model), Pane::Unread { leftover: None, .. }));
+    assert!(matches!(
+        pane(&model),
+        Pane::Unread {
+            failure: Some(_),
+            ahead: Ahead::Looking(None)
+        }
+    ));
 
     // An empty editor is no reason to take the keys away either.
     let mut model = loading(None);
@@ -175,7 +185,7 @@ fn whatever_ends_the_wait_what_was_written_is_kept() {
         let mut model = loading(None);
         press(&mut model, keys);
         update(&mut model, Msg::Loaded(Err(unreachable())));
-        assert!(model.has_unsaved(), "{keys}");
+        assert!(has_unsaved(&model), "{keys}");
         press(&mut model, again);
         update(&mut model, Msg::Loaded(Ok(None)));
         assert_eq!(text_in_editor(&model), "xy", "{keys}");
@@ -184,7 +194,7 @@ fn whatever_ends_the_wait_what_was_written_is_kept() {
         press(&mut model, keys);
         update(&mut model, Msg::Loaded(Err(session_over())));
         assert!(
-            matches!(&model.screen, Screen::SignedOut { unsaved: Some(unsaved) }
+            matches!(&model.screen, Screen::SignedOut { unsaved: Some(unsaved), .. }
                 if unsaved.draft.editor.text() == "xy"),
             "{keys}"
         );

@@ -107,58 +107,80 @@ impl Turn {
 }
 
 fn awaited(model: &Model) -> Vec<Msg> {
-    let text = |text: &str| Msg::Terminal(Event::Paste(text.into()));
     let key = |key: &str| Msg::Terminal(Event::Key(key_event(key)));
     match &model.screen {
         Screen::Restoring => vec![
             Msg::Restored(Ok(Some(restored(None)))),
             Msg::Restored(Ok(Some(restored(Some("mine"))))),
         ],
-        Screen::Unrestored | Screen::SignedOut { .. } => vec![key("Enter")],
-        Screen::Requesting { .. } => vec![Msg::CodeIssued(Ok(code()))],
-        Screen::Waiting { .. } => vec![Msg::SignedIn(Ok(restored(None)))],
-        Screen::SigningOut { .. } => vec![
-            Msg::SignedOut(Ok(SignOutOutcome::Revoked)),
-            Msg::SignedOut(Err(unreachable())),
-        ],
-        Screen::SignedIn { pane, .. } => match pane {
-            Pane::Loading(_)
-            | Pane::WritingAhead(_)
-            | Pane::SavingAhead(_)
-            | Pane::Reloading(_) => vec![
-                key("e"),
-                text("ahead"),
-                key("Enter"),
-                Msg::Loaded(Ok(Some(saved("Yes.")))),
-                Msg::Loaded(Ok(None)),
-                Msg::Loaded(Err(unreachable())),
-                Msg::Loaded(Err(session_over())),
-            ],
-            Pane::Saving(Sheet { draft, .. }) if !draft.in_question.is_empty() => {
-                let sent = draft.in_question.iter().map(|sent| saved(sent));
-                sent.map(|sent| Msg::Saved(Ok(SaveOutcome::Conflict(Some(sent)))))
-                    .collect()
-            }
-            Pane::Saving(_) | Pane::Undeleting(_) => vec![
-                Msg::Saved(Ok(SaveOutcome::Saved(saved("Yes.")))),
-                Msg::Saved(Ok(SaveOutcome::Conflict(Some(saved("No."))))),
-                Msg::Saved(Err(unreachable())),
-                Msg::Saved(Err(in_question())),
-                Msg::Saved(Err(session_over())),
-            ],
-            Pane::Deleting(_) => vec![
-                Msg::Deleted(Ok(DeleteOutcome::Deleted)),
-                Msg::Deleted(Err(unreachable())),
-                Msg::Deleted(Err(session_over())),
-            ],
-            Pane::Unread { .. } => vec![key("r")],
-            Pane::Reading(_) => vec![key("e"), key("d"), key("u"), key("r"), key("s")],
-            Pane::Asking { .. } => vec![key("y"), key("n")],
-            Pane::Editing(_) | Pane::WritingUnread { .. } => {
-                vec![text("mine"), key("Enter"), key("Esc")]
-            }
-            Pane::Conflicted(_) => vec![key("k"), key("e"), key("t")],
+        Screen::VaultFailed => vec![key("Enter")],
+        Screen::SignedOut { sign_in, .. } => match sign_in {
+            SignIn::Idle => vec![key("Enter")],
+            SignIn::Requesting => vec![Msg::CodeIssued(Ok(code()))],
+            SignIn::Waiting(_) => vec![Msg::SignedIn(Ok(restored(None)))],
         },
+        Screen::SignedIn { pane, over, .. } => match over {
+            Some(Over::SigningOut) => vec![
+                Msg::SignedOut(Ok(SignOutOutcome::Revoked)),
+                Msg::SignedOut(Err(unreachable())),
+            ],
+            Some(Over::Question(_)) => vec![key("y"), key("n")],
+            None => awaited_in(pane),
+        },
+    }
+}
+
+fn awaited_in(pane: &Pane) -> Vec<Msg> {
+    let text = |text: &str| Msg::Terminal(Event::Paste(text.into()));
+    let key = |key: &str| Msg::Terminal(Event::Key(key_event(key)));
+    match pane {
+        Pane::Unread { failure: None, .. }
+        | Pane::Quote {
+            order: Some(DeskOrder::Reload),
+            ..
+        } => vec![
+            key("e"),
+            text("ahead"),
+            key("Enter"),
+            Msg::Loaded(Ok(Some(saved("Yes.")))),
+            Msg::Loaded(Ok(None)),
+            Msg::Loaded(Err(unreachable())),
+            Msg::Loaded(Err(session_over())),
+        ],
+        Pane::Editor {
+            sheet: Sheet { draft, .. },
+            saving: true,
+        } if !draft.in_question.is_empty() => {
+            let sent = draft.in_question.iter().map(|sent| saved(sent));
+            sent.map(|sent| Msg::Saved(Ok(SaveOutcome::Conflict(Some(sent)))))
+                .collect()
+        }
+        Pane::Editor { saving: true, .. }
+        | Pane::Quote {
+            order: Some(DeskOrder::Undelete),
+            ..
+        } => vec![
+            Msg::Saved(Ok(SaveOutcome::Saved(saved("Yes.")))),
+            Msg::Saved(Ok(SaveOutcome::Conflict(Some(saved("No."))))),
+            Msg::Saved(Err(unreachable())),
+            Msg::Saved(Err(in_question())),
+            Msg::Saved(Err(session_over())),
+        ],
+        Pane::Quote {
+            order: Some(DeskOrder::Delete),
+            ..
+        } => vec![
+            Msg::Deleted(Ok(DeleteOutcome::Deleted)),
+            Msg::Deleted(Err(unreachable())),
+            Msg::Deleted(Err(session_over())),
+        ],
+        Pane::Unread {
+            ahead: Ahead::Looking(_),
+            ..
+        } => vec![key("r")],
+        Pane::Quote { order: None, .. } => vec![key("e"), key("d"), key("u"), key("r"), key("s")],
+        Pane::Editor { .. } | Pane::Unread { .. } => vec![text("mine"), key("Enter"), key("Esc")],
+        Pane::Choice(_) => vec![key("k"), key("e"), key("t")],
     }
 }
 
@@ -170,60 +192,61 @@ fn turn() -> impl Strategy<Value = Turn> {
     ]
 }
 
+/// Returns the pane that has the keys, where one has.
+fn open_pane(model: &Model) -> Option<&Pane> {
+    match &model.screen {
+        Screen::SignedIn {
+            pane, over: None, ..
+        } => Some(pane),
+        _ => None,
+    }
+}
+
 /// Says whether the row holds what this person sent before and got no answer to, so that their save goes on from it.
 fn is_own(msg: &Msg, before: &Model) -> bool {
-    match (msg, &before.screen) {
+    match (msg, open_pane(before)) {
         (
             Msg::Saved(Ok(SaveOutcome::Conflict(Some(theirs)))),
-            Screen::SignedIn {
-                pane: Pane::Saving(sheet),
-                ..
-            },
+            Some(Pane::Editor {
+                sheet,
+                saving: true,
+            }),
         ) => sheet.draft.clone().recognizes(Some(theirs)),
         _ => false,
     }
 }
 
-/// Returns what was written and not saved, and whose it is.
+/// Returns what was written and not saved.
 fn unsaved(model: &Model) -> Option<String> {
-    if !model.has_unsaved() {
-        return None;
+    Some(model.unsaved()?.editor.text().to_owned())
+}
+
+/// Returns what waits for the person who gets a code, where one is shown.
+fn unsaved_behind_code(model: &Model) -> Option<&Unsaved> {
+    match &model.screen {
+        Screen::SignedOut {
+            unsaved,
+            sign_in: SignIn::Waiting(_),
+        } => unsaved.as_ref(),
+        _ => None,
     }
-    match model.screen.clone() {
-        Screen::Restoring | Screen::Unrestored | Screen::SigningOut { .. } => None,
-        Screen::SignedOut { unsaved }
-        | Screen::Requesting { unsaved }
-        | Screen::Waiting { unsaved, .. } => unsaved.map(|unsaved| unsaved.draft),
-        Screen::SignedIn { pane, .. } => pane.into_draft(),
-    }
-    .map(|draft| draft.editor.text().to_owned())
 }
 
 /// Says whether an outcome may take a draft away: it was saved, or it goes with the session, or it is somebody else's
 /// (then it still is in the draft file), or the database has that text already.
 fn may_take(msg: &Msg, before: &Model, draft: &str) -> bool {
-    match (msg, &before.screen) {
-        (
-            Msg::Saved(Ok(SaveOutcome::Saved(_))),
-            Screen::SignedIn {
-                pane: Pane::Saving(_),
-                ..
-            },
-        ) => true,
-        (
-            Msg::SignedIn(Ok(restored)),
-            Screen::Waiting {
-                unsaved: Some(unsaved),
-                ..
-            },
-        ) => restored.user.id != unsaved.user_id,
+    match (msg, open_pane(before)) {
+        (Msg::Saved(Ok(SaveOutcome::Saved(_))), Some(Pane::Editor { saving: true, .. })) => true,
         (
             Msg::Saved(Ok(SaveOutcome::Saved(saved))),
-            Screen::SignedIn {
-                pane: Pane::Undeleting(desk),
-                ..
-            },
+            Some(Pane::Quote {
+                desk,
+                order: Some(DeskOrder::Undelete),
+            }),
         ) => desk.brings_back() || saved.text == draft,
+        (Msg::SignedIn(Ok(restored)), _) => {
+            unsaved_behind_code(before).is_some_and(|unsaved| restored.user.id != unsaved.user_id)
+        }
         (Msg::Loaded(Ok(Some(saved))), _) => saved.text == draft,
         _ => false,
     }
@@ -231,14 +254,14 @@ fn may_take(msg: &Msg, before: &Model, draft: &str) -> bool {
 
 /// Follows what the draft file of the person at the screen holds.
 fn follow(file: &mut Option<String>, before: &Model, msg: &Msg, effects: &[Effect]) {
-    if let (Msg::Restored(Ok(Some(restored))), Screen::Restoring)
-    | (Msg::SignedIn(Ok(restored)), Screen::Waiting { .. }) = (msg, &before.screen)
-    {
-        let same = match &before.screen {
-            Screen::Waiting { unsaved, .. } => unsaved.as_ref(),
-            _ => None,
-        }
-        .is_some_and(|unsaved| unsaved.user_id == restored.user.id);
+    let enters = match msg {
+        Msg::Restored(Ok(restored)) if before.screen == Screen::Restoring => restored.as_ref(),
+        Msg::SignedIn(Ok(restored)) if shows_code(before) => Some(restored),
+        _ => None,
+    };
+    if let Some(restored) = enters {
+        let same =
+            unsaved_behind_code(before).is_some_and(|unsaved| unsaved.user_id == restored.user.id);
         if !same {
             *file = restored.draft.as_ref().map(|draft| draft.text.clone());
         }
@@ -252,18 +275,15 @@ fn follow(file: &mut Option<String>, before: &Model, msg: &Msg, effects: &[Effec
     }
 }
 
+fn shows_code(model: &Model) -> bool {
+    model.context_under_help() == keymap::Context::Waiting
+}
+
 /// Returns what is being written.
-fn writing(model: &Model) -> Option<&Draft> {
-    match &model.screen {
-        Screen::SignedIn {
-            pane:
-                Pane::Editing(Sheet { draft, .. })
-                | Pane::WritingAhead(draft)
-                | Pane::WritingUnread { draft, .. },
-            ..
-        } => Some(draft),
-        _ => None,
-    }
+fn writing(model: &Model) -> Option<Draft> {
+    let mut pane = open_pane(model)?.clone();
+    let writes = model.context_under_help() == keymap::Context::Writing;
+    pane.in_editor().filter(|_| writes).cloned()
 }
 
 /// What the world was asked, as far as the person waits for the answer.
@@ -295,19 +315,33 @@ fn asks(effect: &Effect) -> Option<Asked> {
 fn waits_for(model: &Model) -> Option<Asked> {
     Some(match &model.screen {
         Screen::Restoring => Asked::Restore,
-        Screen::Requesting { .. } => Asked::Code,
-        Screen::Waiting { .. } => Asked::Approval,
-        Screen::SigningOut { .. } => Asked::End,
+        Screen::VaultFailed => return None,
+        Screen::SignedOut { sign_in, .. } => match sign_in {
+            SignIn::Idle => return None,
+            SignIn::Requesting => Asked::Code,
+            SignIn::Waiting(_) => Asked::Approval,
+        },
+        Screen::SignedIn {
+            over: Some(Over::SigningOut),
+            ..
+        } => Asked::End,
         Screen::SignedIn { pane, .. } => match pane {
-            Pane::Loading(_)
-            | Pane::WritingAhead(_)
-            | Pane::SavingAhead(_)
-            | Pane::Reloading(_) => Asked::Quote,
-            Pane::Saving(_) | Pane::Undeleting(_) => Asked::Save,
-            Pane::Deleting(_) => Asked::Delete,
+            Pane::Unread { failure: None, .. }
+            | Pane::Quote {
+                order: Some(DeskOrder::Reload),
+                ..
+            } => Asked::Quote,
+            Pane::Editor { saving: true, .. }
+            | Pane::Quote {
+                order: Some(DeskOrder::Undelete),
+                ..
+            } => Asked::Save,
+            Pane::Quote {
+                order: Some(DeskOrder::Delete),
+                ..
+            } => Asked::Delete,
             _ => return None,
         },
-        Screen::Unrestored | Screen::SignedOut { .. } => return None,
     })
 }
 
@@ -378,11 +412,11 @@ fn whatever_happens_nothing_breaks_and_nothing_written_is_lost() {
 
             // The key for a save that was wanted ahead counts when the quote has come.
             let wanted = matches!(
-                before.screen,
-                Screen::SignedIn {
-                    pane: Pane::SavingAhead(_),
+                open_pane(&before),
+                Some(Pane::Unread {
+                    ahead: Ahead::ToSave(_),
                     ..
-                }
+                })
             );
             let by_key = matches!(msg, Msg::Terminal(_)) || wanted || is_own(&msg, &before);
             if let Some(draft) = unsaved(&before)
@@ -397,10 +431,7 @@ fn whatever_happens_nothing_breaks_and_nothing_written_is_lost() {
                     before.screen
                 );
             }
-            if let (Screen::Waiting { .. }, false) = (
-                &model.screen,
-                matches!(before.screen, Screen::Waiting { .. }),
-            ) {
+            if shows_code(&model) && !shows_code(&before) {
                 prop_assert!(matches!(msg, Msg::CodeIssued(Ok(_))));
             }
             for effect in &effects {

@@ -1,0 +1,149 @@
+//! What becomes of a text that is not saved: it is kept, sent, refused, or laid beside what is saved.
+
+use super::{
+    Effect,
+    model::{Desk, DeskOrder, Draft, Model, Pane, Sheet, same_text},
+};
+use crate::quote::{Quote, QuoteError, Saved};
+
+/// Orders that the draft file holds what is worth keeping.
+pub(super) fn kept(draft: &Draft) -> Effect {
+    if draft.is_worth_keeping() {
+        Effect::KeepDraft(draft.to_file())
+    } else {
+        Effect::DropDraft
+    }
+}
+
+/// Orders a save, unless there is nothing to save or it cannot be saved.
+pub(super) fn save(model: &mut Model, sheet: Sheet) -> (Pane, Vec<Effect>) {
+    let text = sheet.draft.editor.text();
+    let unchanged = sheet
+        .saved
+        .as_ref()
+        .is_some_and(|saved| same_text(&saved.text, text));
+    if unchanged {
+        model.say("Nothing was changed.");
+        return (
+            Pane::quote(Desk::with(sheet.saved)),
+            vec![Effect::DropDraft],
+        );
+    }
+    match Quote::new(text) {
+        // It came while the person wrote, who has not seen it yet.
+        Ok(_) if !sheet.replaces_what_is_saved() => {
+            // Also a text that is what they began from: by now it is theirs against another.
+            let effects = vec![Effect::KeepDraft(sheet.draft.to_file())];
+            (Pane::choice(sheet.draft, sheet.saved), effects)
+        }
+        Ok(quote) => {
+            let based_on = sheet.draft.based_on.clone();
+            let saving = true;
+            (
+                Pane::Editor { sheet, saving },
+                vec![Effect::Save { quote, based_on }],
+            )
+        }
+        Err(error) => {
+            refuse(model, error, sheet.saved.is_some());
+            (Pane::writing(sheet), Vec::new())
+        }
+    }
+}
+
+/// Says why a text cannot be saved.
+pub(super) fn refuse(model: &mut Model, error: QuoteError, can_delete: bool) {
+    model.warn(match error {
+        QuoteError::Empty if can_delete => {
+            "There is nothing to save. To delete your quote, press Esc and then d.".to_owned()
+        }
+        QuoteError::Empty => "There is nothing to save yet.".to_owned(),
+        error @ QuoteError::TooLong { .. } => {
+            format!("It was not saved: {error}. All of it is still here: shorten it.")
+        }
+        error @ QuoteError::Control { .. } => {
+            format!("It was not saved: {error}. All of it is still here: take the character out.")
+        }
+    });
+}
+
+/// Brings the quote back that was deleted last.
+pub(super) fn undelete(model: &mut Model, desk: Desk) -> (Pane, Vec<Effect>) {
+    let Some(text) = &desk.deleted else {
+        return (Pane::quote(desk), Vec::new());
+    };
+    match Quote::new(text) {
+        Ok(quote) => {
+            // Until it is back in the database, it is a text like any other that is not saved.
+            let draft = desk.draft.clone();
+            let draft = draft.unwrap_or_else(|| Draft::of_a_new_quote(text));
+            let save = Effect::Save {
+                quote,
+                based_on: None,
+            };
+            let effects = vec![kept(&draft), save];
+            let draft = Some(draft);
+            let desk = Desk { draft, ..desk };
+            let order = Some(DeskOrder::Undelete);
+            (Pane::Quote { desk, order }, effects)
+        }
+        Err(error) => {
+            // Another program wrote it. It is not lost, unless it would take the place of what this person wrote.
+            if desk.draft.is_some() {
+                model.warn(format!("It cannot be brought back: {error}."));
+                return (Pane::quote(desk), Vec::new());
+            }
+            model.warn(format!(
+                "It cannot be brought back as it was: {error}. It is here for you to change."
+            ));
+            let draft = Draft::of_a_new_quote(text);
+            let effects = vec![kept(&draft)];
+            let sheet = Sheet {
+                saved: desk.saved,
+                draft,
+            };
+            (Pane::writing(sheet), effects)
+        }
+    }
+}
+
+/// Goes on with what was not saved, now that it is known what is.
+pub(super) fn resume(model: &mut Model, draft: Draft, saved: Option<Saved>) -> (Pane, Vec<Effect>) {
+    let (pane, effects) = lay_out(draft, saved);
+    if matches!(pane, Pane::Editor { .. }) {
+        model.say("Here is what you had not saved.");
+    }
+    (pane, effects)
+}
+
+/// Goes on writing what was begun before it was known what is saved. Nothing takes the keys away in the middle of a word:
+/// two texts are shown when the person saves theirs.
+pub(super) fn write_on(model: &mut Model, draft: Draft, saved: Option<Saved>) -> Sheet {
+    if !draft.is_worth_keeping() {
+        let draft = Draft::of(saved.as_ref());
+        return Sheet { saved, draft };
+    }
+    let sheet = Sheet::with(saved, draft);
+    if !sheet.replaces_what_is_saved() {
+        model.say(match sheet.saved {
+            Some(_) => "Another text is saved already. You will see both when you save yours.",
+            None => "Your quote is gone by now. You will be asked when you save this text.",
+        });
+    }
+    sheet
+}
+
+/// Lays a text that is not saved beside what is: to be gone on with, or to be chosen between.
+fn lay_out(mut draft: Draft, saved: Option<Saved>) -> (Pane, Vec<Effect>) {
+    let is_sent = draft.recognizes(saved.as_ref());
+    let saved_text = saved.as_ref().map(|saved| saved.text.as_str());
+    if saved_text.is_some_and(|text| same_text(text, draft.editor.text())) {
+        return (Pane::quote(Desk::with(saved)), vec![Effect::DropDraft]);
+    }
+    if draft.based_on.as_deref() == saved_text {
+        let effects = Some(&draft).filter(|_| is_sent).map(kept);
+        let effects = effects.into_iter().collect();
+        return (Pane::writing(Sheet { saved, draft }), effects);
+    }
+    (Pane::choice(draft, saved), Vec::new())
+}
