@@ -91,7 +91,7 @@ fn library_without(exempt: &[&str]) -> Vec<PathBuf> {
 }
 
 #[test]
-fn what_decides_and_what_shows_knows_no_database_network_or_runtime() {
+fn pure_modules_name_no_database_network_or_runtime() {
     let pure: Vec<_> = ["app", "view", "editor", "keymap", "quote", "text"]
         .iter()
         .flat_map(|name| module(name))
@@ -180,7 +180,7 @@ fn taken_from(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_modules_of_the_library_form_no_circle_and_its_picture_names_them_all() {
+fn modules_form_no_circle_and_the_picture_names_them_all() {
     let library = read("src/lib.rs");
     let modules: Vec<&str> = library
         .lines()
@@ -545,7 +545,7 @@ fn packages(lock: &toml::Table) -> &[toml::Value] {
 }
 
 #[test]
-fn there_is_one_tls_stack_one_http_client_and_one_terminal_library() {
+fn one_tls_stack_one_http_client_one_terminal_library() {
     let lock: toml::Table = read("Cargo.lock").parse().expect("Cargo.lock is TOML");
     let count = |name: &str| {
         packages(&lock)
