@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_file_in_place_of_the_keyring_keeps_replaces_and_forgets_a_secret() {
+    async fn the_session_file_keeps_replaces_and_forgets_a_secret() {
         let scratch = tempfile::tempdir().expect("a temporary directory");
         let vault = |client| {
             Keyring::new(
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_session_file_that_is_something_else_is_refused_with_its_name() {
+    async fn a_session_path_that_is_no_file_is_refused_by_name() {
         let scratch = tempfile::tempdir().expect("a temporary directory");
         let vault = Keyring::new(
             Store::File,

@@ -473,7 +473,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_client_is_made_without_a_request_and_never_for_plain_http() {
+    fn making_the_client_sends_nothing_and_refuses_plain_http() {
         let config = |issuer: &str| config::Okta {
             issuer: issuer.into(),
             client_id: "0oa1".into(),

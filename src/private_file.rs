@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_comes_back_as_it_was_written_and_is_closed_to_others_from_the_start() {
+    fn a_file_is_read_as_it_was_written_and_is_always_private() {
         let scratch = scratch();
         let path = scratch.path().join("deep/er/state.json");
         for text in ["first", "second, which is longer", ""] {
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn a_symbolic_link_is_refused_and_what_it_points_at_stays_as_it_was() {
+    fn a_symbolic_link_is_refused_and_its_target_left_alone() {
         let scratch = scratch();
         let target = scratch.path().join("target");
         fs::write(&target, "precious").expect("written");
@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_is_a_symbolic_link_is_refused_and_what_it_points_at_stays_as_it_was() {
+    fn a_symbolic_link_to_a_directory_is_refused() {
         let scratch = scratch();
         let target = scratch.path().join("target");
         write(&target.join("file"), b"precious").expect("written");
@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_or_directory_open_to_others_is_closed_and_the_reader_hears_of_it() {
+    fn a_file_or_directory_open_to_others_is_closed_and_named() {
         let scratch = scratch();
         let path = scratch.path().join("d/file");
         write(&path, b"x").expect("written");
@@ -562,7 +562,7 @@ mod tests {
     }
 
     #[test]
-    fn removing_takes_along_what_a_killed_process_left_unfinished_and_nothing_else() {
+    fn removing_a_file_removes_its_unfinished_copies() {
         let scratch = scratch();
         let path = scratch.path().join("session.json");
         write(&path, b"x").expect("written");

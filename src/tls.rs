@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bundle_is_taken_apart_and_what_surrounds_the_certificates_is_left_out() {
+    fn a_bundle_is_split_into_its_certificates_alone() {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
         let one = format!("{BEGIN}\nMIIB\n{END}");
         fs::write(file.path(), format!("# Root\n{one}\n\nsubject=x\n{one}\n")).expect("written");

@@ -177,7 +177,7 @@ fn from_nothing(cluster: &Cluster) {
 }
 
 #[test]
-fn one_command_sets_an_empty_database_up_and_again_changes_nothing() {
+fn one_command_sets_up_an_empty_database() {
     from_nothing(&Cluster::start(Settings {
         conf: CAREFUL,
         ..Settings::default()
@@ -210,7 +210,7 @@ async fn the_web_apps_database_keeps_its_rows_and_is_closed() {
 }
 
 #[test]
-fn what_somebody_opened_or_took_away_is_put_back() {
+fn setup_repairs_what_was_opened_or_taken_away() {
     let cluster = Cluster::start(Settings::default());
     let (admin, config) = Admin::set_up(&cluster);
     let james = admin.person(&config, Person::James);
@@ -278,12 +278,12 @@ fn sorted(text: &str) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn access_is_handed_out_once_and_taken_back_with_its_open_connections() {
+async fn access_is_shown_once_and_revoked_with_its_connections() {
     invite_and_revoke(shared()).await;
 }
 
 #[tokio::test]
-async fn access_is_handed_out_and_taken_back_on_postgresql_18() {
+async fn access_is_shown_once_and_revoked_on_postgresql_18() {
     let cluster = Cluster::start(Settings {
         server: eighteen(),
         ..Settings::default()
@@ -401,7 +401,7 @@ fn names_that_cannot_be_and_roles_of_others_are_left_alone() {
 }
 
 #[test]
-fn a_key_that_okta_rotated_in_is_refused_until_it_is_registered_and_the_old_one_goes_in_time() {
+fn a_rotated_key_is_refused_until_it_is_registered() {
     let (admin, config) = Admin::set_up(shared());
     let james = admin.person(&config, Person::James);
     james.run(&["set", "Mistakes."]).data();
@@ -527,7 +527,7 @@ fn a_person_who_is_blocked_is_shut_out_at_once_and_let_in_again() {
 }
 
 #[test]
-fn who_is_not_the_owner_is_told_whose_string_it_takes() {
+fn a_non_owner_is_told_whose_string_is_needed() {
     let (mut admin, config) = Admin::set_up(shared());
     admin
         .home

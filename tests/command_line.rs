@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::support::{program::Home, wait_until};
 
 #[test]
-fn the_full_screen_needs_a_terminal_and_says_what_to_run_instead() {
+fn without_a_terminal_the_screens_name_the_commands() {
     let home = Home::new();
     let none: [&str; 0] = [];
     home.run(&none).fails(
@@ -57,7 +57,7 @@ fn help_version_manual_and_completions_are_data() {
 }
 
 #[test]
-fn a_text_that_cannot_be_a_quote_is_refused_before_anything_else() {
+fn a_text_that_cannot_be_a_quote_is_refused_first() {
     let home = Home::new();
     let too_long = "x".repeat(64 * 1024 + 1);
     let far_too_long = "x".repeat(1024 * 1024);
@@ -88,7 +88,7 @@ fn a_text_that_cannot_be_a_quote_is_refused_before_anything_else() {
 }
 
 #[test]
-fn delete_does_not_ask_where_nobody_can_answer() {
+fn delete_does_not_ask_without_a_terminal() {
     Home::new().run(&["delete"]).fails(
         2,
         &[

@@ -41,7 +41,7 @@ fn the_file_of_the_platform_is_read_and_another_when_named() {
 }
 
 #[test]
-fn the_guides_own_file_is_read_only_when_named_and_is_not_exported() {
+fn the_guides_env_file_is_read_only_when_named() {
     let mut home = Home::new();
     home.write(
         ".env.local",
@@ -56,7 +56,7 @@ fn the_guides_own_file_is_read_only_when_named_and_is_not_exported() {
 }
 
 #[test]
-fn a_password_that_others_may_read_is_warned_of_and_the_command_goes_on() {
+fn a_password_that_others_can_read_is_warned_of() {
     let home = Home::new();
     let path = home.configure(GOOD);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("a mode");
@@ -66,7 +66,7 @@ fn a_password_that_others_may_read_is_warned_of_and_the_command_goes_on() {
 }
 
 #[test]
-fn connection_strings_that_cannot_be_meant_are_refused_without_repeating_the_password() {
+fn a_wrong_connection_string_is_refused_without_its_password() {
     for (url, says) in [
         (
             "postgresql://u:hunter2@db.example.com/d?sslmode=disable",

@@ -170,7 +170,7 @@ fn an_option_it_does_not_know_is_an_error() {
 }
 
 #[test]
-fn without_a_terminal_it_plays_the_story_and_nothing_is_left_when_it_is_killed() {
+fn a_killed_demo_without_a_terminal_leaves_nothing() {
     for signal in [Signal::KILL, Signal::TERM] {
         let place = Place::new();
         let (mut demo, rest) = until_first_step(place.demo(&[]));
@@ -298,7 +298,7 @@ fn the_demo_approves_by_itself_where_there_is_no_browser() {
 }
 
 #[test]
-fn a_killed_demo_takes_epigraph_with_it_and_gives_the_terminal_back() {
+fn a_killed_demo_ends_epigraph_and_restores_the_terminal() {
     // As in real life, a shell has the terminal: if the demo had it, its end would be that of the terminal as well.
     const SHELL: &str = r#"sh -c 'echo $$ >"$1"; exec "$0"' "$0" "$1"; read -r line"#;
     for signal in [Signal::KILL, Signal::TERM] {

@@ -195,7 +195,7 @@ async fn a_login_on_a_terminal_shows_a_qr_code_where_it_fits() {
 }
 
 #[tokio::test]
-async fn a_login_that_is_denied_expires_or_is_interrupted_ends_with_its_code_and_keeps_nothing() {
+async fn a_login_that_fails_ends_with_its_code_and_keeps_nothing() {
     let stage = Stage::new().await;
     let mut login = stage.login(&["login", "--json"]);
     login.next();
@@ -316,7 +316,7 @@ async fn an_expired_id_token_is_renewed_and_the_rotated_one_kept() {
 }
 
 #[tokio::test]
-async fn an_app_that_may_not_refresh_is_told_of_at_the_first_refresh_and_the_session_stays() {
+async fn an_app_without_the_refresh_grant_ends_no_session() {
     let stage = Stage::new().await;
     stage.okta.configure(|settings| {
         settings.refresh_grant = false;
@@ -481,7 +481,7 @@ async fn what_the_database_refuses_is_told_with_its_cure() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_vouches_for_is_refused_at_both_ends() {
+async fn an_untrusted_certificate_is_refused_at_both_ends() {
     let mut stage = Stage::signed_in().await;
     stage.home.set(
         "SSL_CERT_FILE",
@@ -497,7 +497,7 @@ async fn a_certificate_that_nobody_vouches_for_is_refused_at_both_ends() {
 }
 
 #[tokio::test]
-async fn the_owner_migrates_with_the_string_from_wherever_it_is_safest() {
+async fn the_owners_string_comes_from_option_variable_or_input() {
     let mut stage = Stage::new().await;
     let empty = Database::new();
     stage.home.set("DATABASE_URL", empty.user_url());
@@ -524,7 +524,7 @@ async fn the_owner_migrates_with_the_string_from_wherever_it_is_safest() {
 }
 
 #[tokio::test]
-async fn what_others_wrote_is_piped_as_it_is_and_harmless_on_a_terminal() {
+async fn a_quote_is_piped_as_it_is_and_harmless_on_a_terminal() {
     let stage = Stage::signed_in().await;
     stage.database.query(&format!(
         "insert into public.user_messages (user_id, message) values ('{}', E'red \\x1b[31m\\u009b1m \\u202e end\\n')",
@@ -707,7 +707,7 @@ async fn what_is_typed_for_set_is_kept_whatever_ends_it() {
 }
 
 #[tokio::test]
-async fn a_change_elsewhere_while_the_editor_is_open_is_a_conflict_and_nothing_is_overwritten() {
+async fn a_change_elsewhere_while_the_editor_is_open_is_a_conflict() {
     let mut stage = Stage::signed_in().await;
     assert_eq!(stage.run(&["set", "before"]).code, Some(0));
     editor(
@@ -744,7 +744,7 @@ async fn ctrl_c_belongs_to_the_editor_while_it_is_open() {
 
 /// Whoever ends this program alone has the editor still.
 #[tokio::test]
-async fn an_editor_that_outlives_the_program_still_has_its_file_and_the_person_hears_where() {
+async fn an_editor_that_outlives_the_program_keeps_its_file() {
     let mut stage = Stage::signed_in().await;
     editor(
         &mut stage,

@@ -19,8 +19,8 @@ use crate::support::{
 each_server! {
     select_shows_ones_own_row_alone,
     nothing_is_inserted_for_another,
-    nobody_elses_row_is_updated,
-    nobody_elses_row_is_deleted,
+    no_row_of_another_is_updated,
+    no_row_of_another_is_deleted,
     an_upsert_does_not_reach_anothers_key,
     copy_neither_gives_nor_takes,
     returning_shows_ones_own_row_alone,
@@ -40,7 +40,7 @@ each_server! {
     a_token_that_is_not_okta_s_opens_nothing,
     a_view_of_the_owner_keeps_to_it_when_it_says_so,
     what_okta_signs_is_believed,
-    whoever_reads_everything_can_be_nobody,
+    a_reader_of_the_whole_database_can_impersonate_no_one,
     the_owner_sees_all_rows,
 }
 
@@ -101,7 +101,7 @@ async fn nothing_is_inserted_for_another(cluster: &'static Cluster) {
     }
 }
 
-async fn nobody_elses_row_is_updated(cluster: &'static Cluster) {
+async fn no_row_of_another_is_updated(cluster: &'static Cluster) {
     let scene = scene(cluster).await;
     scene
         .attacks(&[
@@ -122,7 +122,7 @@ async fn nobody_elses_row_is_updated(cluster: &'static Cluster) {
     }
 }
 
-async fn nobody_elses_row_is_deleted(cluster: &'static Cluster) {
+async fn no_row_of_another_is_deleted(cluster: &'static Cluster) {
     let scene = scene(cluster).await;
     scene
         .attacks(&[
@@ -726,7 +726,7 @@ async fn what_okta_signs_is_believed(cluster: &'static Cluster) {
 }
 
 /// A reporting role reads every table, function and setting; with all of that it is still told by its own token alone who it is.
-async fn whoever_reads_everything_can_be_nobody(cluster: &'static Cluster) {
+async fn a_reader_of_the_whole_database_can_impersonate_no_one(cluster: &'static Cluster) {
     let real = token::of("00u-kafka");
     let hers = token::signer().token(&token::claims(VICTIM));
     let [(content, _), (_, signature)] =

@@ -9,11 +9,11 @@ use crate::support::{
 };
 
 each_server! {
-    an_empty_database_gets_the_guides_table_and_a_second_run_changes_nothing,
+    an_empty_database_gets_the_guides_table,
     the_web_apps_table_is_taken_over_with_its_rows,
-    a_table_of_another_shape_is_refused_with_the_column_and_nothing_is_left,
+    a_table_of_another_shape_is_refused_with_the_column,
     two_at_once_do_it_once,
-    who_may_not_is_told_whose_connection_string_it_takes,
+    a_role_without_the_right_is_told_whose_string_is_needed,
     a_database_of_a_newer_program_is_left_alone,
 }
 
@@ -64,9 +64,7 @@ async fn run_as_owner(database: &Database<'_>, sql: &str) {
     owner.batch_execute(sql).await.expect("the owner may");
 }
 
-async fn an_empty_database_gets_the_guides_table_and_a_second_run_changes_nothing(
-    cluster: &'static Cluster,
-) {
+async fn an_empty_database_gets_the_guides_table(cluster: &'static Cluster) {
     let database = cluster.database();
     let applied = migrate(&owner(&database)).await.expect("it applies");
     assert_eq!(applied, all());
@@ -116,9 +114,7 @@ async fn the_web_apps_table_is_taken_over_with_its_rows(cluster: &'static Cluste
     );
 }
 
-async fn a_table_of_another_shape_is_refused_with_the_column_and_nothing_is_left(
-    cluster: &'static Cluster,
-) {
+async fn a_table_of_another_shape_is_refused_with_the_column(cluster: &'static Cluster) {
     for (table, says) in [
         (
             "(user_id text primary key, message text not null)",
@@ -178,7 +174,7 @@ async fn two_at_once_do_it_once(cluster: &'static Cluster) {
     assert_eq!(applied, all());
 }
 
-async fn who_may_not_is_told_whose_connection_string_it_takes(cluster: &'static Cluster) {
+async fn a_role_without_the_right_is_told_whose_string_is_needed(cluster: &'static Cluster) {
     let database = cluster.database();
     let target = Target::parse(&database.user_url().into()).expect("a good connection string");
     let failure = migrate(&target).await.expect_err("this role may not");

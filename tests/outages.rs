@@ -55,7 +55,7 @@ fn kill(database: &Database) {
 }
 
 #[tokio::test]
-async fn a_session_that_was_ended_while_idle_is_replaced_without_a_word() {
+async fn an_idle_connection_that_was_ended_is_replaced() {
     let (database, proxy, joyce) = set_up().await;
     saved(joyce.save("one", None).await);
     kill(&database);
@@ -110,7 +110,7 @@ async fn a_save_whose_answer_is_lost_is_settled_by_looking() {
 }
 
 #[tokio::test]
-async fn a_first_save_and_a_delete_whose_answer_is_lost_are_settled_too() {
+async fn a_first_save_or_delete_without_an_answer_is_settled() {
     let (database, proxy, joyce) = set_up().await;
     joyce.connect().await;
     for (deletes, count) in [(false, "1"), (true, "0")] {
@@ -155,7 +155,7 @@ async fn a_save_that_never_arrives_is_sent_again() {
 }
 
 #[tokio::test]
-async fn somebody_elses_change_in_between_is_not_overwritten_by_the_second_try() {
+async fn a_retry_does_not_overwrite_a_change_made_in_between() {
     let (database, proxy, joyce) = set_up().await;
     saved(joyce.save("one", None).await);
     proxy.forget();

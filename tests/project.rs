@@ -91,7 +91,7 @@ fn library_without(exempt: &[&str]) -> Vec<PathBuf> {
 }
 
 #[test]
-fn what_decides_and_what_shows_knows_no_database_network_or_runtime() {
+fn pure_modules_name_no_database_network_or_runtime() {
     let pure: Vec<_> = ["app", "view", "editor", "keymap", "quote", "text"]
         .iter()
         .flat_map(|name| module(name))
@@ -180,7 +180,7 @@ fn taken_from(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_modules_of_the_library_form_no_circle_and_its_picture_names_them_all() {
+fn modules_form_no_circle_and_the_picture_names_them_all() {
     let library = read("src/lib.rs");
     let modules: Vec<&str> = library
         .lines()
@@ -540,12 +540,164 @@ fn what_depends_on_the_database_runs_on_every_version() {
     }
 }
 
+/// The names of the tests in a source file, those that `each_server!` makes included.
+fn tests_in(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let (mut is_test, mut in_list) = (false, false);
+    for (_, line) in code(text) {
+        let line = line.trim();
+        if line.starts_with("each_server!") {
+            in_list = true;
+        }
+        if in_list {
+            let names = line.trim_start_matches("each_server!");
+            let is_name = |name: &&str| name.starts_with(|c: char| c.is_ascii_lowercase());
+            found.extend(
+                names
+                    .split(['(', ')', '{', '}', ',', ';', ' '])
+                    .filter(is_name),
+            );
+            in_list = !line.ends_with([';', '}', ')']);
+        } else if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+            is_test = true;
+        } else if let Some((_, rest)) = line.split_once("fn ")
+            && is_test
+        {
+            found.extend(rest.split('(').next());
+            is_test = false;
+        }
+    }
+    found
+}
+
+/// Words for which `docs/style.md` has better ones.
+const VAGUE: [&str; 3] = ["nobody", "somebody", "whoever"];
+
+#[test]
+fn the_name_of_a_test_is_short_and_says_who() {
+    let mut count = 0;
+    let mut wrong = Vec::new();
+    for path in files("tests").iter().chain(&files("src")) {
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let text = read(path);
+        for name in tests_in(&text) {
+            count += 1;
+            if name.len() > 60 || name.split('_').any(|word| VAGUE.contains(&word)) {
+                wrong.push(format!("{}: {name}", path.display()));
+            }
+        }
+    }
+    assert!(count > 500, "this looks in the wrong place: {count}");
+    assert_eq!(wrong, [""; 0], "see docs/style.md");
+}
+
+/// What is read by people: the papers of the project, and what its host shows of it.
+fn papers() -> Vec<PathBuf> {
+    let mut papers = files("docs");
+    papers.extend(files(".github"));
+    papers.extend(["README.md", "CHANGELOG.md"].map(PathBuf::from));
+    papers.retain(|path| {
+        path.extension()
+            .is_some_and(|it| ["md", "yml"].iter().any(|text| it == *text))
+    });
+    papers
+}
+
+#[test]
+fn papers_say_who_is_meant() {
+    let help = read("src/cli/snapshots/epigraph__cli__tests__the_help_of_every_command.snap");
+    let mut wrong = Vec::new();
+    for path in papers() {
+        for (index, line) in read(&path).lines().enumerate() {
+            // The page of style names them, and the table of exit codes is the help's.
+            let cells: Vec<_> = line
+                .split(" | ")
+                .map(|it| it.trim_end_matches(" |"))
+                .collect();
+            let is_quoted = path.ends_with("style.md") && line.starts_with('|')
+                || line.starts_with('|') && cells.len() == 2 && help.contains(cells[1]);
+            let low = line.to_lowercase();
+            if !is_quoted && VAGUE.iter().any(|word| names(&low, word)) {
+                wrong.push(format!("{}:{}: {line}", path.display(), index + 1));
+            }
+        }
+    }
+    assert_eq!(wrong, [""; 0], "see docs/style.md");
+}
+
+/// The places in the project that a page leads to or shows.
+fn links(page: &Path) -> BTreeSet<PathBuf> {
+    let text = read(page);
+    let directory = page.parent().expect("a file");
+    let targets = text
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split([')', '#']).next());
+    let places = targets.filter(|to| !to.is_empty() && !to.contains(':'));
+    places
+        .map(|to| {
+            let mut place = PathBuf::new();
+            for part in directory.join(to).components() {
+                match part {
+                    std::path::Component::ParentDir => assert!(place.pop(), "{to}"),
+                    part => place.push(part),
+                }
+            }
+            place
+        })
+        .collect()
+}
+
+#[test]
+fn links_lead_somewhere_and_the_package_has_them() {
+    for page in papers() {
+        for place in links(&page) {
+            let there = root().join(&place).exists();
+            assert!(there, "{} leads to {}", page.display(), place.display());
+        }
+    }
+    let manifest: toml::Table = read("Cargo.toml").parse().expect("Cargo.toml is TOML");
+    let include: Vec<_> = manifest["package"]["include"]
+        .as_array()
+        .expect("a list of what is in the package")
+        .iter()
+        .filter_map(|it| it.as_str()?.strip_prefix('/'))
+        .collect();
+    let packaged = |place: &Path| {
+        include.iter().any(|it| match it.rsplit_once("/*.") {
+            Some((directory, end)) => {
+                place.parent() == Some(Path::new(directory))
+                    && place.extension().is_some_and(|it| it == end)
+            }
+            None => place.starts_with(it),
+        })
+    };
+    let shown = links(Path::new("README.md"));
+    assert!(
+        shown
+            .iter()
+            .any(|place| place.extension().is_some_and(|it| it == "png"))
+    );
+    for place in shown {
+        assert!(packaged(&place), "no package has {}", place.display());
+    }
+    for path in files("src") {
+        for place in read(&path).split("#[path = \"").skip(1) {
+            let outside = place.split('"').next().unwrap_or_default();
+            let outside = Path::new(outside.trim_start_matches("../"));
+            assert!(packaged(outside), "no package has {}", outside.display());
+        }
+    }
+}
+
 fn packages(lock: &toml::Table) -> &[toml::Value] {
     lock["package"].as_array().expect("a list of packages")
 }
 
 #[test]
-fn there_is_one_tls_stack_one_http_client_and_one_terminal_library() {
+fn one_tls_stack_one_http_client_one_terminal_library() {
     let lock: toml::Table = read("Cargo.lock").parse().expect("Cargo.lock is TOML");
     let count = |name: &str| {
         packages(&lock)

@@ -149,7 +149,7 @@ fn a_proxy_that_is_not_there_is_not_taken_for_okta() {
 }
 
 #[test]
-fn a_companys_authority_is_trusted_where_it_is_named_and_nowhere_else() {
+fn a_companys_authority_is_trusted_only_where_it_is_named() {
     let okta = quick();
     let mut home = at_home(&okta);
     home.unset("SSL_CERT_FILE");

@@ -81,7 +81,7 @@ async fn a_refresh_token_that_stays_the_same_goes_on_working() {
 }
 
 #[tokio::test]
-async fn new_signing_keys_are_fetched_when_they_are_needed_and_not_before() {
+async fn new_signing_keys_are_fetched_only_when_needed() {
     let okta = quick();
     let client = client(&okta, Server::Default);
     let (_, mut refresh_token) = signed_in(&okta, &client).await;
@@ -107,7 +107,7 @@ async fn new_signing_keys_are_fetched_when_they_are_needed_and_not_before() {
 }
 
 #[tokio::test]
-async fn a_token_that_names_somebody_else_is_refused_and_the_rotated_one_comes_back() {
+async fn a_renewed_token_of_another_person_is_refused() {
     type Forgery = fn(&mut Value, &mut Value);
     let forgeries: [(Forgery, &str); 4] = [
         (

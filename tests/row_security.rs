@@ -84,7 +84,7 @@ impl Stage {
 }
 
 #[tokio::test]
-async fn a_new_key_of_oktas_is_met_with_the_cure_and_the_text_is_kept_until_it_is_registered() {
+async fn a_key_that_the_database_lacks_costs_no_text() {
     let stage = Stage::with_tokens_for(30).await;
     let mut screen = stage.open();
     screen.sees("Save an inspiring quote for yourself...");
@@ -138,7 +138,7 @@ async fn doctor_warns_of_a_key_that_okta_publishes_ahead() {
 }
 
 #[tokio::test]
-async fn who_is_shut_out_is_told_so_at_once_and_nothing_of_theirs_is_lost() {
+async fn a_blocked_person_is_told_so_and_loses_nothing() {
     let stage = Stage::with_tokens_for(3600).await;
     stage.run(&["set", "one"]).data();
     stage.run(&["admin", "block", Person::James.id()]).data();
@@ -152,7 +152,7 @@ async fn who_is_shut_out_is_told_so_at_once_and_nothing_of_theirs_is_lost() {
 }
 
 #[tokio::test]
-async fn an_owners_connection_string_is_warned_of_and_still_opens_ones_own_row_only() {
+async fn an_owners_connection_string_is_warned_of() {
     let stage = Stage::with_tokens_for(3600).await;
     stage.run(&["set", "mine"]).data();
     stage.database.query(
@@ -210,7 +210,7 @@ async fn a_database_without_row_security_is_warned_of() {
 }
 
 #[tokio::test]
-async fn a_session_that_has_expired_for_the_database_is_renewed_without_a_word() {
+async fn a_token_that_the_database_finds_expired_is_renewed() {
     let stage = Stage::with_tokens_for(2).await;
     let session = session_file(&stage.home);
     let text = fs::read_to_string(&session).expect("a text");

@@ -76,7 +76,7 @@ async fn a_person_signs_in_and_keeps_a_quote() {
 }
 
 #[tokio::test]
-async fn who_writes_at_once_need_not_wait_for_the_quote() {
+async fn writing_can_start_before_the_quote_is_read() {
     let stage = Stage::new().await;
     let mut screen = stage.open();
     stage.sign_in(&mut screen);
@@ -88,7 +88,7 @@ async fn who_writes_at_once_need_not_wait_for_the_quote() {
 }
 
 #[tokio::test]
-async fn what_is_written_while_the_quote_is_read_is_on_the_screen_and_kept() {
+async fn text_written_while_the_quote_is_read_is_shown_and_kept() {
     let stage = Stage::signed_in().await;
     assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
     stage.database_network.hold_answers(true);
@@ -214,7 +214,7 @@ async fn a_key_and_a_new_size_that_come_together_both_count() {
 }
 
 #[tokio::test]
-async fn a_session_that_okta_ends_takes_nothing_of_what_is_being_written() {
+async fn a_session_that_okta_ends_costs_no_text() {
     let stage = Stage::new().await;
     // A token that is as good as expired is renewed before every use.
     stage
@@ -281,7 +281,7 @@ async fn two_programs_do_not_overwrite_each_other() {
 }
 
 #[tokio::test]
-async fn whatever_ends_the_program_the_terminal_is_clean_and_the_draft_is_back() {
+async fn every_way_to_end_restores_the_terminal_and_the_draft() {
     let stage = Stage::new().await;
     let mut screen = stage.open_signed_in();
     let mut draft = String::new();
@@ -384,7 +384,7 @@ async fn two_windows_have_a_draft_each_and_the_next_two_take_them_up() {
 }
 
 #[tokio::test]
-async fn a_sign_out_asks_before_it_takes_along_what_another_window_left() {
+async fn a_sign_out_asks_before_it_removes_another_windows_text() {
     let stage = Stage::signed_in().await;
     let mut windows = ["Mistakes are", "the portals"].map(|text| {
         let mut screen = stage.open();
@@ -531,7 +531,7 @@ async fn the_terminal_is_asked_nothing() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn nobody_wakes_up_while_nothing_happens() {
+async fn nothing_wakes_up_while_idle() {
     let stage = Stage::new().await;
     let mut screen = stage.open_with_quote("Quiet.");
     screen.key(Key::Char('q'));
@@ -562,7 +562,7 @@ async fn nobody_wakes_up_while_nothing_happens() {
 }
 
 #[tokio::test]
-async fn a_terminal_that_nobody_reads_holds_neither_the_draft_nor_the_end() {
+async fn a_terminal_that_is_not_read_blocks_neither_draft_nor_quit() {
     let stage = Stage::new().await;
     let mut screen = stage.open_signed_in();
     for (signal, code) in [(Signal::TERM, 128 + 15), (Signal::HUP, 128 + 1)] {
@@ -604,7 +604,7 @@ async fn what_arrives_at_once_is_taken_in_whole_without_another_key() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_characters_that_a_terminal_takes_for_wider_than_they_are() {
+async fn nothing_is_left_of_characters_of_disputed_width() {
     let stage = Stage::new().await;
     let mut screen = stage.open_signed_in();
     screen.key(Key::Char('e'));

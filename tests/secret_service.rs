@@ -133,7 +133,7 @@ fn a_locked_keyring_asks_to_be_unlocked() {
 }
 
 #[test]
-fn a_keyring_whose_password_nobody_types_is_given_up() {
+fn a_keyring_prompt_without_an_answer_is_given_up() {
     nobody_signs_in(Health::WaitingForPassword, &["waiting to be unlocked"]);
 }
 

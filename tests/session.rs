@@ -103,7 +103,7 @@ fn files(state: &Path) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn a_program_that_starts_again_is_signed_in_and_asks_okta_nothing() {
+async fn a_second_start_is_signed_in_without_asking_okta() {
     let okta = quick();
     let scratch = Scratch::new("session");
     let state = scratch.path().join("state");
@@ -171,7 +171,7 @@ async fn a_sign_out_leaves_no_secret_here_and_no_live_token_there() {
 }
 
 #[tokio::test]
-async fn a_session_that_was_ended_at_okta_ends_here_and_the_draft_waits_for_its_author() {
+async fn a_session_that_okta_ended_ends_here_and_keeps_the_draft() {
     let okta = quick();
     okta.configure(|settings| settings.token_lifetime = 30);
     let scratch = Scratch::new("session");

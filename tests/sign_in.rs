@@ -108,7 +108,7 @@ pub(crate) fn tells(okta: &okta::Okta, failure: &Failure, kind: Kind, what: &str
 }
 
 #[tokio::test]
-async fn a_person_signs_in_stays_signed_in_and_signs_out_at_both_kinds_of_server() {
+async fn both_kinds_of_server_sign_in_renew_and_sign_out() {
     for server in [Server::Org, Server::Default] {
         let okta = quick();
         let client = client(&okta, server);
@@ -375,7 +375,7 @@ async fn an_app_that_is_not_set_up_says_which_box_to_tick() {
 }
 
 #[tokio::test]
-async fn without_the_refresh_grant_the_first_refresh_says_which_box_to_tick() {
+async fn a_missing_refresh_grant_names_the_box_to_tick() {
     let okta = quick();
     okta.configure(|settings| settings.refresh_grant = false);
     let client = client(&okta, Server::Default);

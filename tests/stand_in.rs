@@ -140,7 +140,7 @@ async fn the_poll_waits_and_then_brings_tokens_that_verify() {
 }
 
 #[tokio::test]
-async fn an_access_token_of_the_custom_server_names_the_login_and_not_the_person() {
+async fn a_custom_servers_access_token_names_the_login() {
     let speaker = Speaker::new(Server::Default);
     let tokens = speaker.sign_in(Person::James).await;
     let (_, claims) = decode(&text(&tokens, "access_token"));
@@ -313,7 +313,7 @@ async fn what_is_not_ticked_or_not_assigned_is_refused_in_oktas_words() {
 }
 
 #[tokio::test]
-async fn a_refresh_rotates_and_reuse_after_the_grace_period_ends_the_family() {
+async fn reuse_after_the_grace_period_ends_the_token_family() {
     let speaker = Speaker::new(Server::Org);
     let tokens = speaker.sign_in(Person::James).await;
     let first = text(&tokens, "refresh_token");

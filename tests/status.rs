@@ -13,7 +13,7 @@ use crate::support::{
 each_server! {
     every_mistake_is_named_and_its_cure_works,
     what_lets_a_guess_be_weighed_is_noted,
-    who_is_who_and_what_others_have_to_close,
+    roles_are_told_apart_and_what_others_must_close_is_named,
 }
 
 /// How a mistake is undone.
@@ -703,7 +703,7 @@ async fn what_lets_a_guess_be_weighed_is_noted(cluster: &'static Cluster) {
     assert_eq!(noted, [false, true]);
 }
 
-async fn who_is_who_and_what_others_have_to_close(cluster: &'static Cluster) {
+async fn roles_are_told_apart_and_what_others_must_close_is_named(cluster: &'static Cluster) {
     let cluster = alone(cluster);
     let mut scene = Scene::of(&cluster).await;
     // Another database of the same server, whose people have no business here.

@@ -37,7 +37,7 @@ fn is_zombie(process: Pid) -> bool {
 }
 
 #[test]
-fn a_scratch_directory_and_its_processes_go_when_they_are_dropped() {
+fn a_dropped_scratch_directory_takes_its_processes_along() {
     let scratch = Scratch::new("drop");
     let path = scratch.path().to_owned();
     let started = scratch.spawn(sleeper());

@@ -34,7 +34,7 @@ async fn refused(url: &Url) -> Failure {
 }
 
 #[tokio::test]
-async fn an_authority_that_is_not_known_is_not_trusted_whatever_sslmode_says() {
+async fn an_unknown_authority_is_not_trusted_for_any_sslmode() {
     let database = Database::migrated().await;
     for sslmode in ["verify-full", "verify-ca", "require", "prefer", "allow"] {
         let url = database
@@ -133,7 +133,7 @@ async fn a_file_of_certificates_that_is_none_is_named() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_to_a_server_without_tls_unless_it_is_this_machine_and_asked_for() {
+async fn nothing_is_sent_without_tls_except_to_loopback_on_request() {
     let cluster = Cluster::start(Settings {
         plaintext: true,
         ..Settings::default()
@@ -157,7 +157,7 @@ async fn nothing_is_sent_to_a_server_without_tls_unless_it_is_this_machine_and_a
 }
 
 #[tokio::test]
-async fn a_host_of_neons_is_tried_with_direct_tls_and_the_answer_is_remembered() {
+async fn direct_tls_is_tried_with_neon_and_the_answer_remembered() {
     let cluster = Cluster::start(Settings {
         leaf: Some(&ca::trusted().leaf(&[NEON_HOST], Validity::Current)),
         ..Settings::default()
@@ -247,7 +247,7 @@ async fn refusals_of_the_server_say_what_to_do() {
 
 /// Whoever shares the role can set these, for everybody.
 #[tokio::test]
-async fn the_defaults_of_a_role_disturb_nobody() {
+async fn the_defaults_of_a_role_disturb_no_other() {
     let database = Database::migrated().await;
     for default in [
         "default_transaction_read_only = on",

@@ -33,7 +33,7 @@ fn told(model: &Model) -> &str {
 }
 
 #[test]
-fn a_start_asks_the_vault_and_reads_the_quote_of_whom_it_finds() {
+fn a_start_reads_the_quote_of_the_person_in_the_vault() {
     let (mut model, effects) = init(
         About::default(),
         Size {
@@ -51,7 +51,7 @@ fn a_start_asks_the_vault_and_reads_the_quote_of_whom_it_finds() {
 }
 
 #[test]
-fn a_sign_in_goes_through_the_code_and_can_be_cancelled_or_begun_anew() {
+fn a_sign_in_can_be_cancelled_and_started_again() {
     let mut model = started(80, 24);
     update(&mut model, Msg::Restored(Ok(None)));
     assert_eq!(press(&mut model, "Enter"), [Effect::RequestCode]);
@@ -98,7 +98,7 @@ fn an_address_that_is_not_https_is_not_opened() {
 }
 
 #[test]
-fn a_quote_is_written_saved_and_edited_with_what_it_was_based_on() {
+fn a_save_carries_the_text_it_is_based_on() {
     let mut model = reading(80, 24, None);
     press(&mut model, "e");
     assert_eq!(
@@ -134,7 +134,7 @@ fn a_quote_is_written_saved_and_edited_with_what_it_was_based_on() {
 }
 
 #[test]
-fn a_deleted_quote_that_cannot_be_saved_comes_back_into_the_editor() {
+fn a_deleted_quote_that_cannot_be_saved_is_back_in_the_editor() {
     // Another program wrote it.
     let mut model = reading(80, 24, Some("a\u{1b}b"));
     press(&mut model, "d y");
@@ -195,7 +195,7 @@ fn a_failed_save_leads_back_to_the_text_and_says_why() {
 }
 
 #[test]
-fn a_text_that_was_sent_and_never_answered_is_no_change_by_somebody_else() {
+fn an_own_text_without_an_answer_is_no_conflict() {
     let unanswered = || {
         let mut model = reading(80, 24, Some("Yes."));
         press(&mut model, "e");
@@ -248,7 +248,7 @@ fn a_text_that_was_sent_and_never_answered_is_no_change_by_somebody_else() {
 }
 
 #[test]
-fn what_was_asked_and_never_answered_shows_when_it_is_read_again() {
+fn an_unanswered_order_shows_when_the_quote_is_read_again() {
     let mut model = reading(80, 24, Some("Yes."));
     press(&mut model, "e");
     write(&mut model, " No.");
@@ -324,7 +324,7 @@ fn deleting_asks_once_and_can_be_undone() {
 }
 
 #[test]
-fn a_deleted_quote_on_its_way_back_is_kept_like_any_text_that_is_not_saved() {
+fn a_quote_that_undo_is_bringing_back_counts_as_unsaved() {
     let on_its_way = || {
         let mut model = reading(80, 24, Some("Yes."));
         press(&mut model, "d y");
@@ -420,7 +420,7 @@ fn a_conflict_shows_both_and_each_choice_does_what_it_says() {
 }
 
 #[test]
-fn the_end_of_the_session_keeps_the_draft_for_the_same_person_only() {
+fn the_draft_of_an_ended_session_is_for_its_author_only() {
     for (id, expected) in [(joyce().id, Some("Yes. No.")), ("00u2other".into(), None)] {
         let mut model = reading(80, 24, Some("Yes."));
         press(&mut model, "e");
@@ -502,7 +502,7 @@ fn a_draft_of_an_earlier_run_replaces_what_it_was_based_on() {
 }
 
 #[test]
-fn the_draft_file_follows_what_the_person_deletes_and_brings_back() {
+fn the_draft_file_follows_deleting_and_undoing() {
     let mut model = reading(80, 24, Some("Yes."));
     press(&mut model, "e");
     let effects = write(&mut model, "!");
@@ -517,7 +517,7 @@ fn the_draft_file_follows_what_the_person_deletes_and_brings_back() {
 }
 
 #[test]
-fn a_session_that_ends_while_the_quote_is_read_takes_no_draft_along() {
+fn a_session_that_ends_during_a_read_keeps_the_draft() {
     let mut model = started(80, 24);
     update(&mut model, Msg::Restored(Ok(Some(restored(Some("Draft"))))));
     update(&mut model, Msg::Loaded(Err(session_over())));
@@ -617,7 +617,7 @@ fn good_news_does_not_push_bad_news_away_but_a_key_does() {
 }
 
 #[test]
-fn that_the_database_holds_nobody_to_their_row_is_said_beside_the_rest() {
+fn a_database_without_protection_is_warned_of() {
     let mut model = started(80, 24);
     let mut restored = restored(None);
     restored.warning = Some("The session will end in an hour.".into());

@@ -374,14 +374,14 @@ fn act_on_quote(model: &mut Model, action: Action, desk: Desk) -> (Pane, Vec<Eff
             let effects = text.map(Effect::Copy).collect();
             (Pane::quote(desk), effects)
         }
-        Action::Edit => match desk.draft {
-            Some(draft) => resume(model, draft, desk.saved),
-            None => {
-                let draft = Draft::of(desk.saved.as_ref());
-                let saved = desk.saved;
-                (Pane::writing(Sheet { saved, draft }), Vec::new())
+        Action::Edit => {
+            let saved = desk.saved;
+            if let Some(draft) = desk.draft {
+                return resume(model, draft, saved);
             }
-        },
+            let draft = Draft::of(saved.as_ref());
+            (Pane::writing(Sheet { saved, draft }), Vec::new())
+        }
         _ => (Pane::quote(desk), Vec::new()),
     }
 }

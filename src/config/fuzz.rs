@@ -115,7 +115,7 @@ fn is_told(failure: &Failure) -> Result<(), TestCaseError> {
 }
 
 #[test]
-fn whatever_the_files_hold_they_are_read_or_refused_and_no_secret_is_repeated() {
+fn no_configuration_file_panics_or_has_its_secrets_repeated() {
     let directory = tempfile::tempdir().expect("a directory");
     let paths = [
         directory.path().join("config.toml"),

@@ -84,7 +84,7 @@ fn url(config: &Config) -> String {
 }
 
 #[test]
-fn the_environment_wins_over_the_env_file_and_that_over_the_configuration_file() {
+fn the_environment_wins_over_env_file_over_configuration() {
     let file = Scene::new(WHOLE).config();
     assert_eq!(file.okta().expect("set").client_id, "0oaFile");
     assert_eq!(url(&file), "postgresql://u:from-file@h/d");
@@ -139,7 +139,7 @@ fn the_store_is_the_keyring_unless_chosen() {
 }
 
 #[test]
-fn what_is_missing_is_named_at_once_with_the_place_and_the_variables() {
+fn missing_settings_are_named_together_with_their_variables() {
     let scene = Scene::new("");
     let failure = scene.config().okta().expect_err("nothing is set").clone();
     for part in [
@@ -310,7 +310,7 @@ fn no_secret_is_in_the_debug_form() {
 }
 
 #[test]
-fn a_file_that_is_no_utf_8_or_no_configuration_at_all_is_refused() {
+fn a_file_that_is_no_utf_8_or_no_configuration_is_refused() {
     let scene = Scene::new("");
     let path = scene.directory.path().join("config.toml");
     fs::write(&path, b"issuer = \"\xff\"").expect("written");

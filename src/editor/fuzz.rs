@@ -93,7 +93,7 @@ fn is_sound(editor: &Editor) -> Result<(), TestCaseError> {
 }
 
 #[test]
-fn whatever_is_typed_the_text_is_what_was_typed_and_undo_finds_the_way_back() {
+fn the_text_is_what_was_typed_and_undo_reverts_it() {
     let steps = (fuzz::odd_text(), prop::collection::vec(step(), 1..60));
     fuzz::run("editor", &steps, |(start, steps)| {
         let mut editor = Editor::new(&start);

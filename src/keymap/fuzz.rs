@@ -33,7 +33,7 @@ fn key() -> impl Strategy<Value = KeyEvent> {
 }
 
 #[test]
-fn whatever_key_is_pressed_it_means_one_thing_or_types_one_character() {
+fn every_key_means_one_thing_or_types_one_character() {
     fuzz::run("keys", &key(), |event| {
         let Some(chord) = Chord::of(event) else {
             prop_assert_eq!(event.kind, KeyEventKind::Release);

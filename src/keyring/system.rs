@@ -506,7 +506,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_that_never_returns_is_given_up_and_says_that_the_keyring_waits() {
+    async fn a_call_that_never_returns_is_given_up_as_locked() {
         let (system, _calls) = hung_for(0);
         let start = tokio::time::Instant::now();
         let failure = system.read().await.expect_err("nobody answers");
@@ -515,7 +515,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn while_a_keyring_hangs_nobody_waits_again_and_only_changes_are_queued() {
+    async fn a_hung_keyring_is_waited_for_once_and_queues_changes_only() {
         let (system, calls) = hung_for(4);
         let start = tokio::time::Instant::now();
         assert!(system.read().await.is_err());
@@ -528,8 +528,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_worker_that_hangs_for_long_is_left_to_itself_unless_it_still_has_to_change_something()
-     {
+    async fn a_hung_worker_is_abandoned_unless_it_has_changes_to_make() {
         let is_left = |system: &System| lock(&system.worker().state).busy_since.is_none();
         assert!(!is_left(&hung_for(4).0));
         assert!(is_left(&hung_for(7).0));

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_without_the_two_optional_endpoints_is_read_all_the_same() {
+    fn the_two_optional_endpoints_may_be_missing() {
         let issuer = "https://o.example";
         let server = read_as(issuer, &answer(200, &document(issuer, ""))).expect("read");
         assert!(server.device.is_none() && server.revocation.is_none());

@@ -180,7 +180,7 @@ fn polled(answer: Answer) -> TestCaseResult {
 }
 
 #[test]
-fn whatever_answers_it_is_understood_or_told_and_no_secret_is_repeated() {
+fn no_answer_panics_or_has_its_secrets_repeated() {
     let url = discovery::parse_issuer(ISSUER).expect("an issuer");
     let header = prop_oneof![
         any::<u64>().prop_map(|number| number.to_string()),

@@ -410,7 +410,7 @@ fn a_save_that_stayed_in_question_is_in_question_on_the_way_out() {
 }
 
 #[test]
-fn what_was_ordered_and_came_to_its_end_while_quitting_or_not_is_told() {
+fn the_outcome_of_orders_under_way_is_told_on_quit() {
     let end = |keys: &str, shown: &str, answer: Option<Msg>| {
         let (sender, later) = oneshot::channel();
         let (later, sender) = match answer {
@@ -486,7 +486,7 @@ fn a_bug_in_a_task_ends_the_program_and_the_draft_is_kept() {
 }
 
 #[test]
-fn a_bug_in_the_view_or_a_screen_that_goes_away_takes_not_even_the_last_letter() {
+fn a_bug_in_the_view_or_a_lost_screen_keeps_every_letter() {
     for (keys, text, panics) in [
         ("e ( b u g )", "Yes.(bug)", true),
         ("e ( g o n e )", "Yes.(gone)", false),
@@ -516,7 +516,7 @@ fn a_terminal_that_goes_away_ends_the_program() {
 }
 
 #[test]
-fn suspending_keeps_the_draft_and_copying_and_redrawing_reach_the_console() {
+fn suspend_copy_and_redraw_reach_the_console() {
     let running = Running::start(signed_in());
     running.sees("“Yes.”");
     running.press("c");

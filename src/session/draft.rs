@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_person_has_a_draft_of_their_own_and_it_goes_without_a_trace() {
+    async fn each_person_has_a_draft_that_is_removed_without_a_trace() {
         let scratch = tempfile::tempdir().expect("a temporary directory");
         let drafts = Drafts::new(scratch.path().join("state"), "issuer client");
         assert_eq!(drafts.read("00u1").await, Ok(left(None)));
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn windows_that_are_open_at_once_have_a_draft_each_and_leave_it_to_the_next() {
+    async fn each_window_has_its_own_draft_and_leaves_it_to_the_next() {
         let scratch = tempfile::tempdir().expect("a temporary directory");
         let window = || Drafts::new(scratch.path().to_owned(), "key");
         let (first, second) = (window(), window());
@@ -451,7 +451,7 @@ mod tests {
 
     /// A run by another user (sudo) leaves locks behind that this one may not open; so may anything that is no file.
     #[tokio::test]
-    async fn a_lock_that_cannot_be_opened_takes_neither_this_draft_nor_the_others() {
+    async fn a_lock_that_cannot_be_opened_costs_no_draft() {
         let scratch = tempfile::tempdir().expect("a temporary directory");
         let window = || Drafts::new(scratch.path().to_owned(), "key");
         let lock_of = |number| {

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_comes_second_waits_until_the_first_lets_go() {
+    async fn the_second_holder_waits_until_the_first_releases() {
         let scratch = tempfile::tempdir().expect("a temporary directory");
         let path = scratch.path().join("state/lock");
         let first = take(&path, PATIENCE).await.expect("free");

@@ -46,7 +46,7 @@ async fn a_warm_start_asks_okta_nothing_and_leaves_the_vault_alone() {
 }
 
 #[tokio::test]
-async fn nobody_signed_in_is_said_without_asking_the_database() {
+async fn not_signed_in_is_said_without_asking_the_database() {
     let world = World::new();
     let session = world.session();
     assert_eq!(session.restore().await, Ok(None));
@@ -59,7 +59,7 @@ async fn nobody_signed_in_is_said_without_asking_the_database() {
 }
 
 #[tokio::test]
-async fn an_expired_token_is_renewed_beside_the_connection_and_the_rotated_one_is_kept() {
+async fn an_expired_token_is_renewed_while_the_database_connects() {
     let world = World::new();
     world.signed_in(59);
     let session = world.session();
@@ -98,7 +98,7 @@ async fn a_token_that_has_expired_for_the_database_is_renewed_once() {
 }
 
 #[tokio::test]
-async fn what_another_process_renewed_is_taken_where_the_database_refuses_the_own_token() {
+async fn another_processs_renewal_is_used_when_ours_is_refused() {
     let world = World::new();
     world.signed_in(3600);
     let session = world.session();
@@ -198,7 +198,7 @@ async fn an_ended_session_empties_the_vault_and_keeps_the_draft() {
 }
 
 #[tokio::test]
-async fn a_token_that_a_stranger_rotated_is_adopted_instead_of_ending_the_session() {
+async fn a_token_rotated_elsewhere_is_adopted() {
     let world = World::new();
     world.signed_in(0);
     let session = world.session();
@@ -220,7 +220,7 @@ async fn a_token_that_a_stranger_rotated_is_adopted_instead_of_ending_the_sessio
 }
 
 #[tokio::test]
-async fn a_rotated_token_is_kept_also_where_its_id_token_is_not_accepted() {
+async fn a_rotated_token_is_kept_though_its_id_token_is_rejected() {
     let world = World::new();
     world.signed_in(0);
     world.okta.script(Scripted::RotateOnly);
@@ -237,7 +237,7 @@ async fn a_rotated_token_is_kept_also_where_its_id_token_is_not_accepted() {
 }
 
 #[tokio::test]
-async fn a_refresh_that_nobody_waits_for_any_more_is_kept_all_the_same() {
+async fn a_refresh_is_kept_though_its_caller_has_gone() {
     let world = World::new();
     world.signed_in(0);
     let session = world.session();
@@ -258,7 +258,7 @@ async fn a_refresh_that_nobody_waits_for_any_more_is_kept_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_program_that_ends_waits_for_a_renewed_session_to_be_written_down() {
+async fn the_end_waits_until_a_renewed_session_is_written() {
     let world = World::new();
     world.signed_in(0);
     let session = world.session();
@@ -277,7 +277,7 @@ async fn a_program_that_ends_waits_for_a_renewed_session_to_be_written_down() {
 }
 
 #[tokio::test]
-async fn a_vault_that_refuses_a_renewed_session_is_told_once_and_the_session_goes_on() {
+async fn a_vault_that_refuses_a_renewal_is_reported_once() {
     let world = World::new();
     world.signed_in(0);
     world.okta.0.lifetime.store(30, Ordering::SeqCst);
@@ -366,7 +366,7 @@ async fn an_entry_that_cannot_be_read_is_replaced_by_a_sign_in_only() {
 }
 
 #[tokio::test]
-async fn nobody_is_sent_to_the_browser_for_a_session_that_cannot_be_kept() {
+async fn no_browser_is_opened_for_a_session_that_cannot_be_kept() {
     let world = World::new();
     world.vault.0.refuses_reads.store(true, Ordering::SeqCst);
     assert_eq!(
@@ -386,7 +386,7 @@ async fn a_sign_in_that_the_vault_does_not_take_is_revoked_and_said() {
 }
 
 #[tokio::test]
-async fn without_a_refresh_token_the_session_is_short_and_the_person_is_told_why() {
+async fn a_session_without_a_refresh_token_is_short_and_says_why() {
     let world = World::new();
     world.okta.0.no_refresh_token.store(true, Ordering::SeqCst);
     world.okta.0.lifetime.store(30, Ordering::SeqCst);
@@ -453,7 +453,7 @@ async fn a_sign_out_revokes_the_token_that_another_process_rotated() {
 
 /// Over a window that was left open, for example.
 #[tokio::test]
-async fn a_sign_out_leaves_the_session_alone_that_somebody_else_began_meanwhile() {
+async fn a_sign_out_spares_the_session_of_another_person() {
     let world = World::new();
     world.signed_in(3600);
     let session = world.session();
@@ -475,7 +475,7 @@ async fn a_sign_out_leaves_the_session_alone_that_somebody_else_began_meanwhile(
 }
 
 #[tokio::test]
-async fn a_vault_that_cannot_be_emptied_is_said_and_what_stays_in_it_is_revoked() {
+async fn what_stays_in_a_vault_that_cannot_be_emptied_is_revoked() {
     let world = World::new();
     world.signed_in(3600);
     world.vault.0.refuses_writes.store(true, Ordering::SeqCst);

@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[test]
-fn whatever_a_text_holds_a_terminal_obeys_none_of_it_and_every_row_has_its_room() {
+fn no_text_controls_the_terminal_or_overflows_its_row() {
     let texts = (
         prop_oneof![
             fuzz::odd_text(),

@@ -270,7 +270,7 @@ fn a_stranger_cannot_draw_on_the_screen() {
 }
 
 #[test]
-fn the_address_is_on_one_line_of_its_own_and_the_qr_code_never_takes_its_place() {
+fn the_address_keeps_its_own_line_beside_the_qr_code() {
     for columns in [80, 81, 120] {
         for rows in [22, 24, 40] {
             let model = waiting(columns, rows);
@@ -288,7 +288,7 @@ fn the_address_is_on_one_line_of_its_own_and_the_qr_code_never_takes_its_place()
 }
 
 #[test]
-fn the_qr_code_is_whole_black_on_white_and_has_its_quiet_zone_or_is_not_there() {
+fn the_qr_code_is_shown_whole_or_not_at_all() {
     for (columns, rows, expected) in [
         (80, 24, true),
         (79, 24, false),
@@ -319,7 +319,7 @@ fn the_qr_code_is_whole_black_on_white_and_has_its_quiet_zone_or_is_not_there() 
 }
 
 #[test]
-fn failures_are_bold_and_red_or_only_bold_where_no_colours_are_wanted() {
+fn failures_are_bold_and_red_or_only_bold_without_colours() {
     for (no_color, red) in [(false, true), (true, false)] {
         let mut model = reading(80, 24, None);
         model.about.no_color = no_color;

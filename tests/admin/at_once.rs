@@ -15,7 +15,7 @@ each_server! {
     set_ups_and_invitations_at_once_all_end_well,
     one_name_in_two_databases_at_once_goes_to_one_of_them,
     a_wait_for_another_administrator_is_told_and_ends,
-    what_a_stranger_locks_holds_nobody_up,
+    a_strangers_locks_block_no_administrator,
 }
 
 /// Runs commands side by side, and returns how they ended.
@@ -121,7 +121,7 @@ async fn a_wait_for_another_administrator_is_told_and_ends(cluster: &'static Clu
     }
 }
 
-async fn what_a_stranger_locks_holds_nobody_up(cluster: &'static Cluster) {
+async fn a_strangers_locks_block_no_administrator(cluster: &'static Cluster) {
     let (admin, config) = Admin::set_up(cluster);
     let stranger = open_session(&config).await;
     // The number that a migration waited for once.

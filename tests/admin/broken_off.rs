@@ -147,7 +147,7 @@ async fn a_set_up_that_is_killed_at_any_moment_is_done_again() {
 }
 
 #[tokio::test]
-async fn a_migration_that_is_killed_or_run_twice_leaves_the_old_state_or_the_new() {
+async fn a_killed_or_repeated_migration_is_all_or_nothing() {
     killed_migrations(&Cluster::start(Settings::default())).await;
 }
 

@@ -4,10 +4,10 @@ use super::{Admin, open_session, password, try_session};
 use crate::support::postgres::{Cluster, each_server};
 
 each_server! {
-    what_somebody_made_goes_with_them_and_nothing_becomes_the_owners,
-    who_has_things_in_another_database_is_shut_out_and_can_come_back,
-    who_is_a_person_of_two_databases_leaves_one,
-    whom_somebody_else_made_is_put_out_of_the_group,
+    revoke_drops_what_a_person_made_and_reassigns_nothing,
+    a_person_with_objects_elsewhere_is_still_shut_out,
+    a_person_of_two_databases_can_leave_one,
+    a_person_made_by_another_role_is_removed_from_the_group,
     an_owner_of_any_name_does_it_all_and_keeps_no_rights,
 }
 
@@ -16,9 +16,7 @@ fn exists(admin: &Admin, role: &str) -> bool {
     admin.database.query(&sql) == "t"
 }
 
-async fn what_somebody_made_goes_with_them_and_nothing_becomes_the_owners(
-    cluster: &'static Cluster,
-) {
+async fn revoke_drops_what_a_person_made_and_reassigns_nothing(cluster: &'static Cluster) {
     let (admin, _) = Admin::set_up(cluster);
     let name = admin.name.replace("james", "eve");
     let role = format!("epigraph_{name}");
@@ -57,9 +55,7 @@ async fn what_somebody_made_goes_with_them_and_nothing_becomes_the_owners(
     open_session(&again).await;
 }
 
-async fn who_has_things_in_another_database_is_shut_out_and_can_come_back(
-    cluster: &'static Cluster,
-) {
+async fn a_person_with_objects_elsewhere_is_still_shut_out(cluster: &'static Cluster) {
     let (admin, _) = Admin::set_up(cluster);
     let other = cluster.database();
     let name = admin.name.replace("james", "eve");
@@ -82,7 +78,7 @@ async fn who_has_things_in_another_database_is_shut_out_and_can_come_back(
     assert!(!exists(&admin, &role));
 }
 
-async fn who_is_a_person_of_two_databases_leaves_one(cluster: &'static Cluster) {
+async fn a_person_of_two_databases_can_leave_one(cluster: &'static Cluster) {
     let (first, _) = Admin::set_up(cluster);
     let (second, _) = Admin::set_up(cluster);
     let name = first.name.replace("james", "eve");
@@ -116,7 +112,7 @@ async fn who_is_a_person_of_two_databases_leaves_one(cluster: &'static Cluster) 
     assert!(!exists(&first, &role));
 }
 
-async fn whom_somebody_else_made_is_put_out_of_the_group(cluster: &'static Cluster) {
+async fn a_person_made_by_another_role_is_removed_from_the_group(cluster: &'static Cluster) {
     let (admin, _) = Admin::set_up(cluster);
     let group = admin.database.group();
     let member = |role: &str| {

@@ -73,7 +73,7 @@ pub(super) fn members(database: &Database, group: &str) -> String {
 }
 
 #[tokio::test]
-async fn people_move_into_the_group_of_their_database_and_the_old_one_goes() {
+async fn people_move_to_the_group_of_their_database() {
     moves(&Cluster::start(Settings::default())).await;
 }
 

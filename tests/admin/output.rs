@@ -18,7 +18,7 @@ fn hashes(admin: &Admin) -> String {
 }
 
 #[test]
-fn it_goes_into_a_new_file_that_nobody_else_reads() {
+fn the_configuration_goes_into_a_new_private_file() {
     let cluster = Cluster::start(Settings::default());
     let admin = Admin::of(&cluster);
     let path = admin.home.path().join("config.toml");
@@ -63,7 +63,7 @@ fn it_goes_into_a_new_file_that_nobody_else_reads() {
 }
 
 #[test]
-fn a_place_that_does_not_do_is_refused_before_anything_is_changed() {
+fn an_unusable_output_file_is_refused_before_any_change() {
     let admin = Admin::of(shared());
     let home = admin.home.path();
     fs::write(home.join("precious"), "precious").expect("written");

@@ -9,9 +9,9 @@ use crate::support::{
 };
 
 each_server! {
-    a_table_of_migrations_that_somebody_else_made_is_refused_before_it_is_touched,
-    a_table_of_quotes_that_somebody_else_made_is_refused,
-    a_schema_public_of_somebody_elses_is_told_of_and_held_against,
+    a_foreign_table_of_migrations_is_refused_untouched,
+    a_table_of_quotes_of_another_owner_is_refused,
+    an_open_public_schema_is_warned_of_and_harmless,
     a_hardened_database_works,
     what_the_owner_has_set_for_themselves_changes_nothing,
 }
@@ -51,9 +51,7 @@ fn is_caught(database: &Database) -> bool {
     )) != "0"
 }
 
-async fn a_table_of_migrations_that_somebody_else_made_is_refused_before_it_is_touched(
-    cluster: &'static Cluster,
-) {
+async fn a_foreign_table_of_migrations_is_refused_untouched(cluster: &'static Cluster) {
     let admin = Admin::of(cluster);
     set_trap(&admin.database, HISTORY, "epigraph_schema_history").await;
     let ran = admin.setup(&[]);
@@ -78,7 +76,7 @@ async fn a_table_of_migrations_that_somebody_else_made_is_refused_before_it_is_t
     admin.setup(&[]).data();
 }
 
-async fn a_table_of_quotes_that_somebody_else_made_is_refused(cluster: &'static Cluster) {
+async fn a_table_of_quotes_of_another_owner_is_refused(cluster: &'static Cluster) {
     let admin = Admin::of(cluster);
     set_trap(&admin.database, QUOTES, "user_messages").await;
     let ran = admin.setup(&[]);
@@ -98,7 +96,7 @@ async fn a_table_of_quotes_that_somebody_else_made_is_refused(cluster: &'static 
     );
 }
 
-async fn a_schema_public_of_somebody_elses_is_told_of_and_held_against(cluster: &'static Cluster) {
+async fn an_open_public_schema_is_warned_of_and_harmless(cluster: &'static Cluster) {
     let admin = Admin::of(cluster);
     // As it is before PostgreSQL 15.
     admin

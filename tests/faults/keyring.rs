@@ -43,7 +43,7 @@ async fn a_keyring_that_starts_later_is_found_by_the_running_program() {
 }
 
 #[tokio::test]
-async fn a_keyring_or_a_bus_that_restarts_is_used_again_by_the_running_program() {
+async fn a_restarted_keyring_or_bus_is_used_again() {
     let (stage, mut keyring) = set_up(Health::Unlocked).await;
     // Every operation has to renew, and so to read and to write the keyring.
     stage.okta.configure(|settings| {
@@ -72,8 +72,7 @@ async fn a_keyring_or_a_bus_that_restarts_is_used_again_by_the_running_program()
 }
 
 #[tokio::test]
-async fn a_keyring_that_waits_or_hangs_holds_neither_the_screen_nor_the_end_and_its_session_is_found_afterwards()
- {
+async fn a_hung_or_locked_keyring_blocks_neither_screen_nor_quit() {
     let (stage, mut keyring) = set_up(Health::WaitingForPassword).await;
     keyring.start_again();
     stage.log_in();
@@ -132,7 +131,7 @@ async fn a_keyring_that_refuses_says_so() {
 
 /// The draft goes with the session, but a session that stays takes nothing along.
 #[tokio::test]
-async fn a_sign_out_that_a_keyring_holds_up_leaves_the_draft_where_it_was() {
+async fn a_sign_out_that_the_keyring_blocks_keeps_the_draft() {
     let (stage, keyring) = set_up(Health::Unlocked).await;
     let mut screen = stage.open_signed_in();
     screen.key(Key::Char('e'));
@@ -181,7 +180,7 @@ fn renew_while(stage: &Stage, screen: &mut Pty, fail: impl FnOnce()) {
 }
 
 #[tokio::test]
-async fn a_rotated_token_that_the_keyring_refuses_lives_on_and_is_kept_as_soon_as_it_can_be() {
+async fn a_rotated_token_is_kept_as_soon_as_the_keyring_takes_it() {
     let (stage, mut keyring) = set_up(Health::Unlocked).await;
     stage.okta.configure(|settings| {
         settings.token_lifetime = 30;
@@ -209,7 +208,7 @@ async fn a_rotated_token_that_the_keyring_refuses_lives_on_and_is_kept_as_soon_a
 }
 
 #[tokio::test]
-async fn a_rotated_token_whose_write_lands_late_is_the_one_that_is_kept() {
+async fn a_rotated_token_that_is_written_late_is_the_one_kept() {
     let (stage, keyring) = set_up(Health::Unlocked).await;
     stage.okta.configure(|settings| {
         settings.token_lifetime = 30;
@@ -230,7 +229,7 @@ async fn a_rotated_token_whose_write_lands_late_is_the_one_that_is_kept() {
 }
 
 #[tokio::test]
-async fn a_sign_in_whose_write_lands_late_leaves_nothing_that_looks_like_a_session() {
+async fn a_sign_in_that_is_written_too_late_is_undone() {
     let (stage, keyring) = set_up(Health::Unlocked).await;
     let mut screen = stage.open();
     screen.sees("Enter Log in");
@@ -258,7 +257,7 @@ async fn a_sign_in_whose_write_lands_late_leaves_nothing_that_looks_like_a_sessi
 }
 
 #[tokio::test]
-async fn an_entry_that_cannot_be_read_is_told_left_alone_and_replaced_by_a_sign_in() {
+async fn an_unreadable_entry_stays_until_the_next_sign_in() {
     let (stage, keyring) = set_up(Health::Unlocked).await;
     let user = format!(
         "{} {}",

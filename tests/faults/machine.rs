@@ -56,7 +56,7 @@ fn run(command: &mut Command) -> Ran {
 const FULL: &str = "trap '' XFSZ; ulimit -f 0";
 
 #[tokio::test]
-async fn a_full_disk_is_told_and_takes_neither_the_text_nor_the_session() {
+async fn a_full_disk_costs_neither_text_nor_session() {
     let mut stage = Stage::new().await;
     let full =
         |stage: &Stage, arguments: &[&str]| run(&mut after(FULL, &stage.home.command(arguments)));
@@ -115,7 +115,7 @@ async fn a_full_disk_is_told_and_takes_neither_the_text_nor_the_session() {
 }
 
 #[tokio::test]
-async fn a_home_that_is_none_is_told_and_the_platforms_variables_stand_in_for_it() {
+async fn a_bad_home_is_named_and_xdg_variables_replace_it() {
     let mut stage = Stage::new().await;
     let config = stage.home.path().join(".config/epigraph/config.toml");
     let config = config.display().to_string();
@@ -231,7 +231,7 @@ async fn a_garbled_file_is_told_and_what_is_left_of_it_stays() {
 }
 
 #[tokio::test]
-async fn no_symbolic_link_is_followed_in_place_of_any_file_or_directory() {
+async fn no_symbolic_link_is_followed() {
     let stage = Stage::signed_in().await;
     stage
         .okta
@@ -298,7 +298,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[tokio::test]
-async fn a_state_directory_that_is_removed_while_the_program_runs_is_made_again() {
+async fn a_removed_state_directory_is_made_again() {
     let stage = Stage::signed_in().await;
     let mut screen = stage.open();
     screen.sees(INVITATION);
@@ -323,7 +323,7 @@ async fn a_state_directory_that_is_removed_while_the_program_runs_is_made_again(
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_lock_that_somebody_holds_for_ever_holds_neither_the_screen_nor_the_end() {
+async fn a_lock_held_for_ever_blocks_neither_screen_nor_quit() {
     let stage = Stage::new().await;
     stage
         .okta
@@ -431,7 +431,7 @@ fn seen(stage: &Stage) -> String {
 /// What the spies write is looked through for secrets as every file of the home is.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn no_secret_is_in_the_command_line_or_the_environment_of_what_the_program_starts() {
+async fn no_child_process_gets_a_secret() {
     const SECRET: &str = "a-client-secret-of-a-test";
     let mut stage = Stage::new().await;
     let url = stage

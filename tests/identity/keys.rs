@@ -13,10 +13,10 @@ use crate::support::{
 each_server!(
     keys_of_every_usual_size_work,
     a_weak_or_malformed_key_is_refused,
-    a_key_that_is_still_published_is_noted_and_one_that_is_removed_ends,
+    a_published_key_is_noted_and_a_removed_one_ends,
     a_key_of_an_older_database_is_kept_as_good_as_new,
     one_issuer_and_no_second_one,
-    nobody_but_the_owner_gets_near_the_keys,
+    only_the_owner_can_use_the_keys,
 );
 
 async fn add(owner: &Client, jwk: &str) -> Result<String, tokio_postgres::Error> {
@@ -143,7 +143,7 @@ async fn a_weak_or_malformed_key_is_refused(cluster: &Cluster) {
         .expect("this one too");
 }
 
-async fn a_key_that_is_still_published_is_noted_and_one_that_is_removed_ends(cluster: &Cluster) {
+async fn a_published_key_is_noted_and_a_removed_one_ends(cluster: &Cluster) {
     let key = Key::of_bits(2048);
     let database = key.trusted_by(cluster).await;
     let owner = database.owner_session().await;
@@ -269,7 +269,7 @@ async fn one_issuer_and_no_second_one(cluster: &Cluster) {
     );
 }
 
-async fn nobody_but_the_owner_gets_near_the_keys(cluster: &Cluster) {
+async fn only_the_owner_can_use_the_keys(cluster: &Cluster) {
     let database = cluster.migrated().await;
     let user = database.user_name();
     assert_eq!(
@@ -335,7 +335,7 @@ async fn nobody_but_the_owner_gets_near_the_keys(cluster: &Cluster) {
 }
 
 #[tokio::test]
-async fn an_owner_who_may_make_no_roles_is_told_which_one_to_have_made() {
+async fn an_owner_without_createrole_is_told_which_role_to_get() {
     let cluster = Cluster::start(Settings::default());
     let database = cluster.database();
     let owner = database.owner().user;

@@ -20,7 +20,7 @@ each_server!(
     a_token_at_another_time_is_refused,
     claims_that_are_unusable_are_refused,
     a_database_without_an_issuer_refuses_everybody,
-    who_is_blocked_is_refused_until_unblocked,
+    a_blocked_person_is_refused_until_unblocked,
     only_a_transaction_that_sees_what_was_committed_is_served,
     a_hostile_token_costs_no_more_than_a_good_one,
 );
@@ -404,7 +404,7 @@ async fn a_database_without_an_issuer_refuses_everybody(cluster: &Cluster) {
     assert_eq!(database.query("select count(*) from okta.signing_key"), "0");
 }
 
-async fn who_is_blocked_is_refused_until_unblocked(cluster: &Cluster) {
+async fn a_blocked_person_is_refused_until_unblocked(cluster: &Cluster) {
     let key = Key::of_bits(2048);
     let database = key.trusted_by(cluster).await;
     let client = database.user_session().await;

@@ -13,7 +13,7 @@ each_server!(
     nothing_is_remembered_of_a_token,
     nothing_that_is_set_passes_for_a_check,
     everything_is_looked_at_every_time,
-    who_is_shut_out_is_out_within_one_statement,
+    a_block_takes_effect_within_one_statement,
     no_setting_of_the_caller_changes_the_answer,
 );
 
@@ -143,7 +143,7 @@ async fn everything_is_looked_at_every_time(cluster: &Cluster) {
 }
 
 /// A statement may run for long, and hands out row after row.
-async fn who_is_shut_out_is_out_within_one_statement(cluster: &Cluster) {
+async fn a_block_takes_effect_within_one_statement(cluster: &Cluster) {
     let key = Key::of_bits(2048);
     for (shut_out, code) in [
         ("select okta.block('00u-joyce')", "28E11"),

@@ -19,8 +19,8 @@ each_server! {
     the_time_of_a_save_is_up_to_no_setting,
     a_guess_at_another_s_text_changes_nothing,
     a_quote_is_no_longer_than_the_program_lets_it_be,
-    an_open_transaction_holds_nobody_else_up,
-    who_is_blocked_is_refused_in_the_middle_of_a_statement,
+    an_open_transaction_blocks_no_other_row,
+    a_block_takes_effect_in_the_middle_of_a_statement,
     without_a_token_every_function_refuses,
 }
 
@@ -427,7 +427,7 @@ async fn begun(database: &Database<'_>, person: &str) -> Client {
     session
 }
 
-async fn an_open_transaction_holds_nobody_else_up(cluster: &'static Cluster) {
+async fn an_open_transaction_blocks_no_other_row(cluster: &'static Cluster) {
     let database = cluster.migrated().await;
     furnish(&database);
     let eve = begun(&database, EVE).await;
@@ -449,7 +449,7 @@ async fn an_open_transaction_holds_nobody_else_up(cluster: &'static Cluster) {
     assert_eq!(refused.code().expect("a code").code(), "42501");
 }
 
-async fn who_is_blocked_is_refused_in_the_middle_of_a_statement(cluster: &'static Cluster) {
+async fn a_block_takes_effect_in_the_middle_of_a_statement(cluster: &'static Cluster) {
     let database = cluster.migrated().await;
     furnish(&database);
     let eve = begun(&database, EVE).await;

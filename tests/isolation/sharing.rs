@@ -7,12 +7,12 @@ use crate::support::{
 };
 
 each_server! {
-    those_who_share_a_role_can_disturb_each_other_and_read_nothing,
-    those_with_a_role_each_cannot_even_disturb_each_other,
+    people_who_share_a_role_can_disturb_but_not_read,
+    people_with_their_own_roles_cannot_disturb_each_other,
     people_of_another_database_cannot_log_in,
 }
 
-async fn those_who_share_a_role_can_disturb_each_other_and_read_nothing(cluster: &'static Cluster) {
+async fn people_who_share_a_role_can_disturb_but_not_read(cluster: &'static Cluster) {
     let database = cluster.migrated().await;
     database.query(&format!(
         "insert into public.user_messages (user_id, message) values ('{VICTIM}', {})",
@@ -61,7 +61,7 @@ async fn those_who_share_a_role_can_disturb_each_other_and_read_nothing(cluster:
     assert_eq!(later.load().await.as_deref(), Some(SECRET));
 }
 
-async fn those_with_a_role_each_cannot_even_disturb_each_other(cluster: &'static Cluster) {
+async fn people_with_their_own_roles_cannot_disturb_each_other(cluster: &'static Cluster) {
     let database = cluster.migrated().await;
     let woolf = Person::new(VICTIM, &database.user_url());
     woolf.save(SECRET, None).await;

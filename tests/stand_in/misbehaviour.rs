@@ -40,7 +40,7 @@ async fn keys_rotate_with_warning_and_without() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_wrong_shows_in_the_date_header_and_in_the_tokens() {
+async fn a_wrong_clock_shows_in_the_date_header_and_the_tokens() {
     let speaker = Speaker::new(Server::Org);
     let date = async || {
         let response = speaker.http.get(format!("{}/keys", speaker.endpoints));

@@ -9,7 +9,7 @@ fn loading(draft: Option<&str>) -> Model {
 }
 
 #[test]
-fn who_writes_while_the_quote_is_read_sees_it_and_it_is_in_the_draft_file() {
+fn text_typed_while_the_quote_is_read_is_shown_and_drafted() {
     for opener in ["e", "Enter"] {
         let mut model = loading(None);
         press(&mut model, opener);
@@ -38,7 +38,7 @@ fn an_editor_that_is_still_empty_gets_the_quote() {
 }
 
 #[test]
-fn a_quote_that_nobody_had_seen_is_not_replaced_unasked() {
+fn an_unseen_quote_is_not_replaced_without_asking() {
     for (before, after) in [("e N o .", "Enter"), ("e N o . Enter", "")] {
         let mut model = loading(None);
         press(&mut model, before);
@@ -81,7 +81,7 @@ fn the_old_text_that_is_to_stay_in_place_of_a_new_one_is_kept() {
 }
 
 #[test]
-fn a_save_that_was_wanted_ahead_is_ordered_once_it_is_known_what_it_replaces() {
+fn a_save_pressed_early_waits_until_the_quote_is_read() {
     let mut model = loading(None);
     assert_eq!(press(&mut model, "e Y e s . Enter"), []);
     // Nothing that is typed now would be seen.
@@ -101,7 +101,7 @@ fn a_save_that_was_wanted_ahead_is_ordered_once_it_is_known_what_it_replaces() {
 /// Whatever comes while somebody writes, in the middle of a word: "t" would take the other text, "k" replace it, and "s"
 /// and "y" sign out.
 #[test]
-fn no_letter_becomes_a_key_because_the_wait_ended_in_the_middle_of_a_word() {
+fn no_letter_becomes_a_key_when_a_wait_ends_mid_word() {
     for outcome in [
         Ok(None),
         Ok(Some(saved("Yes."))),
@@ -130,7 +130,7 @@ fn no_letter_becomes_a_key_because_the_wait_ended_in_the_middle_of_a_word() {
 }
 
 #[test]
-fn who_writes_on_although_the_quote_could_not_be_read_can_save_and_leave() {
+fn a_text_can_be_saved_though_the_quote_could_not_be_read() {
     let unread = || {
         let mut model = loading(None);
         press(&mut model, "e x");

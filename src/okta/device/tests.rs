@@ -118,7 +118,7 @@ fn oktas_own_word_ends_it_with_what_to_do_next() {
 }
 
 #[test]
-fn what_does_not_reach_okta_is_tried_ever_more_slowly_and_the_rhythm_comes_back() {
+fn polling_slows_while_okta_is_away_and_then_recovers() {
     let lost = || Err(http::Error::Connection);
     let mut schedule = schedule();
     assert_eq!(
@@ -290,7 +290,7 @@ async fn polled(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_network_that_is_gone_for_two_minutes_costs_at_most_twenty_seconds() {
+async fn two_minutes_without_network_cost_twenty_seconds_at_most() {
     for (gone, back) in [(3, 123), (0, 599)] {
         let (end, asked) = polled(pending(), |seconds| match seconds {
             seconds if (gone..back).contains(&seconds) => Err(http::Error::Connection),
@@ -314,7 +314,7 @@ async fn slow_down_for_ever_ends_with_the_code() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_that_is_said_to_last_for_hours_is_asked_about_each_minute() {
+async fn a_rate_limit_of_hours_is_checked_every_minute() {
     let (end, asked) = polled(pending(), |seconds| {
         if seconds > 100 {
             return answer(200, r#"{"id_token":"x"}"#);
@@ -330,7 +330,7 @@ async fn a_limit_that_is_said_to_last_for_hours_is_asked_about_each_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_is_set_beyond_the_codes_end_ends_it_only_where_okta_does_not_say_otherwise() {
+async fn the_clock_ends_a_code_only_where_okta_is_silent() {
     let late = || Pending {
         deadline_on_the_wall: Utc::now() - TimeDelta::hours(1),
         ..pending()

@@ -181,7 +181,7 @@ fn judged(token: String, case: &Case) -> TestCaseResult {
 }
 
 #[test]
-fn whatever_a_token_says_only_one_that_is_signed_and_meant_for_us_is_accepted() {
+fn only_a_signed_token_meant_for_us_is_accepted() {
     fuzz::run("ID token and keys", &case(), |case| {
         let key = if case.ours { &KEY } else { &OTHER_KEY };
         let token = signed_by(key, &case.header.to_string(), &case.claims.to_string());
@@ -199,7 +199,7 @@ fn whatever_a_token_says_only_one_that_is_signed_and_meant_for_us_is_accepted() 
 }
 
 #[test]
-fn whatever_bytes_of_a_token_are_changed_it_is_no_longer_accepted_or_was_good_before() {
+fn a_changed_token_is_accepted_only_if_still_valid() {
     let good = signed_by(&KEY, &header().to_string(), &claims().to_string());
     let texts = fuzz::garbled(vec![good], WORDS);
     fuzz::run("bytes of a token", &texts, |text| {

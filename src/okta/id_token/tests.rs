@@ -184,7 +184,7 @@ fn how_far_a_clock_is_off_is_said_in_a_unit_that_fits() {
 }
 
 #[test]
-fn a_token_for_somebody_else_is_refused() {
+fn a_token_meant_for_another_is_refused() {
     for (changes, words) in [
         (json!({"iss": "https://org.okta.com"}), "another issuer"),
         (json!({"iss": format!("{ISSUER}/")}), "another issuer"),
@@ -226,13 +226,13 @@ fn a_token_that_okta_did_not_sign_is_refused() {
 }
 
 #[test]
-fn an_unknown_key_is_told_apart_so_that_newer_ones_can_be_fetched() {
+fn an_unknown_key_is_reported_as_one_to_fetch() {
     let token = token(&json!({"alg": "RS256", "kid": "k2"}), &claims());
     assert!(matches!(checked(&token), Err(Rejected::UnknownKey)));
 }
 
 #[test]
-fn keys_and_tokens_need_no_name_as_long_as_one_of_the_keys_signed() {
+fn a_key_id_may_be_missing_if_any_key_fits() {
     let ours = |more| public(&KEY, &more);
     let other = |more| public(&OTHER_KEY, &more);
     let curves = [

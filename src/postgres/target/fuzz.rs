@@ -122,7 +122,7 @@ fn can_be_handed_on(target: &Target) -> Result<(), TestCaseError> {
 }
 
 #[test]
-fn whatever_is_pasted_is_read_or_refused_and_the_password_is_never_repeated() {
+fn no_pasted_connection_string_panics_or_shows_its_password() {
     let pasted = fuzz::garbled(samples(), WORDS);
     fuzz::run("connection string", &pasted, |text| {
         match Target::parse(&text.into()) {

@@ -360,7 +360,7 @@ fn the_password_is_never_repeated() {
 }
 
 #[test]
-fn another_role_is_led_to_the_same_host_also_by_an_address_with_a_scope() {
+fn another_role_reaches_the_same_host_and_address_scope() {
     let target = good("host=fe80::1%eth0 user=alex password=pw dbname=db");
     let url = target.url_of("visitor", &"other".to_owned().into());
     assert_eq!(good(url.expose_secret()).host, "fe80::1%eth0");

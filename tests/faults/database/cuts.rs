@@ -123,7 +123,7 @@ impl Ledger {
 
 #[test]
 #[expect(clippy::print_stdout, reason = "figures, for whoever asks for them")]
-fn wherever_the_connection_breaks_a_write_is_done_once_or_not_and_the_screen_says_which() {
+fn a_cut_at_any_byte_leaves_a_write_done_once_or_not() {
     let first = std::env::var(SEED).map_or_else(
         |_| RandomState::new().build_hasher().finish(),
         |seed| seed.parse().expect("a number"),

@@ -194,7 +194,7 @@ async fn what_does_not_pass_at_neons_proxy_is_told_after_six_tries() {
 }
 
 #[tokio::test]
-async fn what_neons_proxy_refuses_for_good_is_told_at_once_with_its_cure() {
+async fn a_lasting_refusal_of_neons_proxy_is_told_at_once() {
     let stage = Stage::signed_in().await;
     let fronts = LASTING.map(|(at, text, _)| {
         let neon = Neon::before(shared());
@@ -240,7 +240,7 @@ async fn a_compute_that_has_to_start_is_waited_for() {
 /// The wait ends in the middle of a word: "t" and "k" are keys where two texts are shown, "s" and "y" where none could be
 /// read.
 #[tokio::test]
-async fn what_is_written_while_a_compute_starts_stays_text_however_the_wait_ends() {
+async fn text_written_while_a_compute_starts_stays_text() {
     let stage = Stage::signed_in().await;
     give(&stage, "Riverrun.");
     let neon = Neon::before(shared());

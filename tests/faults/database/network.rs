@@ -29,7 +29,7 @@ use crate::{
 const CURE: &str = "hint: ";
 
 #[tokio::test]
-async fn a_session_that_is_ended_is_replaced_and_the_save_is_done_once() {
+async fn a_connection_ended_mid_save_is_replaced_and_saves_once() {
     let stage = Stage::signed_in().await;
     give(&stage, "One");
     let mut screen = stage.open();
@@ -95,7 +95,7 @@ fn save_without_an_answer(stage: &Stage) -> Pty {
 
 /// The other outcome: the order to commit never arrived. Either way the screen does not claim to know, and reading again tells.
 #[tokio::test]
-async fn a_save_or_delete_that_stays_in_question_says_so_and_is_settled_by_reading_again() {
+async fn a_write_in_question_is_settled_by_reading_again() {
     let stage = Stage::signed_in().await;
     let mut screen = save_without_an_answer(&stage);
     sees_words(&mut screen, "Your text is still here.");
@@ -369,7 +369,7 @@ fn answering(says: Vec<u8>) -> u16 {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_be_trusted_or_found_is_named_and_sent_nothing() {
+async fn an_untrusted_or_unreachable_server_is_sent_nothing() {
     let mut stage = Stage::signed_in().await;
     let stranger = ca::stranger().leaf(&["localhost"], Validity::Current);
     let leaf = |names: &[&str], validity| ca::trusted().leaf(names, validity);

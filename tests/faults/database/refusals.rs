@@ -67,7 +67,7 @@ const REFUSALS: [(&str, &[&str], &str); 9] = [
 ];
 
 #[tokio::test]
-async fn a_save_that_is_refused_says_why_and_keeps_the_text_until_it_works() {
+async fn a_refused_save_says_why_and_keeps_the_text() {
     let stage = Stage::signed_in().await;
     give(&stage, "Text 0");
     let mut screen = stage.open();
@@ -99,7 +99,7 @@ async fn a_save_that_is_refused_says_why_and_keeps_the_text_until_it_works() {
 
 /// Somebody holds the row, and nobody lets go: the server's own limit ends the statement, and the text is there for another try.
 #[tokio::test]
-async fn a_row_that_somebody_holds_is_waited_for_as_long_as_a_statement_may_take() {
+async fn a_locked_row_is_waited_for_up_to_the_statement_timeout() {
     let mut stage = Stage::signed_in().await;
     let url = stage
         .database
@@ -173,7 +173,7 @@ async fn a_role_that_may_no_longer_log_in_is_told_so() {
 
 /// The database's clock decides: what is refused there is renewed at Okta, once, and tried again.
 #[tokio::test]
-async fn a_session_that_has_expired_for_the_database_is_renewed_and_the_save_is_done() {
+async fn a_save_with_an_expired_token_renews_it_and_succeeds() {
     let stage = Stage::signed_in().await;
     give(&stage, "One");
     let mut screen = stage.open();
@@ -232,7 +232,7 @@ async fn a_database_of_a_newer_program_serves_this_one() {
 }
 
 #[tokio::test]
-async fn what_was_changed_or_deleted_elsewhere_is_never_overwritten_unseen() {
+async fn a_change_elsewhere_is_never_overwritten_unseen() {
     let stage = Stage::signed_in().await;
     give(&stage, "One");
     let mut screen = stage.open();
@@ -304,7 +304,7 @@ async fn what_was_changed_or_deleted_elsewhere_is_never_overwritten_unseen() {
 
 /// A program that waits for a lock has not been refused: the change that it waits for decides.
 #[tokio::test]
-async fn a_change_in_the_very_moment_of_the_save_is_shown_beside_the_text() {
+async fn a_change_at_the_moment_of_the_save_is_a_conflict() {
     let stage = Stage::signed_in().await;
     give(&stage, "One");
     let mut screen = stage.open();

@@ -42,7 +42,7 @@ fn set_clock(home: &Home, ahead: i64) {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_hours_off_is_named_whose_ever_it_is() {
+async fn the_clock_that_is_hours_off_is_named() {
     let mut stage = Stage::signed_in().await;
     assert_eq!(stage.run(&["set", "Mistakes"]).code, Some(0));
     let login = |stage: &Stage, fails: &str| {
@@ -96,7 +96,7 @@ async fn a_clock_that_is_hours_off_is_named_whose_ever_it_is() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_while_somebody_writes_takes_nothing_from_them() {
+async fn a_clock_set_while_writing_costs_no_text() {
     let mut stage = Stage::signed_in().await;
     with_clock(&mut stage.home, 0);
     let mut screen = stage.open();
@@ -134,7 +134,7 @@ fn signal(screen: &Pty, signal: Signal) {
 }
 
 #[tokio::test]
-async fn a_machine_that_sleeps_while_the_person_approves_learns_of_it_when_it_wakes() {
+async fn a_sleeping_machine_notices_the_approval_when_it_wakes() {
     let mut stage = Stage::new().await;
     with_clock(&mut stage.home, 0);
     let polls = |number| {

@@ -57,7 +57,7 @@ fn kill(mut process: std::process::Child) {
 }
 
 #[tokio::test]
-async fn eight_processes_that_need_a_renewal_at_the_same_moment_make_one() {
+async fn eight_processes_that_need_a_renewal_make_one() {
     let stage = with_a_quote().await;
     // Whoever came second with a token that was replaced would sign everybody out.
     stage
@@ -79,7 +79,7 @@ async fn eight_processes_that_need_a_renewal_at_the_same_moment_make_one() {
 }
 
 #[tokio::test]
-async fn a_process_that_is_killed_while_it_renews_signs_nobody_out() {
+async fn a_process_killed_while_it_renews_ends_no_session() {
     let stage = with_a_quote().await;
     for (grace, answer, lost) in [
         // Okta never saw the request.
@@ -128,7 +128,7 @@ async fn a_process_that_is_killed_while_it_renews_signs_nobody_out() {
 }
 
 #[tokio::test]
-async fn a_renewal_whose_answer_is_lost_loses_no_text_and_no_session_that_can_be_saved() {
+async fn a_lost_answer_to_a_renewal_loses_no_text() {
     let stage = Stage::new().await;
     let mut screen = stage.open_with_quote(QUOTE);
     screen.key(Key::Char('q'));
@@ -175,7 +175,7 @@ async fn a_renewal_whose_answer_is_lost_loses_no_text_and_no_session_that_can_be
 }
 
 #[tokio::test]
-async fn a_save_for_which_the_session_cannot_be_renewed_leads_back_to_the_text() {
+async fn a_save_whose_renewal_fails_returns_to_the_text() {
     let stage = Stage::new().await;
     stage
         .okta
@@ -267,7 +267,7 @@ async fn a_save_for_which_the_session_cannot_be_renewed_leads_back_to_the_text()
 type Forgery = fn(&mut Value, &mut Value);
 
 #[tokio::test]
-async fn an_id_token_that_is_not_accepted_is_explained_and_the_rotated_session_stays() {
+async fn a_rejected_id_token_is_explained_and_ends_no_session() {
     let stage = with_a_quote().await;
     stage
         .okta
@@ -330,7 +330,7 @@ async fn an_id_token_that_is_not_accepted_is_explained_and_the_rotated_session_s
 }
 
 #[tokio::test]
-async fn a_token_that_somebody_else_used_first_is_adopted_or_ends_the_session_and_says_so() {
+async fn a_token_used_elsewhere_is_adopted_or_ends_the_session() {
     let stage = Stage::new().await;
     stage
         .okta

@@ -33,7 +33,7 @@ fn metadata(okta: &Okta, changes: &Value) -> Answer {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_be_used_is_named_and_the_next_key_press_tries_again() {
+async fn an_unusable_server_is_named_and_a_key_tries_again() {
     let stage = Stage::new().await;
     let okta = &stage.okta;
     let mut screen = stage.open();
@@ -232,7 +232,7 @@ async fn a_code_that_comes_to_nothing_says_why_and_the_next_one_works() {
 }
 
 #[test]
-fn an_okta_that_says_slow_down_for_ever_is_asked_ever_more_rarely_until_the_code_ends() {
+fn slow_down_slows_the_polling_until_the_code_expires() {
     let Site { okta, home } = Site::new();
     okta.configure(|settings| settings.expires_in = 4);
     for _ in 0..9 {
@@ -255,7 +255,7 @@ fn an_okta_that_says_slow_down_for_ever_is_asked_ever_more_rarely_until_the_code
 }
 
 #[tokio::test]
-async fn a_network_that_is_gone_while_the_person_approves_costs_nothing() {
+async fn a_network_lost_during_approval_costs_nothing() {
     let stage = Stage::new().await;
     let outage = Duration::from_secs(rounds(1, 120).into());
     let (mut screen, code) = with_code(&stage);

@@ -190,7 +190,7 @@ fn crowd(stage: &Stage) -> Crowd {
 }
 
 #[tokio::test]
-async fn who_waits_for_okta_needs_no_core_and_leaves_within_a_second() {
+async fn waiting_for_okta_costs_no_cpu_and_quits_within_a_second() {
     let stage = Stage::signed_in().await;
     let mut best = BTreeMap::new();
     for key in [Key::Char('q'), Key::Ctrl('c')] {
@@ -234,7 +234,7 @@ fn needs_no_core(crowd: &Crowd) {
 }
 
 #[tokio::test]
-async fn an_okta_that_says_nothing_or_never_comes_to_an_end_is_given_up() {
+async fn a_silent_or_endless_okta_is_given_up() {
     let stage = Stage::signed_in().await;
     let okta = &stage.okta;
     let in_time = "cannot be reached: it did not answer in time";

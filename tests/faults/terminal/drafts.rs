@@ -114,7 +114,7 @@ fn killed(stage: &Stage, dice: &mut Dice, kept: &str, round: u32) -> String {
 }
 
 #[tokio::test]
-async fn a_kill_during_a_save_or_just_after_loses_nothing_and_asks_nothing() {
+async fn a_kill_around_a_save_loses_nothing_and_asks_nothing() {
     let stage = Stage::signed_in().await;
     let mut dice = Dice::new(0x5a7e);
     let mut screen = stage.open();

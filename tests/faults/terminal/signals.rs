@@ -87,7 +87,7 @@ async fn a_save_goes_on_while_the_program_is_stopped() {
 }
 
 #[tokio::test]
-async fn a_signal_during_a_save_lets_it_finish_or_keeps_the_text_and_says_which() {
+async fn a_signal_during_a_save_loses_no_text_and_says_what_happened() {
     let stage = Stage::signed_in().await;
     for (before, text, signal, code) in [
         (INVITATION, "One.", Signal::TERM, 128 + 15),

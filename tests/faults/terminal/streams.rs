@@ -54,7 +54,7 @@ fn with_streams(stage: &Stage, arguments: &[&str], redirection: &str) -> Command
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn streams_that_are_closed_or_full_make_no_command_hang_or_panic() {
+async fn a_closed_or_full_stream_makes_no_command_hang_or_panic() {
     let stage = Stage::signed_in().await;
     for arguments in COMMANDS {
         for redirection in [
@@ -120,7 +120,7 @@ async fn the_screens_do_without_what_is_written_beside_them() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_terminal_that_hangs_up_ends_the_program_and_the_draft_is_kept() {
+async fn a_hang_up_ends_the_program_and_keeps_the_draft() {
     let stage = Stage::signed_in().await;
     let program = stage.home.command::<&str>(&[]);
     // Whoever ignores the signal, as a program does under `nohup`, hears of it from the terminal alone.

@@ -27,7 +27,7 @@ impl Dice {
 }
 
 #[tokio::test]
-async fn a_storm_of_sizes_while_somebody_types_loses_nothing() {
+async fn a_storm_of_sizes_while_typing_loses_nothing() {
     let stage = Stage::signed_in().await;
     let mut screen = stage.open();
     screen.sees(INVITATION);
@@ -78,7 +78,7 @@ fn a_million_bytes() -> String {
 }
 
 #[tokio::test]
-async fn a_paste_of_a_million_bytes_is_taken_in_whole_and_said_to_be_too_long() {
+async fn a_paste_of_a_million_bytes_is_kept_whole() {
     let stage = Stage::signed_in().await;
     let text = a_million_bytes();
     for brackets in [true, false] {
@@ -125,7 +125,7 @@ async fn a_paste_of_a_million_bytes_is_taken_in_whole_and_said_to_be_too_long() 
 }
 
 #[tokio::test]
-async fn lines_that_a_terminal_pastes_without_brackets_are_text_and_no_keys() {
+async fn lines_pasted_without_brackets_are_text_not_keys() {
     let stage = Stage::signed_in().await;
     let mut screen = stage.open();
     screen.sees(INVITATION);
@@ -174,7 +174,7 @@ async fn bytes_that_are_no_text_break_nothing_and_are_not_kept() {
 }
 
 #[tokio::test]
-async fn a_terminal_that_hides_what_it_is_gets_the_screens_and_a_dumb_one_a_hint() {
+async fn an_unknown_terminal_gets_the_screens_a_dumb_one_a_hint() {
     let mut stage = Stage::signed_in().await;
     for term in ["", "unknown-to-everybody", "linux"] {
         stage.home.set("TERM", term);

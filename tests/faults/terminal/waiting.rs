@@ -147,7 +147,7 @@ async fn states() -> Vec<Waiting> {
 }
 
 #[tokio::test]
-async fn whatever_is_waited_for_the_way_out_takes_a_second_and_waiting_takes_no_time() {
+async fn quitting_any_wait_takes_a_second_and_waiting_costs_no_cpu() {
     const WATCHED: Duration = Duration::from_secs(3);
 
     let mut states = states().await;
