@@ -52,7 +52,7 @@ const TRIES: u32 = 10;
 
 // What would let the creator of a role use that role's rights, how passwords are kept, and how names are written in what is
 // compared are settings that a role or a database may have; the first of them is known since PostgreSQL 16.
-const SETTINGS: &str = "set local search_path = ''; set local statement_timeout = '30s'; set local quote_all_identifiers = off; \
+const SETTINGS: &str = "set local search_path = ''; set local quote_all_identifiers = off; \
 set local password_encryption = 'scram-sha-256'; \
 select pg_catalog.set_config(name, '', true) from pg_catalog.pg_settings where name = 'createrole_self_grant'";
 
@@ -119,10 +119,14 @@ impl Owner {
             .start()
             .await
             .map_err(|error| words.explain(&error))?;
-        transaction
-            .batch_execute(&format!("{QUIET}; {SETTINGS}"))
-            .await
-            .map_err(|error| words.explain(&error))?;
+        let settings = format!("{QUIET}; {SETTINGS}");
+        // A limit that the owner has holds until the end of the message that sets another.
+        let (limited, set) = tokio::join!(
+            biased;
+            transaction.batch_execute("set local statement_timeout = '30s'"),
+            transaction.batch_execute(&settings),
+        );
+        limited.and(set).map_err(|error| words.explain(&error))?;
         Ok((transaction, words))
     }
 

@@ -157,7 +157,7 @@ async fn what_the_owner_has_set_for_themselves_changes_nothing(cluster: &'static
         "alter role {owner} set password_encryption = 'md5';
          alter role {owner} set default_transaction_read_only = on;
          alter role {owner} set default_transaction_isolation = 'serializable';
-         alter role {owner} set statement_timeout = '1ms';
+         alter role {owner} set statement_timeout = '20ms';
          alter role {owner} set lock_timeout = '1ms';
          alter role {owner} set idle_in_transaction_session_timeout = '100ms';
          alter role {owner} set search_path = nowhere"
