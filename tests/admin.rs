@@ -524,6 +524,7 @@ fn a_person_who_is_blocked_is_shut_out_at_once_and_let_in_again() {
     assert_eq!(admin.run(&["unblock", id]).code, Some(0));
     assert_eq!(james.run(&["show"]).data().trim_end(), "Mistakes.");
     assert!(admin.run(&["unblock", id]).stderr.contains("nothing to do"));
+    admin.run(&["block", ""]).fails(2, &["value is required"]);
 }
 
 #[test]

@@ -495,6 +495,20 @@ const OUTSIDE: &[Mistake] = &[
     ("create foreign data wrapper nothing; create server itself foreign data wrapper nothing;
       create foreign table public.far (message text) server itself options (table_name 'user_messages'); grant select on public.far to eve",
         &["eve may select on public.far"], By("drop foreign data wrapper nothing cascade")),
+    ("create foreign data wrapper nothing; create server itself foreign data wrapper nothing; create user mapping for eve server itself",
+        &["note: eve reaches the foreign server itself"], By("drop foreign data wrapper nothing cascade")),
+    ("create table public.users (id text primary key); insert into public.users select user_id from public.user_messages;
+      alter table public.user_messages add constraint belongs foreign key (user_id) references public.users on delete cascade",
+        &["The constraint belongs changes or deletes quotes along with rows of public.users"],
+        By("drop table public.users cascade")),
+    ("alter table public.user_messages add constraint short check (length(message) < 1000)",
+        &["note: Some quotes cannot be saved in public.user_messages (constraint short, CHECK"], AsTold),
+    ("create table public.backup as table public.user_messages; grant select on public.backup to eve",
+        &["note: eve may select on public.backup, which has the columns of public.user_messages"], By("drop table public.backup")),
+    ("create table public.backup as table public.user_messages; grant select (message) on public.backup to public",
+        &["note: Everybody may select (message) on public.backup"], By("drop table public.backup")),
+    ("update okta.signing_key set last_published_at = now() + interval '1 year'", &["which is still to come"],
+        By("update okta.signing_key set last_published_at = now()")),
     ("alter role all set okta.id_token = 'x'", &["Whoever connects as everybody is somebody already"], AsTold),
 ];
 

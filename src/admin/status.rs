@@ -617,6 +617,10 @@ pub(super) fn keys_problem(keys: &[RegisteredKey], now: DateTime<Local>) -> Opti
         None => Some(
             "No signing key is registered, so nobody gets in: run `epigraph admin keys`.".into(),
         ),
+        Some(seen) if seen - now > TimeDelta::days(1) => Some(format!(
+            "Okta is said to have published a key on {}, which is still to come, so it is not noticed when the weekly run fails: run `epigraph admin keys`.",
+            seen.format("%Y-%m-%d")
+        )),
         Some(seen) if now - seen > STALE => Some(format!(
             "The keys were last compared with Okta's {} days ago: run `epigraph admin keys` every week.",
             (now - seen).num_days()

@@ -6,7 +6,7 @@ use std::{
 };
 
 use chrono::{DateTime, Local};
-use clap::Subcommand;
+use clap::{Subcommand, builder::NonEmptyStringValueParser};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
@@ -111,7 +111,7 @@ pub(super) enum AdminCommand {
     /// Shut one person out at once, before their token ends
     Block {
         /// Their id at Okta, which epigraph whoami shows them: 00u...
-        #[arg(value_name = "SUB")]
+        #[arg(value_name = "SUB", value_parser = NonEmptyStringValueParser::new())]
         user_id: String,
         #[command(flatten)]
         owner: OwnerString,
@@ -119,7 +119,7 @@ pub(super) enum AdminCommand {
     /// Let one person in again
     Unblock {
         /// Their id at Okta: 00u...
-        #[arg(value_name = "SUB")]
+        #[arg(value_name = "SUB", value_parser = NonEmptyStringValueParser::new())]
         user_id: String,
         #[command(flatten)]
         owner: OwnerString,
@@ -592,7 +592,7 @@ enum Destination {
 impl Destination {
     /// Finds out whether it can be written, before anything is changed.
     fn checked(output: Option<PathBuf>) -> Result<Self, Failure> {
-        let Some(path) = output else {
+        let Some(path) = output.filter(|path| path.as_os_str() != "-") else {
             return Ok(Self::Stdout);
         };
         match private_file::could_create(&path) {

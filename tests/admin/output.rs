@@ -50,6 +50,11 @@ fn the_configuration_goes_into_a_new_private_file() {
     assert_eq!((invited.code, invited.stdout.as_str()), (Some(0), ""));
     let text = fs::read_to_string(admin.home.path().join("virginia.toml"));
     assert!(text.is_ok_and(|text| text.contains("epigraph_virginia")));
+    // As elsewhere, - is standard output.
+    let printed = admin.run(&["invite", "leonard", "--output", "-"]);
+    assert!(printed.stdout.contains("epigraph_leonard"), "{printed:?}");
+    assert!(!admin.home.path().join("-").exists());
+
     let left: Vec<_> = fs::read_dir(admin.home.path())
         .expect("listed")
         .flatten()

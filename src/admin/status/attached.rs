@@ -52,6 +52,16 @@ pub(super) fn judge(
             ("publication", _) => {
                 found.note(shows_rows(name, relation));
             }
+            ("passage", Some((role, takers))) => found.note(format!(
+                "{} reaches the foreign server {name} with the access of another user: look at it, and {cure}",
+                sorted.whom(role, &takers)
+            )),
+            ("cascade", _) => found.problem(format!(
+                "The constraint {name} changes or deletes quotes along with rows of {relation}: {cure}"
+            )),
+            ("limit", _) => found.note(format!(
+                "Some quotes cannot be saved in {relation} (constraint {name}): {cure}"
+            )),
             ("mapping", _) => found.problem(format!(
                 "Everybody uses the foreign server {name} with the access of one user: look at it, and {cure}"
             )),

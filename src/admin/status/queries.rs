@@ -165,6 +165,18 @@ pub(super) const RIGHTS: &str = concat!(
     from pg_foreign_table f join pg_class c on c.oid = f.ftrelid join pg_namespace n on n.oid = c.relnamespace
     where 'table_name=user_messages' = any (f.ftoptions) or c.relname = 'user_messages'
     union all
+    -- What was copied leaves no trace but its columns.
+    select 'lookalike', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname), '',
+        quote_ident(n.nspname), c.relowner, acl.list, acl.field, null
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    cross join lateral (
+        select c.relacl, null::text
+        union all
+        select a.attacl, quote_ident(a.attname) from pg_attribute a where a.attrelid = c.oid and a.attacl is not null and not a.attisdropped
+    ) acl(list, field)
+    where c.relkind in ('r', 'p') and c.oid not in (select oid from watched) and n.nspname not in ('pg_catalog', 'information_schema')
+        and (select count(*) from pg_attribute a where a.attrelid = c.oid and a.attname in ('user_id', 'message') and not a.attisdropped) = 2
+    union all
     -- What runs with the rights of its owner, and speaks of what is nobody else's.
     select 'definer', 'function ' || f.signature, f.signature, '', quote_ident(n.nspname),
         p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), null, null
@@ -368,6 +380,18 @@ from pg_publication_tables p join watched w on w.kind = 'messages' and p.scheman
 union all
 select 'mapping', quote_ident(m.srvname), '', 'server', null, format('drop user mapping for public server %I;', m.srvname)
 from pg_user_mappings m where m.umuser = 0
+union all
+select 'passage', quote_ident(m.srvname), '', 'server', m.umuser, format('drop user mapping for %I server %I;', m.usename, m.srvname)
+from pg_user_mappings m where m.umuser <> 0
+union all
+-- What deletes or changes quotes along with a row of another table.
+select 'cascade', quote_ident(f.conname), f.confrelid::regclass::text, w.kind, null, format('alter table %s drop constraint %I;', w.name, f.conname)
+from pg_constraint f join watched w on w.oid = f.conrelid and w.kind = 'messages'
+where f.contype = 'f' and (f.confdeltype <> 'a' and f.confdeltype <> 'r' or f.confupdtype <> 'a' and f.confupdtype <> 'r')
+union all
+select 'limit', format('%I, %s', f.conname, pg_get_constraintdef(f.oid)), w.name, w.kind, null, format('alter table %s drop constraint %I;', w.name, f.conname)
+from pg_constraint f join watched w on w.oid = f.conrelid and w.kind = 'messages'
+where f.contype in ('c', 'f')
 order by 1, 3, 2"
 );
 

@@ -71,7 +71,7 @@ impl Right {
             "function" => !callable.contains(&self.shown) || open,
             "catalog_function" => inside || opens_files(&self.about),
             "referring" => matches!(self.privilege.as_str(), "insert" | "update"),
-            "copy" => self.privilege == "select",
+            "copy" | "lookalike" => self.privilege == "select",
             "writing" => matches!(
                 self.privilege.as_str(),
                 "insert" | "update" | "delete" | "truncate"
@@ -106,6 +106,9 @@ impl Right {
             ("copy", _) => format!(
                 "{rights} on {shown}, which holds a copy of rows of {}",
                 self.about
+            ),
+            ("lookalike", _) => format!(
+                "{rights} on {shown}, which has the columns of public.user_messages and may hold its texts"
             ),
             ("referring", _) => format!(
                 "{rights} on {shown}, which refers to public.user_messages ({}) and so tells who has a row there",
@@ -273,7 +276,7 @@ fn say(first: &Right, rights: &[&Right], whom: &str, sorted: &Sorted, found: &mu
         "writing" => format!("look at it, and drop {} on {};", first.about, first.shown),
         kind => format!(
             "{}revoke {list} on {} from {}{cascade};",
-            if matches!(kind, "definer" | "composer") {
+            if matches!(kind, "definer" | "composer" | "lookalike") {
                 "look at it, and "
             } else {
                 ""
@@ -287,7 +290,7 @@ fn say(first: &Right, rights: &[&Right], whom: &str, sorted: &Sorted, found: &mu
             "{whom} may {deed}. It opens no row; {} may take it back: {cure}",
             first.owner_name
         ));
-    } else if first.kind == "composer" {
+    } else if matches!(first.kind.as_str(), "composer" | "lookalike") {
         found.note(format!("{whom} may {deed}: {cure}"));
     } else {
         found.problem(format!("{whom} may {deed}: {cure}"));
