@@ -50,6 +50,15 @@ fn certificates(path: &OsStr) -> Result<Vec<String>, Failure> {
     Ok(found)
 }
 
+/// Says whether an error's text means a connection that ended without the farewell of TLS. The libraries give such errors no kind,
+/// and OpenSSL 3.2 and later calls one that was reset while it wrote the same.
+pub(crate) fn was_cut(text: &str) -> bool {
+    let text = text.to_lowercase();
+    ["unexpected eof", "connection closed"]
+        .iter()
+        .any(|says| text.contains(says))
+}
+
 /// The library does not take what it is told to do.
 pub(crate) fn refused_settings() -> Failure {
     Failure::new(Kind::Failed, "The TLS library rejected its settings.")

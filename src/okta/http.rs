@@ -359,6 +359,8 @@ fn explain(error: &reqwest::Error) -> Error {
         Error::UnknownHost
     } else if says(&["tunnel", "proxy", "socks"]) {
         Error::Proxy
+    } else if tls::was_cut(&text) {
+        Error::Connection
     } else if says(&["ssl routines", "tls", "handshake"]) {
         Error::Tls(one_line(causes.last().map_or("", String::as_str)))
     } else {

@@ -12,6 +12,7 @@ use super::target::Target;
 use crate::{
     failure::{Cause, Failure, Kind},
     text::clause,
+    tls,
 };
 
 /// Why the database could not be asked, or what it answered instead of rows.
@@ -359,7 +360,7 @@ fn is_transient_io(error: &io::Error) -> bool {
             | io::ErrorKind::TimedOut
             | io::ErrorKind::UnexpectedEof
             | io::ErrorKind::Interrupted
-    )
+    ) || error.kind() == io::ErrorKind::Other && tls::was_cut(&error.to_string())
 }
 
 fn was_cut(error: &tokio_postgres::Error) -> bool {
@@ -384,13 +385,7 @@ fn tls_was_cut(error: &tokio_postgres::Error, target: &Target) -> bool {
             )
         })
     };
-    let was_closed = || {
-        let chain = chain(error);
-        target.tls != super::target::Tls::Direct
-            && ["unexpected eof", "connection closed"]
-                .iter()
-                .any(|text| chain.contains(text))
-    };
+    let was_closed = || target.tls != super::target::Tls::Direct && tls::was_cut(&chain(error));
     is_tls(error) && (was_reset() || was_closed())
 }
 

@@ -570,3 +570,22 @@ fn a_failure_of_tls_says_which_one() {
             .contains("sslnegotiation=direct")
     );
 }
+
+#[test]
+fn a_reset_is_one_whatever_the_tls_library_calls_it() {
+    for (text, is_one) in [
+        (
+            "unexpected EOF: error:80000068:system library:tls_retry_write_records:reason(2)",
+            true,
+        ),
+        (
+            "error:0A000126:SSL routines::unexpected eof while reading",
+            true,
+        ),
+        ("connection closed via error", true),
+        ("error:0A00010B:SSL routines::wrong version number", false),
+        ("invalid message length: 1", false),
+    ] {
+        assert_eq!(is_transient_io(&io::Error::other(text)), is_one, "{text}");
+    }
+}

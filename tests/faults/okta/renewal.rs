@@ -11,6 +11,7 @@ use crate::{
     support::{
         okta::{Answer, Endpoint, Person},
         program::{Home, Ran},
+        proxy::{Break, Fuse, Way},
         pty::Key,
         stage::{Stage, ends},
         wait_until,
@@ -172,6 +173,27 @@ async fn a_lost_answer_to_a_renewal_loses_no_text() {
     screen.key(Key::Char('q'));
     ends(&mut screen, 0);
     assert_eq!(stage.draft(), None);
+}
+
+#[tokio::test]
+async fn a_renewal_that_is_cut_at_any_byte_is_made_again() {
+    /// More than a renewal with its discovery sends, or is sent.
+    const MOST: u32 = 6_000;
+    let stage = with_a_quote().await;
+    for round in 0..rounds(8, 160) {
+        let fuse = Fuse {
+            way: [Way::Request, Way::Answer][round as usize % 2],
+            // Spread over all of it, whatever the number of rounds.
+            after: (round * 1_597 % MOST) as usize,
+            then: [Break::Closed, Break::Reset][round as usize / 2 % 2],
+            refuse: false,
+        };
+        an_hour_passes(&stage.home);
+        stage.okta_network.fuse(Some(fuse));
+        let ran = stage.run(&["show"]);
+        stage.okta_network.fuse(None);
+        assert_eq!(ran.code, Some(0), "{fuse:?}: {ran:?}");
+    }
 }
 
 #[tokio::test]
