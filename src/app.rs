@@ -12,12 +12,14 @@ pub use model::{
     About, Ahead, Conflict, Desk, DeskOrder, Draft, Model, Notice, Order, Over, Pane, Question,
     Screen, Sheet, SignIn, Size, Tone, Unsaved,
 };
-pub use update::{init, may_go_on, take_in, update};
+pub use typing::{may_go_on, take_in};
+pub use update::{init, update};
 
 pub mod geometry;
 mod model;
 mod saving;
 mod settle;
+mod typing;
 mod update;
 pub mod words;
 
@@ -156,6 +158,8 @@ pub enum Effect {
 pub enum Msg {
     /// A key, a paste, or a new size.
     Terminal(Event),
+    /// Characters were typed in one moment, with the ends of lines between them.
+    Typed(String),
     /// The vault was read. The draft is what an earlier run left unsaved.
     Restored(Result<Option<Restored>, Failure>),
     /// An effect under way reports what it waits for.

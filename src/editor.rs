@@ -130,6 +130,13 @@ impl Editor {
         self.change(self.cursor..self.cursor, text);
     }
 
+    /// Puts typed text in, in the steps of undo that its characters would make one by one.
+    pub fn type_text(&mut self, text: &str) {
+        for step in history::steps(text) {
+            self.insert(step);
+        }
+    }
+
     /// Puts a pasted text in as one step of undo: line ends become `\n`, other control characters but tabs are dropped.
     pub fn paste(&mut self, pasted: &str) {
         let text: String = pasted

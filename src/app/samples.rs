@@ -20,6 +20,14 @@ pub(crate) fn about() -> About {
     }
 }
 
+/// Stands for a bug: it comes with a certain text.
+pub(super) fn may_have_a_bug(screen: &Screen) {
+    if let Screen::SignedIn { pane, .. } = screen {
+        let text = pane.unsaved().map_or("", |draft| draft.editor.text());
+        assert!(!text.contains("(fault)"), "a bug in an update");
+    }
+}
+
 pub(crate) fn at(text: &str) -> DateTime<FixedOffset> {
     DateTime::parse_from_rfc3339(text).expect("a time")
 }

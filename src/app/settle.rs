@@ -30,13 +30,16 @@ pub(super) fn settle(model: &mut Model, outcome: Msg) -> Vec<Effect> {
         }
         return Vec::new();
     }
-    let screen = std::mem::replace(&mut model.screen, Screen::Restoring);
+    // A copy: a bug in there must not take the text along.
+    let screen = model.screen.clone();
     let (screen, effects) = settle_screen(model, outcome, screen);
     model.screen = screen;
     effects
 }
 
 fn settle_screen(model: &mut Model, outcome: Msg, screen: Screen) -> (Screen, Vec<Effect>) {
+    #[cfg(test)]
+    super::samples::may_have_a_bug(&screen);
     match (outcome, screen) {
         (Msg::Restored(Ok(Some(restored))), Screen::Restoring) => enter(model, restored, None),
         (Msg::Restored(Ok(None)), Screen::Restoring) => (Screen::signed_out(None), Vec::new()),

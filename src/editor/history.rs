@@ -63,8 +63,31 @@ impl Change {
     /// Says whether `next` goes on where this one ended, within the same word.
     fn extends(&self, next: &Self) -> bool {
         let adjoins = next.removed.is_empty() && next.at == self.at + self.inserted.len();
-        let new_word = self.inserted.ends_with(char::is_whitespace)
-            && !next.inserted.starts_with(char::is_whitespace);
-        adjoins && !self.inserted.is_empty() && !new_word && !next.inserted.contains('\n')
+        let last = self.inserted.chars().next_back();
+        let goes_on = last
+            .zip(next.inserted.chars().next())
+            .is_some_and(|(last, next)| !begins_step(last, next));
+        adjoins && goes_on
     }
+}
+
+/// Says whether a character that is typed after another one begins a step: a word or a line does.
+fn begins_step(last: char, next: char) -> bool {
+    next == '\n' || last.is_whitespace() && !next.is_whitespace()
+}
+
+/// Cuts a text into the steps that its characters make.
+pub(super) fn steps(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let mut last = rest.chars().next()?;
+        let end = rest.char_indices().skip(1).find(|(_, next)| {
+            let begins = begins_step(last, *next);
+            last = *next;
+            begins
+        });
+        let (step, more) = rest.split_at(end.map_or(rest.len(), |(at, _)| at));
+        rest = more;
+        Some(step)
+    })
 }

@@ -507,6 +507,39 @@ fn a_bug_in_the_view_or_a_lost_screen_keeps_every_letter() {
 }
 
 #[test]
+fn a_bug_in_an_update_keeps_every_letter() {
+    let end = |running: Running, text, based_on| {
+        let script = running.script.clone();
+        let ended = running.end().expect_err("no way out");
+        let Error::Bug { last, .. } = ended else {
+            panic!("{ended}")
+        };
+        assert_eq!(last, Last::Kept, "{text}");
+        let kept = Effect::KeepDraft(kept(text, based_on));
+        assert_eq!(script.orders().last(), Some(&kept));
+    };
+    // Where a key is pressed.
+    let running = Running::start(signed_in());
+    running.sees("“Yes.”");
+    running.press("e ( f a u l t ) Enter");
+    end(running, "Yes.(fault)", Some("Yes."));
+    // Where an outcome comes in.
+    let (loads, later) = oneshot::channel();
+    let restored = Msg::Restored(Ok(Some(restored(None))));
+    let script = Script::default()
+        .on("Restore", Answer::Msg(restored))
+        .on("Load", Answer::Later(later));
+    let running = Running::start(script);
+    running.sees("James Joyce");
+    running.press("e ( f a u l t )");
+    running.sees("(fault)");
+    loads
+        .send(Msg::Loaded(Ok(None)))
+        .expect("a task that waits");
+    end(running, "(fault)", None);
+}
+
+#[test]
 fn a_terminal_that_goes_away_ends_the_program() {
     let running = Running::start(signed_in());
     running.sees("“Yes.”");
