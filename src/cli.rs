@@ -25,6 +25,7 @@ mod admin;
 mod checkup;
 mod draft;
 mod edit;
+mod input;
 mod log;
 mod no_database;
 mod output;

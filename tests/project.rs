@@ -143,8 +143,8 @@ fn errors_without_a_type_stay_at_the_edge() {
     assert_eq!(uses(&inner, &["anyhow"]), [""; 0]);
 }
 
-/// The modules of the library that `text` takes from.
-fn taken_from(text: &str) -> BTreeSet<String> {
+/// The modules that `text` takes something from, behind a prefix such as `crate::`.
+fn taken_from(text: &str, prefix: &str) -> BTreeSet<String> {
     let first_word = |text: &str| -> String {
         text.trim_start()
             .chars()
@@ -153,7 +153,8 @@ fn taken_from(text: &str) -> BTreeSet<String> {
     };
     let mut found = BTreeSet::new();
     for (_, rest) in text
-        .match_indices("crate::")
+        .match_indices(prefix)
+        .filter(|(at, _)| !text[..*at].ends_with("::"))
         .map(|(at, word)| text.split_at(at + word.len()))
     {
         let Some(list) = rest.strip_prefix('{') else {
@@ -188,44 +189,87 @@ fn modules_form_no_circle_and_the_picture_names_them_all() {
         .filter(|name| *name != "fuzz")
         .collect();
     assert!(modules.len() > 10, "{modules:?}");
-    let mut above: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut above = Above::new();
     for name in &modules {
         let picture = library.lines().filter(|line| line.starts_with("//!"));
         let named = picture.into_iter().any(|line| names(line, name));
         assert!(named, "src/lib.rs does not say what {name} is");
-        let is_test = |path: &Path| {
-            let mut parts = path.iter().map(|part| part.to_string_lossy());
-            parts.any(|part| {
-                ["tests", "tests.rs", "samples.rs", "fuzz.rs", "messages.rs"]
-                    .contains(&part.as_ref())
-            })
-        };
-        let taken = above.entry(name).or_default();
+        let taken = above.entry((*name).to_owned()).or_default();
         for path in module(name).iter().filter(|path| !is_test(path)) {
-            let text = read(path);
-            let own = text
-                .split("#[cfg(test)]\nmod tests {")
-                .next()
-                .unwrap_or_default();
-            let code: Vec<_> = code(own).map(|(_, line)| line).collect();
-            taken.extend(taken_from(&code.join("\n")));
+            taken.extend(taken_from(&code_without_tests(path), "crate::"));
         }
-        taken.retain(|other| modules.contains(&other.as_str()) && other != name);
+        taken.retain(|other| modules.contains(&other.as_str()) && other != *name);
     }
-    // What takes from nothing that is left can go; a circle stays.
+    have_no_circle(above);
+}
+
+#[test]
+fn the_files_of_a_folder_form_no_circle() {
+    let folders: BTreeSet<PathBuf> = files("src")
+        .iter()
+        .filter_map(|path| Some(path.parent()?.to_owned()))
+        .filter(|folder| folder.with_extension("rs").is_file() && !is_test(folder))
+        .collect();
+    assert!(folders.len() > 10, "{folders:?}");
+    for folder in folders {
+        let here: Vec<_> = files("src")
+            .into_iter()
+            .filter(|path| path.starts_with(&folder) && !is_test(path))
+            .collect();
+        let inside = |path: &Path| -> Vec<String> {
+            let path = path.strip_prefix(&folder).expect("it is in there");
+            let parts = path.with_extension("");
+            parts
+                .iter()
+                .map(|part| part.to_string_lossy().into_owned())
+                .collect()
+        };
+        let mut above = Above::new();
+        for path in &here {
+            let parts = inside(path);
+            let prefix = "super::".repeat(parts.len());
+            let taken = taken_from(&code_without_tests(path), &prefix);
+            above.entry(parts[0].clone()).or_default().extend(taken);
+        }
+        let all: BTreeSet<_> = above.keys().cloned().collect();
+        for (name, taken) in &mut above {
+            taken.retain(|other| other != name && all.contains(other));
+        }
+        have_no_circle(above);
+    }
+}
+
+/// What each module takes something from.
+type Above = BTreeMap<String, BTreeSet<String>>;
+
+/// What takes from nothing that is left can go; a circle stays.
+#[track_caller]
+fn have_no_circle(mut above: Above) {
     while !above.is_empty() {
         let done: Vec<_> = above
             .iter()
-            .filter(|(_, taken)| {
-                taken
-                    .iter()
-                    .all(|other| !above.contains_key(other.as_str()))
-            })
-            .map(|(name, _)| *name)
+            .filter(|(_, taken)| taken.iter().all(|other| !above.contains_key(other)))
+            .map(|(name, _)| name.clone())
             .collect();
         assert!(!done.is_empty(), "a circle in {above:?}");
         above.retain(|name, _| !done.contains(name));
     }
+}
+
+fn is_test(path: &Path) -> bool {
+    let mut parts = path.iter().map(|part| part.to_string_lossy());
+    parts.any(|part| {
+        ["tests", "tests.rs", "samples.rs", "fuzz.rs", "messages.rs"].contains(&part.as_ref())
+    })
+}
+
+fn code_without_tests(path: &Path) -> String {
+    let text = read(path);
+    let own = text.split("#[cfg(test)]\nmod tests {").next();
+    let code: Vec<_> = code(own.unwrap_or_default())
+        .map(|(_, line)| line)
+        .collect();
+    code.join("\n")
 }
 
 #[test]

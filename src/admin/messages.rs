@@ -60,11 +60,11 @@ fn every_message_of_an_administrators_work() {
 #[test]
 fn every_problem_that_the_status_names() {
     let now = chrono::Local::now();
-    let old = status::RegisteredKey {
+    let published = |days| status::RegisteredKey {
         kid: "a".into(),
         bits: 2048,
         added_at: now,
-        last_published_at: now - chrono::TimeDelta::days(30),
+        last_published_at: now + chrono::TimeDelta::days(days),
     };
     insta::assert_snapshot!(
         [
@@ -75,7 +75,15 @@ fn every_problem_that_the_status_names() {
             status::no_group("epigraph_user_16384"),
             status::unshown_access("epigraph_nora"),
             status::keys_problem(&[], now).expect("a problem"),
-            status::keys_problem(&[old], now).expect("a problem"),
+            status::keys_problem(&[published(-30)], now).expect("a problem"),
+            status::keys_problem(&[published(3)], now)
+                .expect("a problem")
+                .replace(
+                    &(now + chrono::TimeDelta::days(3))
+                        .format("%Y-%m-%d")
+                        .to_string(),
+                    "2026-12-01"
+                ),
             access::owns_things("owner of database stall\n2 objects in database shop"),
             access::still_there(&too_slow()),
             access::still_connected(&too_slow()),

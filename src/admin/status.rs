@@ -618,7 +618,7 @@ pub(super) fn keys_problem(keys: &[RegisteredKey], now: DateTime<Local>) -> Opti
             "No signing key is registered, so nobody gets in: run `epigraph admin keys`.".into(),
         ),
         Some(seen) if seen - now > TimeDelta::days(1) => Some(format!(
-            "Okta is said to have published a key on {}, which is still to come, so it is not noticed when the weekly run fails: run `epigraph admin keys`.",
+            "The keys were last compared with Okta's on {}, which is still to come: run `epigraph admin keys`.",
             seen.format("%Y-%m-%d")
         )),
         Some(seen) if now - seen > STALE => Some(format!(

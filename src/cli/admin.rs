@@ -10,8 +10,9 @@ use clap::{Subcommand, builder::NonEmptyStringValueParser};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
+    input,
     output::{self, Outcome, Stop},
-    quote, secret,
+    secret,
 };
 use crate::{
     admin::{self, Access, Applied, How, KeyReport, Owner, People, Proof, Revoked, Status},
@@ -440,7 +441,7 @@ async fn may_replace(owner: &mut Owner, okta: &config::Okta, replace: bool) -> R
     }
     output::warn(&difference);
     output::ask("Register the new one in its place? [y/N] ");
-    let answer = quote::on_a_thread(|| {
+    let answer = input::on_a_thread(|| {
         let mut answer = String::new();
         io::stdin().read_line(&mut answer).map(|_| answer)
     })

@@ -8,7 +8,7 @@ use std::{
 
 use chrono::Local;
 
-use super::{output, quote};
+use super::{input, output};
 use crate::{
     failure::{Failure, Kind},
     private_file,
@@ -111,7 +111,7 @@ impl Drop for Draft {
 pub(super) async fn typed(draft: &Draft) -> Result<Vec<u8>, Failure> {
     output::say("type the text; end it with Ctrl-D on a line of its own");
     let path = draft.path().to_owned();
-    quote::on_a_thread(move || {
+    input::on_a_thread(move || {
         let mut lines = io::stdin().lock();
         let mut text = Vec::new();
         while lines.read_until(b'\n', &mut text)? > 0 {

@@ -2,7 +2,7 @@
 
 use std::{io, path::Path, process::ExitStatus};
 
-use super::{draft::Draft, quote, signals::HoldInterrupts};
+use super::{draft::Draft, input, signals::HoldInterrupts};
 use crate::{
     config::{Config, SECRET_VARIABLES},
     failure::{Failure, Kind},
@@ -32,9 +32,9 @@ pub(super) async fn edit(
         draft.remove();
         return Ok(None);
     };
-    match quote::text_of(after, "the editor") {
+    match input::text_of(after, "the editor") {
         Ok(text) => Ok(Some((
-            quote::without_last_line_break(&text).to_owned(),
+            input::without_last_line_break(&text).to_owned(),
             draft,
         ))),
         Err(failure) => Err(draft.keep(failure)),

@@ -9,20 +9,20 @@ use crossterm::{
 use secrecy::{SecretString, zeroize::Zeroizing};
 
 use super::{
+    input,
     output::{self, Stop},
-    quote,
 };
 use crate::failure::{Failure, Kind};
 
 /// Reads a secret.
 pub(super) async fn read(prompt: &str) -> Result<SecretString, Stop> {
     if !io::stdin().is_terminal() {
-        return Ok(SecretString::from(quote::standard_input().await?));
+        return Ok(SecretString::from(input::standard_input().await?));
     }
     // Dropped with this future, so that a signal leaves the terminal as it was.
     let hidden = Hidden::new().map_err(|error| unreadable(&error))?;
     output::ask(prompt);
-    let typed = quote::on_a_thread(typed)
+    let typed = input::on_a_thread(typed)
         .await
         .map_err(|error| unreadable(&error))?;
     drop(hidden);

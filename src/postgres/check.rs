@@ -13,7 +13,7 @@ use tokio_postgres::{
 
 use super::{
     connection::{ANSWER_LIMIT, Connection, Connector, Steps},
-    error::{Error, read_only},
+    error::{Error, lacks_functions, read_only},
     quotes::{bypasses, not_guarded},
     target::{Target, Tls},
 };
@@ -269,14 +269,6 @@ pub(super) fn lacks_columns(columns: &[String]) -> Failure {
         ),
     )
     .cure("It belongs to something else: rename it, then run `epigraph admin migrate`.")
-}
-
-pub(super) fn lacks_functions(database: &str) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!("The database {database} lacks functions that this version of epigraph calls."),
-    )
-    .cure("Ask the owner of the database to run `epigraph admin setup` with this version or a later one.")
 }
 
 pub(super) fn lacks_rights(user: &str, lacking: &[String], group: &str) -> Failure {

@@ -421,8 +421,8 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
     match code {
         "28P01" => refused(format!("The database does not accept the user {user} with this password."))
             .cure(COPY_AGAIN),
-        "3F000" => super::check::lacks_functions(database),
-        "42883" if lower.starts_with("function epigraph.") => super::check::lacks_functions(database),
+        "3F000" => lacks_functions(database),
+        "42883" if lower.starts_with("function epigraph.") => lacks_functions(database),
         "42P01" => refused(format!("The database {database} has no table public.user_messages."))
             .cure(migrate),
         "42703" | "42804" | "42883" => refused(format!(
@@ -465,6 +465,11 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
             .cure("Try again; if this keeps happening, show this message to the owner of the database."),
         },
     }
+}
+
+pub(super) fn lacks_functions(database: &str) -> Failure {
+    refused(format!("The database {database} lacks functions that this version of epigraph calls."))
+    .cure("Ask the owner of the database to run `epigraph admin setup` with this version or a later one.")
 }
 
 /// What a read replica is as well.

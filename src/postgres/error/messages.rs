@@ -128,7 +128,7 @@ fn everything_else_about_the_database() {
         check::lacks_keys(1, 2),
         check::no_table("neondb"),
         check::lacks_columns(&["message (text)".into(), "user_id (text)".into()]),
-        check::lacks_functions("neondb"),
+        lacks_functions("neondb"),
         check::lacks_rights(
             "alex",
             &["epigraph.load_quote".into(), "epigraph.save_quote".into()],

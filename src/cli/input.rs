@@ -1,0 +1,84 @@
+//! Standard input and other bytes from outside, as text: bounded, and valid UTF-8.
+
+use std::{
+    io::{self, Read as _},
+    thread,
+};
+
+use crate::{
+    failure::{Failure, Kind},
+    quote::MAX_BYTES,
+};
+
+/// More than the longest quote can take with two-byte line ends.
+const MAX_INPUT: u64 = 2 * MAX_BYTES as u64 + 2;
+
+/// Reads standard input: bounded, UTF-8, without the one line break at its end.
+pub(super) async fn standard_input() -> Result<String, Failure> {
+    tracing::info!("reading standard input");
+    let bytes = on_a_thread(|| {
+        let mut bytes = Vec::new();
+        io::stdin()
+            .lock()
+            .take(MAX_INPUT + 1)
+            .read_to_end(&mut bytes)
+            .map(|_| bytes)
+    })
+    .await
+    .map_err(|error| unreadable(&error))?;
+    of_input(bytes)
+}
+
+/// Makes the bytes of standard input a text.
+pub(super) fn of_input(bytes: Vec<u8>) -> Result<String, Failure> {
+    if bytes.len() as u64 > MAX_INPUT {
+        return Err(far_too_long());
+    }
+    let text = text_of(bytes, "standard input")?;
+    Ok(without_last_line_break(&text).to_owned())
+}
+
+pub(super) fn unreadable(error: &io::Error) -> Failure {
+    Failure::new(
+        Kind::Failed,
+        format!("Standard input cannot be read: {error}."),
+    )
+    .cure("Give the text after the command instead: epigraph set \"…\"")
+}
+
+pub(super) fn far_too_long() -> Failure {
+    Failure::new(
+        Kind::Usage,
+        format!("The text is far longer than a quote may be, which is {MAX_BYTES} bytes."),
+    )
+    .cure("Shorten it; it was not saved.")
+}
+
+/// Makes bytes a text, or says where they stop being one.
+pub(super) fn text_of(bytes: Vec<u8>, whence: &str) -> Result<String, Failure> {
+    String::from_utf8(bytes).map_err(|error| {
+        Failure::new(
+            Kind::Usage,
+            format!(
+                "What came from {whence} is not valid UTF-8 at byte {}.",
+                error.utf8_error().valid_up_to()
+            ),
+        )
+        .cure("Convert it first, for example with: iconv -t UTF-8")
+    })
+}
+
+/// Takes one line break off the end: programs and editors put one there that nobody typed.
+pub(super) fn without_last_line_break(text: &str) -> &str {
+    let rest = text.strip_suffix('\n').unwrap_or(text);
+    rest.strip_suffix('\r').unwrap_or(rest)
+}
+
+/// Waits for something that blocks, on a thread that may be left behind when a signal ends the program.
+pub(super) async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let (send, receive) = tokio::sync::oneshot::channel();
+    thread::Builder::new().spawn(move || drop(send.send(work())))?;
+    receive.await.map_err(io::Error::other)?
+}
