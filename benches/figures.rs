@@ -223,7 +223,7 @@ async fn transact(client: &tokio_postgres::Client, token: &str, statement: &str)
 }
 
 /// How many seconds a statement takes in a loop of the server's own, with a token. Short runs, and many, so that the best
-/// of them was disturbed by nobody.
+/// of them was disturbed by no one.
 fn measure(database: &Database, token: &str, statement: &str) -> f64 {
     measure_as(database, &database.user(), token, statement)
 }

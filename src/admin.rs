@@ -1,8 +1,8 @@
-//! What an administrator does: sets the database up, registers Okta's keys, hands out access and takes it back.
+//! What an administrator does, step by step: migrations, Okta's keys, access for people, and the state of it all.
 //!
 //! Everything is done with the owner's connection string, which is never stored. Each step is one transaction that
 //! depends on nothing of the session, so Neon's pooled string serves as well as the direct one. Administrators take
-//! turns: a step locks the table of migrations, on which nobody else has a right. Roles are known to all databases of a
+//! turns: a step locks the table of migrations, on which no one else has a right. Roles are known to all databases of a
 //! server, whose administrators do not see each other: what they do at the same moment is done again.
 
 mod access;
@@ -47,7 +47,7 @@ pub use self::{
 const LIMIT: Duration = Duration::from_mins(1);
 /// How long another administrator is waited for without a word, and then with one.
 const PATIENCE: [&str; 2] = ["2s", "40s"];
-/// How often a step is done again when somebody else was in its way.
+/// How often a step is done again when someone else was in its way.
 const TRIES: u32 = 10;
 
 // What would let the creator of a role use that role's rights, how passwords are kept, and how names are written in what is
@@ -189,7 +189,7 @@ async fn take_turn(
     }
 }
 
-/// Says whether somebody else changed the same thing of the server at the same moment: PostgreSQL tells that in many ways.
+/// Says whether someone else changed the same thing of the server at the same moment: PostgreSQL tells that in many ways.
 fn has_collided(refusal: &DbError) -> bool {
     let message = refusal.message();
     let code = refusal.code();
@@ -279,7 +279,7 @@ async fn bounded<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T,
 fn not_set_up(database: &str) -> Failure {
     Failure::new(
         Kind::Database,
-        format!("The database {database} is not set up for this."),
+        format!("The database {database} is not set up yet."),
     )
     .cure("Run `epigraph admin setup` first.")
 }
@@ -295,7 +295,7 @@ fn old_tables(database: &str) -> Failure {
 fn collided() -> Failure {
     Failure::new(
         Kind::Database,
-        "Somebody else changed the same thing at the same moment, again and again; nothing was changed from here.",
+        "Another administrator kept changing the same thing at the same moment; nothing was changed from here.",
     )
     .cure("Try again in a moment.")
 }
@@ -303,15 +303,18 @@ fn collided() -> Failure {
 fn busy() -> Failure {
     Failure::new(
         Kind::Database,
-        "Another administrator is at work in this database, and did not come to an end; nothing was changed from here.",
+        "Another administrator is at work in this database and has not finished; nothing was changed from here.",
     )
-    .cure("Try again in a moment. Should a transaction of theirs have been left open, end its session.")
+    .cure("Try again in a moment. If they left a transaction open, end its session.")
 }
 
 fn not_allowed(user: &str, message: &str) -> Failure {
     Failure::new(
         Kind::Database,
-        format!("The user {user} may not do this: {}.", clause(message)),
+        format!(
+            "The user {user} is not allowed to do this: {}.",
+            clause(message)
+        ),
     )
     .cure("Use the connection string of the database's owner, as Neon's console shows it.")
 }
@@ -331,7 +334,7 @@ fn closed_public(user: &str) -> Failure {
 
 fn too_slow() -> Failure {
     Failure::new(Kind::Unreachable, "The database took too long to answer.")
-        .cure("Check the network, and try again: what was under way is undone.")
+        .cure("Check the network, and try again. Nothing was changed.")
 }
 
 #[cfg(test)]

@@ -315,17 +315,15 @@ fn tell(last: Last) {
         Last::Nothing => {}
         Last::Done(order) => output::say(done(order)),
         Last::Told(words) => output::warn(&words),
-        Last::InQuestion(order) => output::warn(in_question(order)),
+        Last::Unconfirmed(order) => output::warn(unconfirmed(order)),
         Last::Kept => {
-            output::say(
-                "what you wrote and did not save is kept: it is there when you start again",
-            );
+            output::say("your unsaved text is kept: it is there when you start again");
         }
-        Last::KeptInQuestion => output::say(
-            "the save did not come to its end; what you wrote is kept: it is there when you start again, unless it was saved",
+        Last::KeptUnconfirmed => output::say(
+            "the save was not confirmed; your unsaved text is kept: it is there when you start again, unless it was saved",
         ),
-        Last::Homeless(text) => {
-            output::warn(HOMELESS);
+        Last::OnlyCopy(text) => {
+            output::warn(ONLY_COPY);
             output::say(&text);
         }
     }
@@ -333,25 +331,25 @@ fn tell(last: Last) {
 
 fn done(order: Order) -> &'static str {
     match order {
-        Order::Save => "what you wrote is saved",
+        Order::Save => "your text is saved",
         Order::Delete => "your quote is deleted",
         Order::SignOut => "you are signed out",
     }
 }
 
-fn in_question(order: Order) -> &'static str {
+fn unconfirmed(order: Order) -> &'static str {
     match order {
-        Order::Save => "The save did not come to its end. Start again to see what is saved.",
+        Order::Save => "The save was not confirmed. Start epigraph again to see what is saved.",
         Order::Delete => {
-            "The delete did not come to its end. Start again to see whether your quote is still there."
+            "The delete was not confirmed. Start epigraph again to see whether your quote is still there."
         }
         Order::SignOut => {
-            "The sign-out did not come to its end, so Okta may not know of it. Run epigraph logout; if nobody is signed in any more, an administrator can end the session at Okta: Directory › People › the person › Clear sessions and revoke tokens."
+            "The sign-out was not confirmed, so the session may live on at Okta. Run epigraph logout; if you are no longer signed in, an administrator can end the session at Okta: Directory › People › the person › Clear sessions and revoke tokens."
         }
     }
 }
 
-const HOMELESS: &str =
+const ONLY_COPY: &str =
     "What you wrote could not be saved or kept as a draft; this is the only copy.";
 
 fn cannot_start(error: &io::Error) -> Failure {

@@ -187,7 +187,7 @@ impl Editor {
             &change.removed,
         );
         self.cursor = change.cursor;
-        self.settle();
+        self.align();
         true
     }
 
@@ -201,7 +201,7 @@ impl Editor {
             &change.inserted,
         );
         self.cursor = change.at + change.inserted.len();
-        self.settle();
+        self.align();
         true
     }
 
@@ -217,7 +217,7 @@ impl Editor {
         });
         self.cursor = range.start + inserted.len();
         self.replace(range, inserted);
-        self.settle();
+        self.align();
     }
 
     /// Replaces a part of the text and wraps anew only the rows that may change, so that a key costs the same in a long text.
@@ -266,7 +266,7 @@ impl Editor {
     }
 
     /// Puts the cursor on a grapheme again: what was typed may have joined its neighbours.
-    fn settle(&mut self) {
+    fn align(&mut self) {
         if !self.is_on_grapheme(self.cursor) {
             self.cursor = self.after(self.cursor);
         }

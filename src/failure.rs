@@ -11,7 +11,7 @@ pub enum Kind {
     Failed,
     /// The command line or a text given to it is wrong. Exit code 2.
     Usage,
-    /// Nobody is signed in, or the session has ended. Exit code 3.
+    /// You are not signed in, or the session has ended. Exit code 3.
     NotSignedIn,
     /// The sign-in was denied, or its code expired. Exit code 4.
     Denied,
@@ -96,14 +96,14 @@ pub struct Failure {
     /// What to do next, where there is something to do: one plain sentence.
     pub cure: Option<String>,
     /// Whether what was asked may have been done all the same, because no answer came. `what` says so as well.
-    pub in_question: bool,
+    pub unconfirmed: bool,
     /// The technical causes, for the log.
     pub cause: Cause,
 }
 
 /// The technical causes of a failure, the outermost first: what a library, Okta or PostgreSQL said in its own words.
 ///
-/// They are for the log alone: nobody is shown them, and two failures are equal whatever caused them.
+/// They are for the log alone: no one is shown them, and two failures are equal whatever caused them.
 #[derive(Clone, Default)]
 pub struct Cause(Option<Arc<anyhow::Error>>);
 
@@ -113,7 +113,7 @@ impl Cause {
         Self(Some(Arc::new(error.into())))
     }
 
-    /// Takes what somebody else said.
+    /// Takes what someone else said.
     #[must_use]
     pub fn said(words: String) -> Self {
         Self::of(anyhow::Error::msg(words))
@@ -168,7 +168,7 @@ impl Failure {
             kind,
             what: what.into(),
             cure: None,
-            in_question: false,
+            unconfirmed: false,
             cause: Cause::default(),
         }
     }
@@ -252,7 +252,7 @@ pub struct Check {
 pub enum Verdict {
     /// It is as it should be: what was found, in a few words.
     Ok(String),
-    /// It works, but somebody should do something about it.
+    /// It works, but someone should do something about it.
     Warning(Failure),
     /// It does not work.
     Failed(Failure),

@@ -171,7 +171,7 @@ impl Context {
 pub enum Section {
     /// Keys of the quote itself.
     Quote,
-    /// Keys wherever somebody is signed in and nothing is being written.
+    /// Keys wherever someone is signed in and nothing is being written.
     Session,
     /// Keys that scroll.
     Reading,
@@ -181,7 +181,7 @@ pub enum Section {
     Conflict,
     /// Keys where a question is asked.
     Question,
-    /// Keys where nobody is signed in.
+    /// Keys where no one is signed in.
     SignedOut,
     /// Keys while a code is on the screen.
     Code,

@@ -63,7 +63,7 @@ impl Keyring {
                 };
                 match self.was_open_to_others() {
                     Some(warning) => Verdict::Warning(warning),
-                    None => Verdict::Ok(format!("{} answers and {state}", self.place())),
+                    None => Verdict::Ok(format!("{} answers and {state}", self.location())),
                 }
             }
             Err(failure) => Verdict::Failed(failure),
@@ -128,7 +128,7 @@ impl Vault for Keyring {
         }
     }
 
-    fn place(&self) -> String {
+    fn location(&self) -> String {
         match &self.place {
             Place::System(_) => system::NAME.to_owned(),
             Place::File(file) => format!("the file {}", file.path().display()),

@@ -9,7 +9,8 @@
 //! runtime   the loop     owns trait Console ◀─ terminal, trait Services (what session can do)
 //! session   who is it?   owns traits Identity ◀─ okta, Vault ◀─ keyring, Quotes ◀─ postgres
 //! app       the model    stands on quote, editor, keymap
-//! below     for many     config · failure: what a person is told · text: made harmless, measured, wrapped · browser
+//! below     for many     account: what every layer says of a person · config · failure: what a person is told
+//!                        text: made harmless, measured, wrapped · browser
 //!                        private_file: 0600, whole or not at all · tls: trust for okta and postgres alike
 //! database  the check    migrations: V4 the ID token, V5 the guard of a table, V6 the functions that keep a quote
 //! ```
@@ -35,6 +36,7 @@
 //! # }
 //! ```
 
+pub mod account;
 pub mod admin;
 pub mod app;
 pub(crate) mod browser;

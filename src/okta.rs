@@ -22,7 +22,7 @@ use self::{
     refusal::{Asked, Refusal},
 };
 use crate::{
-    app::DeviceCode,
+    account::DeviceCode,
     config,
     failure::{Check, Failure, Kind, Verdict},
     session::{self, IdToken, Identity, NotRenewed, Progress, Refreshed, Tokens},
@@ -43,7 +43,7 @@ pub struct Okta {
     keys: Mutex<Option<Arc<Keys>>>,
 }
 
-/// What is used of a token answer. The access token is nobody's business here.
+/// What is used of a token answer. The access token is no one's business here.
 #[derive(Deserialize)]
 struct Granted {
     #[serde(default)]
@@ -135,7 +135,7 @@ impl Okta {
         let answer = discovery::fetch(&self.http, &self.issuer, progress).await?;
         let server = discovery::read(&answer, &self.config.issuer, &self.issuer)?;
         let server = Arc::new(server);
-        // Whoever is told that it signs nobody in has that changed, and tries again.
+        // A person who is told that it signs no one in has that changed, and tries again.
         if server.device.is_some() {
             *known = Some(Arc::clone(&server));
         }
@@ -335,7 +335,7 @@ impl Identity for Okta {
                 refresh_token,
             }),
             (Err(failure), Some(unwanted)) => {
-                // Nobody would ever use it again.
+                // No one would ever use it again.
                 let _ = self.revoke(&unwanted).await;
                 Err(failure)
             }

@@ -1,4 +1,4 @@
-//! Files that are nobody else's business: 0600 in a 0700 directory from the first moment, replaced as a whole, no symbolic link followed.
+//! Files that are no one else's business: 0600 in a 0700 directory from the first moment, replaced as a whole, no symbolic link followed.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -151,7 +151,7 @@ fn begin(path: &Path) -> Result<tempfile::NamedTempFile, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error.into()),
     }
-    // The name of the unfinished file, which its error would add, tells nobody anything.
+    // The name of the unfinished file, which its error would add, tells no one anything.
     let made = tempfile::Builder::new()
         .prefix(&unfinished(name))
         .tempfile_in(directory);
@@ -263,7 +263,7 @@ fn opening(path: &Path, error: io::Error) -> Error {
 fn no_follow(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;
 
-    // NONBLOCK: opening a pipe that somebody put there must not wait for its other end.
+    // NONBLOCK: opening a pipe that someone put there must not wait for its other end.
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     options
         .mode(0o600)

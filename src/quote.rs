@@ -72,6 +72,24 @@ pub struct Saved {
     pub saved_at: DateTime<FixedOffset>,
 }
 
+/// How a save ended when it did not fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SaveOutcome {
+    /// The row now holds the text.
+    Saved(Saved),
+    /// The row is not what the text was based on: nothing was written. `None` means that it was deleted.
+    Conflict(Option<Saved>),
+}
+
+/// How a delete ended when it did not fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeleteOutcome {
+    /// The row is gone (also when it was gone before).
+    Deleted,
+    /// The row is not what was on the screen: nothing was deleted.
+    Conflict(Saved),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -77,7 +77,7 @@ pub trait Console {
     /// When the terminal is gone.
     fn redraw(&mut self) -> io::Result<()>;
 
-    /// Sets every mode again, after somebody else had the terminal.
+    /// Sets every mode again, after someone else had the terminal.
     ///
     /// # Errors
     /// When the terminal is gone.
@@ -116,13 +116,13 @@ pub enum Last {
     /// It is not, or not wholly: what the screen would have said.
     Told(String),
     /// It did not come to its end in time.
-    InQuestion(Order),
+    Unconfirmed(Order),
     /// A text is not saved, and in the draft file.
     Kept,
     /// A text is in the draft file, and its save did not come to its end in time.
-    KeptInQuestion,
+    KeptUnconfirmed,
     /// A text is neither saved nor in the draft file: this is the last place where it is.
-    Homeless(String),
+    OnlyCopy(String),
 }
 
 /// Why the screens could not be shown, or ended early.
@@ -199,14 +199,14 @@ async fn run_on<C: Console, S: Services>(
     let _ = time::timeout(FINISH, async {
         tasks.finish(&mut model).await;
         // A session that was being renewed for an abandoned read is still written down.
-        session::settle().await;
+        session::finish_background_work().await;
     })
     .await;
     let last = match (model.unsaved(), tasks.keeps_drafts()) {
         (None, _) => ordered.map_or(Last::Nothing, |order| end_of(order, &model)),
-        (Some(_), true) if model.is_unsaved_in_question() => Last::KeptInQuestion,
+        (Some(_), true) if model.may_be_saved_already() => Last::KeptUnconfirmed,
         (Some(_), true) => Last::Kept,
-        (Some(draft), false) => Last::Homeless(draft.editor.text().to_owned()),
+        (Some(draft), false) => Last::OnlyCopy(draft.editor.text().to_owned()),
     };
     match ended {
         Ok(Ok(None)) => Ok(ExitReason::Quit { last }),
@@ -219,7 +219,7 @@ async fn run_on<C: Console, S: Services>(
 /// What became of a change that was under way when the loop ended.
 fn end_of(order: Order, model: &Model) -> Last {
     if model.order().is_some() {
-        return Last::InQuestion(order);
+        return Last::Unconfirmed(order);
     }
     match &model.notice {
         Some(notice) if notice.tone != Tone::Info => Last::Told(notice.text.clone()),
@@ -315,7 +315,7 @@ async fn suspend<C: Console, S: Services>(
     follow_size(console, model)
 }
 
-/// Tells the model the size, which may have changed while somebody else had the terminal.
+/// Tells the model the size, which may have changed while someone else had the terminal.
 fn follow_size<C: Console>(console: &C, model: &mut Model) -> io::Result<()> {
     let Size { columns, rows } = console.size()?;
     app::update(model, Msg::Terminal(Event::Resize(columns, rows)));

@@ -15,12 +15,10 @@ use secrecy::SecretString;
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    app::{
-        Activity, DeleteOutcome, DeviceCode, KeptDraft, Restored, SaveOutcome, SignOutOutcome, User,
-    },
+    account::{Activity, DeviceCode, KeptDraft, Restored, SignOutOutcome, User},
     failure::{Failure, Kind},
     private_file::short_hash,
-    quote::{Quote, Saved},
+    quote::{DeleteOutcome, Quote, SaveOutcome, Saved},
 };
 
 use self::{
@@ -138,7 +136,7 @@ pub trait Vault: Send + Sync + 'static {
     }
 
     /// Says in a few words where the secret is kept, for `whoami` and `doctor`.
-    fn place(&self) -> String;
+    fn location(&self) -> String;
 
     /// The longest secret in bytes, where there is a limit.
     fn capacity(&self) -> Option<usize> {
@@ -186,7 +184,7 @@ pub trait Quotes: Send + Sync + 'static {
     /// Makes sure that a connection is open, so that it can be made while a token is refreshed. Its failure shows at the next operation.
     fn connect(&self, progress: &Progress) -> impl Future<Output = ()> + Send;
 
-    /// Reads the quote of whoever the token names.
+    /// Reads the quote of the person whom the token names.
     fn load(
         &self,
         id_token: &SecretString,
@@ -366,7 +364,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     /// Reads the quote.
     ///
     /// # Errors
-    /// When nobody is signed in, or Okta or the database refuses or cannot be reached.
+    /// When you are not signed in, or Okta or the database refuses or cannot be reached.
     pub async fn load(&self, progress: &Progress) -> Result<Option<Saved>, Failure> {
         self.admitted(progress, |id_token| async move {
             self.quotes.load(&id_token, progress).await
@@ -377,7 +375,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     /// Writes the quote; see [`Quotes::save`].
     ///
     /// # Errors
-    /// When nobody is signed in, or Okta or the database refuses or cannot be reached.
+    /// When you are not signed in, or Okta or the database refuses or cannot be reached.
     pub async fn save(
         &self,
         quote: &Quote,
@@ -393,7 +391,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     /// Deletes the quote; see [`Quotes::delete`].
     ///
     /// # Errors
-    /// When nobody is signed in, or Okta or the database refuses or cannot be reached.
+    /// When you are not signed in, or Okta or the database refuses or cannot be reached.
     pub async fn delete(
         &self,
         based_on: Option<&str>,
@@ -407,8 +405,8 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
 
     /// Says in a few words where the session is kept.
     #[must_use]
-    pub fn place(&self) -> String {
-        self.keeper.vault_place()
+    pub fn location(&self) -> String {
+        self.keeper.vault_location()
     }
 
     /// Does something with a valid ID token. One that has expired for the database, whose clock decides, is renewed once.
@@ -421,7 +419,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         let refused = id_token.clone();
         let outcome = operation(id_token).await;
         if self.keeper.is_ahead() {
-            // The vault may take by now what it refused. Nobody waits for it.
+            // The vault may take by now what it refused. No one waits for it.
             let keeper = Arc::clone(&self.keeper);
             begin(async move { keeper.write_again().await });
         }
@@ -514,13 +512,13 @@ impl Drop for Unfinished {
 }
 
 /// Waits until what must not stop half way has come to its end. For a program that is about to end its runtime; it sets the limit.
-pub async fn settle() {
+pub async fn finish_background_work() {
     let mut unfinished = UNFINISHED.with(watch::Sender::subscribe);
     // The sender lives as long as this thread.
     let _ = unfinished.wait_for(|count| *count == 0).await;
 }
 
-/// Begins what must not stop half way, also when nobody waits for it.
+/// Begins what must not stop half way, also when no one waits for it.
 fn begin<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     let unfinished = Unfinished::begin();
     tokio::spawn(async move {

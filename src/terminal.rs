@@ -37,10 +37,10 @@ use output::{Output, output};
 mod backend;
 mod output;
 
-/// Whether the modes are set. They are taken back once, whoever comes first: the end, a signal, or a panic.
+/// Whether the modes are set. They are taken back once, by what comes first: the end, a signal, or a panic.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// A task has panicked, and nobody may be waiting for it: what drives a connection, for example.
+/// A task has panicked, and no one may be waiting for it: what drives a connection, for example.
 static PANICKED: Notify = Notify::const_new();
 
 /// What a panic on another thread had to say while the screen was shown.
@@ -169,7 +169,7 @@ impl Console for Terminal {
     }
 
     fn resume(&mut self) -> io::Result<()> {
-        // Whoever had the terminal meanwhile may have left it in any mode.
+        // Another program that had the terminal meanwhile may have left it in any mode.
         give_back();
         set_modes()?;
         self.forget_screen()

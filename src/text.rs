@@ -11,7 +11,7 @@ const TAB: &str = "    ";
 /// Stands for a character that must not reach a terminal and has no picture of its own.
 const REPLACEMENT: &str = "\u{FFFD}";
 
-/// What a server has to say to a person is shorter; whatever is longer is meant for somebody else.
+/// What a server has to say to a person is shorter; whatever is longer is meant for someone else.
 const LONGEST_WORDS: usize = 300;
 
 /// Returns what stands for a grapheme on the screen, and how many cells it takes.

@@ -28,7 +28,7 @@ create table "user_messages" (
     "message" text not null
 );
 insert into user_messages values ('6f1c-woolf', '2026-05-03 12:02:03', 'No need to hurry.');"#;
-/// A server that logs what servers log where somebody is careful.
+/// A server that logs what servers log where someone is careful.
 const CAREFUL: &str =
     "log_statement = 'ddl'\nlog_connections = on\nlog_min_error_statement = 'debug5'";
 
@@ -84,7 +84,7 @@ impl<'a> Admin<'a> {
         format!("epigraph_{}", self.name)
     }
 
-    /// Somebody who was sent this configuration and has signed in.
+    /// Someone who was sent this configuration and has signed in.
     #[track_caller]
     fn person(&self, config: &str, person: Person) -> Home {
         let home = Home::new();
@@ -116,7 +116,7 @@ fn password(config: &str) -> &str {
     login.split_once(':').expect("a password").1
 }
 
-/// From an empty database to somebody's quote, and once more.
+/// From an empty database to someone's quote, and once more.
 fn from_nothing(cluster: &Cluster) {
     let (admin, config) = Admin::set_up(cluster);
     let james = admin.person(&config, Person::James);
@@ -261,7 +261,7 @@ fn setup_repairs_what_was_opened_or_taken_away() {
     let hashes = "select string_agg(rolname || rolpassword, ' ' order by 1) from pg_authid";
     let before = database.query(hashes);
     let ran = admin.setup(&["--new-password"]);
-    ran.fails(11, &["does not hold", "read rows", "the owner's alone"]);
+    ran.fails(11, &["is not safe", "read rows", "the owner's alone"]);
     assert_eq!(database.query(hashes), before, "nothing is handed out");
     assert_eq!(
         database.query("select count(*) from public.user_messages"),
@@ -392,7 +392,7 @@ fn names_that_cannot_be_and_roles_of_others_are_left_alone() {
         .query(&format!("create role {role} createdb login"));
     admin
         .run(&["invite", &role])
-        .fails(11, &["no role for a person"]);
+        .fails(11, &["is not for a person"]);
     admin.run(&["revoke", &role]).fails(11, &["no access"]);
     assert_eq!(
         admin.database.query(&format!("drop role {role}; select 1")),
@@ -428,7 +428,7 @@ fn a_rotated_key_is_refused_until_it_is_registered() {
     for key in &before {
         let id = key["kid"].as_str().expect("a kid");
         assert!(
-            lines.contains(&format!("key {id}: not published any more, kept")),
+            lines.contains(&format!("key {id}: no longer published; kept")),
             "{lines}"
         );
     }
@@ -496,7 +496,7 @@ fn when_okta_cannot_be_asked_no_key_goes() {
     let count = "update okta.signing_key set last_published_at = '2020-01-01'; select count(*) from okta.signing_key";
     let before = admin.database.query(count);
     let other = Okta::start();
-    // Nobody listens there any more.
+    // No one listens there any more.
     drop(std::mem::replace(&mut admin.okta, other));
     admin.run(&["keys"]).fails(7, &[]);
     assert_eq!(admin.database.query(count), before);

@@ -6,7 +6,7 @@ use crate::support::program::Home;
 
 const GOOD: &str = "issuer = \"https://localhost:1\"\nclient_id = \"0oa1\"\ndatabase_url = \"postgresql://u:hunter2@localhost:1/d\"\nstore = \"file\"\n";
 
-/// With a good configuration and nobody signed in, `whoami` ends with this.
+/// With a good configuration and no one signed in, `whoami` ends with this.
 const NOBODY: i32 = 3;
 
 #[test]

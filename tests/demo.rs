@@ -275,7 +275,7 @@ fn a_person_signs_in_keeps_a_quote_and_finds_it_again() {
     terminal.sees("Welcome, Nora Barnacle!");
     terminal.sees("I thought he was a Swedish sailor.");
     terminal.key(Key::Char('q'));
-    // What is typed while the program gives the terminal back is nobody's.
+    // What is typed while the program gives the terminal back is no one's.
     terminal.sees_that("asks again", |screen| {
         let asked = "Enter opens epigraph again, q ends the demo:";
         screen.contents().matches(asked).count() == 2

@@ -579,7 +579,7 @@ async fn large_objects_and_notices_carry_nothing(cluster: &'static Cluster) {
         ),
         ("permission denied", "select pg_reload_conf()"),
     ]);
-    // A save tells nobody anything: no trigger, no rule.
+    // A save tells no one anything: no trigger, no rule.
     assert_eq!(
         scene.guarded.query(
             "select count(*) from pg_trigger where tgrelid = 'public.user_messages'::regclass

@@ -11,7 +11,7 @@ use crate::support::{
     sign_in::SignIn,
 };
 
-/// Somebody whose company has this provider, before they sign in.
+/// Someone whose company has this provider, before they sign in.
 fn at_home(provider: &OidcProvider) -> Home {
     let mut home = Home::new();
     home.configure("store = \"file\"\n");

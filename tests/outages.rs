@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use epigraph::{
-    app::{Activity, DeleteOutcome},
-    failure::Kind,
-};
+use epigraph::{account::Activity, failure::Kind, quote::DeleteOutcome};
 
 use crate::support::{
     person::{Person, conflict, saved},

@@ -1,6 +1,6 @@
 //! PgBouncer in transaction mode, as behind Neon's `-pooler` hosts: nothing may depend on a session.
 
-use epigraph::{app::Activity, failure::Kind, postgres::Target};
+use epigraph::{account::Activity, failure::Kind, postgres::Target};
 
 use crate::support::{
     person::{Person, conflict, saved},

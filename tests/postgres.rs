@@ -1,10 +1,9 @@
 //! The database, against a real PostgreSQL.
 
 use epigraph::{
-    app::DeleteOutcome,
     failure::{Check, Verdict},
     postgres::{Target, check},
-    quote::Saved,
+    quote::{DeleteOutcome, Saved},
 };
 
 use crate::support::{
@@ -33,7 +32,7 @@ async fn the_cluster_is_as_neon_has_it(cluster: &'static Cluster) {
          from pg_roles where rolname = '{}'",
         database.user_name()
     );
-    // Before 15 everybody may make things in the schema `public`, there as here.
+    // Before 15 everybody may create objects in the schema `public`, there as here.
     let expected = if cluster.version() < 150_000 {
         "f|t"
     } else {

@@ -1,4 +1,4 @@
-//! Questions of somebody who writes their own SQL about a row that is not theirs: what they are told must not depend on it.
+//! Questions of someone who writes their own SQL about a row that is not theirs: what they are told must not depend on it.
 //!
 //! Each question is a guess, once right and once wrong. It is first seen to be answered where the guard is as it was before.
 
@@ -15,7 +15,7 @@ each_server!(
     what_the_page_says_row_security_leaves_visible_is,
 );
 
-/// A guess about somebody's row.
+/// A guess about someone's row.
 #[derive(Clone)]
 pub(crate) struct Question {
     /// SQL with `{guess}` in it.
@@ -49,7 +49,7 @@ impl Question {
 /// Whoever asks: what they are called here, and their token.
 pub(crate) type Asker = (&'static str, Option<String>);
 
-/// Everybody who may ask: nobody, and a person whose token has expired, who is blocked, or who is let in.
+/// Everybody who may ask: no one, and a person whose token has expired, who is blocked, or who is let in.
 pub(crate) async fn askers(database: &Database<'_>) -> Vec<Asker> {
     let owner = database.owner_session().await;
     owner

@@ -13,7 +13,7 @@ async fn an_outage_does_not_look_like_the_end_of_a_session() {
     let okta = quick();
     let client = client(&okta, Server::Default);
     let (_, refresh_token) = signed_in(&okta, &client).await;
-    // Busy for a moment: nobody notices.
+    // Busy for a moment: no one notices.
     okta.script(Endpoint::Token, Answer::http(503, "text/html", "<html>"));
     let refreshed = refresh(&client, &refresh_token)
         .await

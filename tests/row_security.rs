@@ -180,7 +180,7 @@ async fn an_owners_connection_string_is_warned_of() {
     assert!(!screen.screen().contains("theirs"));
     // It is said once, and not at every reading.
     screen.key(Key::Char('r'));
-    screen.sees("This is how it is saved.");
+    screen.sees("Up to date.");
     assert!(!screen.screen().contains("opens every row"));
 
     stage.run(&["delete", "--yes"]).data();

@@ -110,7 +110,7 @@ async fn text_written_while_the_quote_is_read_is_shown_and_kept() {
     screen.key(Key::Enter);
     screen.sees("Then yours is saved.");
     stage.database_network.hold_answers(false);
-    screen.sees("There is a quote already.");
+    screen.sees("There is already a quote.");
     assert_eq!(stage.quote(), "Yes.");
     screen.key(Key::Char('k'));
     screen.sees("Saved.");
@@ -227,7 +227,7 @@ async fn a_session_that_okta_ends_costs_no_text() {
     screen.sees("Mistakes are the portals");
     stage.okta.revoke_all(Person::James);
     screen.key(Key::Enter);
-    screen.sees("wrote is kept, and back when you are.");
+    screen.sees("is kept for your next sign-in.");
     assert_eq!(stage.quote().trim_end(), "Mistakes");
 
     stage.sign_in(&mut screen);
@@ -252,13 +252,13 @@ async fn a_session_that_okta_ends_costs_no_text() {
     screen.sees("of discovery!");
     stage.okta.revoke_all(Person::James);
     screen.key(Key::Enter);
-    screen.sees("wrote is kept, and back when you are.");
+    screen.sees("is kept for your next sign-in.");
     screen.key(Key::Char('q'));
     ends(&mut screen, 0);
     let mut screen = stage.open();
     stage.sign_in(&mut screen);
     screen.sees("of discovery!");
-    screen.sees("Here is what you had not saved.");
+    screen.sees("Here is your unsaved text.");
 }
 
 #[tokio::test]
@@ -331,7 +331,7 @@ async fn a_killed_program_has_kept_the_draft() {
 
     let mut screen = stage.open();
     screen.sees("not yet saved");
-    screen.sees("Here is what you had not saved.");
+    screen.sees("Here is your unsaved text.");
     // The quote is what it was, so there is nothing to ask.
     screen.key(Key::Enter);
     screen.sees("Saved.");
@@ -370,12 +370,12 @@ async fn two_windows_have_a_draft_each_and_the_next_two_take_them_up() {
     first.sees("You have one more unsaved text.");
     let mut second = stage.open();
     second.sees("the portals");
-    second.sees("Here is what you had not saved.");
+    second.sees("Here is your unsaved text.");
     second.key(Key::Enter);
     second.sees("Saved.");
     assert_eq!(stage.quote(), "the portals");
     first.key(Key::Enter);
-    first.sees("There is a quote already.");
+    first.sees("There is already a quote.");
     first.key(Key::Char('t'));
     first.sees("“the portals”");
     wait_until("both drafts are gone", || {
@@ -405,7 +405,7 @@ async fn a_sign_out_asks_before_it_removes_another_windows_text() {
     screen.key(Key::Enter);
     screen.sees("Saved.");
     screen.key(Key::Char('s'));
-    screen.sees("Sign out, and lose the text that another window left unsaved?");
+    screen.sees("Sign out, and lose the unsaved text of another window?");
     assert!(!stage.drafts().is_empty());
     screen.key(Key::Char('y'));
     screen.sees("You are signed out.");
@@ -586,7 +586,7 @@ async fn a_terminal_that_is_not_read_blocks_neither_draft_nor_quit() {
         ends(&mut screen, code);
         screen = stage.open();
     }
-    screen.sees("Here is what you had not saved.");
+    screen.sees("Here is your unsaved text.");
 }
 
 #[tokio::test]

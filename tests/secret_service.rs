@@ -15,7 +15,7 @@ use crate::support::{
     sign_in::SignIn,
 };
 
-/// Somebody with a desktop, before they sign in.
+/// Someone with a desktop, before they sign in.
 fn at_home(okta: &Okta, keyring: &SecretService) -> Home {
     okta.configure(|settings| settings.interval = Some(1));
     let mut home = Home::new();

@@ -6,12 +6,12 @@ use std::{
 };
 
 use epigraph::{
-    app::{DeleteOutcome, KeptDraft, Restored, SaveOutcome, SignOutOutcome},
+    account::{KeptDraft, Restored, SignOutOutcome},
     config::Store,
     failure::Kind,
     keyring::Keyring,
     okta::Okta,
-    quote::{Quote, Saved},
+    quote::{DeleteOutcome, Quote, SaveOutcome, Saved},
     session::{Progress, Quotes, Refused, Session},
 };
 use secrecy::{ExposeSecret, SecretString};

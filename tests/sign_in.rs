@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use epigraph::{
-    app::{Activity, DeviceCode},
+    account::{Activity, DeviceCode},
     config,
     failure::{Failure, Kind, Verdict},
     okta::Okta,

@@ -1,4 +1,4 @@
-//! What `admin status` says of a database that somebody has opened: every mistake alone, and nothing before and after.
+//! What `admin status` says of a database that someone has opened: every mistake alone, and nothing before and after.
 
 use epigraph::{
     admin::{self, Owner, Status},
@@ -26,7 +26,7 @@ enum Undo {
 use Undo::{AsTold, By};
 
 /// SQL by the superuser, what one sentence says then, and what undoes it. `eve` is a person, `bob` is another login that may
-/// connect, `readers` is a role that nobody is in; `GROUP`, `OWNER` and `DATABASE` stand for names.
+/// connect, `readers` is a role that no one is in; `GROUP`, `OWNER` and `DATABASE` stand for names.
 type Mistake = (&'static str, &'static [&'static str], Undo);
 
 /// The keys as they were.
@@ -41,7 +41,7 @@ const RIGHTS: &[Mistake] = &[
         &["Everybody may select (issuer, kid) on okta.signing_key"],
         By("revoke usage on schema okta from public; revoke select (kid, issuer) on okta.signing_key from public"),
     ),
-    ("grant usage on schema okta to public", &["Everybody may look into the schema okta"], AsTold),
+    ("grant usage on schema okta to public", &["Everybody may use the schema okta"], AsTold),
     ("grant pg_read_all_data to bob", &["bob is in pg_read_all_data"], AsTold),
     (
         "drop policy okta_user_id on public.user_messages;
@@ -96,12 +96,12 @@ const RIGHTS: &[Mistake] = &[
     ("grant update (audience) on okta.issuer to public", &["Everybody may update (audience) on okta.issuer"], AsTold),
     ("grant insert on public.epigraph_schema_history to bob", &["bob may insert on public.epigraph_schema_history"], AsTold),
     // Schemas and the database.
-    ("grant create on schema okta to GROUP", &["The group GROUP may make things in the schema okta"], AsTold),
-    ("grant create on schema epigraph to bob", &["bob may make things in the schema epigraph"], AsTold),
-    ("grant usage on schema epigraph to public", &["Everybody may look into the schema epigraph"], AsTold),
-    ("grant create on database DATABASE to eve", &["eve may make schemas in this database"], AsTold),
-    ("grant temporary on database DATABASE to public", &["Everybody may make temporary tables in this database"], AsTold),
-    ("grant temporary on database DATABASE to GROUP", &["The group GROUP may make temporary tables"], AsTold),
+    ("grant create on schema okta to GROUP", &["The group GROUP may create objects in the schema okta"], AsTold),
+    ("grant create on schema epigraph to bob", &["bob may create objects in the schema epigraph"], AsTold),
+    ("grant usage on schema epigraph to public", &["Everybody may use the schema epigraph"], AsTold),
+    ("grant create on database DATABASE to eve", &["eve may create schemas in this database"], AsTold),
+    ("grant temporary on database DATABASE to public", &["Everybody may create temporary tables in this database"], AsTold),
+    ("grant temporary on database DATABASE to GROUP", &["The group GROUP may create temporary tables"], AsTold),
     ("grant connect on database DATABASE to public", &["Everybody may connect to this database"], AsTold),
     // Functions.
     ("grant execute on function okta.block(text) to bob", &["bob may call okta.block(text)"], AsTold),
@@ -162,16 +162,8 @@ const ROLES: &[Mistake] = &[
         &["note: bob is in pg_monitor"],
         AsTold,
     ),
-    (
-        "alter role bob replication",
-        &["bob may follow as a replica does"],
-        AsTold,
-    ),
-    (
-        "alter role eve replication",
-        &["eve may follow as a replica does"],
-        AsTold,
-    ),
+    ("alter role bob replication", &["bob may replicate"], AsTold),
+    ("alter role eve replication", &["eve may replicate"], AsTold),
     (
         "alter role eve superuser",
         &["eve is a superuser, and is in the group"],
@@ -259,7 +251,7 @@ const ROLES: &[Mistake] = &[
     ),
 ];
 
-/// What somebody made or changed.
+/// What someone made or changed.
 const THINGS: &[Mistake] = &[
     ("alter table public.user_messages disable row level security", &["ow security is off"], AsTold),
     ("drop policy okta_user_id on public.user_messages", &["No policy of this program guards public.user_messages"], AsTold),
@@ -322,7 +314,7 @@ const THINGS: &[Mistake] = &[
         &["bob may insert, update on public.likes"], By("drop table public.likes")),
     ("create table public.parent (user_id text not null, create_ts timestamp not null, message text not null);
       alter table public.user_messages inherit public.parent",
-        &["Whoever may read public.parent reads public.user_messages"],
+        &["Every role that may read public.parent reads public.user_messages"],
         By("alter table public.user_messages no inherit public.parent; drop table public.parent")),
     ("create table public.child () inherits (public.user_messages)", &["The rows of public.child, a child of public.user_messages"],
         By("drop table public.child")),
@@ -362,11 +354,11 @@ const THINGS: &[Mistake] = &[
     ("drop index okta.only_one_issuer; insert into okta.issuer (issuer, audience) values ('https://other.example', 'x')",
         &["More than one issuer"],
         By("delete from okta.issuer where audience = 'x'; create unique index only_one_issuer on okta.issuer ((true))")),
-    ("insert into okta.unshown_access (role_name) values ('epigraph_nora')", &["The access epigraph_nora was made and never shown", "invite nora"],
+    ("insert into okta.unshown_access (role_name) values ('epigraph_nora')", &["The password of epigraph_nora was never shown", "invite nora"],
         By("delete from okta.unshown_access")),
     // What comes from the start of a session, or later.
-    ("alter role eve set okta.id_token = 'x'", &["Whoever connects as eve is somebody already"], AsTold),
-    ("alter database DATABASE set okta.id_token = 'x'", &["is somebody already"], AsTold),
+    ("alter role eve set okta.id_token = 'x'", &["Every session of eve starts with a token"], AsTold),
+    ("alter database DATABASE set okta.id_token = 'x'", &["starts with a token"], AsTold),
     ("alter role eve set log_parameter_max_length_on_error = -1", &["note: For eve, log_parameter_max_length_on_error = -1"], AsTold),
     ("alter role eve in database DATABASE set debug_print_parse = on", &["note: For eve, debug_print_parse"], AsTold),
     ("alter database DATABASE set log_statement = 'all'", &["note: For everybody in this database, log_statement"], AsTold),
@@ -395,7 +387,7 @@ const PARTS: &[Mistake] = &[
     ),
 ];
 
-/// What somebody left outside is not in yet.
+/// What someone left outside is not in yet.
 const OUTSIDE: &[Mistake] = &[
     ("create role far login; grant pg_read_all_data to far", &["far is in pg_read_all_data", "once it may connect"], By("drop role far")),
     ("create role far login; grant select on public.user_messages to far", &["far may select on public.user_messages"],
@@ -441,7 +433,7 @@ const OUTSIDE: &[Mistake] = &[
         &["The group GROUP may insert (text) on public.inbox, whose rule copy works with the rights of an owner"],
         By("drop table public.inbox, public.copies cascade")),
     ("create function public.run(text) returns void language plpgsql security definer as 'begin execute $1; end'",
-        &["note: Everybody may call public.run(text), which puts statements together and runs them with the rights of postgres"],
+        &["note: Everybody may call public.run(text), which builds statements and runs them with the rights of postgres"],
         By("drop function public.run(text)")),
     ("alter schema public owner to eve", &["eve owns the schema public, and so may drop what is in it"],
         By("do $$ begin if current_setting('server_version_num')::int < 150000 then alter schema public owner to postgres;
@@ -509,19 +501,19 @@ const OUTSIDE: &[Mistake] = &[
         &["note: Everybody may select (message) on public.backup"], By("drop table public.backup")),
     ("update okta.signing_key set last_published_at = now() + interval '1 year'", &["which is still to come"],
         By("update okta.signing_key set last_published_at = now()")),
-    ("alter role all set okta.id_token = 'x'", &["Whoever connects as everybody is somebody already"], AsTold),
+    ("alter role all set okta.id_token = 'x'", &["Every session of everybody starts with a token"], AsTold),
 ];
 
 /// On PostgreSQL 15 and later.
 const SINCE_15: &[Mistake] = &[
     (
         "grant create on schema public to public",
-        &["Everybody may make things in the schema public"],
+        &["Everybody may create objects in the schema public"],
         AsTold,
     ),
     (
         "grant create on schema public to eve",
-        &["eve may make things in the schema public"],
+        &["eve may create objects in the schema public"],
         AsTold,
     ),
     (
@@ -752,14 +744,14 @@ async fn roles_are_told_apart_and_what_others_must_close_is_named(cluster: &'sta
         "{administrators:?}"
     );
     assert!(status.problems.is_empty(), "{status:#?}");
-    let schema = "Everybody may make things in the schema public. It opens no row; postgres may take it back";
+    let schema = "Everybody may create objects in the schema public. It opens no row; postgres may take it back";
     assert_eq!(
         status.notes.iter().any(|note| note.contains(schema)),
         cluster.version() < 150_000,
         "{status:#?}"
     );
 
-    // What is somebody else's to close is no fault of the owner's.
+    // What is someone else's to close is no fault of the owner's.
     let name = scene.database.name().to_owned();
     scene.database.query(&format!(
         "alter database {name} owner to postgres; grant temporary on database {name} to public"
@@ -768,7 +760,7 @@ async fn roles_are_told_apart_and_what_others_must_close_is_named(cluster: &'sta
     assert!(status.problems.is_empty(), "{status:#?}");
     assert!(
         status.notes.iter().any(|note| note
-            .contains("make temporary tables in this database. It opens no row; postgres may")),
+            .contains("create temporary tables in this database. It opens no row; postgres may")),
         "{status:#?}"
     );
     scene.database.query(&format!(

@@ -30,7 +30,7 @@ fn is_there(process: u32) -> bool {
     test_kill_process(process).is_ok() && !is_zombie(process)
 }
 
-/// Where nobody reaps orphans (process 1 of a container may not), a killed one stays as a zombie.
+/// Where no one reaps orphans (process 1 of a container may not), a killed one stays as a zombie.
 fn is_zombie(process: Pid) -> bool {
     fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()))
         .is_ok_and(|stat| stat.contains(") Z "))

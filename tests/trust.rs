@@ -109,7 +109,7 @@ async fn neon_is_told_the_name_of_the_database_it_has_to_find() {
     url.host = NEON_HOST.into();
     let joyce = Person::new("00u-joyce", &url.to_string());
     saved(joyce.save("one", None).await);
-    // Nobody asked for direct TLS: it is known of Neon.
+    // No one asked for direct TLS: it is known of Neon.
     assert_eq!(front.asked_for(), [NEON_HOST]);
 }
 

@@ -49,7 +49,7 @@ exception when others then
 end
 $$";
 
-/// Whether a membership `m` gives rights: since PostgreSQL 16 whoever makes a group is put into it, and gains none by that.
+/// Whether a membership `m` gives rights: since PostgreSQL 16 the role that makes a group is put into it, and gains none by that.
 macro_rules! gives_rights {
     () => {
         "(coalesce((pg_catalog.to_jsonb(m) ->> 'inherit_option')::boolean, true) \
@@ -124,7 +124,7 @@ pub enum How {
     LetInAgain,
     /// It had access, and has a new password because that was asked for.
     Renewed,
-    /// It had access with a password that nobody was ever shown: it has a new one.
+    /// It had access with a password that no one was ever shown: it has a new one.
     NeverShown,
     /// It had access and keeps its password.
     Kept,
@@ -139,7 +139,7 @@ pub struct People {
     pub all: Vec<Person>,
 }
 
-/// Somebody who has access.
+/// Someone who has access.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
     /// The login role.
@@ -159,7 +159,7 @@ pub struct Revoked {
     pub ended: i64,
     /// How many things of its own went with it.
     pub things: i64,
-    /// How many rights that somebody had given it went with it.
+    /// How many rights that someone had given it went with it.
     pub rights: i64,
     /// The other databases of the server for which it is a person's role: there it stays.
     pub elsewhere: Vec<String>,
@@ -181,7 +181,7 @@ enum Nature {
     /// It cannot log in: a person's that was shut out, or a group.
     Closed,
     /// It has rights that no grant gives.
-    Mighty,
+    Privileged,
 }
 
 /// The group of this database, whose members are its people.
@@ -193,7 +193,7 @@ pub(super) async fn group(transaction: &Transaction<'_>) -> Result<String, tokio
 }
 
 /// Makes a login role in the group for a person or a team. One that is there keeps its password, unless a new one is asked for
-/// or nobody was ever shown it. What has a password here has to be [shown](show).
+/// or no one was ever shown it. What has a password here has to be [shown](show).
 ///
 /// # Errors
 /// When the name cannot be one, belongs to a role of another kind or of another database, or the database refuses.
@@ -225,11 +225,11 @@ async fn grant_once(
         .map_err(|error: tokio_postgres::Error| words.explain(&error))?;
     let how = match &found {
         None => How::Made,
-        Some(found) if found.nature == Nature::Mighty => return Err(no_person(role)),
+        Some(found) if found.nature == Nature::Privileged => return Err(no_person(role)),
         Some(found) if !found.member && !found.elsewhere.is_empty() => {
             return Err(of_another_database(role, &found.elsewhere.join(", ")));
         }
-        // It may be a group of somebody else's.
+        // It may be a group of someone else's.
         Some(found) if found.nature == Nature::Closed && !found.member && !found.unshown => {
             return Err(no_person(role));
         }
@@ -270,11 +270,11 @@ async fn grant_once(
     })
 }
 
-/// Shows what was set to whoever is to have it, by writing it down, and takes note of that. Says whether the note was taken:
+/// Shows what was set to the person it is for, by writing it down, and takes note of that. Says whether the note was taken:
 /// without it the next run sets another password.
 ///
 /// # Errors
-/// When somebody else has set another password since, or it cannot be written, or the database refuses before that.
+/// When someone else has set another password since, or it cannot be written, or the database refuses before that.
 pub async fn show<E: From<Failure>>(
     owner: &mut Owner,
     access: &Access,
@@ -295,7 +295,7 @@ pub async fn show<E: From<Failure>>(
         Ok(transaction)
     });
     let transaction = begun.await?;
-    // Nobody sets another password meanwhile.
+    // No one sets another password meanwhile.
     write()?;
     Ok(transaction.commit().await.is_ok())
 }
@@ -410,7 +410,7 @@ pub(super) async fn make_visitor(
 /// When there is no such access, or the database refuses.
 pub async fn revoke(owner: &mut Owner, name: &str) -> Result<Revoked, Failure> {
     let role = role_named(name)?;
-    // First of all and for itself: whatever follows, nobody comes in any more.
+    // First of all and for itself: whatever follows, no one comes in any more.
     let mut revoked =
         bounded(owner.persist(async |owner: &mut Owner| shut_out(owner, &role).await)).await?;
     let stays = !revoked.elsewhere.is_empty() || !revoked.left.is_empty();
@@ -446,7 +446,7 @@ async fn shut_out(owner: &mut Owner, role: &str) -> Result<Revoked, Failure> {
     let group = group(&transaction).await.map_err(failed)?;
     let found = find(&transaction, role, &group).await.map_err(failed)?;
     let found = found
-        .filter(|found| found.member && found.nature != Nature::Mighty)
+        .filter(|found| found.member && found.nature != Nature::Privileged)
         .ok_or_else(|| no_access(role))?;
     let mut revoked = Revoked {
         role: role.to_owned(),
@@ -461,7 +461,7 @@ async fn shut_out(owner: &mut Owner, role: &str) -> Result<Revoked, Failure> {
         let lock = format!("alter role \"{role}\" nologin");
         match transaction.batch_execute(&lock).await {
             Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-                // Somebody else's, who made it: out of this database it goes all the same.
+                // Someone else's, who made it: out of this database it goes all the same.
                 transaction
                     .batch_execute("rollback to lock")
                     .await
@@ -493,7 +493,7 @@ async fn leave(
         .batch_execute(&format!("revoke {group} from \"{role}\""))
         .await
         .map_err(|error| refused(&error, words, role, group))?;
-    // Since PostgreSQL 16 only whoever put it there can do that, and for anybody else it is no error.
+    // Since PostgreSQL 16 only the role that put it there can do that, and for anybody else it is no error.
     let found = find(transaction, role, group)
         .await
         .map_err(|error| words.explain(&error))?;
@@ -547,7 +547,7 @@ async fn drop_things(owner: &mut Owner, role: &str) -> Result<(i64, i64), Failur
             .batch_execute(&format!("drop owned by \"{role}\""))
             .await?;
         give_rights_back(&transaction, role).await?;
-        // Rights that somebody else granted stay.
+        // Rights that someone else granted stay.
         let left = count(&transaction, role).await?;
         transaction.commit().await?;
         Ok((things - left.0, rights - left.1))
@@ -600,7 +600,7 @@ async fn drop_role(owner: &mut Owner, role: &str) -> Result<Option<String>, Fail
     }
 }
 
-// Ending a session and dropping what a role owns take the rights of that role, which whoever made it may give to themselves.
+// Ending a session and dropping what a role owns take the rights of that role, which the role that made it may give to itself.
 // They are given back in the same transaction: what the role makes later must not count as the owner's own.
 async fn take_rights(
     transaction: &Transaction<'_>,
@@ -652,7 +652,7 @@ async fn set(
         .map(drop)
 }
 
-/// Writes down that nobody was shown the password of this role, and returns the time that says which one.
+/// Writes down that no one was shown the password of this role, and returns the time that says which one.
 async fn note_unshown(
     transaction: &Transaction<'_>,
     role: &str,
@@ -694,7 +694,7 @@ async fn find(
     row.map(|row| {
         Ok(Role {
             nature: match (row.try_get(2)?, row.try_get(1)?) {
-                (true, _) => Nature::Mighty,
+                (true, _) => Nature::Privileged,
                 (false, true) => Nature::Person,
                 (false, false) => Nature::Closed,
             },
@@ -727,7 +727,7 @@ fn each(detail: &str) -> String {
 
 pub(super) fn owns_things(detail: &str) -> String {
     format!(
-        "The role is still there, and can connect no more: it has rights or things of its own that others have to take away, or that are in another database ({}).",
+        "The role is still there, but can no longer connect: it has rights or objects of its own that others have to remove, or that are in another database ({}).",
         each(detail)
     )
 }
@@ -744,7 +744,7 @@ pub(super) fn needed(detail: &str) -> Failure {
 
 pub(super) fn still_there(failure: &Failure) -> String {
     format!(
-        "The role is still there, and can connect no more: {}",
+        "The role is still there, but can no longer connect: {}",
         failure.what
     )
 }
@@ -755,7 +755,7 @@ pub(super) fn still_connected(failure: &Failure) -> String {
 
 pub(super) fn somebody_elses(role: &str) -> String {
     format!(
-        "The role {role} was made by somebody else, and is still there: it can do nothing in this database any more."
+        "The role {role} was made by another role, and is still there: it can no longer do anything in this database."
     )
 }
 
@@ -763,7 +763,7 @@ pub(super) fn put_there_by_another(role: &str, group: &str) -> Failure {
     Failure::new(
         Kind::Database,
         format!(
-            "The role {role} still has access: somebody else put it into the group {group}, and they alone can take it out."
+            "The role {role} still has access: another role put it into the group {group}, and only that role can take it out."
         ),
     )
     .cure(format!(
@@ -774,7 +774,7 @@ pub(super) fn put_there_by_another(role: &str, group: &str) -> Failure {
 pub(super) fn no_person(role: &str) -> Failure {
     Failure::new(
         Kind::Database,
-        format!("The role {role} exists, and is no role for a person."),
+        format!("The role {role} exists, and is not for a person."),
     )
     .cure("Choose another name.")
 }
@@ -783,7 +783,7 @@ pub(super) fn of_another_database(role: &str, databases: &str) -> Failure {
     Failure::new(
         Kind::Database,
         format!(
-            "The name {role} is in use for another database of this server ({}): a role is known to all of them.",
+            "The name {role} is taken by another database of this server ({}): roles are shared by all of them.",
             clause(databases)
         ),
     )
@@ -795,7 +795,7 @@ pub(crate) fn set_by_another(role: &str) -> Failure {
     Failure::new(
         Kind::Database,
         format!(
-            "Somebody else has given {role} another password at this moment, or taken its access back; nothing is handed out here."
+            "Another administrator has just given {role} a new password, or revoked its access; no configuration was written."
         ),
     )
     .cure("Ask them, or run this again with --new-password.")
@@ -812,10 +812,10 @@ pub(super) fn no_access(role: &str) -> Failure {
 pub(super) fn makes_no_roles(user: &str, role: &str, group: &str) -> Failure {
     Failure::new(
         Kind::Database,
-        format!("The user {user} may not make roles, or the role {role} was made by somebody else."),
+        format!("The user {user} may not make roles, or the role {role} was made by another role."),
     )
     .cure(format!(
-        "Use the connection string of whoever made the group {group}: Neon's console shows the owner's."
+        "Use the connection string of the role that made the group {group}: Neon's console shows the owner's."
     ))
 }
 
@@ -825,8 +825,8 @@ pub(super) fn no_group(group: &str) -> Failure {
 }
 
 pub(super) fn no_random_numbers() -> Failure {
-    Failure::new(Kind::Failed, "The system has no random numbers.")
-        .cure("Without them no password can be made: run this on another machine.")
+    Failure::new(Kind::Failed, "The system gave no random numbers.")
+        .cure("Without them no password can be made. Run this on another machine.")
 }
 
 /// Whether this is the name of a role that the proof of a set-up signs in as.
@@ -863,7 +863,7 @@ pub(super) fn role_named(name: &str) -> Result<String, Failure> {
     .cure("Begin with a letter, and write letters, digits and _ only, as in james_joyce; names like user_1, check_1 and setup_check are taken."))
 }
 
-/// A password nobody can guess, with characters of every class that Neon wants.
+/// A password no one can guess, with characters of every class that Neon wants.
 fn password() -> Result<SecretString, Failure> {
     let mut bytes = Zeroizing::new([0; PASSWORD_BYTES]);
     loop {

@@ -186,37 +186,50 @@ async fn store(
             .map_or(String::new(), |why| format!(" {why}"));
         return Err(no_key(issuer, &why));
     }
-    for id in known {
-        if report.still_published.contains(&id) || report.replaced.contains(&id) {
-            continue;
-        }
-        let over = transaction
-            .query_typed(
-                "with missed as (update okta.signing_key set missed_at = coalesce(missed_at, pg_catalog.now()) \
-                     where issuer = $1 and kid = $2 returning missed_at) \
-                 select from missed where missed_at < pg_catalog.now() - $3::text::interval",
-                &[
-                    (&issuer, Type::TEXT),
-                    (&id, Type::TEXT),
-                    (&LONGEST_LIFE, Type::TEXT),
-                ],
-            )
-            .await
-            .map_err(failed)?;
-        if over.is_empty() {
+    let absent =
+        |id: &String| !report.still_published.contains(id) && !report.replaced.contains(id);
+    for id in known.into_iter().filter(absent).collect::<Vec<_>>() {
+        if is_over(transaction, words, issuer, &id).await? {
+            report.retired.push(id);
+        } else {
             report.kept.push(id);
-            continue;
         }
-        transaction
-            .query_typed(
-                "select okta.remove_signing_key($1, $2)",
-                &[(&issuer, Type::TEXT), (&id, Type::TEXT)],
-            )
-            .await
-            .map_err(failed)?;
-        report.retired.push(id);
     }
     Ok(report)
+}
+
+/// Notes that a key was missed, and removes it where every token that it signed has expired. Says whether it did.
+async fn is_over(
+    transaction: &Transaction<'_>,
+    words: Words<'_>,
+    issuer: &str,
+    id: &str,
+) -> Result<bool, Failure> {
+    let failed = |error: tokio_postgres::Error| words.explain(&error);
+    let over = transaction
+        .query_typed(
+            "with missed as (update okta.signing_key set missed_at = coalesce(missed_at, pg_catalog.now()) \
+                 where issuer = $1 and kid = $2 returning missed_at) \
+             select from missed where missed_at < pg_catalog.now() - $3::text::interval",
+            &[
+                (&issuer, Type::TEXT),
+                (&id, Type::TEXT),
+                (&LONGEST_LIFE, Type::TEXT),
+            ],
+        )
+        .await
+        .map_err(failed)?;
+    if over.is_empty() {
+        return Ok(false);
+    }
+    transaction
+        .query_typed(
+            "select okta.remove_signing_key($1, $2)",
+            &[(&issuer, Type::TEXT), (&id, Type::TEXT)],
+        )
+        .await
+        .map_err(failed)?;
+    Ok(true)
 }
 
 pub(super) fn no_issuer() -> Failure {
@@ -279,7 +292,7 @@ pub(super) fn usable(key: &Value) -> Result<&str, String> {
         );
     };
     if key["kty"] != "RSA" {
-        return Err(format!("{} is left out: it is no RSA key.", shown(id)));
+        return Err(format!("{} is left out: it is not an RSA key.", shown(id)));
     }
     if key.get("use").is_some_and(|purpose| purpose != "sig") {
         return Err(format!(
@@ -314,8 +327,8 @@ mod tests {
             (json!({"kty": "RSA"}), "without an id"),
             (json!({"kid": "", "kty": "RSA"}), "without an id"),
             (json!({"kid": 1, "kty": "RSA"}), "without an id"),
-            (json!({"kid": "a", "kty": "EC"}), "no RSA key"),
-            (json!({"kid": "a"}), "no RSA key"),
+            (json!({"kid": "a", "kty": "EC"}), "not an RSA key"),
+            (json!({"kid": "a"}), "not an RSA key"),
             (
                 json!({"kid": "a", "kty": "RSA", "use": "enc"}),
                 "not for signatures",

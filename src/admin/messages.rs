@@ -42,7 +42,7 @@ fn every_message_of_an_administrators_work() {
         keys::no_issuer(),
         keys::no_key(
             "https://org.okta.com",
-            " The key a is left out: it is no RSA key."
+            " The key a is left out: it is not an RSA key."
         ),
         migrate::too_slow(),
         migrate::another_version(),

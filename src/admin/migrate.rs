@@ -27,7 +27,7 @@ const OWN_GROUP: &str = "V6__";
 /// The first one after which people had access.
 const FIRST_GROUP: &str = "V3__";
 
-// Whoever may make tables in the schema public could have made it, with a trigger that works for the owner. The owner may have
+// A role that may create tables in the schema public could have made it, with a trigger that works for the owner. The owner may have
 // the rights of a person's role, from when that was to be removed.
 const ARE_OURS: &str = "\
 select c.relname::text, c.relkind = 'r' and pg_catalog.pg_has_role(c.relowner, 'usage') and not exists (
@@ -38,14 +38,14 @@ select c.relname::text, c.relkind = 'r' and pg_catalog.pg_has_role(c.relowner, '
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where n.nspname = 'public' and c.relname in ('epigraph_schema_history', 'user_messages')";
 
-/// As the library that applies the migrations wants it. Made without `if not exists`: what somebody else makes meanwhile is
+/// As the library that applies the migrations wants it. Made without `if not exists`: what someone else makes meanwhile is
 /// not taken for it.
 const MAKE_HISTORY: &str = "\
 create table public.epigraph_schema_history (
     version int4 primary key, name varchar(255), applied_on varchar(255), checksum varchar(255));
 revoke all on table public.epigraph_schema_history from public";
 
-// The last one to leave it takes it away. It may be in use in ways that nobody sees from here: then it stays.
+// The last one to leave it takes it away. It may be in use in ways that no one sees from here: then it stays.
 const DROP_OLD_GROUP: &str = "\
 set local lock_timeout = '1s';
 do $$
@@ -196,7 +196,7 @@ impl AsyncQuery<Vec<refinery::Migration>> for Everything<'_> {
                 Ok(refinery::Migration::applied(
                     row.try_get("version")?,
                     row.try_get("name")?,
-                    // Nobody asks for it: versions, names and checksums are compared.
+                    // No one asks for it: versions, names and checksums are compared.
                     time::OffsetDateTime::UNIX_EPOCH,
                     // One that is no number differs from every other, which is reported as what it is.
                     checksum.parse().unwrap_or_default(),
@@ -251,7 +251,7 @@ pub(super) fn too_slow() -> Failure {
         Kind::Unreachable,
         "The migrations took too long and were undone.",
     )
-    .cure("Somebody may hold a lock on the table: try again in a moment.")
+    .cure("Another session may hold a lock on the table. Try again in a moment.")
 }
 
 pub(super) fn another_version() -> Failure {
@@ -267,7 +267,7 @@ pub(super) fn unknown() -> Failure {
         Kind::Failed,
         "The migrations could not be applied; nothing was changed.",
     )
-    .cure("Try again; with --log FILE the program writes down what it does.")
+    .cure("Try again with --log FILE, and look at the end of the log.")
 }
 
 pub(super) fn raised(message: &str, hint: Option<&str>) -> Failure {
@@ -293,16 +293,16 @@ pub(super) fn foreign_table(name: &str) -> Failure {
     Failure::new(
         Kind::Database,
         format!(
-            "The table public.{name} belongs to somebody else, who may have set a trap with it; nothing was changed."
+            "The table public.{name} belongs to another role, which may have set a trap with it; nothing was changed."
         ),
     )
-    .cure("Use the connection string of whoever set this database up; after a copy or a restore, have everything in it given to you. Only if nobody set it up: have that table dropped, and see who may make tables in the schema public.")
+    .cure("Use the connection string of the role that set up this database. After a copy or a restore, have everything in it given to your role. If it was never set up, have that table dropped, and find out who may make tables in the schema public.")
 }
 
 pub(super) fn group_not_made(group: &str, user: &str) -> Failure {
     Failure::new(
         Kind::Database,
-        format!("The group role {group} could not be made: the user {user} may make no roles."),
+        format!("The group role {group} could not be made: the user {user} may not make roles."),
     )
     .cure(format!(
         "Have a role that may run \"create role {group} nologin; grant {group} to {user} with admin option\", then try again."

@@ -69,7 +69,7 @@ pub fn difference(old: &config::Okta, new: &config::Okta) -> Option<String> {
     })
 }
 
-/// Nobody has said that it may be replaced.
+/// No one has said that it may be replaced.
 #[must_use]
 pub fn not_replaced(difference: &str) -> Failure {
     Failure::new(Kind::Usage, format!("{difference} Nothing was changed."))

@@ -1,4 +1,4 @@
-//! Puts back what the migrations made and somebody has taken away since, and what they were not allowed to make.
+//! Puts back what the migrations made and someone has taken away since, and what they were not allowed to make.
 
 use tokio_postgres::{Transaction, error::SqlState};
 
@@ -15,7 +15,7 @@ begin
 end
 $$";
 
-/// What nobody has a right on, and then what the group has.
+/// What no one has a right on, and then what the group has.
 const RIGHTS: &str = "\
 do $$
 declare

@@ -21,6 +21,7 @@ use serde::Serialize;
 use tokio_postgres::{Error, Row, Transaction, error::SqlState};
 
 use self::{
+    definitions::Definitions,
     functions::Owned,
     rights::Right,
     roles::{Kind, Membership, Role, Roles, Sorted},
@@ -238,7 +239,7 @@ async fn ask<const N: usize>(
     Ok(std::array::from_fn(|_| answers.next().unwrap_or_default()))
 }
 
-/// Whatever somebody left behind on this connection cannot stand in the way. Each question is asked once: compiling it takes far
+/// Whatever someone left behind on this connection cannot stand in the way. Each question is asked once: compiling it takes far
 /// longer than answering it.
 const SURE_NAMES: &str = "set local search_path = pg_catalog, pg_temp; set local jit = off";
 
@@ -252,14 +253,10 @@ const fn only_if(can_be_asked: bool, query: &'static str) -> &'static str {
 
 async fn look(transaction: &Transaction<'_>) -> Result<Status, Error> {
     transaction.batch_execute(SURE_NAMES).await?;
-    let history = format!(
-        "select version, name from {} order by version desc limit 1",
-        migrate::HISTORY
-    );
     let [history, issuers, keys, blocked, roles, memberships, place] = ask(
         transaction,
         [
-            &history,
+            &last_migration(),
             "select issuer, audience from okta.issuer",
             "select kid, bits, added_at, last_published_at from okta.signing_key order by last_published_at desc, added_at desc, kid",
             "select user_id, blocked_at from okta.blocked order by blocked_at, user_id",
@@ -276,41 +273,9 @@ async fn look(transaction: &Transaction<'_>) -> Result<Status, Error> {
     };
     let keys = each(&keys, key)?;
     let mut found = Findings::default();
-    if issuers.is_empty() {
-        found.problem(NO_ISSUER);
-    }
-    if issuers.len() > 1 {
-        found.problem(TWO_ISSUERS);
-    }
-    found.problems.extend(keys_problem(&keys, Local::now()));
-    if place.compresses {
-        found.note(COMPRESSES);
-    }
-    if place.encoding != "UTF8" {
-        found.note(other_encoding(&place.encoding));
-    }
-    let mut roles = Roles {
-        all: each(&roles, role)?
-            .into_iter()
-            .map(|role| (role.oid, role))
-            .collect(),
-        memberships: each(&memberships, membership)?,
-        makers_take_any: place.version < 160_000,
-        owners: BTreeMap::from([(place.owner, "owns this database".into())]),
-        masters: [place.me, place.owner].into(),
-        group: place.group,
-        ..Roles::default()
-    };
-    roles.find_other_groups();
-    if let Some(owner) = place.messages_owner {
-        roles
-            .owners
-            .entry(owner)
-            .or_insert_with(|| "owns public.user_messages".into());
-    }
-    let migrated = each(&history, |row| {
-        Ok((row.try_get::<_, i32>(0)?, row.try_get::<_, String>(1)?))
-    })?;
+    look_at_settings(place, issuers.len(), &keys, &mut found);
+    let mut roles = roles_of(place, each(&roles, role)?, each(&memberships, membership)?);
+    let migrated = each(&history, migration)?;
     let migrated = migrated.first();
     match migrated
         .map_or(0, |(version, _)| *version)
@@ -330,18 +295,61 @@ async fn look(transaction: &Transaction<'_>) -> Result<Status, Error> {
         audience: column(issuers.first(), 1)?,
         keys,
         access: roles.people().into_iter().map(member).collect(),
-        blocked: each(&blocked, |row| {
-            Ok(Blocked {
-                user_id: row.try_get(0)?,
-                blocked_at: row.try_get(1)?,
-            })
-        })?,
+        blocked: each(&blocked, blocked_person)?,
         administrators: administrators(&sorted),
         others: others(&sorted),
         migration: migrated.map(|(version, name)| format!("V{version}__{name}")),
         problems: found.problems,
         notes: found.notes,
     })
+}
+
+fn last_migration() -> String {
+    format!(
+        "select version, name from {} order by version desc limit 1",
+        migrate::HISTORY
+    )
+}
+
+fn migration(row: &Row) -> Result<(i32, String), Error> {
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+/// Says what is wrong with what was registered, and with how the database is set up as a whole.
+fn look_at_settings(place: &Place, issuers: usize, keys: &[RegisteredKey], found: &mut Findings) {
+    if issuers == 0 {
+        found.problem(NO_ISSUER);
+    }
+    if issuers > 1 {
+        found.problem(TWO_ISSUERS);
+    }
+    found.problems.extend(keys_problem(keys, Local::now()));
+    if place.compresses {
+        found.note(COMPRESSES);
+    }
+    if place.encoding != "UTF8" {
+        found.note(other_encoding(&place.encoding));
+    }
+}
+
+fn roles_of(place: &Place, all: Vec<Role>, memberships: Vec<Membership>) -> Roles {
+    let mut roles = Roles {
+        all: all.into_iter().map(|role| (role.oid, role)).collect(),
+        memberships,
+        makers_take_any: place.version < 160_000,
+        owners: BTreeMap::from([(place.owner, "owns this database".into())]),
+        masters: [place.me, place.owner].into(),
+        group: place.group,
+        ..Roles::default()
+    };
+    roles.find_other_groups();
+    if let Some(owner) = place.messages_owner {
+        roles
+            .owners
+            .entry(owner)
+            .or_insert_with(|| "owns public.user_messages".into());
+    }
+    roles
 }
 
 fn misses_something(error: &Error) -> bool {
@@ -368,23 +376,17 @@ async fn look_for_what_is_missing(transaction: &Transaction<'_>) -> Result<Optio
     if applied.is_empty() {
         return Ok(None);
     }
-    let history = format!(
-        "select version, name from {} order by version desc limit 1",
-        migrate::HISTORY
-    );
     let [history, functions, contents, shapes] = ask(
         transaction,
         [
-            &history,
+            &last_migration(),
             queries::FUNCTIONS,
             queries::CONTENTS,
             queries::SHAPES,
         ],
     )
     .await?;
-    let migrated = each(&history, |row| {
-        Ok((row.try_get::<_, i32>(0)?, row.try_get::<_, String>(1)?))
-    })?;
+    let migrated = each(&history, migration)?;
     let Some((version, name)) = migrated.first() else {
         return Ok(None);
     };
@@ -417,25 +419,12 @@ async fn compare(
 ) -> Result<(), Error> {
     let texts = migrate::texts();
     let wanted = definitions::read(texts.iter().map(String::as_str));
-    let parameters = if place.version < 150_000 {
-        ""
-    } else {
-        queries::PARAMETERS
-    };
-    let rights = queries::RIGHTS
-        .replace("{parameters}", parameters)
-        .replace("{guarded}", &wanted.guarded().join("|"));
     let [
         rights,
         spaces,
         owned,
         functions,
         contents,
-        attached,
-        settings,
-        defaults,
-        guards,
-        policies,
         shapes,
         faults,
         bad_keys,
@@ -443,17 +432,11 @@ async fn compare(
     ] = ask(
         transaction,
         [
-            &rights,
+            &rights_query(place, &wanted),
             queries::SPACES,
             queries::OWNED,
             queries::FUNCTIONS,
             queries::CONTENTS,
-            queries::ATTACHED,
-            queries::SETTINGS,
-            queries::DEFAULTS,
-            // What it takes is named where it is missing.
-            only_if(place.tells_guards, policies::GUARDS),
-            policies::POLICIES,
             queries::SHAPES,
             queries::FAULTS,
             queries::BAD_KEYS,
@@ -467,16 +450,9 @@ async fn compare(
     let owned = each(&owned, Owned::read)?;
 
     let master = functions::master(&functions, &owned).unwrap_or(place.owner);
-    roles.masters.insert(master);
-    roles
-        .owners
-        .entry(master)
-        .or_insert_with(|| "owns the schema okta".into());
-    roles.connect = rights
-        .iter()
-        .filter(|right| right.is_to_connect())
-        .map(|right| right.grantee)
-        .collect();
+    let connect = rights.iter().filter(|right| right.is_to_connect());
+    roles.connect = connect.map(|right| right.grantee).collect();
+    roles.has_master(master);
     let sorted = roles.sort();
 
     match place.group {
@@ -494,21 +470,54 @@ async fn compare(
     tables::compare(&shapes, found)?;
     tables::faults(&faults, found)?;
     tables::keys(&bad_keys, found)?;
+    rights::judge(&rights, &spaces, &sorted, &wanted, found);
+    powers::judge(&sorted, found);
+    look_around(transaction, place, &sorted, found).await?;
+    for row in &unshown {
+        found.problem(unshown_access(row.try_get(0)?));
+    }
+    Ok(())
+}
+
+fn rights_query(place: &Place, wanted: &Definitions) -> String {
+    let parameters = if place.version < 150_000 {
+        ""
+    } else {
+        queries::PARAMETERS
+    };
+    queries::RIGHTS
+        .replace("{parameters}", parameters)
+        .replace("{guarded}", &wanted.guarded().join("|"))
+}
+
+/// Looks at the second wall, at what hangs on the tables, and at what sessions and later tables begin with.
+async fn look_around(
+    transaction: &Transaction<'_>,
+    place: &Place,
+    sorted: &Sorted<'_>,
+    found: &mut Findings,
+) -> Result<(), Error> {
+    let [guards, policies, attached, settings, defaults] = ask(
+        transaction,
+        [
+            // What it takes is named where it is missing.
+            only_if(place.tells_guards, policies::GUARDS),
+            policies::POLICIES,
+            queries::ATTACHED,
+            queries::SETTINGS,
+            queries::DEFAULTS,
+        ],
+    )
+    .await?;
     policies::judge(
         &guards,
         &policies,
         place.has_messages && place.tells_guards,
         found,
     )?;
-    rights::judge(&rights, &spaces, &sorted, &wanted, found);
-    powers::judge(&sorted, found);
-    attached::judge(&attached, &sorted, found)?;
-    attached::settings(&settings, &sorted, found)?;
-    attached::defaults(&defaults, &sorted, found)?;
-    for row in &unshown {
-        found.problem(unshown_access(row.try_get(0)?));
-    }
-    Ok(())
+    attached::judge(&attached, sorted, found)?;
+    attached::settings(&settings, sorted, found)?;
+    attached::defaults(&defaults, sorted, found)
 }
 
 fn each<T>(rows: &[Row], read: impl FnMut(&Row) -> Result<T, Error>) -> Result<Vec<T>, Error> {
@@ -528,10 +537,10 @@ fn administrators(sorted: &Sorted) -> Vec<Administrator> {
     sorted
         .administrators
         .iter()
-        .filter_map(|(role, might)| {
+        .filter_map(|(role, privilege)| {
             Some(Administrator {
                 role: named(role)?.plain_name.clone(),
-                why: might.why.clone(),
+                why: privilege.why.clone(),
             })
         })
         .collect()
@@ -555,6 +564,13 @@ fn key(row: &Row) -> Result<RegisteredKey, Error> {
         bits: row.try_get(1)?,
         added_at: row.try_get(2)?,
         last_published_at: row.try_get(3)?,
+    })
+}
+
+fn blocked_person(row: &Row) -> Result<Blocked, Error> {
+    Ok(Blocked {
+        user_id: row.try_get(0)?,
+        blocked_at: row.try_get(1)?,
     })
 }
 
@@ -585,19 +601,19 @@ fn membership(row: &Row) -> Result<Membership, Error> {
 }
 
 pub(super) const OLD_TABLES: &str = "The tables are of an older version: run `epigraph admin migrate`. Rights and functions were not looked at.";
-pub(super) const COMPRESSES: &str = "What the server writes is shorter where texts on one page are alike (wal_compression), and everybody who can log in sees how much it writes: a guess at a quote can be weighed that way. A superuser can switch it off: alter system set wal_compression = off;";
+pub(super) const COMPRESSES: &str = "The server compresses what it writes (wal_compression), and every login role can see how much it writes: a guess at a quote can be tested by its size. A superuser can switch it off: alter system set wal_compression = off;";
 pub(super) fn other_encoding(encoding: &str) -> String {
     format!(
-        "The encoding of this database is {encoding}: quotes and tokens with characters that it lacks are refused, with EUC_JP every token. A database with the encoding UTF8 takes all."
+        "The encoding of this database is {encoding}: quotes and tokens with other characters are refused (with EUC_JP, every token). A database with the encoding UTF8 takes all of them."
     )
 }
 
 pub(super) const NOT_LOOKED_AT: &str =
-    "For what is missing, nothing else could be looked at, and nobody gets at a quote.";
+    "Because of this, nothing else was checked, and no quote can be read or saved.";
 const NO_MESSAGES: &str = "The table public.user_messages is missing.";
 pub(super) const NO_ISSUER: &str = "No issuer is registered: run `epigraph admin setup`.";
 
-pub(super) const TWO_ISSUERS: &str = "More than one issuer is registered, and any of them counts: select okta.remove_issuer('...') for the ones that are not yours.";
+pub(super) const TWO_ISSUERS: &str = "More than one issuer is registered, and each of them counts: select okta.remove_issuer('...') for the ones that are not yours.";
 pub(super) const NEW_TABLES: &str = "The tables are of a newer version: use the newest epigraph that your team has. Rights and functions were not looked at.";
 
 pub(super) fn no_group(group: &str) -> String {
@@ -606,16 +622,15 @@ pub(super) fn no_group(group: &str) -> String {
 
 pub(super) fn unshown_access(role: &str) -> String {
     let name = role.strip_prefix("epigraph_").unwrap_or(role);
-    format!(
-        "The access {role} was made and never shown to anybody: run `epigraph admin invite {name}` again."
-    )
+    format!("The password of {role} was never shown: run `epigraph admin invite {name}` again.")
 }
 
 pub(super) fn keys_problem(keys: &[RegisteredKey], now: DateTime<Local>) -> Option<String> {
     let newest = keys.iter().map(|key| key.last_published_at).max();
     match newest {
         None => Some(
-            "No signing key is registered, so nobody gets in: run `epigraph admin keys`.".into(),
+            "No signing key is registered, so every token is rejected: run `epigraph admin keys`."
+                .into(),
         ),
         Some(seen) if seen - now > TimeDelta::days(1) => Some(format!(
             "The keys were last compared with Okta's on {}, which is still to come: run `epigraph admin keys`.",

@@ -1,4 +1,4 @@
-//! The proof after the set-up: whoever signs in as a person's role, without a token, gets at nothing.
+//! The proof after the set-up: a person's role, without a token, reaches nothing.
 
 use tokio::time::{Duration, sleep};
 use tokio_postgres::{Transaction, error::SqlState, types::Type};
@@ -9,7 +9,7 @@ use crate::{
     postgres::Target,
 };
 
-/// The row of nobody: no user id of Okta's has blanks. One that an interrupted set-up left behind is taken away by the next.
+/// The row of no one: no user id of Okta's has blanks. One that an interrupted set-up left behind is taken away by the next.
 const NOBODY: &str = "epigraph admin setup";
 /// A new role may take a moment to be known at Neon's proxy.
 const TRIES: u32 = 5;
@@ -159,9 +159,9 @@ const FORBIDDEN: [(&str, &str, By); 33] = [
 pub enum Proof {
     /// All that must be refused was refused.
     Held,
-    /// All but this: everybody may make things in the schema public, which belongs to somebody else than the owner.
+    /// All but this: everybody may create objects in the schema public, which belongs to someone else than the owner.
     HeldButPublic,
-    /// Nobody could sign in to try it.
+    /// No one could sign in to try it.
     Unchecked(Failure),
 }
 
@@ -232,7 +232,7 @@ async fn prove(owner: &mut Owner, role: &str, target: &Target) -> Result<Option<
     Err(does_not_hold(&allowed.join(", ")))
 }
 
-/// Says as well whether everybody may make things in the schema public, and the owner cannot change that.
+/// Says as well whether everybody may create objects in the schema public, and the owner cannot change that.
 async fn clean_up(transaction: Transaction<'_>, role: &str) -> Result<bool, tokio_postgres::Error> {
     transaction
         .query_typed(
@@ -260,16 +260,14 @@ async fn clean_up(transaction: Transaction<'_>, role: &str) -> Result<bool, toki
 pub(super) fn does_not_hold(allowed: &str) -> Failure {
     Failure::new(
         Kind::Database,
-        format!(
-            "The set-up does not hold: without a token, a role that is handed out can {allowed}."
-        ),
+        format!("The set-up is not safe: without a token, a role with access can {allowed}."),
     )
-    .cure("Look at `epigraph admin status`, and hand nothing out until this is settled.")
+    .cure("Look at `epigraph admin status`, and give no one access until this is settled.")
 }
 
 /// Why nothing can be said.
 enum Trouble {
-    /// Nobody could sign in, or the connection was lost.
+    /// No one could sign in, or the connection was lost.
     Silent(Failure),
     /// The database answered something else.
     Odd(Failure),

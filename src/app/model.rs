@@ -132,7 +132,7 @@ pub struct Unsaved {
     pub draft: Draft,
 }
 
-/// What somebody who is signed in is doing.
+/// What someone who is signed in is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pane {
     /// It is not known what is saved.
@@ -223,7 +223,7 @@ pub struct Draft {
     /// The saved text that the person had seen; `None` where there was none.
     pub based_on: Option<String>,
     /// What was sent before, and may have been saved without an answer.
-    pub(super) in_question: Vec<String>,
+    pub(super) unconfirmed: Vec<String>,
 }
 
 /// Two texts, of which one is to be kept.
@@ -307,20 +307,20 @@ impl Model {
         match &self.screen {
             Screen::Restoring | Screen::VaultFailed => None,
             Screen::SignedOut { unsaved, .. } => unsaved.as_ref().map(|unsaved| &unsaved.draft),
-            // Whoever signs out was asked before.
+            // A person who signs out was asked before.
             Screen::SignedIn { pane, over, .. } => {
                 pane.unsaved().filter(|_| *over != Some(Over::SigningOut))
             }
         }
     }
 
-    /// Says whether what was written may be saved by now: it was sent, and nobody answered.
+    /// Says whether what was written may be saved by now: it was sent, and no one answered.
     #[must_use]
-    pub fn is_unsaved_in_question(&self) -> bool {
+    pub fn may_be_saved_already(&self) -> bool {
         self.order() == Some(Order::Save)
             || self.unsaved().is_some_and(|draft| {
                 let text = draft.editor.text();
-                draft.in_question.iter().any(|sent| sent == text)
+                draft.unconfirmed.iter().any(|sent| sent == text)
             })
     }
 
@@ -369,7 +369,7 @@ impl Model {
 }
 
 impl Screen {
-    /// Nobody is signed in, and nothing is done about it.
+    /// No one is signed in, and nothing is done about it.
     pub(super) fn signed_out(unsaved: Option<Unsaved>) -> Self {
         Self::SignedOut {
             unsaved,
@@ -377,7 +377,7 @@ impl Screen {
         }
     }
 
-    /// Somebody is signed in, and the pane has the keys.
+    /// Someone is signed in, and the pane has the keys.
     pub(super) fn signed_in(user: User, pane: Pane) -> Self {
         Self::SignedIn {
             user,
@@ -527,7 +527,7 @@ impl Draft {
         Self {
             editor: Editor::new(text),
             based_on: None,
-            in_question: Vec::new(),
+            unconfirmed: Vec::new(),
         }
     }
 
@@ -547,17 +547,17 @@ impl Draft {
         }
     }
 
-    /// Goes on from what is saved, where that is what was sent before: nobody else has changed it. Says whether it is.
+    /// Goes on from what is saved, where that is what was sent before: no one else has changed it. Says whether it is.
     pub(super) fn recognizes(&mut self, saved: Option<&Saved>) -> bool {
         let sent = |saved: &&Saved| {
-            self.in_question
+            self.unconfirmed
                 .iter()
                 .any(|sent| same_text(sent, &saved.text))
         };
         let Some(saved) = saved.filter(sent) else {
             return false;
         };
-        self.in_question.clear();
+        self.unconfirmed.clear();
         self.based_on = Some(saved.text.clone());
         true
     }
@@ -571,16 +571,6 @@ impl Draft {
             .as_deref()
             .is_some_and(|base| same_text(base, text));
         !unchanged && !text.trim().is_empty()
-    }
-}
-
-impl DeviceCode {
-    /// Returns the address to open: with the code in it where there is one.
-    #[must_use]
-    pub fn address(&self) -> &str {
-        self.verification_uri_complete
-            .as_deref()
-            .unwrap_or(&self.verification_uri)
     }
 }
 

@@ -78,10 +78,10 @@ pub(crate) fn unreachable() -> Failure {
         .cure("Check your network, and try again.")
 }
 
-/// A failure after which nobody knows whether the change was made.
-pub(crate) fn in_question() -> Failure {
+/// A failure after which no one knows whether the change was made.
+pub(crate) fn unconfirmed() -> Failure {
     Failure {
-        in_question: true,
+        unconfirmed: true,
         ..unreachable()
     }
 }
@@ -95,7 +95,7 @@ pub(crate) fn started(columns: u16, rows: u16) -> Model {
     init(about(), Size { columns, rows }).0
 }
 
-/// Makes the model of somebody who reads: a quote, or the place for one.
+/// Makes the model of someone who reads: a quote, or the place for one.
 pub(crate) fn reading(columns: u16, rows: u16, quote: Option<&str>) -> Model {
     let mut model = started(columns, rows);
     update(&mut model, Msg::Restored(Ok(Some(restored(None)))));
@@ -103,7 +103,7 @@ pub(crate) fn reading(columns: u16, rows: u16, quote: Option<&str>) -> Model {
     model
 }
 
-/// Makes the model of somebody to whom a code is shown.
+/// Makes the model of someone to whom a code is shown.
 pub(crate) fn waiting(columns: u16, rows: u16) -> Model {
     let mut model = started(columns, rows);
     update(&mut model, Msg::Restored(Ok(None)));
@@ -112,7 +112,7 @@ pub(crate) fn waiting(columns: u16, rows: u16) -> Model {
     model
 }
 
-/// Makes the model of somebody whose save met another text.
+/// Makes the model of someone whose save met another text.
 pub(crate) fn conflicted(columns: u16, rows: u16, mine: &str, theirs: Option<&str>) -> Model {
     let mut model = reading(columns, rows, Some("As it was."));
     press(&mut model, "e Ctrl-U");
@@ -176,7 +176,7 @@ pub(crate) fn code_on_screen(model: &mut Model) -> &mut DeviceCode {
     }
 }
 
-/// Returns the pane of a model on which somebody is signed in.
+/// Returns the pane of a model on which someone is signed in.
 pub(crate) fn pane(model: &Model) -> &Pane {
     match &model.screen {
         Screen::SignedIn { pane, .. } => pane,

@@ -55,14 +55,14 @@ pub(super) fn save(model: &mut Model, sheet: Sheet) -> (Pane, Vec<Effect>) {
 pub(super) fn refuse(model: &mut Model, error: QuoteError, can_delete: bool) {
     model.warn(match error {
         QuoteError::Empty if can_delete => {
-            "There is nothing to save. To delete your quote, press Esc and then d.".to_owned()
+            "Nothing to save. To delete your quote, press Esc and then d.".to_owned()
         }
-        QuoteError::Empty => "There is nothing to save yet.".to_owned(),
+        QuoteError::Empty => "Nothing to save yet.".to_owned(),
         error @ QuoteError::TooLong { .. } => {
-            format!("It was not saved: {error}. All of it is still here: shorten it.")
+            format!("It was not saved: {error}. It is all still here: shorten it.")
         }
         error @ QuoteError::Control { .. } => {
-            format!("It was not saved: {error}. All of it is still here: take the character out.")
+            format!("It was not saved: {error}. It is all still here: remove that character.")
         }
     });
 }
@@ -111,7 +111,7 @@ pub(super) fn undelete(model: &mut Model, desk: Desk) -> (Pane, Vec<Effect>) {
 pub(super) fn resume(model: &mut Model, draft: Draft, saved: Option<Saved>) -> (Pane, Vec<Effect>) {
     let (pane, effects) = lay_out(draft, saved);
     if matches!(pane, Pane::Editor { .. }) {
-        model.say("Here is what you had not saved.");
+        model.say("Here is your unsaved text.");
     }
     (pane, effects)
 }
@@ -126,8 +126,8 @@ pub(super) fn write_on(model: &mut Model, draft: Draft, saved: Option<Saved>) ->
     let sheet = Sheet::with(saved, draft);
     if !sheet.replaces_what_is_saved() {
         model.say(match sheet.saved {
-            Some(_) => "Another text is saved already. You will see both when you save yours.",
-            None => "Your quote is gone by now. You will be asked when you save this text.",
+            Some(_) => "Another text was saved meanwhile. You will see both when you save yours.",
+            None => "Your quote has since been deleted. You will be asked when you save this text.",
         });
     }
     sheet

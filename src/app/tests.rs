@@ -1,7 +1,7 @@
 use super::{
     samples::{
-        code, code_on_screen, conflicted, in_question, joyce, kept, key_event, pane, press,
-        reading, restored, saved, session_over, started, unreachable, waiting, write,
+        code, code_on_screen, conflicted, joyce, kept, key_event, pane, press, reading, restored,
+        saved, session_over, started, unconfirmed, unreachable, waiting, write,
     },
     *,
 };
@@ -150,7 +150,7 @@ fn what_cannot_be_saved_stays_in_the_editor_with_the_reason() {
     let mut model = reading(80, 24, None);
     press(&mut model, "e");
     assert_eq!(press(&mut model, "Enter"), []);
-    assert_eq!(told(&model), "There is nothing to save yet.");
+    assert_eq!(told(&model), "Nothing to save yet.");
 
     let long = "x".repeat(crate::quote::MAX_BYTES + 1);
     update(&mut model, Msg::Terminal(Event::Paste(long.clone())));
@@ -166,7 +166,7 @@ fn what_cannot_be_saved_stays_in_the_editor_with_the_reason() {
     let enormous = "x".repeat(crate::quote::MAX_BYTES * 16);
     update(&mut model, Msg::Terminal(Event::Paste(enormous)));
     assert!(
-        told(&model).starts_with("The paste was left out"),
+        told(&model).starts_with("Paste ignored: "),
         "{}",
         told(&model)
     );
@@ -186,7 +186,7 @@ fn a_failed_save_leads_back_to_the_text_and_says_why() {
         "The database does not answer. Your text is still here, not saved. Check your network, and try again."
     );
     press(&mut model, "Enter");
-    update(&mut model, Msg::Saved(Err(in_question())));
+    update(&mut model, Msg::Saved(Err(unconfirmed())));
     assert_eq!(text_in_editor(&model), "Yes");
     assert_eq!(
         told(&model),
@@ -201,7 +201,7 @@ fn an_own_text_without_an_answer_is_no_conflict() {
         press(&mut model, "e");
         write(&mut model, " No.");
         press(&mut model, "Enter");
-        update(&mut model, Msg::Saved(Err(in_question())));
+        update(&mut model, Msg::Saved(Err(unconfirmed())));
         write(&mut model, "!");
         model
     };
@@ -232,7 +232,7 @@ fn an_own_text_without_an_answer_is_no_conflict() {
     assert_eq!(effects, std::slice::from_ref(&keep));
     assert_eq!(
         told(&model),
-        "What you sent before is saved; what you changed since is kept."
+        "The text you sent before is saved; your changes since are kept."
     );
     press(&mut model, "e");
     assert_eq!(text_in_editor(&model), "Yes. No.!");
@@ -258,7 +258,7 @@ fn an_unanswered_order_shows_when_the_quote_is_read_again() {
     press(&mut model, "r");
     let effects = update(&mut model, Msg::Loaded(Ok(Some(saved("Yes. No.")))));
     assert_eq!(effects, [Effect::DropDraft]);
-    assert_eq!(told(&model), "What you wrote is saved.");
+    assert_eq!(told(&model), "Your text is saved.");
     assert!(!has_unsaved(&model));
 
     press(&mut model, "d");
@@ -268,7 +268,7 @@ fn an_unanswered_order_shows_when_the_quote_is_read_again() {
     update(&mut model, Msg::Loaded(Ok(None)));
     assert_eq!(
         told(&model),
-        "Your quote is gone by now. Press u to bring it back."
+        "Your quote has since been deleted. Press u to bring it back."
     );
     let effects = press(&mut model, "u");
     assert!(
@@ -342,7 +342,7 @@ fn a_quote_that_undo_is_bringing_back_counts_as_unsaved() {
     let mut model = on_its_way();
     update(&mut model, Msg::Saved(Err(session_over())));
     assert!(
-        told(&model).contains("What you wrote is kept"),
+        told(&model).contains("Your unsaved text is kept"),
         "{}",
         told(&model)
     );
@@ -538,7 +538,7 @@ fn signing_out_asks_only_where_something_would_be_lost() {
         Msg::SignedOut(Ok(SignOutOutcome::OnlyLocally(unreachable()))),
     );
     assert!(
-        told(&model).contains("Okta could not be told"),
+        told(&model).contains("lives on until it expires"),
         "{}",
         told(&model)
     );
@@ -555,7 +555,7 @@ fn signing_out_asks_only_where_something_would_be_lost() {
     // The file had gone first.
     assert_eq!(effects, [Effect::KeepDraft(kept("Yes.x", Some("Yes.")))]);
 
-    // A text that another window left, and that nobody has seen again.
+    // A text that another window left, and that no one has seen again.
     let mut model = started(80, 24);
     let with_more = Restored {
         more_drafts: true,

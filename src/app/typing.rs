@@ -10,7 +10,7 @@ use crate::keymap::{self, Chord, Context};
 /// Takes in what came from the terminal at once, up to the first that asks for something that cannot wait.
 ///
 /// A run of characters is one change, so that a paste without brackets costs no draft and no frame per key. In such a paste
-/// Enter ends a line: between characters that came in the same moment nobody has pressed it.
+/// Enter ends a line: between characters that came in the same moment no one has pressed it.
 pub fn take_in(model: &mut Model, events: &mut VecDeque<Event>) -> Vec<Effect> {
     let mut effects = Vec::new();
     while let Some(event) = events.pop_front() {
@@ -36,7 +36,7 @@ fn is_quiet(effect: &Effect) -> bool {
     matches!(effect, Effect::KeepDraft(_) | Effect::DropDraft)
 }
 
-/// Says whether more may be on its way of what came at once: a paste comes in parts, and nobody presses two keys in one moment.
+/// Says whether more may be on its way of what came at once: a paste comes in parts, and no one presses two keys in one moment.
 #[must_use]
 pub fn may_go_on(events: &VecDeque<Event>) -> bool {
     events.iter().filter_map(typed).nth(1).is_some()

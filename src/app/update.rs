@@ -1,4 +1,4 @@
-//! Messages in, effects out: the only place where the model changes, with [`settle`](super::settle).
+//! Messages in, effects out: the only place where the model changes, with [`outcomes`](super::outcomes).
 
 use crossterm::event::Event;
 
@@ -8,8 +8,8 @@ use super::{
         About, Ahead, Conflict, Desk, DeskOrder, Draft, Model, Over, Pane, Question, Screen, Sheet,
         SignIn, Size,
     },
+    outcomes::take_outcome,
     saving::{kept, refuse, resume, save, undelete},
-    settle::settle,
 };
 use crate::{
     editor::Editor,
@@ -42,7 +42,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let effects = match msg {
         Msg::Terminal(event) => take_event(model, event),
         Msg::Typed(text) => type_text(model, &text),
-        outcome => settle(model, outcome),
+        outcome => take_outcome(model, outcome),
     };
     let waits_anew = |effect: &Effect| {
         !matches!(
@@ -110,8 +110,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Scroll(scroll) => geometry::scroll(model, scroll),
         Action::BreakLine => return edit(model, |editor| editor.insert("\n")),
         Action::Erase(motion) => return edit(model, |editor| editor.delete(motion)),
-        Action::Undo => return undo(model, Editor::undo, "There is nothing to take back."),
-        Action::Redo => return undo(model, Editor::redo, "There is nothing to make again."),
+        Action::Undo => return undo(model, Editor::undo, "Nothing to undo."),
+        Action::Redo => return undo(model, Editor::redo, "Nothing to redo."),
         Action::Go(motion) => {
             if let Some(draft) = draft(model) {
                 draft.editor.go(motion);
@@ -214,7 +214,7 @@ fn act_signed_in(
 fn agree(model: &mut Model, question: Question, pane: Pane) -> (Pane, Vec<Effect>) {
     match (question, pane) {
         (Question::Discard, Pane::Quote { desk, .. }) => {
-            model.say("Your draft is gone.");
+            model.say("Your unsaved text is discarded.");
             let draft = None;
             (Pane::quote(Desk { draft, ..desk }), vec![Effect::DropDraft])
         }
@@ -337,9 +337,9 @@ fn rebase(conflict: Conflict) -> Sheet {
     }
 }
 
-const KEPT: &str = "What you wrote is kept. Press e to go on with it.";
+const KEPT: &str = "Your unsaved text is kept. Press e to go on with it.";
 
-/// Leaves the editor while nobody knows what is saved.
+/// Leaves the editor while no one knows what is saved.
 fn lay_aside(model: &mut Model, draft: Draft) -> (Option<Draft>, Vec<Effect>) {
     if draft.is_worth_keeping() {
         model.say(KEPT);
@@ -399,7 +399,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
             let there = draft(model).map_or(0, |draft| draft.editor.text().len());
             if there + text.len() > MAX_DRAFT_BYTES {
                 model.warn(format!(
-                    "The paste was left out: it is {} bytes long, and a quote has at most {}.",
+                    "Paste ignored: it is {} bytes long; the limit is {}.",
                     text.len(),
                     quote::MAX_BYTES
                 ));
@@ -440,7 +440,7 @@ fn warn_of_length(model: &mut Model) {
     let bytes = draft(model).map_or(0, |draft| draft.editor.text().len());
     if bytes > quote::MAX_BYTES {
         model.warn(format!(
-            "All of it is here, but it is too long to be saved: {bytes} bytes, and a quote has at most {}.",
+            "It is all here, but too long to save: {bytes} bytes; the limit is {}.",
             quote::MAX_BYTES
         ));
     }

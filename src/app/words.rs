@@ -54,14 +54,14 @@ fn question(model: &Model) -> Option<String> {
     };
     let words = match question {
         Question::Delete => "Delete your quote?",
-        Question::Discard => "Throw the unsaved text away?",
-        Question::SignOut if pane.unsaved().is_some() => "Sign out, and lose the unsaved text?",
-        Question::SignOut => "Sign out, and lose the text that another window left unsaved?",
+        Question::Discard => "Discard your unsaved text?",
+        Question::SignOut if pane.unsaved().is_some() => "Sign out, and lose your unsaved text?",
+        Question::SignOut => "Sign out, and lose the unsaved text of another window?",
     };
     Some(words.to_owned())
 }
 
-const APPROVAL: &str = "Waiting until you have approved…";
+const APPROVAL: &str = "Waiting for your approval…";
 
 /// Returns what is being waited for, if anything is.
 fn waiting_for(model: &Model) -> Option<&'static str> {
@@ -130,7 +130,7 @@ fn hint(model: &Model, binding: &Binding) -> &'static str {
     match (binding.action, pane) {
         (Action::Answer(true), _) => match over {
             Some(Over::Question(Question::Delete)) => "Delete Quote",
-            Some(Over::Question(Question::Discard)) => "throw away",
+            Some(Over::Question(Question::Discard)) => "Discard",
             Some(Over::Question(Question::SignOut)) => "Sign out",
             Some(Over::SigningOut) | None => binding.hint,
         },

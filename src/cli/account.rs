@@ -14,7 +14,7 @@ use super::{
     output::{self, Outcome},
 };
 use crate::{
-    app::{Activity, DeviceCode, SignOutOutcome},
+    account::{Activity, DeviceCode, SignOutOutcome},
     browser, client,
     config::Config,
     failure::{Failure, Kind},
@@ -105,7 +105,7 @@ fn show(code: &DeviceCode) {
     }
     output::say(&format!(
         "The code works until {}. Approve it only if you started this sign-in yourself,\n\
-         and give it to nobody. Waiting for your approval (Ctrl-C cancels)",
+         and give it to no one. Waiting for your approval (Ctrl-C cancels)",
         code.expires_at.format("%H:%M")
     ));
 }
@@ -197,14 +197,14 @@ fn tell(activity: &Activity) {
 /// Ends the session.
 pub(super) async fn logout(config: &Config) -> Outcome {
     let session = client::session_with(config, NoDatabase)?;
-    let nobody = matches!(session.standing().await, Ok(None));
+    let was_signed_out = matches!(session.standing().await, Ok(None));
     match session.sign_out().await? {
-        SignOutOutcome::Revoked if nobody => output::say("nobody was signed in"),
+        SignOutOutcome::Revoked if was_signed_out => output::say("you were not signed in"),
         SignOutOutcome::Revoked => output::say("signed out"),
         SignOutOutcome::OnlyLocally(failure) => {
             output::say("signed out on this computer");
             output::warn(&format!(
-                "Okta was not told, so the session lives on there until it expires: {}",
+                "your session at Okta lives on until it expires: {}",
                 failure.what
             ));
         }
@@ -228,7 +228,7 @@ struct WhoAmI<'a> {
 pub(super) async fn whoami(config: &Config, json: bool) -> Outcome {
     let issuer = &config.okta()?.issuer;
     let session = client::session_with(config, NoDatabase)?;
-    let place = session.place();
+    let place = session.location();
     let standing = session.standing().await?.ok_or_else(not_signed_in)?;
     let expires_at = standing
         .id_token_expires_at
@@ -266,7 +266,7 @@ pub(super) async fn whoami(config: &Config, json: bool) -> Outcome {
     ))
 }
 
-/// What to do next wherever somebody has to sign in.
+/// What to do next wherever someone has to sign in.
 pub(super) const LOG_IN: &str = "Run: epigraph login";
 
 pub(super) fn ended() -> Failure {

@@ -24,7 +24,7 @@ use crate::{
     text::one_line,
 };
 
-/// Who the first access is for, where nobody says.
+/// Who the first access is for, where no one says.
 const FIRST: &str = "team";
 
 /// The owner's connection string.
@@ -44,7 +44,7 @@ pub(super) struct OwnerString {
 pub(super) enum AdminCommand {
     /// Set everything up: tables, Okta's keys, the first access; prints its config.toml and proves that it sees no other's row
     ///
-    /// Running it again repairs what somebody has changed since, and takes nothing away from anybody.
+    /// Running it again repairs what someone has changed since, and takes nothing away.
     Setup {
         #[command(flatten)]
         owner: OwnerString,
@@ -54,13 +54,13 @@ pub(super) enum AdminCommand {
         /// The client id of the native app; without it that of the configuration, or it asks
         #[arg(long, value_name = "ID")]
         client_id: Option<String>,
-        /// Whom the access is for; without it "team", if nobody has access yet
+        /// Whom the access is for; without it "team", if no one has access yet
         #[arg(long)]
         name: Option<String>,
         /// Give an access that is there already a new password
         #[arg(long)]
         new_password: bool,
-        /// Write the configuration into this new file, which nobody else can read, and not to standard output
+        /// Write the configuration into this new file, which no one else can read, and not to standard output
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
         /// Register this issuer or client id in the place of another one that the database knows
@@ -86,7 +86,7 @@ pub(super) enum AdminCommand {
         /// Give an access that is there already a new password
         #[arg(long)]
         new_password: bool,
-        /// Write the configuration into this new file, which nobody else can read, and not to standard output
+        /// Write the configuration into this new file, which no one else can read, and not to standard output
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
         #[command(flatten)]
@@ -278,7 +278,7 @@ async fn tell_of_the_move(target: &Target, applied: &Applied) -> Outcome {
         .map(|person| person.role.as_str())
         .collect();
     output::say(&if names.is_empty() {
-        "nobody has access".to_owned()
+        "no one has access".to_owned()
     } else {
         format!("who has access now: {}", names.join(", "))
     });
@@ -288,7 +288,7 @@ async fn tell_of_the_move(target: &Target, applied: &Applied) -> Outcome {
     Ok(())
 }
 
-pub(super) const OLD_PROGRAMS: &str = "Whoever has an older version of epigraph is refused from now on, until they install this one: people reach their quote by functions now, and the table itself by nothing.";
+pub(super) const OLD_PROGRAMS: &str = "From now on, older versions of epigraph are refused: people reach their quote by functions, and no longer by the table itself. Have everyone install this version.";
 
 /// Names those who are let in by the group of this database and by that of another one.
 pub(super) fn in_two_databases(people: &People) -> Vec<String> {
@@ -352,23 +352,13 @@ async fn setup(
     match &access {
         Some(access) => output::say(&outcome_of(access)),
         None => output::say(&format!(
-            "there is access already: {}; epigraph admin invite NAME hands out more",
+            "these roles already have access: {}; for one more, run: epigraph admin invite NAME",
             roles(&people)
         )),
     }
     let is_handed_over = match &access {
         Some(access) if access.password.is_some() => {
-            // Somebody else set up at the same moment, and has handed it out. The set-up is done all the same.
-            let handed = hand_over(&mut owner, &okta, access, destination).await;
-            match handed {
-                Err(Stop::Failed(failure))
-                    if !destination.is_a_file()
-                        && failure == admin::set_by_another(&access.role) =>
-                {
-                    output::warn(&failure.what);
-                }
-                handed => handed?,
-            }
+            hand_over_if_ours(&mut owner, &okta, access, destination).await?;
             true
         }
         _ => false,
@@ -379,20 +369,8 @@ async fn setup(
             output::warn(&never_shown(&person.role));
         }
     }
-    let status = admin::status(&mut owner).await?;
-    let is_public_open = proof == Proof::HeldButPublic;
-    if is_public_open {
-        output::warn(PUBLIC_IS_OPEN);
-    }
-    for note in &status.notes {
-        if !(is_public_open && note.contains("schema public. It opens no row")) {
-            output::say(&format!("note: {note}"));
-        }
-    }
-    for problem in &status.problems {
-        output::warn(problem);
-    }
-    // Somebody who takes the file for a configuration finds out too late.
+    tell_of_the_state(&admin::status(&mut owner).await?, &proof);
+    // Someone who takes the file for a configuration finds out too late.
     if destination.is_a_file() && !is_handed_over {
         return Err(nothing_to_write(&roles(&people)).into());
     }
@@ -426,7 +404,41 @@ fn roles(people: &People) -> String {
     roles.join(", ")
 }
 
-/// Says whether what is registered may be replaced. Where it is something else, somebody has to have said so.
+/// Hands an access over, unless it is on the screen and another set-up has just handed it out: this one is done all the same.
+async fn hand_over_if_ours(
+    owner: &mut Owner,
+    okta: &config::Okta,
+    access: &Access,
+    destination: &Destination,
+) -> Outcome {
+    match hand_over(owner, okta, access, destination).await {
+        Err(Stop::Failed(failure))
+            if !destination.is_a_file() && failure == admin::set_by_another(&access.role) =>
+        {
+            output::warn(&failure.what);
+            Ok(())
+        }
+        handed => handed,
+    }
+}
+
+/// Says what the status finds, but for what the proof has said already.
+fn tell_of_the_state(status: &Status, proof: &Proof) {
+    let is_public_open = *proof == Proof::HeldButPublic;
+    if is_public_open {
+        output::warn(PUBLIC_IS_OPEN);
+    }
+    for note in &status.notes {
+        if !(is_public_open && note.contains("schema public. It opens no row")) {
+            output::say(&format!("note: {note}"));
+        }
+    }
+    for problem in &status.problems {
+        output::warn(problem);
+    }
+}
+
+/// Says whether what is registered may be replaced. Where it is something else, someone has to have said so.
 async fn may_replace(owner: &mut Owner, okta: &config::Okta, replace: bool) -> Result<bool, Stop> {
     let known = admin::registration(owner).await?;
     let Some(difference) = known.and_then(|known| admin::difference(&known, okta)) else {
@@ -468,18 +480,18 @@ fn tell_of_the_proof(proof: &Proof) {
     }
 }
 
-pub(super) const PUBLIC_IS_OPEN: &str = "Everybody who can log in may make things in the schema public, which belongs to somebody else. That opens no row. A superuser closes it: revoke create on schema public from public;";
+pub(super) const PUBLIC_IS_OPEN: &str = "Every role that can log in may create objects in the schema public, which belongs to another role. That opens no row. A superuser can close it: revoke create on schema public from public;";
 
 pub(super) fn unchecked(why: &Failure) -> String {
     format!(
-        "The set-up is done, and was not checked by signing in: {} What is handed out may need some minutes until it works, where a proxy stands before the database.",
+        "The set-up is done, but was not checked by signing in: {} Behind a proxy, the access may take some minutes to work.",
         why.what
     )
 }
 
 pub(super) fn never_shown(role: &str) -> String {
     format!(
-        "The password of {role} was set and never shown to anybody. For a new one, run: epigraph admin invite {}",
+        "The password of {role} was set and never shown. For a new one, run: epigraph admin invite {}",
         role.trim_start_matches("epigraph_")
     )
 }
@@ -492,11 +504,11 @@ fn outcome_of(access: &Access) -> String {
             How::Made => "has access now",
             How::LetInAgain => "has access again, with a new password",
             How::Renewed =>
-                "has a new password; open connections stay until they end, and a proxy may know the old one for some minutes still",
+                "has a new password; open connections last until they end, and a proxy may accept the old one for some minutes",
             How::NeverShown =>
-                "has a new password: nobody was shown the one that it had, because a run was broken off",
+                "has a new password: the old one was never shown, because a run was broken off",
             How::Kept =>
-                "had access before and keeps its password, which cannot be shown again; --new-password makes a new one",
+                "already had access and keeps its password, which cannot be shown again; --new-password makes a new one",
         }
     )
 }
@@ -516,7 +528,7 @@ fn key_lines(report: &KeyReport) -> Vec<String> {
         ("still published", &report.still_published),
         ("replaced by another key of that name", &report.replaced),
         (
-            "not published any more, kept until its last token is over",
+            "no longer published; kept until its last token has expired",
             &report.kept,
         ),
         ("retired", &report.retired),
@@ -555,7 +567,7 @@ pub(super) fn no_string() -> Failure {
 pub(super) fn has_access(role: &str) -> Failure {
     Failure::new(
         Kind::Usage,
-        format!("{role} has access already, and keeps its password."),
+        format!("{role} already has access, and keeps its password."),
     )
     .cure("Its password cannot be shown again; --new-password makes a new one.")
 }
@@ -563,9 +575,9 @@ pub(super) fn has_access(role: &str) -> Failure {
 pub(super) fn nothing_to_write(roles: &str) -> Failure {
     Failure::new(
         Kind::Usage,
-        format!("No configuration was written: there is access already ({roles}), and its password cannot be shown again."),
+        format!("No configuration was written: these roles already have access ({roles}), and a password cannot be shown again."),
     )
-    .cure("Everything else is done. epigraph admin invite NAME hands out more; --name NAME --new-password makes a new password.")
+    .cure("Everything else is done. For one more access, run: epigraph admin invite NAME; for a new password, add --name NAME --new-password.")
 }
 
 async fn invite(
@@ -614,9 +626,9 @@ impl Destination {
 
     fn introduction(&self) -> String {
         match self {
-            Self::Stdout => "this is the config.toml for it; the password in it is shown this once, so send it on a way that nobody else reads".to_owned(),
+            Self::Stdout => "this is its config.toml; the password in it is shown only this once, so send it where no one else can read it".to_owned(),
             Self::File(path) => format!(
-                "its configuration goes to {}; the password in it is kept nowhere else, so send it on a way that nobody else reads",
+                "its configuration is in {}; the password is not stored anywhere else, so send it where no one else can read it",
                 path.display()
             ),
         }
@@ -651,11 +663,11 @@ pub(super) fn file_is_there(path: &Path) -> Failure {
     Failure::new(
         Kind::Usage,
         format!(
-            "{} is there already, and is not overwritten; nothing was changed.",
+            "{} already exists, and is not overwritten; nothing was changed.",
             path.display()
         ),
     )
-    .cure("Name a file that is not there. If that one is the configuration of an access, it was handed out with it.")
+    .cure("Name a new file. If that one is the configuration of an access, its password is in it.")
 }
 
 pub(super) fn no_new_file(path: &Path, error: &private_file::Error) -> Failure {
@@ -666,7 +678,7 @@ pub(super) fn no_new_file(path: &Path, error: &private_file::Error) -> Failure {
             path.display()
         ),
     )
-    .cure("Name a file in a directory that is there, and that you may write to.")
+    .cure("Name a file in an existing directory that you may write to.")
 }
 
 pub(super) fn not_written(path: &Path, error: &private_file::Error) -> Failure {
@@ -677,10 +689,10 @@ pub(super) fn not_written(path: &Path, error: &private_file::Error) -> Failure {
             path.display()
         ),
     )
-    .cure("Run it again with another file: it makes a new password, because nobody was shown this one.")
+    .cure("Run it again with another file: it makes a new password, because this one was never shown.")
 }
 
-pub(super) const NOT_NOTED: &str = "The database could not take note that this was shown: the next run for this name makes a new password, with which this one ends.";
+pub(super) const NOT_NOTED: &str = "The database could not record that this password was shown: the next run for this name makes a new one, and this one stops working.";
 
 /// Shows the configuration of an access, this once.
 async fn hand_over(
@@ -737,11 +749,11 @@ fn outcome_of_revoking(revoked: &Revoked) -> Vec<String> {
     }
     if (*things, *rights) != (0, 0) {
         lines.push(format!(
-            "gone with it: {things} of its own things in this database, {rights} rights that somebody had given it"
+            "removed with it: {things} of its own objects in this database, {rights} rights that it had been granted"
         ));
     }
     lines.push(
-        "whoever signs in at Okta keeps their tokens; to shut a person out who knows another access, run: epigraph admin block SUB".to_owned(),
+        "people keep their Okta tokens; to block a person who knows another access, run: epigraph admin block SUB".to_owned(),
     );
     lines
 }

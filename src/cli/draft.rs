@@ -1,4 +1,4 @@
-//! What somebody types for `set`, in a file until it is saved: whatever ends the program, the text is there.
+//! What someone types for `set`, in a file until it is saved: whatever ends the program, the text is there.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The file. It goes when its text is saved, or when nothing was typed.
-pub(super) struct Draft {
+pub(super) struct DraftFile {
     path: PathBuf,
     /// What it began with.
     before: Vec<u8>,
@@ -23,7 +23,7 @@ pub(super) struct Draft {
     lent: bool,
 }
 
-impl Draft {
+impl DraftFile {
     /// Makes a file of the person's own, with what is there to begin with.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl Draft {
 
     /// Adds to a failure where the text is, if there is any.
     pub(super) fn keep(self, failure: Failure) -> Failure {
-        let Some(place) = self.place() else {
+        let Some(place) = self.kept_at() else {
             return failure;
         };
         self.leave();
@@ -79,7 +79,7 @@ impl Draft {
         self.leave();
     }
 
-    fn place(&self) -> Option<String> {
+    fn kept_at(&self) -> Option<String> {
         let changed = !matches!(self.changed(), Ok(None));
         changed.then(|| kept_in(&self.path))
     }
@@ -90,13 +90,13 @@ impl Draft {
     }
 }
 
-impl Drop for Draft {
+impl Drop for DraftFile {
     /// A signal ends the command: the person hears where the text is.
     fn drop(&mut self) {
         if self.path.as_os_str().is_empty() {
             return;
         }
-        match self.place() {
+        match self.kept_at() {
             _ if self.lent => output::say(&still_open(&self.path)),
             Some(place) => output::say(&place),
             None => drop(fs::remove_file(&self.path)),
@@ -108,7 +108,7 @@ impl Drop for Draft {
 ///
 /// # Errors
 /// When standard input cannot be read or the file not be written; what was typed until then is in the file.
-pub(super) async fn typed(draft: &Draft) -> Result<Vec<u8>, Failure> {
+pub(super) async fn typed(draft: &DraftFile) -> Result<Vec<u8>, Failure> {
     output::say("type the text; end it with Ctrl-D on a line of its own");
     let path = draft.path().to_owned();
     input::on_a_thread(move || {

@@ -2,7 +2,7 @@
 
 use std::{io, path::Path, process::ExitStatus};
 
-use super::{draft::Draft, input, signals::HoldInterrupts};
+use super::{draft::DraftFile, input, signals::HoldInterrupts};
 use crate::{
     config::{Config, SECRET_VARIABLES},
     failure::{Failure, Kind},
@@ -12,10 +12,10 @@ use crate::{
 pub(super) async fn edit(
     config: &Config,
     current: Option<&str>,
-) -> Result<Option<(String, Draft)>, Failure> {
+) -> Result<Option<(String, DraftFile)>, Failure> {
     let editor = editor(|name| std::env::var(name).ok())?;
     let text = current.map_or(String::new(), |current| format!("{current}\n"));
-    let mut draft = Draft::new(&config.state_dir, &text)?;
+    let mut draft = DraftFile::new(&config.state_dir, &text)?;
     draft.lend(true);
     let ended = run(&editor, draft.path()).await;
     draft.lend(false);

@@ -68,7 +68,7 @@ pub(super) fn text_of(bytes: Vec<u8>, whence: &str) -> Result<String, Failure> {
     })
 }
 
-/// Takes one line break off the end: programs and editors put one there that nobody typed.
+/// Takes one line break off the end: programs and editors put one there that no one typed.
 pub(super) fn without_last_line_break(text: &str) -> &str {
     let rest = text.strip_suffix('\n').unwrap_or(text);
     rest.strip_suffix('\r').unwrap_or(rest)

@@ -39,7 +39,7 @@ pub(super) fn start(path: &Path, level: Option<&str>) -> Result<(), Failure> {
     let file = open(path).map_err(|error| unwritable(path, &error))?;
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(false)
-        // Where the disk is full: its complaint would go over the screen, and panic where nobody takes it.
+        // Where the disk is full: its complaint would go over the screen, and panic where no one takes it.
         .log_internal_errors(false)
         .with_writer(Mutex::new(file))
         .with_filter(Targets::new().with_target("epigraph", level));
@@ -55,7 +55,7 @@ fn open(path: &Path) -> std::io::Result<File> {
     {
         use std::os::unix::fs::OpenOptionsExt;
 
-        // No link that somebody put there is followed, and no pipe is waited at.
+        // No link that someone put there is followed, and no pipe is waited at.
         let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
         options
             .mode(0o600)

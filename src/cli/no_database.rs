@@ -3,9 +3,8 @@
 use secrecy::SecretString;
 
 use crate::{
-    app::{DeleteOutcome, SaveOutcome},
     failure::{Failure, Kind},
-    quote::{Quote, Saved},
+    quote::{DeleteOutcome, Quote, SaveOutcome, Saved},
     session::{Progress, Quotes, Refused},
 };
 

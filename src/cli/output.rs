@@ -20,7 +20,7 @@ pub(super) enum Stop {
     Failed(Failure),
     /// It failed with this exit code and has said why.
     Told(u8),
-    /// Whoever read its output has gone.
+    /// The reader of its output has gone.
     BrokenPipe,
     /// A signal of this number asked it to stop.
     Signal(u8),
@@ -138,7 +138,7 @@ fn escaped(json: &str) -> Cow<'_, str> {
     }))
 }
 
-/// Says something to the person. Nobody may be listening, and that is no failure.
+/// Says something to the person. No one may be listening, and that is no failure.
 pub(super) fn say(text: &str) {
     let mut stderr = io::stderr().lock();
     let _ = writeln!(stderr, "{}", harmless(text)).and_then(|()| stderr.flush());

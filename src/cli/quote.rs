@@ -7,17 +7,16 @@ use serde::Serialize;
 
 use super::{
     account::quiet,
-    draft::{Draft, typed},
+    draft::{DraftFile, typed},
     edit,
     input::{of_input, on_a_thread, standard_input},
     output::{self, Outcome},
 };
 use crate::{
-    app::{DeleteOutcome, SaveOutcome},
     client,
     config::Config,
     failure::{Failure, Kind},
-    quote::{Quote, QuoteError, Saved},
+    quote::{DeleteOutcome, Quote, QuoteError, SaveOutcome, Saved},
 };
 
 /// What `show --json` prints.
@@ -48,7 +47,7 @@ pub(super) async fn set(config: &Config, text: Option<String>, edit: bool) -> Ou
     let mut draft = None;
     match (write(config, text, edit, &mut draft).await, draft) {
         (Ok(done), draft) => {
-            draft.into_iter().for_each(Draft::remove);
+            draft.into_iter().for_each(DraftFile::remove);
             output::say(done);
             Ok(())
         }
@@ -62,14 +61,14 @@ async fn write(
     config: &Config,
     text: Option<String>,
     edit: bool,
-    draft: &mut Option<Draft>,
+    draft: &mut Option<DraftFile>,
 ) -> Result<&'static str, Failure> {
     // What can be told to be no quote is refused before anything is asked of anybody.
     let given = match text.as_deref() {
         _ if edit => None,
         None => return Err(no_text(io::stdin().is_terminal())),
         Some("-") if io::stdin().is_terminal() => {
-            let draft = draft.insert(Draft::new(&config.state_dir, "")?);
+            let draft = draft.insert(DraftFile::new(&config.state_dir, "")?);
             Some(checked(&of_input(typed(draft).await?)?)?)
         }
         Some("-") => Some(checked(&standard_input().await?)?),
@@ -134,7 +133,7 @@ pub(super) async fn delete(config: &Config, yes: bool) -> Outcome {
     }
 }
 
-/// A write whose answer is waited for. Where a signal ends the wait, nobody knows what came of it, and the person hears that.
+/// A write whose answer is waited for. Where a signal ends the wait, no one knows what came of it, and the person hears that.
 struct UnderWay(Option<&'static str>);
 
 impl UnderWay {
@@ -157,9 +156,9 @@ impl Drop for UnderWay {
     }
 }
 
-/// Says of a failure that nothing came of what was asked, unless nobody knows.
+/// Says of a failure that nothing came of what was asked, unless no one knows.
 pub(super) fn nothing_done(failure: Failure, done: &str) -> Failure {
-    if failure.in_question {
+    if failure.unconfirmed {
         return failure;
     }
     Failure {

@@ -23,7 +23,7 @@ pub(super) fn exit_codes() -> Vec<(u8, &'static str)> {
         (130, "interrupted with Ctrl-C (SIGINT)"),
         (
             output::BROKEN_PIPE,
-            "whoever read the output stopped reading",
+            "the reader of the output stopped reading",
         ),
         (143, "asked to end (SIGTERM)"),
     ]);

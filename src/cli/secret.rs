@@ -55,7 +55,7 @@ impl Drop for Hidden {
 
 /// Reads a line as keys; `None` where it was broken off.
 fn typed() -> io::Result<Option<SecretString>> {
-    // Room enough from the start: a text that grows leaves copies behind that nobody wipes.
+    // Room enough from the start: a text that grows leaves copies behind that no one wipes.
     let mut line = Zeroizing::new(String::with_capacity(4096));
     loop {
         let Event::Key(KeyEvent {

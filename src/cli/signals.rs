@@ -9,7 +9,7 @@ use std::{
 use super::output::{Outcome, Stop};
 use crate::runtime;
 
-/// Whether Ctrl-C is somebody else's.
+/// Whether Ctrl-C is someone else's.
 static HELD: AtomicBool = AtomicBool::new(false);
 
 /// As long as it lives, Ctrl-C belongs to a program that was started on the same terminal.
@@ -41,7 +41,7 @@ pub(super) async fn unless_stopped(command: impl Future<Output = Outcome>) -> Ou
 
 /// Gives what must not stop half way (writing down a renewed session) a moment to end.
 pub(super) async fn let_tasks_finish() {
-    let _ = tokio::time::timeout(runtime::FINISH, crate::session::settle()).await;
+    let _ = tokio::time::timeout(runtime::FINISH, crate::session::finish_background_work()).await;
 }
 
 #[cfg(unix)]

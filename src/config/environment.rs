@@ -70,7 +70,7 @@ fn not_variables(path: &Path, text: &str, error: &dotenvy::Error) -> Failure {
         _ => None,
     };
     let place = line.map_or(String::new(), |at| {
-        format!(", line {}", file::place(text, at).0)
+        format!(", line {}", file::line_and_column(text, at).0)
     });
     Failure::new(
         Kind::Config,

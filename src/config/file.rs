@@ -17,7 +17,7 @@ const MAX_BYTES: u64 = 1024 * 1024;
 
 const LONGEST_KEY: usize = 40;
 
-/// Reads the file. `None` where it does not exist and nobody named it.
+/// Reads the file. `None` where it does not exist and no one named it.
 pub(super) fn read(
     path: &Path,
     named: bool,
@@ -47,7 +47,7 @@ pub(super) fn read(
     let mut values = Vec::new();
     for (key, value) in table.get_ref() {
         let name: &str = key.get_ref();
-        let line = place(&text, key.span().start).0;
+        let line = line_and_column(&text, key.span().start).0;
         let Some(setting) = SETTINGS.into_iter().find(|setting| setting.key == name) else {
             return Err(unknown(path, line, key, value.get_ref().is_table()));
         };
@@ -172,7 +172,7 @@ pub(super) fn text(path: &Path) -> Result<String, Unreadable> {
 }
 
 /// Counts line and column of a byte, both from 1.
-pub(super) fn place(text: &str, at: usize) -> (usize, usize) {
+pub(super) fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
@@ -181,7 +181,7 @@ pub(super) fn place(text: &str, at: usize) -> (usize, usize) {
 
 /// Says where the syntax is wrong. Shows nothing of the line itself, which may hold a password.
 fn not_toml(path: &Path, text: &str, error: &toml::de::Error) -> Failure {
-    let (line, column) = place(text, error.span().map_or(0, |span| span.start));
+    let (line, column) = line_and_column(text, error.span().map_or(0, |span| span.start));
     Failure::new(
         Kind::Config,
         format!(

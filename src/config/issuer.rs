@@ -79,7 +79,6 @@ fn wrong(issuer: &Value, what: &str, cure: String) -> Result<(), Failure> {
 }
 
 fn check_address(issuer: &Value, url: &Url) -> Result<(), Failure> {
-    let text = issuer.text();
     let host = url.host_str().unwrap_or_default();
     let server = match url.port() {
         Some(port) => format!("https://{host}:{port}"),
@@ -114,13 +113,25 @@ fn check_address(issuer: &Value, url: &Url) -> Result<(), Failure> {
             format!("Write {server}{}.", url.path().trim_end_matches('/')),
         );
     }
-    let Some(organization) = OKTA_DOMAINS
+    let organization = OKTA_DOMAINS
         .into_iter()
-        .find_map(|domain| Some((host.strip_suffix(domain)?, domain)))
-    else {
-        return Ok(());
-    };
-    if let (Some(name), domain) = (organization.0.strip_suffix("-admin"), organization.1) {
+        .find_map(|domain| Some((host.strip_suffix(domain)?, domain)));
+    match organization {
+        Some((name, domain)) => check_okta_address(issuer, url, &server, name, domain),
+        None => Ok(()),
+    }
+}
+
+/// Says what is wrong with an address under one of Okta's own domains.
+fn check_okta_address(
+    issuer: &Value,
+    url: &Url,
+    server: &str,
+    name: &str,
+    domain: &str,
+) -> Result<(), Failure> {
+    let text = issuer.text();
+    if let Some(name) = name.strip_suffix("-admin") {
         return wrong(
             issuer,
             "is the address of the admin console",

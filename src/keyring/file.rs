@@ -48,7 +48,7 @@ impl File {
             if contents.was_open_to_others {
                 flag.store(true, Ordering::Relaxed);
             }
-            // What is not UTF-8 is garbled, and whoever takes the text apart says so.
+            // What is not UTF-8 is garbled, and what takes the text apart says so.
             let secret = SecretString::from(String::from_utf8_lossy(&contents.bytes).into_owned());
             contents.bytes.zeroize();
             Ok(Some(secret))
@@ -111,7 +111,7 @@ impl File {
     }
 }
 
-/// Nobody is there any more to hear it.
+/// No one is there any more to hear it.
 pub(super) fn ending() -> Failure {
     Failure::new(
         Kind::Vault,

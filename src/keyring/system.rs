@@ -42,7 +42,7 @@ pub(super) struct System {
     user: String,
 }
 
-/// One at a time, so that calls take effect in the order in which they were made, also those that nobody waits for any more.
+/// One at a time, so that calls take effect in the order in which they were made, also those that no one waits for any more.
 /// It is never joined: the process ends without it.
 #[derive(Clone)]
 struct Worker {
@@ -65,7 +65,7 @@ impl State {
     }
 }
 
-/// What may become of a call that nobody waits for any more.
+/// What may become of a call that no one waits for any more.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Late {
     /// Its answer is of no use.

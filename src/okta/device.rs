@@ -14,7 +14,7 @@ use super::{
     refusal::{Asked, Refusal, expired},
 };
 use crate::{
-    app::{Activity, DeviceCode},
+    account::{Activity, DeviceCode},
     failure::{Failure, Kind},
     session::Progress,
     text::one_line,

@@ -11,7 +11,7 @@ use tokio::{sync::OnceCell, time::Instant};
 use url::Url;
 
 use crate::{
-    app::Activity,
+    account::Activity,
     failure::{Cause, Failure, Kind},
     session::Progress,
     text::one_line,
@@ -323,13 +323,13 @@ pub(super) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Dur
 
 fn unanswered(error: reqwest::Error) -> Unanswered {
     Unanswered {
-        error: explain(&error),
+        error: classify(&error),
         // The log has the path beside it.
         cause: Cause::of(error.without_url()),
     }
 }
 
-fn explain(error: &reqwest::Error) -> Error {
+fn classify(error: &reqwest::Error) -> Error {
     let mut causes = Vec::new();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

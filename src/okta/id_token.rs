@@ -19,7 +19,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Vis
 use serde_json::Value;
 
 use crate::{
-    app::User,
+    account::User,
     failure::{Failure, Kind},
     session::IdToken,
     text::one_line,

@@ -29,7 +29,7 @@ const COLUMNS: [(&str, &str); 3] = [
     ("message", "text"),
 ];
 
-// Looked up in the catalogue, because whoever has no right to a schema may not name what is in it.
+// Looked up in the catalogue, because a role without a right to a schema may not name what is in it.
 const LOOK: &str = "\
 select
     (select rolsuper or rolbypassrls from pg_catalog.pg_roles where rolname = current_user) as bypasses,
@@ -70,25 +70,14 @@ pub async fn check(
     target: &Target,
     published_keys: impl Future<Output = Vec<String>>,
 ) -> Vec<Check> {
-    let mut checks = vec![Check {
-        name: "connection string",
-        took: Duration::ZERO,
-        verdict: match target.notes().split_first() {
-            None => Verdict::Ok(target.summary()),
-            Some((first, more)) => Verdict::Warning(Failure::new(
-                Kind::Config,
-                more.iter()
-                    .fold(first.clone(), |text, note| text + " " + note),
-            )),
-        },
-    }];
+    let mut checks = vec![connection_string(target)];
     let connector = Connector::new(target.clone());
     let steps = Mutex::new(Steps::default());
     let begun = Instant::now();
     let connection = connector.connect(&Progress::silent(), &steps).await;
     let took = begun.elapsed();
     let steps = steps.into_inner().unwrap_or_default();
-    ways(target, &steps, &mut checks);
+    connection_steps(target, &steps, &mut checks);
     let connection = match connection {
         Ok(connection) => connection,
         Err(error) => {
@@ -97,17 +86,7 @@ pub async fn check(
                 .flatten()
                 .sum();
             checks.push(Check {
-                name: if matches!(error, Error::Setup(_)) {
-                    "TLS"
-                } else if steps.resolved.is_none() {
-                    "address"
-                } else if steps.dialled.is_none() {
-                    "network"
-                } else if steps.secured.is_none() && target.tls != Tls::Off {
-                    "TLS"
-                } else {
-                    "sign-in"
-                },
+                name: failed_step(&error, &steps, target),
                 took: took.saturating_sub(done),
                 verdict: Verdict::Failed(error.failure(target, &[])),
             });
@@ -146,7 +125,37 @@ pub async fn check(
     checks
 }
 
-fn ways(target: &Target, steps: &Steps, checks: &mut Vec<Check>) {
+fn connection_string(target: &Target) -> Check {
+    Check {
+        name: "connection string",
+        took: Duration::ZERO,
+        verdict: match target.notes().split_first() {
+            None => Verdict::Ok(target.summary()),
+            Some((first, more)) => Verdict::Warning(Failure::new(
+                Kind::Config,
+                more.iter()
+                    .fold(first.clone(), |text, note| text + " " + note),
+            )),
+        },
+    }
+}
+
+/// The step that comes after those which worked.
+fn failed_step(error: &Error, steps: &Steps, target: &Target) -> &'static str {
+    if matches!(error, Error::Setup(_)) {
+        "TLS"
+    } else if steps.resolved.is_none() {
+        "address"
+    } else if steps.dialled.is_none() {
+        "network"
+    } else if steps.secured.is_none() && target.tls != Tls::Off {
+        "TLS"
+    } else {
+        "sign-in"
+    }
+}
+
+fn connection_steps(target: &Target, steps: &Steps, checks: &mut Vec<Check>) {
     if let Some(took) = steps.resolved {
         let addresses: Vec<_> = steps
             .addresses
@@ -247,7 +256,7 @@ pub(super) fn knows_no_key() -> Failure {
 pub(super) fn lacks_keys(unknown: usize, all: usize) -> Failure {
     Failure::new(
         Kind::Database,
-        format!("The database does not know {unknown} of the {all} keys that Okta publishes: once Okta signs with one of them, nobody can sign in."),
+        format!("The database does not know {unknown} of the {all} keys that Okta publishes: once Okta signs with one of them, no one can sign in."),
     )
     .cure(COMPARE_KEYS)
 }
@@ -285,7 +294,7 @@ pub(super) fn open_table(user: &str, rights: &[String]) -> Failure {
     Failure::new(
         Kind::Database,
         format!(
-            "The user {user} may {} public.user_messages itself, which nobody needs.",
+            "The user {user} may {} public.user_messages itself, which epigraph does not need.",
             rights.join(", ")
         ),
     )
@@ -311,7 +320,6 @@ fn table(target: &Target, row: &Row, took: Duration, checks: &mut Vec<Check>) {
             verdict,
         });
     };
-    let guarded = is(row, "guarded");
     if !is(row, "present") {
         push("table", Verdict::Failed(no_table(&target.database)));
         return;
@@ -354,27 +362,28 @@ fn table(target: &Target, row: &Row, took: Duration, checks: &mut Vec<Check>) {
             },
         );
     }
+    let (row_security, role) = guard(target, row);
+    push("row security", row_security);
+    push("role", role);
+}
+
+/// Whether the database checks who is asking, and whether the role may do no more than a person needs.
+fn guard(target: &Target, row: &Row) -> (Verdict, Verdict) {
     let direct = list(row, "direct");
-    let mighty = is(row, "owns") || is(row, "bypasses");
-    push(
-        "row security",
-        if guarded || direct.is_empty() {
-            Verdict::Ok("the database itself checks who is asking".into())
-        } else {
-            Verdict::Warning(not_guarded())
-        },
-    );
-    push(
-        "role",
-        if mighty {
-            Verdict::Warning(bypasses())
-        } else if !direct.is_empty() {
-            Verdict::Warning(open_table(&target.user, &direct))
-        } else {
-            Verdict::Ok(format!(
-                "{} has no more rights than a person needs",
-                target.user
-            ))
-        },
-    );
+    let row_security = if is(row, "guarded") || direct.is_empty() {
+        Verdict::Ok("the database itself checks who is asking".into())
+    } else {
+        Verdict::Warning(not_guarded())
+    };
+    let role = if is(row, "owns") || is(row, "bypasses") {
+        Verdict::Warning(bypasses())
+    } else if !direct.is_empty() {
+        Verdict::Warning(open_table(&target.user, &direct))
+    } else {
+        Verdict::Ok(format!(
+            "{} has no more rights than a person needs",
+            target.user
+        ))
+    };
+    (row_security, role)
 }

@@ -28,7 +28,7 @@ use super::{
     target::{Target, Tls},
 };
 use crate::{
-    app::Activity,
+    account::Activity,
     failure::{Cause, Failure, Kind},
     session::Progress,
     tls,

@@ -72,7 +72,7 @@ const fn lasting(message: &'static str, what: &'static str, cure: &'static str) 
 
 const BUSY: &str = "The database has no free connections.";
 const RESTARTING: &str = "The database is being restarted.";
-const COPY_AGAIN: &str = "Copy the connection string again from whoever gave it to you, or from Neon's console, under Connect.";
+const COPY_AGAIN: &str = "Copy the connection string again from the person who gave it to you, or from Neon's console, under Connect.";
 
 /// Messages of Neon's proxy and of the poolers. The first that fits counts.
 const MEANINGS: &[Meaning] = &[
@@ -522,7 +522,7 @@ fn broken(error: &tokio_postgres::Error, target: &Target) -> Failure {
         return refused(format!(
             "The server at {host} does not offer channel binding, which the connection string demands."
         ))
-        .cure("If a pooler of your own stands before the database, leave channel_binding=require out of the connection string. Otherwise somebody may be listening: ask the database's owner.");
+        .cure("If a pooler of your own stands before the database, leave channel_binding=require out of the connection string. Otherwise the connection may be intercepted: ask the owner of the database.");
     }
     if is_authentication(error) {
         return refused(format!("The server at {host} asks for another kind of sign-in than a password, or could not prove that it knows the password."))

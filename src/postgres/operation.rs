@@ -23,7 +23,7 @@ use super::{
     target::Target,
 };
 use crate::{
-    app::Activity,
+    account::Activity,
     failure::Failure,
     session::{Identity, Progress, Refused, Session, Vault},
 };
@@ -38,7 +38,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// How long the failure to connect ahead of time stands for the operation that follows.
 const REFUSAL_HOLDS: Duration = Duration::from_secs(10);
 
-/// What whoever shares a role, or had a pooled connection before, may have switched on, put back for one transaction: what makes
+/// What a person who shares a role, or had a pooled connection before, may have switched on, put back for one transaction: what makes
 /// the server write texts and tokens into its log (parameters of errors, plans with their constants), what makes a commit
 /// forgettable, and what makes it give up early. And the search path, before the token is there: where people may make functions,
 /// one of theirs would be handed it. It goes with `begin`, so it costs no round trip.
@@ -60,7 +60,7 @@ struct Operation<'a> {
 
 /// The database of the configuration. Connects when it is first asked something.
 ///
-/// One person does one thing at a time, so one connection is kept, and nothing is sent while nobody asks: Neon can sleep.
+/// One person does one thing at a time, so one connection is kept, and nothing is sent while no one asks: Neon can sleep.
 pub struct Postgres {
     pool: Pool<Connector>,
     /// Why connecting ahead of time failed, and when. It is the answer to the operation that follows.
@@ -68,7 +68,7 @@ pub struct Postgres {
     pub(super) told_unguarded: AtomicBool,
 }
 
-/// A connection on loan. Whoever is dropped half-way, with an answer outstanding, takes it out of the pool and closes it.
+/// A connection on loan. One that is dropped half-way, with an answer outstanding, takes it out of the pool and closes it.
 struct Loan(Option<Object<Connector>>);
 
 impl Loan {
@@ -117,16 +117,16 @@ impl Postgres {
             id_token,
             statement,
         };
-        self.perform(Some(&operation), progress).await
+        self.run_in_time(Some(&operation), progress).await
     }
 
     /// Makes sure that a connection is open. A failure waits for the operation that follows.
     pub(super) async fn connect(&self, progress: &Progress) {
-        self.perform(None, progress).await.ok();
+        self.run_in_time(None, progress).await.ok();
     }
 
     /// Runs an operation, or connects if there is none, within the time that it may take.
-    async fn perform(
+    async fn run_in_time(
         &self,
         operation: Option<&Operation<'_>>,
         progress: &Progress,
@@ -156,7 +156,7 @@ impl Postgres {
         }
         tracing::debug!(target: "epigraph", retries = attempts.retries, "gave up: {}", failure.what);
         Err(match statement.and_then(|statement| statement.writes) {
-            Some(done) if attempts.in_question => in_question(failure, done).into(),
+            Some(done) if attempts.unconfirmed => unconfirmed(failure, done).into(),
             _ => failure.into(),
         })
     }
@@ -171,20 +171,20 @@ impl Postgres {
         loop {
             let mut reused = false;
             let outcome = self
-                .attempt(operation, progress, &mut reused, &mut attempts.in_question)
+                .attempt(operation, progress, &mut reused, &mut attempts.unconfirmed)
                 .await;
             let error = match outcome {
                 Ok(rows) => return Ok(rows),
                 Err(error) => error,
             };
-            let may_be_done = attempts.in_question
+            let may_be_done = attempts.unconfirmed
                 && operation.is_some_and(|operation| !operation.statement.repeats);
             let is_final = !error.is_transient(self.target()) || may_be_done;
             if is_final || attempts.retries == RETRIES {
                 return Err(error);
             }
             attempts.last = Some(error);
-            // A connection that died while nobody used it is no news about the database: a new one is made at once.
+            // A connection that died while no one used it is no news about the database: a new one is made at once.
             if !reused {
                 progress.report(Activity::RetryingDatabase);
                 sleep(pause(attempts.retries)).await;
@@ -198,7 +198,7 @@ impl Postgres {
         operation: Option<&Operation<'_>>,
         progress: &Progress,
         reused: &mut bool,
-        in_question: &mut bool,
+        unconfirmed: &mut bool,
     ) -> Result<Vec<Row>, Error> {
         let connection = PROGRESS.scope(progress.clone(), self.pool.get()).await;
         let connection = connection.map_err(|error| match error {
@@ -220,7 +220,7 @@ impl Postgres {
             return Ok(Vec::new());
         };
         // Also when the time for the whole operation is over before an answer is there.
-        let was_in_question = std::mem::replace(in_question, true);
+        let was_in_question = std::mem::replace(unconfirmed, true);
         let begun = Instant::now();
         let statement_timeout = &self.target().statement_timeout;
         let answer = timeout(limit, transact(connection, statement_timeout, operation))
@@ -229,7 +229,7 @@ impl Postgres {
             .flatten();
         operation.log(&answer, begun.elapsed());
         let lost = answer.as_ref().is_err_and(Error::lost_session);
-        *in_question = was_in_question || lost;
+        *unconfirmed = was_in_question || lost;
         let was_answered = answer.is_ok() || answer.as_ref().is_err_and(Error::is_refusal);
         if was_answered {
             loan.give_back();
@@ -243,7 +243,7 @@ impl<I: Identity, V: Vault> Session<I, V, Postgres> {
     /// transaction of its own and one round trip.
     ///
     /// # Errors
-    /// When nobody is signed in, or Okta or the database refuses or cannot be reached.
+    /// When you are not signed in, or Okta or the database refuses or cannot be reached.
     pub async fn run(
         &self,
         statement: &Statement<'_>,
@@ -280,7 +280,7 @@ struct Attempts {
     retries: u32,
     last: Option<Error>,
     /// Whether the server may have done what was asked although no answer came.
-    in_question: bool,
+    unconfirmed: bool,
 }
 
 /// Exponential, and never the same for two programs that lost the database at the same moment.
@@ -297,7 +297,7 @@ async fn transact(
     operation: &Operation<'_>,
 ) -> Result<Vec<Row>, Error> {
     let id_token = operation.id_token.expose_secret();
-    // Spelt out, because a role's own defaults may say otherwise, and whoever shares the role can set them.
+    // Spelt out, because a role's own defaults may say otherwise, and a person who shares the role can set them.
     let access = if operation.statement.writes.is_some() {
         "read write"
     } else {
@@ -330,10 +330,10 @@ async fn transact(
 }
 
 /// The connection was lost after the order was sent.
-pub(super) fn in_question(failure: Failure, done: &str) -> Failure {
+pub(super) fn unconfirmed(failure: Failure, done: &str) -> Failure {
     Failure {
         what: format!("{} It is unknown whether {done}.", failure.what),
-        in_question: true,
+        unconfirmed: true,
         ..failure
     }
 }

@@ -8,9 +8,9 @@ use tokio_postgres::Row;
 
 use super::{operation::Postgres, statement::Statement};
 use crate::{
-    app::{Activity, DeleteOutcome, SaveOutcome},
+    account::Activity,
     failure::{Failure, Kind},
-    quote::{Quote, Saved},
+    quote::{DeleteOutcome, Quote, SaveOutcome, Saved},
     session::{Progress, Quotes, Refused},
 };
 
@@ -29,7 +29,7 @@ const DELETED: &str = "the quote was deleted";
 const SAVE: &str = "select message, create_ts, done from epigraph.save_quote($1, $2)";
 const DELETE: &str = "select message, create_ts from epigraph.delete_quote($1)";
 
-/// How often a row is looked at again when somebody else changed it in the very moment.
+/// How often a row is looked at again when someone else changed it in the very moment.
 const LOOKS: usize = 5;
 /// Reads a row of the columns `message` and `create_ts`, which are null where there is no quote. The column is a `timestamp`: what
 /// it holds is UTC.
@@ -85,7 +85,7 @@ pub(super) fn bypasses() -> Failure {
 pub(super) fn not_guarded() -> Failure {
     Failure::new(
         Kind::Database,
-        "This database does not check who is asking: whoever has the connection string can read and change every quote.",
+        "This database does not check who is asking: everyone with the connection string can read and change every quote.",
     )
     .cure("Ask the owner of the database to run `epigraph admin setup`.")
 }
@@ -135,7 +135,7 @@ impl Quotes for Postgres {
                 Some(current) if done => return Ok(SaveOutcome::Saved(current)),
                 // An attempt before this one was not answered, and had worked.
                 Some(current) if current.text == text => return Ok(SaveOutcome::Saved(current)),
-                // Somebody's new quote was in the way, and was deleted in that very moment.
+                // Someone's new quote was in the way, and was deleted in that very moment.
                 None if based_on.is_none() => {}
                 current => return Ok(SaveOutcome::Conflict(current)),
             }

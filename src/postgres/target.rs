@@ -134,7 +134,7 @@ impl Target {
     /// # Errors
     /// Says what is malformed and how to write it, never repeating the password.
     pub fn parse(url: &SecretString) -> Result<Self, Failure> {
-        let mut draft = Draft::default();
+        let mut draft = Parsed::default();
         for (key, value) in syntax::settings(url.expose_secret())? {
             draft.set(&key, value)?;
         }
@@ -224,7 +224,7 @@ impl Target {
 
 /// What has been read of a connection string so far.
 #[derive(Default)]
-struct Draft {
+struct Parsed {
     user: Option<String>,
     password: Option<String>,
     host: Option<String>,
@@ -242,7 +242,7 @@ struct Draft {
     notes: Vec<String>,
 }
 
-impl Draft {
+impl Parsed {
     fn set(&mut self, key: &str, value: String) -> Result<(), Failure> {
         match key {
             "user" => self.user = Some(value),
@@ -287,14 +287,7 @@ impl Draft {
             "sslrootcert" if value == "system" => self.extra_roots = None,
             "sslrootcert" => self.extra_roots = Some(value.into()),
             "connect_timeout" => {
-                let seconds: i64 = value.parse().map_err(|_| {
-                    malformed("connect_timeout in the connection string is not a number of seconds.").cure("Leave it out, or write for example connect_timeout=30.")
-                })?;
-                // As libpq has it: 0 and less mean none, and one second is taken as two.
-                self.connect_timeout = u64::try_from(seconds)
-                    .ok()
-                    .filter(|seconds| *seconds > 0)
-                    .map(|seconds| Duration::from_secs(seconds.max(2)));
+                self.connect_timeout = connect_timeout(&value)?;
             }
             "statement_timeout" => self.statement_timeout = Some(duration(value)?),
             "sslcert" | "sslkey" => self.notes.push(format!(
@@ -304,6 +297,26 @@ impl Draft {
             _ => return Err(unknown(key)),
         }
         Ok(())
+    }
+
+    /// How TLS begins. Without it, nothing leaves this machine.
+    fn tls(&self, host: &str) -> Result<Tls, Failure> {
+        let local = match self.address {
+            Some(address) => address.is_loopback(),
+            None => is_loopback(host),
+        };
+        if self.no_tls && !local {
+            return Err(
+                malformed("sslmode=disable would send what you write unencrypted through the network, so it is refused.")
+                    .cure("Write sslmode=require in its place; the server's certificate is checked with either."),
+            );
+        }
+        Ok(match self.negotiation {
+            _ if self.no_tls => Tls::Off,
+            Some(SslNegotiation::Direct) => Tls::Direct,
+            None if is_neon(host) => Tls::DirectIfTaken,
+            _ => Tls::Negotiated,
+        })
     }
 
     fn finish(mut self) -> Result<Target, Failure> {
@@ -322,33 +335,13 @@ impl Draft {
                 "after the host and a slash (Neon's first one is neondb)",
             )
         })?;
-        if password.chars().all(|c| c == '*' || c == '•')
-            || matches!(
-                password.to_ascii_lowercase().as_str(),
-                "[password]" | "<password>" | "[your-password]" | "your-password" | "your_password"
-            )
-        {
+        if is_placeholder(&password) {
             return Err(malformed(
                 "The connection string has a placeholder where the password belongs.",
             )
             .cure("Turn \"Show password\" on in Neon's console, and copy the string again."));
         }
-        let local = match self.address {
-            Some(address) => address.is_loopback(),
-            None => is_loopback(&host),
-        };
-        if self.no_tls && !local {
-            return Err(
-                malformed("sslmode=disable would send what you write unencrypted through the network, so it is refused.")
-                    .cure("Write sslmode=require in its place; the server's certificate is checked with either."),
-            );
-        }
-        let tls = match self.negotiation {
-            _ if self.no_tls => Tls::Off,
-            Some(SslNegotiation::Direct) => Tls::Direct,
-            None if is_neon(&host) => Tls::DirectIfTaken,
-            _ => Tls::Negotiated,
-        };
+        let tls = self.tls(&host)?;
         let options = self.sift_options(is_pooled(&host))?;
 
         let mut config = Config::new();
@@ -356,7 +349,7 @@ impl Draft {
             .user(&user)
             .password(&password)
             .dbname(&database)
-            .ssl_mode(if self.no_tls {
+            .ssl_mode(if tls == Tls::Off {
                 SslMode::Disable
             } else {
                 SslMode::Require
@@ -529,6 +522,27 @@ fn is_pooled(host: &str) -> bool {
     host.split('.')
         .next()
         .is_some_and(|label| label.ends_with("-pooler"))
+}
+
+/// As libpq has it: 0 and less mean none, and one second is taken as two.
+fn connect_timeout(value: &str) -> Result<Option<Duration>, Failure> {
+    let seconds: i64 = value.parse().map_err(|_| {
+        malformed("connect_timeout in the connection string is not a number of seconds.")
+            .cure("Leave it out, or write for example connect_timeout=30.")
+    })?;
+    Ok(u64::try_from(seconds)
+        .ok()
+        .filter(|seconds| *seconds > 0)
+        .map(|seconds| Duration::from_secs(seconds.max(2))))
+}
+
+/// What consoles and examples show in place of a password.
+fn is_placeholder(password: &str) -> bool {
+    password.chars().all(|c| c == '*' || c == '•')
+        || matches!(
+            password.to_ascii_lowercase().as_str(),
+            "[password]" | "<password>" | "[your-password]" | "your-password" | "your_password"
+        )
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ mod unix {
         }
     }
 
-    /// Returns which signals whoever started the program wants it to ignore, as `nohup` does and a shell for its background.
+    /// Returns which signals the program was started to ignore, as `nohup` does and a shell for its background.
     /// To be asked before anything listens. Only Linux says so without unsafe code.
     pub(crate) fn ignored() -> impl Fn(SignalKind) -> bool {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

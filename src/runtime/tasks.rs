@@ -11,11 +11,12 @@ use tokio::{
 
 use super::Services;
 use crate::{
-    app::{self, Activity, Effect, Model, Msg},
+    account::Activity,
+    app::{self, Effect, Model, Msg},
     session::Progress,
 };
 
-/// How long a change of the draft waits for the next one. It is written once a second at least while somebody types.
+/// How long a change of the draft waits for the next one. It is written once a second at least while someone types.
 const REST: Duration = Duration::from_millis(250);
 /// See [`REST`].
 const LONGEST_WAIT: Duration = Duration::from_millis(900);
@@ -191,7 +192,7 @@ impl<S: Services> Tasks<S> {
         });
     }
 
-    /// Makes sure that nobody hears of what is under way in a lane. A read is given up; a write goes on unheard.
+    /// Makes sure that no one hears of what is under way in a lane. A read is given up; a write goes on unheard.
     fn silence(&mut self, lane: Lane) {
         for running in self.running.iter().filter(|running| running.lane == lane) {
             if !running.writes {
@@ -201,7 +202,7 @@ impl<S: Services> Tasks<S> {
         self.running.retain(|running| running.lane != lane);
     }
 
-    /// Takes the end of a task in. Returns its outcome if somebody still waits for it.
+    /// Takes the end of a task in. Returns its outcome if someone still waits for it.
     fn end(&mut self, ended: Result<(u64, Option<Msg>), JoinError>) -> Option<Msg> {
         let (id, msg) = match ended {
             Ok(ended) => ended,

@@ -10,10 +10,9 @@ use tokio::sync::{mpsc as channel, oneshot};
 
 use super::*;
 use crate::{
-    app::{
-        Activity, DeleteOutcome, SaveOutcome, SignOutOutcome,
-        samples::{about, in_question, kept, key_event, restored, saved, unreachable},
-    },
+    account::{Activity, SignOutOutcome},
+    app::samples::{about, kept, key_event, restored, saved, unconfirmed, unreachable},
+    quote::{DeleteOutcome, SaveOutcome},
     view,
 };
 
@@ -367,7 +366,7 @@ fn a_draft_file_that_fails_is_not_promised() {
     assert_eq!(
         running.end().expect("an end"),
         ExitReason::Quit {
-            last: Last::Homeless("Yes.a".into())
+            last: Last::OnlyCopy("Yes.a".into())
         }
     );
 }
@@ -395,7 +394,7 @@ fn a_save_under_way_may_finish_and_takes_its_draft_away() {
 
 #[test]
 fn a_save_that_stayed_in_question_is_in_question_on_the_way_out() {
-    let script = signed_in().on("Save", Answer::Msg(Msg::Saved(Err(in_question()))));
+    let script = signed_in().on("Save", Answer::Msg(Msg::Saved(Err(unconfirmed()))));
     let running = Running::start(script);
     running.sees("“Yes.”");
     running.press("e a Enter");
@@ -404,7 +403,7 @@ fn a_save_that_stayed_in_question_is_in_question_on_the_way_out() {
     assert_eq!(
         running.end().expect("an end"),
         ExitReason::Quit {
-            last: Last::KeptInQuestion
+            last: Last::KeptUnconfirmed
         }
     );
 }
@@ -436,18 +435,18 @@ fn the_outcome_of_orders_under_way_is_told_on_quit() {
     assert_eq!(signed_out(Some(revoked)), Last::Done(Order::SignOut));
     let here = Msg::SignedOut(Ok(SignOutOutcome::OnlyLocally(unreachable())));
     assert!(
-        matches!(signed_out(Some(here)), Last::Told(words) if words.contains("Okta could not be told"))
+        matches!(signed_out(Some(here)), Last::Told(words) if words.contains("lives on until it expires"))
     );
     let refused = Msg::SignedOut(Err(unreachable()));
     assert!(matches!(signed_out(Some(refused)), Last::Told(_)));
-    assert_eq!(signed_out(None), Last::InQuestion(Order::SignOut));
+    assert_eq!(signed_out(None), Last::Unconfirmed(Order::SignOut));
 
     let deleted = |answer| end("d y", "Deleting…", answer);
     let done = Msg::Deleted(Ok(DeleteOutcome::Deleted));
     assert_eq!(deleted(Some(done)), Last::Done(Order::Delete));
     let failed = Msg::Deleted(Err(unreachable()));
     assert!(matches!(deleted(Some(failed)), Last::Told(_)));
-    assert_eq!(deleted(None), Last::InQuestion(Order::Delete));
+    assert_eq!(deleted(None), Last::Unconfirmed(Order::Delete));
 }
 
 #[test]
@@ -465,7 +464,7 @@ fn whatever_hangs_quitting_takes_less_than_a_second() {
     assert_eq!(
         running.end().expect("an end"),
         ExitReason::Quit {
-            last: Last::Homeless("Yes.a".into())
+            last: Last::OnlyCopy("Yes.a".into())
         }
     );
     assert!(

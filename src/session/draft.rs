@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lock::has_no_locks;
 use crate::{
-    app::KeptDraft,
+    account::KeptDraft,
     failure::{Failure, Kind},
     private_file::{self, short_hash},
 };
@@ -184,7 +184,7 @@ impl Drafts {
         .await
     }
 
-    /// Does something with files, where waiting for the disk holds nobody up.
+    /// Does something with files, where waiting for the disk holds no one up.
     async fn at_work<T: Send + 'static>(
         &self,
         user_id: &str,
@@ -214,7 +214,7 @@ impl Drafts {
         Some(locked(&self.own).get(user_id)?.path.clone())
     }
 
-    /// Makes a file this window's: one that was left behind, or one that nobody has.
+    /// Makes a file this window's: one that was left behind, or one that no one has.
     fn take(&self, user_id: &str, left: bool) -> Result<Option<PathBuf>, private_file::Error> {
         let mut refused = None;
         for number in 0..MOST_WINDOWS {
@@ -287,7 +287,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Also where it is no file: whoever uses it says so.
+/// Also where it is no file: what uses it says so.
 fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
@@ -328,7 +328,7 @@ pub(super) fn unusable(path: &Path, error: &private_file::Error, cure: &str) -> 
     .cure(cure)
 }
 
-/// Nobody is there any more to hear it.
+/// No one is there any more to hear it.
 pub(super) fn ending() -> Failure {
     Failure::new(Kind::Failed, "The program is ending.").cure("Start it again.")
 }
@@ -428,7 +428,7 @@ mod tests {
         third.drop("00u1").await.expect("dropped");
         assert_eq!(files(scratch.path()).len(), 1);
 
-        // Whoever signs out takes along what no open window writes.
+        // A sign-out takes along what no open window writes.
         third.drop_all("00u1").await.expect("dropped");
         assert_eq!(files(scratch.path()).len(), 1);
         drop(fourth);

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    app::User,
+    account::User,
     failure::{Failure, Kind},
 };
 
@@ -105,7 +105,7 @@ impl Entry {
             id_token: id_token.map(|(token, _)| token.expose_secret()),
             exp: id_token.map(|(_, expires_at)| *expires_at),
         };
-        // Measured first: a text that grows leaves copies behind that nobody wipes.
+        // Measured first: a text that grows leaves copies behind that no one wipes.
         let mut length = Length(0);
         let mut text = Vec::new();
         let done = serde_json::to_writer(&mut length, &written).and_then(|()| {

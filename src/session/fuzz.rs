@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::{draft, entry::Entry};
-use crate::{app::KeptDraft, failure::Kind, fuzz};
+use crate::{account::KeptDraft, failure::Kind, fuzz};
 
 const SECRET: &str = "zQ7x-k9X2w-J4v8T1y6";
 

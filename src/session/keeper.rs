@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{Identity, NotRenewed, Progress, Refreshed, Tokens, Vault, entry::Entry, lock};
 use crate::{
-    app::{Activity, SignOutOutcome},
+    account::{Activity, SignOutOutcome},
     failure::{Failure, Kind},
 };
 
@@ -95,8 +95,8 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         &self.identity
     }
 
-    pub(super) fn vault_place(&self) -> String {
-        self.vault.place()
+    pub(super) fn vault_location(&self) -> String {
+        self.vault.location()
     }
 
     pub(super) fn vault_warning(&self) -> Option<String> {
@@ -107,7 +107,7 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         self.memory().last_user_id.clone()
     }
 
-    /// Fails where the vault could not keep a session, so that nobody signs in for nothing. What it holds does not matter.
+    /// Fails where the vault could not keep a session, so that no one signs in for nothing. What it holds does not matter.
     pub(super) async fn vault_answers(&self, progress: &Progress) -> Result<(), Failure> {
         progress.report(Activity::AskingKeyring);
         self.vault.would_keep().await
@@ -140,7 +140,7 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         Ok(known.and_then(|known| known.id_token(refused)))
     }
 
-    /// Renews the ID token, unless somebody else has meanwhile. Must run to its end once it has begun.
+    /// Renews the ID token, unless someone else has meanwhile. Must run to its end once it has begun.
     pub(super) async fn renew(
         &self,
         refused: Option<&SecretString>,
@@ -239,14 +239,14 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
     /// Removes every trace on this machine but the draft.
     pub(super) async fn sign_out(&self) -> SignedOut {
         let _only = self.renewing.lock().await;
-        // Without the lock, a renewal under way elsewhere could bring the session back; with a hung one, nobody could sign out.
+        // Without the lock, a renewal under way elsewhere could bring the session back; with a hung one, no one could sign out.
         let lock = lock::take(&self.lock, SIGN_OUT_PATIENCE).await;
         let in_vault = self.read().await;
         let known = self.memory().session.take();
         if let (Some(known), Ok(Some(entry))) = (&known, &in_vault)
             && known.entry.user.id != entry.user.id
         {
-            // Somebody else signed in meanwhile, in another process: that session is not this person's to end.
+            // Someone else signed in meanwhile, in another process: that session is not this person's to end.
             return SignedOut {
                 user_id: Some(known.entry.user.id.clone()),
                 emptied: Ok(()),
@@ -295,7 +295,7 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         }
     }
 
-    /// Takes over what another process has written since. Memory wins only where the vault refused it and nobody wrote after that.
+    /// Takes over what another process has written since. Memory wins only where the vault refused it and no one wrote after that.
     async fn catch_up(&self, known: Known) -> Result<Known, Failure> {
         let entry = match self.read().await {
             Err(_) if known.is_ahead() => return Ok(known),

@@ -25,7 +25,7 @@ pub(super) struct Held {
     file: Option<Arc<File>>,
 }
 
-/// What the file holds while a renewal is under way, and after one of which nobody knows how it ended.
+/// What the file holds while a renewal is under way, and after one of which no one knows how it ended.
 const UNDER_WAY: &[u8] = b"!";
 
 impl Held {
@@ -71,7 +71,7 @@ pub(super) async fn take(path: &Path, patience: Duration) -> Result<Held, Failur
             Err(TryLockError::WouldBlock) => {
                 return Err(taken());
             }
-            // Some network file systems have no locks, and nobody there could ever renew a session.
+            // Some network file systems have no locks, and no one there could ever renew a session.
             Err(TryLockError::Error(error)) if has_no_locks(&error) => {
                 tracing::warn!(target: "epigraph", "the file system of the state directory has no locks");
                 return Ok(Held { file: None });

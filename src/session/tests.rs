@@ -272,7 +272,7 @@ async fn the_end_waits_until_a_renewed_session_is_written() {
             () = world.okta.0.began.notified() => {}
         }
     }
-    let ((), ()) = tokio::join!(settle(), async { gate.notify_one() });
+    let ((), ()) = tokio::join!(finish_background_work(), async { gate.notify_one() });
     assert!(world.vault.text().contains("refresh-2"));
 }
 

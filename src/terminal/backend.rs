@@ -53,7 +53,7 @@ impl Frames {
         std::mem::take(&mut self.bytes)
     }
 
-    /// Forgets how the terminal was left: somebody else had it.
+    /// Forgets how the terminal was left: someone else had it.
     pub(super) fn forget(&mut self) {
         *self = Self::default();
     }

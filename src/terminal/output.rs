@@ -1,4 +1,4 @@
-//! What is written to the terminal, by a thread of its own: a terminal that stands still, because nobody reads it, must hold
+//! What is written to the terminal, by a thread of its own: a terminal that stands still, because no one reads it, must hold
 //! up neither the draft, nor a signal, nor the end.
 
 use std::{
@@ -142,7 +142,7 @@ fn throw_away_unread() {
     use rustix::termios::{Action, QueueSelector, tcflow, tcflush};
 
     let _ = tcflush(io::stdout(), QueueSelector::OFlush);
-    // Whoever waits for room hears of it only when the output is held and let go.
+    // What waits for room hears of it only when the output is held and let go.
     let _ = tcflow(io::stdout(), Action::OOff);
     let _ = tcflow(io::stdout(), Action::OOn);
 }

@@ -17,9 +17,11 @@ pub(super) fn draw(model: &Model, conflict: &Conflict, buffer: &mut Buffer, area
 
     if halves.airy {
         let question = match (&conflict.mine.based_on, &conflict.theirs) {
-            (Some(_), Some(_)) => "Your quote was changed elsewhere. Which text is to stay?",
-            (None, Some(_)) => "There is a quote already. Which text is to stay?",
-            (_, None) => "Your quote was deleted elsewhere. Is your text to stay?",
+            (Some(_), Some(_)) => {
+                "Your quote was changed elsewhere. Which one do you want to keep?"
+            }
+            (None, Some(_)) => "There is already a quote. Which one do you want to keep?",
+            (_, None) => "Your quote was deleted elsewhere. Do you want to keep your text?",
         };
         put(buffer, area, (left, 1), question, theme::STRONG);
         row = 3;

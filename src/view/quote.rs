@@ -114,7 +114,7 @@ pub(super) fn unread(
     if draft {
         rows.extend(paragraph("", columns, Style::new(), 4));
         rows.extend(paragraph(
-            "What you had not saved is kept.",
+            "Your unsaved text is kept.",
             columns,
             Style::new(),
             3,

@@ -8,7 +8,8 @@ use super::{
     Row, centre, centred, fit, inner, large::large, lifted, measure, paragraph, put, qr::Qr, theme,
 };
 use crate::{
-    app::{DeviceCode, Model, words},
+    account::DeviceCode,
+    app::{Model, words},
     keymap::Context,
     text,
 };
@@ -16,7 +17,7 @@ use crate::{
 /// The least columns that the words beside a QR code need.
 const WORDS: usize = 34;
 
-/// Draws the screen on which nobody is signed in.
+/// Draws the screen on which no one is signed in.
 pub(super) fn welcome(model: &Model, buffer: &mut Buffer, area: Rect) {
     let area = inner(model, area);
     let columns = measure(area);
@@ -131,7 +132,7 @@ fn rows(code: &DeviceCode, columns: usize) -> Vec<Row<'_>> {
     rows.push(until);
     rows.extend(blank());
     rows.extend(paragraph(
-        "Approve only a code from your own screen. Never enter one that somebody sent you.",
+        "Approve only a code from your own screen. Never enter one that was sent to you.",
         columns,
         theme::QUIET,
         2,

@@ -7,13 +7,17 @@ use ratatui::{
 };
 
 use super::draw;
-use crate::app::{
-    Activity, DeleteOutcome, Model, Msg, Size,
-    samples::{
-        code_on_screen, conflicted, press, reading, restored, saved, session_over, started,
-        unreachable, waiting, write,
+use crate::{
+    account::Activity,
+    app::{
+        Model, Msg, Size,
+        samples::{
+            code_on_screen, conflicted, press, reading, restored, saved, session_over, started,
+            unreachable, waiting, write,
+        },
+        update,
     },
-    update,
+    quote::DeleteOutcome,
 };
 
 /// The sizes of every picture: what a terminal has at first, a large one, and the smallest that works.

@@ -4,7 +4,8 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{inner, put, theme};
 use crate::{
-    app::{Model, User},
+    account::User,
+    app::Model,
     keymap::{self, Action},
     text,
 };

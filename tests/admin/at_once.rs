@@ -91,7 +91,7 @@ async fn one_name_in_two_databases_at_once_goes_to_one_of_them(cluster: &'static
         ]);
         let (won, lost): (Vec<_>, Vec<_>) = ran.iter().partition(|ran| ran.code == Some(0));
         assert_eq!((won.len(), lost.len()), (1, 1), "{ran:?}");
-        lost[0].fails(11, &["in use for another database"]);
+        lost[0].fails(11, &["taken by another database"]);
         assert!(password(&won[0].stdout).len() >= 24);
         open_session(&won[0].stdout).await;
     }

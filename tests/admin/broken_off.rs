@@ -71,7 +71,7 @@ async fn a_password_that_was_set_and_never_shown_is_replaced() {
             .expect("it starts");
         assert_eq!(status.code(), Some(1), "{broken:?}");
         let ran = admin.home.run(again);
-        assert!(ran.stderr.contains("nobody was shown"), "{ran:?}");
+        assert!(ran.stderr.contains("was never shown"), "{ran:?}");
         open_session(&ran.data()).await;
         // What was shown stays.
         let ran = admin.home.run(again);
@@ -83,7 +83,7 @@ async fn a_password_that_was_set_and_never_shown_is_replaced() {
             .query("select count(*) from okta.unshown_access"),
         "0"
     );
-    // Somebody who was invited and never shown theirs is named by a set-up.
+    // Someone who was invited and never shown theirs is named by a set-up.
     let status = admin
         .home
         .command(&["admin", "invite", "nora"])

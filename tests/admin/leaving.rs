@@ -1,4 +1,4 @@
-//! Somebody who leaves things behind, and comes back.
+//! Someone who leaves things behind, and comes back.
 
 use super::{Admin, open_session, password, try_session};
 use crate::support::postgres::{Cluster, each_server};
@@ -21,7 +21,7 @@ async fn revoke_drops_what_a_person_made_and_reassigns_nothing(cluster: &'static
     let name = admin.name.replace("james", "eve");
     let role = format!("epigraph_{name}");
     let config = admin.run(&["invite", &name]).data();
-    // Before PostgreSQL 15 everybody may make things in the schema public.
+    // Before PostgreSQL 15 everybody may create objects in the schema public.
     let owner = admin.database.owner_session().await;
     let prepared = format!(
         "grant usage, create on schema public to {role}; create table public.theirs (id int); grant select on public.theirs to {role}"
@@ -42,7 +42,7 @@ async fn revoke_drops_what_a_person_made_and_reassigns_nothing(cluster: &'static
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.stderr.contains("were ended: 1"), "{ran:?}");
     assert!(
-        ran.stderr.contains("gone with it: 3 of its own things"),
+        ran.stderr.contains("removed with it: 3 of its own objects"),
         "{ran:?}"
     );
     assert!(!exists(&admin, &role));
@@ -87,7 +87,7 @@ async fn a_person_of_two_databases_can_leave_one(cluster: &'static Cluster) {
     second.run(&["invite", &name]).fails(
         11,
         &[
-            "in use for another database",
+            "taken by another database",
             first.database.name(),
             "another name",
         ],
@@ -125,7 +125,7 @@ async fn a_person_made_by_another_role_is_removed_from_the_group(cluster: &'stat
     let is_strict = cluster.version() >= 160_000;
     let owner = admin.database.owner_session().await;
     for (by_owner, code, says) in [
-        (true, 11, "made by somebody else"),
+        (true, 11, "made by another role"),
         (false, 11, "still has access"),
     ] {
         let name = admin.name.replace("james", &format!("eve_{by_owner}"));

@@ -33,7 +33,7 @@ pub(super) async fn make_old(database: &Database<'_>) {
         .expect("it applies");
 }
 
-/// Rows, keys, somebody who is blocked, and people, one of whom is the role of the database that may log in.
+/// Rows, keys, someone who is blocked, and people, one of whom is the role of the database that may log in.
 pub(super) async fn fill(admin: &Admin<'_>) {
     admin.database.trust(
         &admin.okta.issuer(Server::Default),
@@ -110,7 +110,7 @@ async fn moves(cluster: &Cluster) {
         let ran = admin.run(&["migrate"]);
         assert_eq!(ran.code, Some(0), "{ran:?}");
         for said in [
-            "older version of epigraph is refused",
+            "older versions of epigraph are refused",
             "who has access now",
             &admin.role(),
         ] {

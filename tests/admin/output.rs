@@ -37,7 +37,7 @@ fn the_configuration_goes_into_a_new_private_file() {
     // The same line again, as it stands in the README.
     let before = hashes(&admin);
     let again = admin.setup(&["--output", "config.toml"]);
-    again.fails(2, &["config.toml is there already", "nothing was changed"]);
+    again.fails(2, &["config.toml already exists", "nothing was changed"]);
     assert_eq!(fs::read_to_string(&path).ok(), Some(config));
     assert_eq!(hashes(&admin), before);
     // There is nothing to write: that is no success, and makes no file.

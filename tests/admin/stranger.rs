@@ -1,4 +1,4 @@
-//! Somebody who may make things in the schema public before it is set up, as everybody may before PostgreSQL 15; and a database
+//! Someone who may create objects in the schema public before it is set up, as everybody may before PostgreSQL 15; and a database
 //! whose schema public the owner cannot close.
 
 use super::{Admin, open_session};
@@ -58,7 +58,7 @@ async fn a_foreign_table_of_migrations_is_refused_untouched(cluster: &'static Cl
     ran.fails(
         11,
         &[
-            "epigraph_schema_history belongs to somebody else",
+            "epigraph_schema_history belongs to another role",
             "nothing was changed",
         ],
     );
@@ -83,7 +83,7 @@ async fn a_table_of_quotes_of_another_owner_is_refused(cluster: &'static Cluster
     ran.fails(
         11,
         &[
-            "user_messages belongs to somebody else",
+            "user_messages belongs to another role",
             "nothing was changed",
         ],
     );
@@ -183,7 +183,7 @@ async fn what_the_owner_has_set_for_themselves_changes_nothing(cluster: &'static
 #[test]
 fn a_pooler_that_lets_no_proof_in_leaves_the_set_up_unchecked() {
     let (mut admin, _) = Admin::set_up(shared());
-    // It knows those who were there when it started, and nobody else.
+    // It knows those who were there when it started, and no one else.
     let pooler = PgBouncer::start(shared(), 1, &[&admin.database]);
     let url = admin.database.owner().port(pooler.port());
     admin.home.set(

@@ -54,7 +54,7 @@ async fn a_restarted_keyring_or_bus_is_used_again() {
     keyring.start_again();
     let before = kept(&keyring);
     screen.key(Key::Char('r'));
-    screen.sees("This is how it is saved.");
+    screen.sees("Up to date.");
     assert_ne!(kept(&keyring), before);
 
     keyring.end_bus();
@@ -65,7 +65,7 @@ async fn a_restarted_keyring_or_bus_is_used_again() {
     keyring.start_again();
     let before = kept(&keyring);
     screen.key(Key::Char('r'));
-    screen.sees("This is how it is saved.");
+    screen.sees("Up to date.");
     assert_ne!(kept(&keyring), before);
     assert_eq!(stage.okta.live_refresh_tokens(Person::James), 1);
     ends_at_once(screen, Key::Char('q'));
@@ -89,7 +89,7 @@ async fn a_hung_or_locked_keyring_blocks_neither_screen_nor_quit() {
         screen.sees("waiting to be unlocked, or does not answer");
         screen.sees("store = \"file\"");
         is_idle(&screen);
-        // Nobody is sent to the browser for a session that cannot be kept.
+        // No one is sent to the browser for a session that cannot be kept.
         screen.key(Key::Enter);
         screen.sees_no_more("Asking the keyring…");
         ends_at_once(screen, Key::Ctrl('c'));
@@ -141,7 +141,7 @@ async fn a_sign_out_that_the_keyring_blocks_keeps_the_draft() {
     screen.sees("Press e to go on with it.");
     keyring.hang(true);
     screen.key(Key::Char('s'));
-    screen.sees("Sign out, and lose the unsaved text?");
+    screen.sees("Sign out, and lose your unsaved text?");
     screen.key(Key::Char('y'));
     screen.sees("waiting to be unlocked, or does not answer");
     screen.sees("A draft is waiting.");
@@ -151,9 +151,7 @@ async fn a_sign_out_that_the_keyring_blocks_keeps_the_draft() {
     screen.key(Key::Char('q'));
     ends(&mut screen, 0);
     assert!(
-        screen
-            .screen()
-            .contains("what you wrote and did not save is kept"),
+        screen.screen().contains("your unsaved text is kept"),
         "{}",
         screen.screen()
     );
@@ -194,7 +192,7 @@ async fn a_rotated_token_is_kept_as_soon_as_the_keyring_takes_it() {
     renew_while(&stage, &mut screen, || keyring.end());
     // The token in memory goes on working, without the keyring.
     screen.key(Key::Char('r'));
-    screen.sees("This is how it is saved.");
+    screen.sees("Up to date.");
     keyring.start_again();
     assert_eq!(kept(&keyring), before, "it has never been there");
     screen.key(Key::Char('r'));
@@ -223,7 +221,7 @@ async fn a_rotated_token_that_is_written_late_is_the_one_kept() {
     });
     // It has run out again: this renews with the token that landed late.
     screen.key(Key::Char('r'));
-    screen.sees("This is how it is saved.");
+    screen.sees("Up to date.");
     assert_eq!(stage.okta.live_refresh_tokens(Person::James), 1);
     ends_at_once(screen, Key::Char('q'));
 }

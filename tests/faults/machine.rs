@@ -60,7 +60,7 @@ async fn a_full_disk_costs_neither_text_nor_session() {
     let mut stage = Stage::new().await;
     let full =
         |stage: &Stage, arguments: &[&str]| run(&mut after(FULL, &stage.home.command(arguments)));
-    // Nobody is sent to the browser for a session that cannot be kept.
+    // No one is sent to the browser for a session that cannot be kept.
     full(&stage, &["login"]).fails(
         9,
         &["the session file", "File too large", "disk is not full"],
@@ -169,7 +169,7 @@ async fn two_windows_at_once_keep_what_is_typed_in_each() {
     let mut one = stage.open();
     one.sees("You have one more unsaved text.");
     let mut two = stage.open();
-    two.sees("Here is what you had not saved.");
+    two.sees("Here is your unsaved text.");
     one.sees("Of the first.");
     two.sees("Of the second.");
     // One saves, and takes only its own draft away.
@@ -181,11 +181,11 @@ async fn two_windows_at_once_keep_what_is_typed_in_each() {
     assert!(stage.drafts().contains("Of the second."));
     // The other is told, and may still choose.
     two.key(Key::Enter);
-    two.sees("Which text is to stay?");
+    two.sees("Which one do you want to keep?");
     assert_eq!(stage.quote(), "Of the first.");
     // Nor does a sign-out, which the other notices as soon as it needs a new token.
     one.key(Key::Char('s'));
-    one.sees("that another window left");
+    one.sees("text of another window");
     one.key(Key::Char('y'));
     one.sees("You are signed out.");
     assert!(stage.drafts().contains("Of the second."));
@@ -352,7 +352,7 @@ async fn a_lock_held_for_ever_blocks_neither_screen_nor_quit() {
                 "close the other one",
             ],
         );
-        // Who signs out waits for nobody.
+        // Who signs out waits for no one.
         stage.run(&["logout"]).data();
         return;
     }
@@ -557,7 +557,7 @@ async fn a_clock_that_jumps_by_hours_loses_neither_text_nor_session() {
     }
     set_clock(&stage, "+0");
     screen.key(Key::Char('r'));
-    screen.sees("This is how it is saved.");
+    screen.sees("Up to date.");
     assert_eq!(stage.okta.live_refresh_tokens(Person::James), 1);
     ends_at_once(screen, Key::Char('q'));
 }

@@ -20,7 +20,7 @@ use crate::support::{
     wait_until,
 };
 
-/// A database that nobody ever asks.
+/// A database that no one ever asks.
 const NOWHERE: &str = "postgresql://nobody:none@127.0.0.1:1/none";
 
 /// A person's home and an Okta for it, without a database: for what ends before one is asked.

@@ -26,7 +26,7 @@ use crate::support::{
 /// What the screens say where a text is being written.
 const WRITING: &str = "Enter Save Quote";
 /// What they say when they bring back what was not saved.
-const BACK: &str = "Here is what you had not saved.";
+const BACK: &str = "Here is your unsaved text.";
 
 fn send(screen: &Pty, signal: Signal) {
     let process = Pid::from_raw(screen.id().cast_signed()).expect("a process");

@@ -1,4 +1,4 @@
-//! Signatures that somebody made up. With the private key at hand a test can make every block that a forger would like to.
+//! Signatures that someone made up. With the private key at hand a test can make every block that a forger would like to.
 
 use openssl::{
     bn::{BigNum, BigNumContext, MsbOption},

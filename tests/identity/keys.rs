@@ -1,4 +1,4 @@
-//! Which issuers and keys the owner may register, and that nobody else gets near them.
+//! Which issuers and keys the owner may register, and that no one else gets near them.
 
 use epigraph::{admin::migrate, postgres::Target};
 use serde_json::{Value, json};

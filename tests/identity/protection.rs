@@ -182,7 +182,7 @@ async fn a_table_of_another_shape_is_protected_and_let_go(cluster: &Cluster) {
         .await;
     assert_eq!(code(&again.expect_err("it is not protected")), "42704");
 
-    // What somebody else added stays in force.
+    // What someone else added stays in force.
     owner
         .batch_execute(
             r#"select okta.protect('"My Notes"."Notes"', 'Owner');
@@ -707,7 +707,7 @@ async fn a_guard_that_is_not_the_one_is_named(cluster: &Cluster) {
         .await;
         assert_eq!(protection(&database), "s.t by owner_id: good", "{change}");
     }
-    // What narrows it further is somebody's own affair.
+    // What narrows it further is someone's own affair.
     by_the_owner(
         &database,
         "create policy narrower on s.t as restrictive using (more is null)",

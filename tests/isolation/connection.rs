@@ -54,7 +54,7 @@ async fn what_is_left_behind_on_a_pooled_connection_opens_nothing(cluster: &'sta
     let signature = token.rsplit('.').next().expect("three parts").to_owned();
     let woolf = Person::with_token(&url.to_string(), token);
     let mine = signed_in(ME);
-    // He is there first, and leaves a statement that is planned with nobody's, his own, and the next one's token.
+    // He is there first, and leaves a statement that is planned with no one's, his own, and the next one's token.
     database.psql(
         &url,
         "prepare loot as select 'loot', q.* from epigraph.load_quote() q;",

@@ -39,7 +39,7 @@ const STATES: [&str; 4] = [
 const NO_INDEX: &str = "set local enable_indexscan = off; set local enable_indexonlyscan = off; set local enable_bitmapscan = off;";
 
 /// Questions about the victim's row, where `{quotes}` is the table, or in its place what a function returns; and whether the first
-/// release answers them to somebody without a token, and to somebody with one of their own.
+/// release answers them to someone without a token, and to someone with one of their own.
 const QUESTIONS: [(&str, bool, bool); 13] = [
     (
         "select from {quotes} where user_id in ('00u-woolf', 'x')",
@@ -441,7 +441,7 @@ async fn an_open_transaction_blocks_no_other_row(cluster: &'static Cluster) {
     saved(woolf.save(SECRET, None).await);
     saved(woolf.save("another", Some(SECRET)).await);
     woolf.delete(None).await;
-    // And nobody may lock the table.
+    // And no one may lock the table.
     let refused = eve
         .batch_execute("lock table public.user_messages in access share mode")
         .await

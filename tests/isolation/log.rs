@@ -44,7 +44,7 @@ fn break_down(database: &Database) {
     );
 }
 
-/// The same as the program does, by somebody who did not think of it.
+/// The same as the program does, by someone who did not think of it.
 async fn careless(database: &Database<'_>, text: &str) {
     let client = database.user_session().await;
     client.batch_execute("begin").await.expect("it begins");

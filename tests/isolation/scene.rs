@@ -13,7 +13,7 @@ use crate::support::{
 
 /// The one whose row it is about.
 pub(super) const VICTIM: &str = "00u-woolf";
-/// What nobody else may see.
+/// What no one else may see.
 pub(super) const SECRET: &str = "Lock up your libraries if you like";
 
 /// The rows of everybody whom no attacker of these tests is, whichever way one is written.
@@ -35,7 +35,7 @@ pub(super) struct Scene {
     pub(super) guarded: Database<'static>,
     pub(super) second_wall: Database<'static>,
     open: Database<'static>,
-    /// Whether everybody may make things in the schema `public`, which only a superuser could forbid: before PostgreSQL 15.
+    /// Whether everybody may create objects in the schema `public`, which only a superuser could forbid: before PostgreSQL 15.
     pub(super) public_is_open: bool,
 }
 

@@ -43,7 +43,7 @@ async fn people_who_share_a_role_can_disturb_but_not_read(cluster: &'static Clus
         "begin read write; alter role current_user reset all; commit",
     );
     assert!(!shown.contains("ERROR"), "{shown}");
-    // Another password: nobody else gets in.
+    // Another password: no one else gets in.
     let shown = database.psql(&url, "alter role current_user password 'mine alone'");
     assert_eq!(shown, "");
     let later = Person::new(VICTIM, &url.to_string());

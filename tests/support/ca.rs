@@ -61,7 +61,7 @@ pub(crate) fn trusted() -> &'static Ca {
     CA.get_or_init(|| Ca::new(&Scratch::new("ca"), "epigraph test authority"))
 }
 
-/// An authority that nobody trusts.
+/// An authority that no one trusts.
 pub(crate) fn stranger() -> &'static Ca {
     static CA: OnceLock<Ca> = OnceLock::new();
     CA.get_or_init(|| Ca::new(&Scratch::new("stranger-ca"), "epigraph untrusted authority"))
@@ -159,7 +159,7 @@ impl Leaf {
                 .open(&path)
                 .and_then(|mut file| std::io::Write::write_all(&mut file, pem))
                 .expect("the directory is writable and has no such file");
-            // A server that root starts runs as somebody else.
+            // A server that root starts runs as someone else.
             super::privilege::give_away(&path);
             path
         };

@@ -146,7 +146,7 @@ async fn serve(listener: std::net::TcpListener, server: u16, state: Arc<Mutex<St
             state.troubles.pop_front().or_else(|| state.lasting.clone())
         };
         let (acceptor, state) = (acceptor.clone(), Arc::clone(&state));
-        // It ends as networks do: nobody is told why.
+        // It ends as networks do: no one is told why.
         tokio::spawn(async move {
             attend(client, server, &acceptor, trouble, &state)
                 .await

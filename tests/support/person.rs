@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use epigraph::{
-    app::{Activity, DeleteOutcome, SaveOutcome},
+    account::Activity,
     failure::Failure,
     postgres::{Postgres, Target},
-    quote::{Quote, Saved},
+    quote::{DeleteOutcome, Quote, SaveOutcome, Saved},
     session::{Progress, Quotes, Refused},
 };
 use secrecy::SecretString;

@@ -659,7 +659,7 @@ pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// A password nobody can guess.
+/// A password no one can guess.
 fn secret() -> String {
     let mut bytes = [0; 16];
     rand_bytes(&mut bytes).expect("OpenSSL has random bytes");
@@ -693,13 +693,13 @@ fn initialise(scratch: &Scratch, server: &Path, home: &Path, password: &str) {
     fs::remove_file(&file).expect("the file is still there");
 }
 
-/// Starts the server on a free port; `None` if somebody else took the port in between.
+/// Starts the server on a free port; `None` if someone else took the port in between.
 fn serve(scratch: &Scratch, server: &Path, data: &Path) -> Option<(Started, u16)> {
     let port = free_port();
     start(scratch, server, data, port).map(|process| (process, port))
 }
 
-/// Starts the server; `None` if somebody else has the port.
+/// Starts the server; `None` if someone else has the port.
 fn start(scratch: &Scratch, server: &Path, data: &Path, port: u16) -> Option<Started> {
     let mut command = Command::new(server.join("postgres"));
     command.arg("-D").arg(data).arg("-p").arg(port.to_string());

@@ -62,7 +62,7 @@ fn unprivileged_user() -> (u32, u32) {
                 .map(|line| line.split(':'))
                 .find(|fields| fields.clone().next() == Some(wanted))?
                 .skip(2);
-            // macOS writes nobody's id as -2.
+            // macOS writes no one's id as -2.
             let mut id = || {
                 let field = fields.next()?;
                 let negative = || Some(field.parse::<i32>().ok()?.cast_unsigned());

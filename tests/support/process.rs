@@ -27,7 +27,7 @@ impl Stat {
             .collect()
     }
 
-    /// Whether it has ended, and nobody has taken note of that.
+    /// Whether it has ended, and no one has taken note of that.
     pub(crate) fn is_zombie(&self) -> bool {
         self.fields[0] == "Z"
     }

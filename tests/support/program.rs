@@ -19,7 +19,7 @@ const PROGRAM: &str = match option_env!("CARGO_BIN_EXE_epigraph") {
     None => "epigraph",
 };
 
-/// Somebody who runs the program. What it keeps goes when this is dropped.
+/// Someone who runs the program. What it keeps goes when this is dropped.
 pub(crate) struct Home {
     scratch: Scratch,
     variables: BTreeMap<String, String>,

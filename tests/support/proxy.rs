@@ -76,7 +76,7 @@ pub(crate) enum Break {
     Closed,
     /// It is reset (RST).
     Reset,
-    /// Nothing passes any more, and nobody is told.
+    /// Nothing passes any more, and no one is told.
     Silent,
 }
 
@@ -175,7 +175,7 @@ impl Proxy {
         self.network.state().refuses = refuse;
     }
 
-    /// Lets nothing through any more on the connections that are open, without closing them: nobody is told.
+    /// Lets nothing through any more on the connections that are open, without closing them: no one is told.
     pub(crate) fn silence(&self) {
         self.network.end(Break::Silent);
     }

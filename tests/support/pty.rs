@@ -18,6 +18,9 @@ use vt100::Screen;
 
 use super::{PATIENCE, secrets, wait_until};
 
+/// How long a terminal is quiet at least whose program has ended, and whose end does not show.
+const SILENCE: Duration = Duration::from_secs(5);
+
 /// The rows and columns of a terminal that does not know them.
 const USUAL: (NonZeroU16, NonZeroU16) = match (NonZeroU16::new(24), NonZeroU16::new(80)) {
     (Some(rows), Some(columns)) => (rows, columns),
@@ -115,7 +118,7 @@ impl Pty {
             .slave
             .spawn_command(builder(command))
             .expect("the program starts in the pseudo-terminal");
-        // The end of the output shows only when nobody but the program holds its side.
+        // The end of the output shows only when no one but the program holds its side.
         drop(pair.slave);
         let (rows, cols) = non_zero(cols, rows);
         let seen = Arc::new(Mutex::new(Seen {
@@ -309,8 +312,14 @@ impl Pty {
             );
             thread::sleep(Duration::from_millis(5));
         };
+        // A program that another test starts in the wrong moment inherits this side, and there is no end as long as it runs.
+        let mut quiet = (0, Instant::now());
         wait_until("the terminal's last output", || {
-            self.seen().ended.then_some(())
+            let seen = self.seen();
+            if seen.raw.len() != quiet.0 {
+                quiet = (seen.raw.len(), Instant::now());
+            }
+            (seen.ended || quiet.1.elapsed() > SILENCE).then_some(())
         });
         status
     }
@@ -352,7 +361,7 @@ impl Drop for Pty {
 
 fn watch(mut output: Box<dyn Read + Send>, seen: &Mutex<Seen>, frozen: &AtomicBool) {
     let mut buffer = [0; 8192];
-    // When nobody holds the other side any more, Linux reports an error and macOS an end of file.
+    // When no one holds the other side any more, Linux reports an error and macOS an end of file.
     while let Ok(length @ 1..) = output.read(&mut buffer) {
         while frozen.load(Ordering::Relaxed) {
             thread::sleep(Duration::from_millis(5));

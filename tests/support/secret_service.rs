@@ -28,7 +28,7 @@ pub(crate) enum Health {
     Hung,
     /// The bus tries to start it, and it never gets ready.
     NeverStarts,
-    /// It is there, and the bus lets nobody speak to it.
+    /// It is there, and the bus lets no one speak to it.
     Denied,
 }
 
@@ -97,7 +97,7 @@ impl SecretService {
         self.bus = Some(bus);
     }
 
-    /// Has the keyring answer nobody, or go on.
+    /// Has the keyring answer no one, or go on.
     pub(crate) fn hang(&self, hang: bool) {
         let signal = if hang { Signal::STOP } else { Signal::CONT };
         self.keyring.as_ref().expect("it runs").signal(signal);
@@ -163,7 +163,7 @@ impl SecretService {
         keyring
     }
 
-    /// Whether the default collection is locked; `None` while nobody answers.
+    /// Whether the default collection is locked; `None` while no one answers.
     fn is_locked(&self) -> Option<bool> {
         let answer = self.call(&[
             DEFAULT_COLLECTION,

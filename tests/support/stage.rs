@@ -36,7 +36,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// With nobody signed in.
+    /// With no one signed in.
     pub(crate) async fn new() -> Self {
         let okta_network = Proxy::to_nowhere();
         let okta = Okta::start_behind(&okta_network);

@@ -7,7 +7,7 @@ use super::{
     roles::{EVERYBODY, Kind, Sorted},
 };
 
-/// Says what opens a table, or runs somebody else's code where rows are written.
+/// Says what opens a table, or runs someone else's code where rows are written.
 pub(super) fn judge(
     attached: &[Row],
     sorted: &Sorted,
@@ -21,7 +21,7 @@ pub(super) fn judge(
             row.try_get(3)?,
         );
         let (coder, cure): (Option<u32>, &str) = (row.try_get(4)?, row.try_get(5)?);
-        // Only whoever may change the code matters, and administrators may do everything anyway.
+        // Only the roles that may change the code matter, and administrators may do everything anyway.
         let coders = coder
             .map(|coder| (coder, sorted.takers(coder)))
             .filter(|(_, takers)| !takers.is_empty());
@@ -33,7 +33,7 @@ pub(super) fn judge(
                     cure.to_owned()
                 };
                 found.problem(format!(
-                    "{relation} runs code of {} with the rights of whoever writes a row ({what} {name}): {cure}",
+                    "{relation} runs code of {} with the rights of the role that writes a row ({what} {name}): {cure}",
                     sorted.whom(coder, &takers)
                 ));
             }
@@ -46,8 +46,8 @@ pub(super) fn judge(
             ("hidden", _) => found.problem(format!("Row security hides rows of {relation} from the functions that look there: {cure}")),
             ("forced", _) => found.problem(format!("Row security of {relation} holds for its owner as well, whose work there is refused: {cure}")),
             ("rule", _) => found.problem(format!("The rule {name} on {relation} does more than is asked: look at it, and {cure}")),
-            ("key", _) => found.problem(format!("The index {name} on {relation} is unique without user_id, so an error tells that somebody has the same value: {cure}")),
-            ("parent", _) => found.problem(format!("Whoever may read {name} reads {relation}, which is a child of it: {cure}")),
+            ("key", _) => found.problem(format!("The index {name} on {relation} is unique without user_id, so an error tells that another person has the same value: {cure}")),
+            ("parent", _) => found.problem(format!("Every role that may read {name} reads {relation}, which is a child of it: {cure}")),
             ("child", _) => found.problem(format!("The rows of {name}, a child of {relation}, are taken for its own: {cure}")),
             ("publication", _) => {
                 found.note(shows_rows(name, relation));
@@ -77,7 +77,7 @@ pub(super) fn sees_quotes(trigger: &str, table: &str) -> String {
 
 pub(super) fn shows_rows(publication: &str, table: &str) -> String {
     format!(
-        "The publication {publication} shows every row of {table} to whoever may follow as a replica does."
+        "The publication {publication} shows every row of {table} to every role that may replicate."
     )
 }
 
@@ -125,19 +125,19 @@ pub(super) fn settings(
             ),
         };
         if setting == "okta.id_token" {
-            found.problem(format!("Whoever connects as {whose} is somebody already ({setting} is set): {reset} {setting};"));
+            found.problem(format!("Every session of {whose} starts with a token ({setting} is set): {reset} {setting};"));
         } else if is_persons
             && TELLING.iter().any(|(name, silent)| {
                 *name == setting && !silent.contains(&value.to_ascii_lowercase().as_str())
             })
         {
-            found.note(format!("For {whose}, {setting} = {value} makes the server write down more of a person: {reset} {setting};"));
+            found.note(format!("For {whose}, {setting} = {value} makes the server log more of a person: {reset} {setting};"));
         }
     }
     Ok(())
 }
 
-/// Says what will be open to somebody from the next table or function on.
+/// Says what will be open to someone from the next table or function on.
 pub(super) fn defaults(
     defaults: &[Row],
     sorted: &Sorted,

@@ -469,7 +469,7 @@ mod tests {
         );
         for function in found.functions.values() {
             assert!(!function.manner.language.is_empty(), "{function:?}");
-            // Whoever calls the others has a search path of ours already.
+            // What calls the others has a search path of ours already.
             if function.manner.definer || found.callable.contains(&function.signature) {
                 let first = function.manner.settings.first().map(String::as_str);
                 assert_eq!(

@@ -1,4 +1,4 @@
-//! The functions, tables and everything else of our schemas: exactly what the migrations made, and nobody else's.
+//! The functions, tables and everything else of our schemas: exactly what the migrations made, and no one else's.
 
 use std::collections::BTreeMap;
 
@@ -85,28 +85,71 @@ pub(super) fn compare(present: &[Present], wanted: &Definitions, found: &mut Fin
 
 pub(super) fn another_body(function: &str) -> String {
     format!(
-        "The body of the function {function} has been changed: look at who did, and put back the definition of the migrations."
+        "The body of the function {function} has been changed: find out who changed it, and restore the definition of the migrations."
     )
 }
 
 pub(super) fn another_manner(function: &str, changes: &str) -> String {
     format!(
-        "The function {function} has been changed ({changes}): look at who did, and put back the definition of the migrations."
+        "The function {function} has been changed ({changes}): find out who changed it, and restore the definition of the migrations."
     )
 }
 
 pub(super) fn missing_function(function: &str) -> String {
-    format!("The function {function} is missing: put back the definition of the migrations.")
+    format!("The function {function} is missing: restore the definition of the migrations.")
 }
 
 pub(super) fn useless_owner(lacks: &str, table: &str) -> String {
     format!(
-        "The owner of the schema epigraph may not {lacks} on {table}, and so nobody gets at a quote: give all of it one owner."
+        "The owner of the schema epigraph may not {lacks} on {table}, so no quote can be read or saved: give the schema and the table one owner."
     )
 }
 
 pub(super) fn persons_table(whom: &str, table: &str) -> String {
-    format!("{whom} owns {table}, and so reads every row: give it to a role that no person is.")
+    format!("{whom} owns {table}, and so reads every row: give it to a role that no person uses.")
+}
+
+/// The manner of a function, part by part as SQL has it.
+fn spelt_out(manner: &Manner) -> [String; 7] {
+    let Manner {
+        language,
+        volatility,
+        parallel,
+        strict,
+        definer,
+        leakproof,
+        cost,
+        ..
+    } = manner;
+    let volatility = match volatility {
+        'i' => "immutable",
+        's' => "stable",
+        _ => "volatile",
+    };
+    let parallel = match parallel {
+        's' => "safe",
+        'r' => "restricted",
+        _ => "unsafe",
+    };
+    [
+        format!("language {language}"),
+        volatility.into(),
+        format!("parallel {parallel}"),
+        if *strict {
+            "strict"
+        } else {
+            "called on null input"
+        }
+        .into(),
+        format!("security {}", if *definer { "definer" } else { "invoker" }),
+        if *leakproof {
+            "leakproof"
+        } else {
+            "not leakproof"
+        }
+        .into(),
+        format!("cost {cost}"),
+    ]
 }
 
 /// What differs besides the body.
@@ -119,50 +162,9 @@ fn changes(is: &Function, wanted: &Function) -> Vec<String> {
         }
     };
     let (now, then) = (&is.manner, &wanted.manner);
-    let manner = |manner: &Manner| {
-        let Manner {
-            language,
-            volatility,
-            parallel,
-            strict,
-            definer,
-            leakproof,
-            cost,
-            ..
-        } = manner;
-        let volatility = match volatility {
-            'i' => "immutable",
-            's' => "stable",
-            _ => "volatile",
-        };
-        let parallel = match parallel {
-            's' => "safe",
-            'r' => "restricted",
-            _ => "unsafe",
-        };
-        [
-            format!("language {language}"),
-            volatility.into(),
-            format!("parallel {parallel}"),
-            if *strict {
-                "strict"
-            } else {
-                "called on null input"
-            }
-            .into(),
-            format!("security {}", if *definer { "definer" } else { "invoker" }),
-            if *leakproof {
-                "leakproof"
-            } else {
-                "not leakproof"
-            }
-            .into(),
-            format!("cost {cost}"),
-        ]
-    };
-    let mut changed: Vec<_> = manner(now)
+    let mut changed: Vec<_> = spelt_out(now)
         .into_iter()
-        .zip(manner(then))
+        .zip(spelt_out(then))
         .filter(|(is, wanted)| is != wanted)
         .map(|(is, wanted)| format!("{is} in place of {wanted}"))
         .collect();
@@ -240,7 +242,7 @@ impl Owned {
     }
 }
 
-/// Whose all of it is: whoever owns most of it.
+/// Whose all of it is: the role that owns most of it.
 pub(super) fn master(functions: &[Present], owned: &[Owned]) -> Option<u32> {
     let mut count = BTreeMap::new();
     let owned = owned
@@ -256,7 +258,7 @@ pub(super) fn master(functions: &[Present], owned: &[Owned]) -> Option<u32> {
         .map(|(owner, _)| owner)
 }
 
-/// Names what belongs to somebody else than it should.
+/// Names what belongs to someone else than it should.
 pub(super) fn owners(
     master: u32,
     functions: &[Present],

@@ -76,7 +76,7 @@ pub(super) fn judge(
         let cure = format!("drop policy {policy} on {table};");
         if row.try_get(2)? {
             found.problem(format!(
-                "The policy {policy} opens {table} beyond one's own row, for {roles}: {cure}"
+                "The policy {policy} opens {table} beyond a person's own row, for {roles}: {cure}"
             ));
         } else if row.try_get(3)? {
             found.problem(format!(

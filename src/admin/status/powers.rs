@@ -52,15 +52,15 @@ pub(super) fn judge(sorted: &Sorted, found: &mut Findings) {
     for replica in &sorted.replicas {
         let name = sorted.roles.name(*replica);
         found.problem(format!(
-            "{name} may follow as a replica does, and so reads every row: alter role {name} noreplication;"
+            "{name} may replicate, and so reads every row: alter role {name} noreplication;"
         ));
     }
-    for (role, might) in &sorted.mighty_people {
+    for (role, privilege) in &sorted.privileged_people {
         found.problem(format!(
             "{} {}, and is in the group, and so reads every row: {}",
             sorted.roles.name(*role),
-            might.why,
-            might.cure
+            privilege.why,
+            privilege.cure
         ));
     }
     attributes(sorted, found);
@@ -127,10 +127,10 @@ fn attributes(sorted: &Sorted, found: &mut Findings) {
         for (_, deed, cure) in too_much.into_iter().filter(|(has, ..)| *has) {
             found.problem(format!("{who} may {deed}{tail}: alter role {name} {cure};"));
         }
-        if let (Kind::Group, Some(might)) = (subject.kind, &sorted.mighty_group) {
+        if let (Kind::Group, Some(privilege)) = (subject.kind, &sorted.privileged_group) {
             found.problem(format!(
-                "{who} {}, and so everybody in it reads every row: {}",
-                might.why, might.cure
+                "{who} {}, and so every member reads every row: {}",
+                privilege.why, privilege.cure
             ));
         }
     }
@@ -151,7 +151,7 @@ fn memberships(group: u32, sorted: &Sorted, found: &mut Findings) {
         }
         if roles.other_groups.contains(&edge.member) && (edge.inherits || edge.sets) {
             found.problem(format!(
-                "The group {} of another database is in the group of this one, and so everybody in it is let in: {revoke}",
+                "The group {} of another database is in the group of this one, and so all its members are let in: {revoke}",
                 roles.name(edge.member)
             ));
         }
@@ -159,7 +159,7 @@ fn memberships(group: u32, sorted: &Sorted, found: &mut Findings) {
     for person in &sorted.idle_people {
         let person = roles.name(*person);
         found.problem(format!(
-            "{person} does not inherit the rights of the group, and so gets at no quote: alter role {person} inherit; grant {name} to {person};"
+            "{person} does not inherit the rights of the group, and so can use no quote: alter role {person} inherit; grant {name} to {person};"
         ));
     }
 }

@@ -20,7 +20,7 @@ join pg_roles r on r.oid = m.member
 left join pg_roles g on g.oid = m.grantor
 cross join to_jsonb(m) o
 union all
--- Whoever owns a database is a member of this role there.
+-- The owner of a database is a member of this role there.
 select d.datdba, r.oid, null, true, true, false
 from pg_database d join pg_roles r on r.rolname = 'pg_database_owner'
 where d.datname = current_database()
@@ -177,7 +177,7 @@ pub(super) const RIGHTS: &str = concat!(
     where c.relkind in ('r', 'p') and c.oid not in (select oid from watched) and n.nspname not in ('pg_catalog', 'information_schema')
         and (select count(*) from pg_attribute a where a.attrelid = c.oid and a.attname in ('user_id', 'message') and not a.attisdropped) = 2
     union all
-    -- What runs with the rights of its owner, and speaks of what is nobody else's.
+    -- What runs with the rights of its owner, and refers to what only the owner may use.
     select 'definer', 'function ' || f.signature, f.signature, '', quote_ident(n.nspname),
         p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), null, null
     from pg_proc p join pg_namespace n on n.oid = p.pronamespace
@@ -203,7 +203,7 @@ pub(super) const RIGHTS: &str = concat!(
         and n.nspname not in ('okta', 'epigraph', 'pg_catalog', 'information_schema') and p.oid not in (select function from speaks)
         and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
     union all
-    -- A trigger asks nobody for the right to call it, and a rule has the rights of whoever owns its table.
+    -- A trigger asks no one for the right to call it, and a rule has the rights of the owner of its table.
     select 'writing', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname), x.about,
         quote_ident(n.nspname), c.relowner, acl.list, acl.field, null
     from (
@@ -226,7 +226,7 @@ pub(super) const RIGHTS: &str = concat!(
     ) acl(list, field)
     where c.oid not in (select oid from watched)
     union all
-    -- Whoever may write a row that refers to another learns whether that is there.
+    -- A role that may write a row which refers to another learns whether that is there.
     select 'referring', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname), quote_ident(f.conname),
         quote_ident(n.nspname), null, acl.list, acl.field, null
     from pg_constraint f join pg_class c on c.oid = f.conrelid join pg_namespace n on n.oid = c.relnamespace
@@ -352,7 +352,7 @@ select 'child', i.inhrelid::regclass::text, w.name, w.kind, null, format('alter 
 from pg_inherits i join watched w on w.oid = i.inhparent
 where w.kind <> 'protected'
 union all
--- A key that rows of several people share says in its error that somebody has the value.
+-- A key that rows of several people share says in its error that someone has the value.
 select 'key', quote_ident(k.relname), w.name, w.kind, null,
     case when c.conname is null then format('drop index %s;', i.indexrelid::regclass) else format('alter table %s drop constraint %I;', w.name, c.conname) end
 from pg_index i join watched w on w.oid = i.indrelid and w.kind = 'messages'
@@ -361,7 +361,7 @@ left join pg_constraint c on c.conindid = i.indexrelid and c.contype in ('u', 'p
 where (i.indisunique or i.indisexclusion)
     and not exists (select from pg_attribute a where a.attrelid = i.indrelid and a.attname = 'user_id' and a.attnum = any (i.indkey[0:i.indnkeyatts - 1]))
 union all
--- What a default, a check, an index, a policy or a rule calls runs with the rights of whoever writes, the owner's among them.
+-- What a default, a check, an index, a policy or a rule calls runs with the rights of the role that writes, the owner's among them.
 select 'code', p.oid::regprocedure::text, w.name, w.kind, p.proowner, ''
 from (
     select 'pg_attrdef'::regclass as class, oid, adrelid as relation from pg_attrdef
@@ -420,7 +420,7 @@ group by d.defaclrole, n.nspname, d.defaclobjtype, a.grantee
 order by 1, 3, 4, 5";
 
 /// Keys that count and should not: which key, the reason, and the statement that takes it away. What follows from a modulus is worked
-/// out anew, and by nothing of ours that somebody may have changed: with other numbers beside it a forgery fits.
+/// out anew, and by nothing of ours that someone may have changed: with other numbers beside it a forgery fits.
 pub(super) const BAD_KEYS: &str = "\
 select k.kid, case when i.issuer is null then 'issuer' else 'numbers' end, k.issuer,
     format('select okta.remove_signing_key(%L, %L);', k.issuer, k.kid)
@@ -493,6 +493,6 @@ where w.kind = 'messages' and a.attnum > 0 and not a.attisdropped and a.attnotnu
 order by 1, 2, 3"
 );
 
-/// Access whose password nobody has seen.
+/// Access whose password no one has seen.
 pub(super) const UNSHOWN: &str =
     "select quote_ident(role_name) from okta.unshown_access order by 1";

@@ -10,7 +10,7 @@ use super::{
     roles::{EVERYBODY, Kind, Sorted, Subject, enumerated},
 };
 
-/// A right that somebody was granted.
+/// A right that someone was granted.
 #[derive(Clone, Debug)]
 pub(super) struct Right {
     kind: String,
@@ -26,7 +26,7 @@ pub(super) struct Right {
     privilege: String,
     column: Option<String>,
     grantable: bool,
-    /// Whether whoever runs this may take it back.
+    /// Whether the role that runs this may take it back.
     is_ours: bool,
     owner_name: String,
 }
@@ -53,13 +53,13 @@ impl Right {
         self.kind == "database" && self.privilege == "connect"
     }
 
-    /// Whether it matters that somebody of this kind has it.
+    /// Whether it matters that someone of this kind has it.
     fn matters(&self, taker: Kind, callable: &BTreeSet<String>) -> bool {
         let open = matches!(taker, Kind::Everybody | Kind::OtherGroup);
         let inside = taker != Kind::Other;
         match self.kind.as_str() {
             "history" => self.privilege != "select",
-            // Who may do what with one's own rows is for whoever owns them to say; these go beyond.
+            // Who may do what with one's own rows is for their owner to say; these go beyond.
             "protected" => matches!(
                 self.privilege.as_str(),
                 "truncate" | "references" | "trigger"
@@ -84,19 +84,19 @@ impl Right {
     fn deed(&self, rights: &str) -> String {
         let shown = &self.shown;
         match (self.kind.as_str(), self.privilege.as_str()) {
-            ("schema" | "public_schema", "create") => format!("make things in {shown}"),
-            ("schema", _) => format!("look into {shown}"),
-            ("database", "create") => format!("make schemas in {shown}"),
-            ("database", "temporary") => format!("make temporary tables in {shown}"),
+            ("schema" | "public_schema", "create") => format!("create objects in {shown}"),
+            ("schema", _) => format!("use {shown}"),
+            ("database", "create") => format!("create schemas in {shown}"),
+            ("database", "temporary") => format!("create temporary tables in {shown}"),
             ("database", _) => format!("connect to {shown}"),
             ("function", _) => format!("call {shown}"),
-            ("catalog_function", _) => format!("call {shown}, which PostgreSQL gives to nobody"),
+            ("catalog_function", _) => format!("call {shown}, which PostgreSQL grants to no one"),
             ("definer", _) => format!(
-                "call {shown}, which runs with the rights of {} and speaks of what is nobody else's",
+                "call {shown}, which runs with the rights of {} and refers to what only the owner may use",
                 self.owner_name
             ),
             ("composer", _) => format!(
-                "call {shown}, which puts statements together and runs them with the rights of {}",
+                "call {shown}, which builds statements and runs them with the rights of {}",
                 self.owner_name
             ),
             ("view", _) => format!(
@@ -115,7 +115,7 @@ impl Right {
                 self.about
             ),
             ("writing", _) => format!(
-                "{rights} on {shown}, whose {} works with the rights of an owner and speaks of what is nobody else's",
+                "{rights} on {shown}, whose {} works with the rights of an owner and refers to what only the owner may use",
                 self.about
             ),
             ("parameter", _) => format!("{rights} the parameter {shown}"),
@@ -151,20 +151,7 @@ pub(super) fn judge(
             subject.role == owner && matches!(subject.kind, Kind::Person | Kind::Other)
         })
     };
-    // Rights on the same thing make one sentence, but where each says something else.
-    let mut together: BTreeMap<_, Vec<&Right>> = BTreeMap::new();
-    for right in rights {
-        let apart = match right.kind.as_str() {
-            "schema" | "public_schema" | "database" => right.privilege.as_str(),
-            "referring" | "writing" => right.about.as_str(),
-            _ => "",
-        };
-        together
-            .entry((&right.kind, &right.target, apart, right.grantee))
-            .or_default()
-            .push(right);
-    }
-    for list in together.values() {
+    for list in by_sentence(rights) {
         let Some(first) = list.first() else { continue };
         // Whatever a view shows to an owner who is looked at as well is said of that owner.
         if matches!(first.kind.as_str(), "view" | "definer" | "composer")
@@ -214,6 +201,23 @@ pub(super) fn judge(
     }
 }
 
+/// Rights on the same thing make one sentence, but where each says something else.
+fn by_sentence(rights: &[Right]) -> Vec<Vec<&Right>> {
+    let mut together: BTreeMap<_, Vec<&Right>> = BTreeMap::new();
+    for right in rights {
+        let apart = match right.kind.as_str() {
+            "schema" | "public_schema" | "database" => right.privilege.as_str(),
+            "referring" | "writing" => right.about.as_str(),
+            _ => "",
+        };
+        together
+            .entry((&right.kind, &right.target, apart, right.grantee))
+            .or_default()
+            .push(right);
+    }
+    together.into_values().collect()
+}
+
 fn enters(taker: &Subject, space: &str, spaces: &[(String, u32)]) -> bool {
     spaces.iter().any(|(name, grantee)| {
         name == space && (*grantee == EVERYBODY || taker.reach.contains(*grantee))
@@ -229,7 +233,7 @@ fn idle(right: &Right, sorted: &Sorted, found: &mut Findings) {
         .any(|(role, _)| sorted.roles.reaches(*role, right.grantee));
     if !is_administrators {
         found.note(format!(
-            "The role {name} has rights on {}, and nobody who can log in is in it: revoke all on {} from {name};",
+            "The role {name} has rights on {}, and no role that can log in is in it: revoke all on {} from {name};",
             right.shown, right.target
         ));
     }
@@ -264,7 +268,7 @@ fn say(first: &Right, rights: &[&Right], whom: &str, sorted: &Sorted, found: &mu
             .replace("references", "reference")
             .replace("trigger", "add triggers"),
     );
-    // Whoever may hand it on may have done so.
+    // A role that may hand it on may have done so.
     let cascade = if rights.iter().any(|right| right.grantable) {
         " cascade"
     } else {

@@ -1,4 +1,4 @@
-//! Which roles there are, what each may become, and who of them is an administrator, a person, or somebody else. Pure.
+//! Which roles there are, what each may become, and who of them is an administrator, a person, or someone else. Pure.
 //!
 //! A right counts where it is effective: held, inherited, or within reach of `set role` or of a grant to oneself.
 
@@ -50,9 +50,9 @@ pub(super) struct Membership {
 pub(super) struct Roles {
     pub(super) all: BTreeMap<u32, Role>,
     pub(super) memberships: Vec<Membership>,
-    /// Until PostgreSQL 15 whoever may make roles may give themselves any that is no superuser.
+    /// Until PostgreSQL 15 a role that may make roles may give itself any that is no superuser.
     pub(super) makers_take_any: bool,
-    /// Whoever is one of these sees every row by nature, and why.
+    /// The roles that see every row by nature, and why.
     pub(super) owners: BTreeMap<u32, String>,
     /// Who runs this, and who owns what the migrations made: no people, whatever they are members of.
     pub(super) masters: BTreeSet<u32>,
@@ -85,7 +85,7 @@ impl Reach {
     }
 }
 
-/// Somebody whose rights are looked at.
+/// Someone whose rights are looked at.
 #[derive(Clone, Debug)]
 pub(super) struct Subject {
     /// [`EVERYBODY`], a group or a login role.
@@ -96,7 +96,7 @@ pub(super) struct Subject {
     pub(super) reach: Reach,
 }
 
-/// What somebody is.
+/// What someone is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Everybody,
@@ -111,7 +111,7 @@ pub(super) enum Kind {
 
 /// What makes an administrator.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Might {
+pub(super) struct Privilege {
     /// What it may do, as a clause.
     pub(super) why: String,
     /// What takes it away.
@@ -127,6 +127,13 @@ impl Roles {
         }
     }
 
+    /// Takes up who owns what the migrations made.
+    pub(super) fn has_master(&mut self, master: u32) {
+        self.masters.insert(master);
+        let owner = self.owners.entry(master);
+        owner.or_insert_with(|| "owns the schema okta".into());
+    }
+
     /// What a role has within reach, not looking behind `barred`.
     fn reach(&self, start: u32, barred: Option<u32>, grants_itself: bool) -> Reach {
         let passes = |edge: &&Membership| Some(edge.role) != barred;
@@ -135,7 +142,7 @@ impl Roles {
             let known = becomes.len();
             self.spread(&mut becomes, |edge| edge.sets && passes(&edge));
             if grants_itself {
-                // Whoever may hand a role on may take it, however distant a member.
+                // A member that may hand a role on may take it, however distant a member.
                 let mut near = becomes.clone();
                 self.spread(&mut near, |edge| passes(&edge));
                 for edge in self
@@ -180,8 +187,8 @@ impl Roles {
             .take_while(move |edge| edge.member == member)
     }
 
-    /// What makes an administrator of whoever reaches this.
-    fn might(&self, reach: &Reach) -> Option<Might> {
+    /// What makes an administrator of a role that reaches this.
+    fn privilege(&self, reach: &Reach) -> Option<Privilege> {
         let all = |role: &Role| {
             let attribute = |has: bool, why, cure| has.then_some((why, cure));
             attribute(role.superuser, "is a superuser", "nosuperuser")
@@ -203,7 +210,7 @@ impl Roles {
         &self,
         reach: &Reach,
         attribute: impl Fn(&Role) -> Option<(&'static str, &'static str)>,
-    ) -> Option<Might> {
+    ) -> Option<Privilege> {
         let found = reach.becomes.keys().filter_map(|role| {
             let role = self.all.get(role)?;
             Some((role, reach.step_to(role.oid), attribute(role)?))
@@ -211,18 +218,18 @@ impl Roles {
         // What it is by itself before what it may become.
         let (role, step, (why, cure)) = found.min_by_key(|(_, step, _)| step.is_some())?;
         Some(match step {
-            None => Might {
+            None => Privilege {
                 why: why.into(),
                 cure: format!("alter role {} {cure};", role.name),
             },
-            Some(from) => Might {
+            Some(from) => Privilege {
                 why: format!("may become {}, which {why}", role.name),
                 cure: self.revoke(role.oid, from),
             },
         })
     }
 
-    fn by_owning(&self, reach: &Reach) -> Option<Might> {
+    fn by_owning(&self, reach: &Reach) -> Option<Privilege> {
         let found = reach.holds.keys().filter_map(|role| {
             let why = match self.owners.get(role) {
                 Some(why) => why.as_str(),
@@ -234,11 +241,11 @@ impl Roles {
         let (role, step, why) = found.min_by_key(|(_, step, _)| step.is_some())?;
         let name = self.name(role);
         Some(match step {
-            None => Might {
+            None => Privilege {
                 why: why.into(),
                 cure: format!("give what {name} owns to the owner of this database"),
             },
-            Some(from) => Might {
+            Some(from) => Privilege {
                 why: format!("is a member of {name}, which {why}"),
                 cure: self.revoke(role, from),
             },
@@ -306,8 +313,8 @@ impl Roles {
         let mut sorted = Sorted {
             roles: self,
             administrators: Vec::new(),
-            mighty_people: Vec::new(),
-            mighty_group: None,
+            privileged_people: Vec::new(),
+            privileged_group: None,
             idle_people: Vec::new(),
             replicas: Vec::new(),
             subjects: vec![Subject {
@@ -327,7 +334,7 @@ impl Roles {
         };
         if let Some(group) = self.group {
             let reach = self.reach(group, None, true);
-            sorted.mighty_group = self.might(&reach);
+            sorted.privileged_group = self.privilege(&reach);
             add(group, Kind::Group, reach);
         }
         for group in &self.other_groups {
@@ -338,20 +345,20 @@ impl Roles {
             );
         }
         for role in self.all.values().filter(|role| role.login) {
-            self.place(role, &mut sorted);
+            self.sort_role(role, &mut sorted);
         }
         sorted
     }
 
-    fn place(&self, role: &Role, sorted: &mut Sorted) {
+    fn sort_role(&self, role: &Role, sorted: &mut Sorted) {
         let is_person = self.is_person(role.oid);
         // What the group gives is said of the group, and not of each of its members.
         let reach = self.reach(role.oid, self.group.filter(|_| is_person), true);
-        if let Some(might) = self.might(&reach) {
+        if let Some(privilege) = self.privilege(&reach) {
             if is_person {
-                sorted.mighty_people.push((role.oid, might.clone()));
+                sorted.privileged_people.push((role.oid, privilege.clone()));
             }
-            sorted.administrators.push((role.oid, might));
+            sorted.administrators.push((role.oid, privilege));
             return;
         }
         if role.replication {
@@ -397,14 +404,14 @@ impl Roles {
 pub(super) struct Sorted<'a> {
     pub(super) roles: &'a Roles,
     /// Who sees every row by nature.
-    pub(super) administrators: Vec<(u32, Might)>,
+    pub(super) administrators: Vec<(u32, Privilege)>,
     /// Those of them who are in the group.
-    pub(super) mighty_people: Vec<(u32, Might)>,
+    pub(super) privileged_people: Vec<(u32, Privilege)>,
     /// Where the whole group sees every row.
-    pub(super) mighty_group: Option<Might>,
+    pub(super) privileged_group: Option<Privilege>,
     /// People who do not inherit what the group may do.
     pub(super) idle_people: Vec<u32>,
-    /// Who may follow as a replica does.
+    /// Who may replicate.
     pub(super) replicas: Vec<u32>,
     /// Everybody, the groups, people and others: whose rights matter.
     pub(super) subjects: Vec<Subject>,

@@ -133,10 +133,10 @@ pub(super) fn keys(keys: &[Row], found: &mut Findings) -> Result<(), tokio_postg
 
 pub(super) fn another_shape(table: &str, differences: &str) -> String {
     format!(
-        "The table {table} has been changed ({differences}): look at who did, and put back the definition of the migrations."
+        "The table {table} has been changed ({differences}): find out who changed it, and restore the definition of the migrations."
     )
 }
 
 pub(super) fn missing_column(table: &str, column: &str) -> String {
-    format!("The table {table} has no column {column}, and so nobody gets at a quote.")
+    format!("The table {table} has no column {column}, so no quote can be read or saved.")
 }

@@ -60,7 +60,7 @@ fn an_unseen_quote_is_not_replaced_without_asking() {
     assert!(matches!(pane(&model), Pane::Quote { order: None, .. }));
 }
 
-/// Nothing new was written, so no file holds it, until it is what somebody wants in place of another text.
+/// Nothing new was written, so no file holds it, until it is what someone wants in place of another text.
 #[test]
 fn the_old_text_that_is_to_stay_in_place_of_a_new_one_is_kept() {
     let mut model = loading(None);
@@ -98,7 +98,7 @@ fn a_save_pressed_early_waits_until_the_quote_is_read() {
     assert!(matches!(pane(&model), Pane::Editor { saving: true, .. }));
 }
 
-/// Whatever comes while somebody writes, in the middle of a word: "t" would take the other text, "k" replace it, and "s"
+/// Whatever comes while someone writes, in the middle of a word: "t" would take the other text, "k" replace it, and "s"
 /// and "y" sign out.
 #[test]
 fn no_letter_becomes_a_key_when_a_wait_ends_mid_word() {
@@ -135,7 +135,7 @@ fn a_text_can_be_saved_though_the_quote_could_not_be_read() {
         let mut model = loading(None);
         press(&mut model, "e x");
         update(&mut model, Msg::Loaded(Err(unreachable())));
-        assert!(told(&model).contains("What you wrote is kept."));
+        assert!(told(&model).contains("Your unsaved text is kept."));
         model
     };
     let mut model = unread();
@@ -167,14 +167,14 @@ fn a_text_can_be_saved_though_the_quote_could_not_be_read() {
     press(&mut model, "e");
     update(&mut model, Msg::Loaded(Err(unreachable())));
     assert_eq!(press(&mut model, "Enter"), []);
-    assert_eq!(told(&model), "There is nothing to save yet.");
+    assert_eq!(told(&model), "Nothing to save yet.");
 }
 
 #[test]
 fn what_cannot_be_saved_is_told_at_once() {
     let mut model = loading(None);
     assert_eq!(press(&mut model, "e Enter"), []);
-    assert_eq!(told(&model), "There is nothing to save yet.");
+    assert_eq!(told(&model), "Nothing to save yet.");
     press(&mut model, "x");
     assert_eq!(text_in_editor(&model), "x");
 }
@@ -219,7 +219,7 @@ fn the_editor_can_be_left_before_the_quote_is_there() {
     assert_eq!(press(&mut model, "e x Esc"), []);
     assert_eq!(
         told(&model),
-        "What you wrote is kept. Press e to go on with it."
+        "Your unsaved text is kept. Press e to go on with it."
     );
     press(&mut model, "e y");
     assert_eq!(text_in_editor(&model), "xy");

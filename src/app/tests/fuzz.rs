@@ -18,7 +18,7 @@ fn outcome() -> impl Strategy<Value = Msg> {
         "long enough to be wrapped ".repeat(9).leak(),
     ]);
     let quote = prop::option::of(text.clone()).prop_map(|text| text.map(saved));
-    let failure = prop::sample::select(vec![unreachable(), in_question(), session_over()]);
+    let failure = prop::sample::select(vec![unreachable(), unconfirmed(), session_over()]);
     let somebody = (any::<bool>(), prop::option::of(text.clone())).prop_map(|(other, draft)| {
         let mut restored = restored(draft);
         if other {
@@ -150,8 +150,8 @@ fn awaited_in(pane: &Pane) -> Vec<Msg> {
         Pane::Editor {
             sheet: Sheet { draft, .. },
             saving: true,
-        } if !draft.in_question.is_empty() => {
-            let sent = draft.in_question.iter().map(|sent| saved(sent));
+        } if !draft.unconfirmed.is_empty() => {
+            let sent = draft.unconfirmed.iter().map(|sent| saved(sent));
             sent.map(|sent| Msg::Saved(Ok(SaveOutcome::Conflict(Some(sent)))))
                 .collect()
         }
@@ -163,7 +163,7 @@ fn awaited_in(pane: &Pane) -> Vec<Msg> {
             Msg::Saved(Ok(SaveOutcome::Saved(saved("Yes.")))),
             Msg::Saved(Ok(SaveOutcome::Conflict(Some(saved("No."))))),
             Msg::Saved(Err(unreachable())),
-            Msg::Saved(Err(in_question())),
+            Msg::Saved(Err(unconfirmed())),
             Msg::Saved(Err(session_over())),
         ],
         Pane::Quote {
@@ -232,7 +232,7 @@ fn unsaved_behind_code(model: &Model) -> Option<&Unsaved> {
     }
 }
 
-/// Says whether an outcome may take a draft away: it was saved, or it goes with the session, or it is somebody else's
+/// Says whether an outcome may take a draft away: it was saved, or it goes with the session, or it is someone else's
 /// (then it still is in the draft file), or the database has that text already.
 fn may_take(msg: &Msg, before: &Model, draft: &str) -> bool {
     match (msg, open_pane(before)) {

@@ -70,7 +70,7 @@ fn about_the_quote() -> Vec<String> {
         read_again("No."),
         after_delete(vec![]),
         brought_back(SaveOutcome::Saved(saved("Yes."))),
-        // Somebody wrote meanwhile, and so did the person.
+        // Someone wrote meanwhile, and so did the person.
         with_draft(
             deleted()
                 .into_iter()
@@ -105,7 +105,7 @@ fn about_the_quote() -> Vec<String> {
             vec![
                 paste("Yes."),
                 key("Enter"),
-                Msg::Saved(Err(in_question())),
+                Msg::Saved(Err(unconfirmed())),
                 paste(" more"),
                 key("Esc"),
                 key("r"),
@@ -116,7 +116,7 @@ fn about_the_quote() -> Vec<String> {
     ]
 }
 
-/// What is told to somebody who writes before the quote has been read.
+/// What is told to someone who writes before the quote has been read.
 fn ahead(based_on: Option<&str>, outcome: Result<Option<Saved>, Failure>) -> String {
     let earlier = Restored {
         draft: Some(kept("more", based_on)),
@@ -161,7 +161,7 @@ fn about_writing() -> Vec<String> {
         ),
         while_reading(
             None,
-            vec![paste("x"), key("Enter"), Msg::Saved(Err(in_question()))],
+            vec![paste("x"), key("Enter"), Msg::Saved(Err(unconfirmed()))],
         ),
         while_reading(None, vec![long(most + 1)]),
         while_reading(None, vec![long(most + 1), key("Enter")]),

@@ -77,7 +77,7 @@ struct Case {
     keys: Value,
     /// By whom it is signed.
     ours: bool,
-    /// The token as it arrives, if somebody had a hand in it.
+    /// The token as it arrives, if someone had a hand in it.
     changed: Option<Value>,
     now: i64,
 }
@@ -136,7 +136,7 @@ fn deserves_it(token: &str, case: &Case, accepted: &IdToken) -> TestCaseResult {
 
     let json = |part| serde_json::from_slice::<Value>(&bytes(part));
     let (Ok(header), Ok(claims)) = (json(parts[0]), json(parts[1])) else {
-        // What nobody looks at may be deeper than this parser goes.
+        // What no one looks at may be deeper than this parser goes.
         return Ok(());
     };
     prop_assert_eq!(&header["alg"], "RS256");

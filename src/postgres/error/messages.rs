@@ -12,7 +12,7 @@ use super::{
     super::{
         check,
         connection::unusable_roots,
-        operation::in_question,
+        operation::unconfirmed,
         quotes::{bypasses, not_guarded, other_shape, restless},
     },
     tests::{REFUSALS, target},
@@ -120,7 +120,7 @@ fn everything_else_about_the_database() {
         restless(),
         read_only(),
         other_shape(),
-        in_question(
+        unconfirmed(
             Error::StatementTimedOut.failure(&target(), &[]),
             "the quote was saved"
         ),

@@ -203,7 +203,7 @@ impl Vault for Memory {
         Ok(())
     }
 
-    fn place(&self) -> String {
+    fn location(&self) -> String {
         "memory".into()
     }
 }
@@ -285,7 +285,7 @@ impl World {
         ))
     }
 
-    /// Somebody signed in earlier, and the ID token has `left` seconds.
+    /// Someone signed in earlier, and the ID token has `left` seconds.
     pub(super) fn signed_in(&self, left: i64) {
         let (id_token, refresh_token) = self.okta.issue();
         let entry = entry::Entry {

@@ -44,7 +44,7 @@ struct Trouble {
     fuse: Fuse,
     /// Whether the connection is a new one in this round.
     anew: bool,
-    /// How long nobody is let in after the break; for longer than the program tries, where there is none.
+    /// How long no one is let in after the break; for longer than the program tries, where there is none.
     away: Option<Duration>,
 }
 
@@ -236,7 +236,7 @@ async fn play_round(
     assert_eq!(new_count - count, i64::from(is_done), "{story}");
     let says_done = shown.contains("Saved.") || shown.contains("Your quote is deleted.");
     let says_nothing = shown.contains("It is unknown whether the quote was");
-    // Nobody else writes.
+    // No one else writes.
     assert!(!shown.contains("elsewhere"), "{story}:\n{shown}");
     assert!(
         says_nothing && !says_done || says_done == is_done,
@@ -266,10 +266,10 @@ async fn play_round(
     screen.sees_that(&format!("has read it again ({story})"), |screen| {
         let shown = words(&screen.contents());
         [
-            "This is how it is saved.",
-            "What you wrote is saved.",
-            "It has changed meanwhile; this is how it reads now.",
-            "Your quote is gone by now.",
+            "Up to date.",
+            "Your text is saved.",
+            "It was changed elsewhere; this is the new text.",
+            "Your quote has since been deleted.",
         ]
         .iter()
         .any(|words| shown.contains(words))

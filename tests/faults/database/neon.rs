@@ -255,7 +255,7 @@ async fn text_written_while_a_compute_starts_stays_text() {
     let refusal = LASTING[4].1.into();
     neon.always(Some((At::Authenticated, Then::Refusal(refusal))));
     sees_words(&mut screen, LASTING[4].2[0]);
-    sees_words(&mut screen, "What you wrote is kept.");
+    sees_words(&mut screen, "Your unsaved text is kept.");
     screen.type_(" style s yet q");
     screen.sees("the sly style s yet q");
     neon.always(None);
@@ -272,7 +272,7 @@ async fn text_written_while_a_compute_starts_stays_text() {
     screen.key(Key::Char('e'));
     screen.sees("Enter Save Quote");
     screen.type_(", thin");
-    sees_words(&mut screen, "Another text is saved already.");
+    sees_words(&mut screen, "Another text was saved meanwhile.");
     screen.type_("ks tk");
     screen.sees("the sly style s yet q, thinks tk");
     assert_eq!(stage.quote(), "Riverrun.");
@@ -284,7 +284,7 @@ async fn text_written_while_a_compute_starts_stays_text() {
     assert_eq!(stage.quote(), "the sly style s yet q, thinks tk");
 }
 
-/// Neon ends the sessions of a compute that nobody used for five minutes (57P01), and starts it for whoever comes next.
+/// Neon ends the sessions of a compute that no one used for five minutes (57P01), and starts it for whoever comes next.
 #[tokio::test]
 async fn a_compute_that_was_suspended_while_idle_is_woken_by_the_save() {
     let stage = Stage::signed_in().await;

@@ -34,7 +34,7 @@ async fn a_connection_ended_mid_save_is_replaced_and_saves_once() {
     give(&stage, "One");
     let mut screen = stage.open();
     screen.sees("“One”");
-    // While nobody used it.
+    // While no one used it.
     end_sessions(&stage);
     write(&mut screen, ", two");
     screen.key(Key::Enter);
@@ -77,7 +77,7 @@ async fn a_save_whose_answer_is_lost_is_found_done() {
     assert_eq!(stage.database.query(written), before);
 }
 
-/// Turns "One" into "One, two" by a save that is committed, and of which nobody on this side ever hears.
+/// Turns "One" into "One, two" by a save that is committed, and of which no one on this side ever hears.
 fn save_without_an_answer(stage: &Stage) -> Pty {
     give(stage, "One");
     let mut screen = stage.open();
@@ -114,7 +114,7 @@ async fn a_write_in_question_is_settled_by_reading_again() {
     screen.key(Key::Esc);
     screen.sees("Press e to go on with it.");
     screen.key(Key::Char('r'));
-    screen.sees("What you wrote is saved.");
+    screen.sees("Your text is saved.");
     screen.sees("“One, two”");
     wait_until("the draft is gone", || {
         stage.draft().is_none().then_some(())
@@ -154,7 +154,7 @@ async fn a_write_in_question_is_settled_by_reading_again() {
     }
 }
 
-/// Who goes on writing after such a save, and saves again, is not told that somebody else has changed the quote.
+/// Who goes on writing after such a save, and saves again, is not told that someone else has changed the quote.
 #[tokio::test]
 async fn a_save_after_one_that_stayed_in_question_takes_its_place() {
     let stage = Stage::signed_in().await;
@@ -199,7 +199,7 @@ async fn a_deleted_quote_on_its_way_back_is_kept_whatever_cuts_it_off() {
             screen.key(Key::Char('q'));
             ends(&mut screen, 0);
             assert!(
-                screen.screen().contains("the save did not come to its end"),
+                screen.screen().contains("the save was not confirmed"),
                 "{}",
                 screen.screen()
             );
@@ -212,7 +212,7 @@ async fn a_deleted_quote_on_its_way_back_is_kept_whatever_cuts_it_off() {
             .database
             .query("delete from public.user_messages returning user_id");
         let mut screen = stage.open();
-        screen.sees("Here is what you had not saved.");
+        screen.sees("Here is your unsaved text.");
         screen.sees("One");
         screen.key(Key::Enter);
         screen.sees("Saved.");
@@ -289,7 +289,7 @@ async fn a_network_that_lets_bytes_through_one_by_one_is_enough() {
     assert_eq!(stage.quote(), "Drip.");
 }
 
-/// With an open connection, and while somebody writes.
+/// With an open connection, and while someone writes.
 #[tokio::test]
 async fn a_database_that_restarts_is_waited_for() {
     let stage = Stage::signed_in().await;
@@ -468,7 +468,7 @@ async fn what_a_pooler_says_itself_is_understood() {
     through(optioned, &["show"]).fails(11, &["refuses the options", CURE]);
 }
 
-/// The one server connection that the pooler may use is somebody else's for a while (`query_wait_timeout`).
+/// The one server connection that the pooler may use is someone else's for a while (`query_wait_timeout`).
 #[tokio::test]
 async fn a_pooler_without_a_server_connection_is_waited_for() {
     let stage = Stage::signed_in().await;

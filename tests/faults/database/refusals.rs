@@ -1,4 +1,4 @@
-//! The database answers, and refuses; or somebody else has changed what was to be written.
+//! The database answers, and refuses; or someone else has changed what was to be written.
 
 use super::{give, sees_words, waits_for_a_lock, write};
 use crate::support::{
@@ -97,7 +97,7 @@ async fn a_refused_save_says_why_and_keeps_the_text() {
     }
 }
 
-/// Somebody holds the row, and nobody lets go: the server's own limit ends the statement, and the text is there for another try.
+/// Someone holds the row, and no one lets go: the server's own limit ends the statement, and the text is there for another try.
 #[tokio::test]
 async fn a_locked_row_is_waited_for_up_to_the_statement_timeout() {
     let mut stage = Stage::signed_in().await;
@@ -274,10 +274,10 @@ async fn a_change_elsewhere_is_never_overwritten_unseen() {
     screen.key(Key::Char('y'));
     screen.sees(INVITATION);
 
-    // What was deleted can be brought back, and not over what somebody else has put there since.
+    // What was deleted can be brought back, and not over what someone else has put there since.
     give(&stage, "Four");
     screen.key(Key::Char('u'));
-    screen.sees("There is a quote already.");
+    screen.sees("There is already a quote.");
     screen.sees("Three");
     assert_eq!(stage.quote(), "Four");
 
@@ -288,14 +288,14 @@ async fn a_change_elsewhere_is_never_overwritten_unseen() {
     screen.key(Key::Char('r'));
     sees_words(
         &mut screen,
-        "It has changed meanwhile; this is how it reads now.",
+        "It was changed elsewhere; this is the new text.",
     );
     screen.sees("“Five”");
     stage.database.query("delete from public.user_messages");
     screen.key(Key::Char('r'));
     sees_words(
         &mut screen,
-        "Your quote is gone by now. Press u to bring it back.",
+        "Your quote has since been deleted. Press u to bring it back.",
     );
     screen.key(Key::Char('u'));
     screen.sees("“Five”");

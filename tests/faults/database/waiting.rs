@@ -227,9 +227,7 @@ async fn a_delete_that_is_left_behind_is_told() {
     screen.key(Key::Char('q'));
     ends(&mut screen, 0);
     assert!(
-        screen
-            .screen()
-            .contains("the delete did not come to its end"),
+        screen.screen().contains("the delete was not confirmed"),
         "{}",
         screen.screen()
     );

@@ -227,7 +227,7 @@ fn at_a_sign_out() {
         let says = if told {
             "signed out\n"
         } else {
-            "warning: Okta was not told, so the session lives on there until it expires"
+            "warning: your session at Okta lives on until it expires"
         };
         assert!(ran.stderr.contains(says), "{}: {ran:?}", fault.name);
         assert!(!path.exists(), "{}", fault.name);

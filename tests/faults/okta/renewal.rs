@@ -161,7 +161,7 @@ async fn a_lost_answer_to_a_renewal_loses_no_text() {
     tells(&mut screen, "cut off before its answer was kept");
     tells(
         &mut screen,
-        "What you wrote is kept, and back when you are.",
+        "Your unsaved text is kept for your next sign-in.",
     );
     is_kept(&stage, "One Two");
     assert_eq!(stage.quote(), format!("{QUOTE} One"));
@@ -391,7 +391,7 @@ async fn a_token_used_elsewhere_is_adopted_or_ends_the_session() {
     screen.key(Key::Enter);
     tells(
         &mut screen,
-        "What you wrote is kept, and back when you are.",
+        "Your unsaved text is kept for your next sign-in.",
     );
     is_kept(&stage, "Mistakes!?");
     stage.sign_in(&mut screen);

@@ -1,4 +1,4 @@
-//! An Okta that takes the connection and says nothing: nobody burns a core over it, and everybody can leave.
+//! An Okta that takes the connection and says nothing: no one burns a core over it, and everybody can leave.
 
 use std::{
     collections::BTreeMap,
@@ -70,7 +70,7 @@ fn start(home: &Home, arguments: &[&str]) -> Waiting {
     Waiting::Headless(Home::start(&mut home.command(arguments)))
 }
 
-/// Does something that asks an endpoint, and waits until that has happened and nobody answers.
+/// Does something that asks an endpoint, and waits until that has happened and no one answers.
 fn unanswered<T>(okta: &Okta, endpoint: Endpoint, ask: impl FnOnce() -> T) -> T {
     asked(okta, endpoint, Answer::silence(), ask)
 }
@@ -218,7 +218,7 @@ async fn waiting_for_okta_costs_no_cpu_and_quits_within_a_second() {
     }
 }
 
-/// Expects that nobody in the crowd uses more than one percent of a core.
+/// Expects that no one in the crowd uses more than one percent of a core.
 fn needs_no_core(crowd: &Crowd) {
     // What came with the start may still settle.
     thread::sleep(Duration::from_secs(1));
@@ -268,7 +268,7 @@ async fn a_silent_or_endless_okta_is_given_up() {
         let logout = asked(okta, Endpoint::Revoke, answer(), || {
             start(&home, &["logout"])
         });
-        given_up.push((logout, 0, "Okta was not told"));
+        given_up.push((logout, 0, "lives on until it expires"));
         homes.push(home);
     }
     // Who polls goes on.

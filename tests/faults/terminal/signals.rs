@@ -110,7 +110,7 @@ async fn a_signal_during_a_save_loses_no_text_and_says_what_happened() {
         stage.database_network.hold_answers(false);
         ends_within_a_second("a save that can finish", &mut screen, code);
         assert!(
-            screen.screen().contains("what you wrote is saved"),
+            screen.screen().contains("your text is saved"),
             "{}",
             screen.screen()
         );
@@ -131,7 +131,7 @@ async fn a_signal_during_a_save_loses_no_text_and_says_what_happened() {
     assert!(
         screen
             .screen()
-            .contains("the save did not come to its end; what you wrote is kept"),
+            .contains("the save was not confirmed; your unsaved text is kept"),
         "{}",
         screen.screen()
     );

@@ -67,7 +67,7 @@ async fn a_strangers_words_reach_no_terminal_as_anything_but_text() {
         .okta
         .configure(|settings| settings.forge = Some(forged));
 
-    // The name, at the sign-in and wherever somebody is named.
+    // The name, at the sign-in and wherever someone is named.
     let mut login = Pty::spawn(&stage.home.command(&["login"]), 200, 60);
     stage.approve();
     login.exit_status();

@@ -15,7 +15,7 @@ use crate::support::{
     stage::{INVITATION, Stage},
 };
 
-/// Every command that ends by itself, and what it does when nobody hears it.
+/// Every command that ends by itself, and what it does when no one hears it.
 const COMMANDS: [&[&str]; 12] = [
     &[],
     &["set", "Yes."],
@@ -78,7 +78,7 @@ async fn a_closed_or_full_stream_makes_no_command_hang_or_panic() {
                 "{arguments:?} {redirection}: {:?} {talk}",
                 output.status
             );
-            // Data that nobody got is a failure; talk that nobody heard is none.
+            // Data that no one got is a failure; talk that no one heard is none.
             let data = matches!(
                 arguments[..],
                 ["whoami" | "show" | "man" | "completions" | "--help", ..]
@@ -125,7 +125,7 @@ async fn a_hang_up_ends_the_program_and_keeps_the_draft() {
     let program = stage.home.command::<&str>(&[]);
     // Whoever ignores the signal, as a program does under `nohup`, hears of it from the terminal alone.
     for ignores in ["", "trap '' HUP; "] {
-        // Somebody between us and the program holds its terminal, and can be taken away.
+        // Someone between us and the program holds its terminal, and can be taken away.
         let mut holder = Command::new("script");
         holder
             .args(["--quiet", "--command"])

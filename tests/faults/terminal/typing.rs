@@ -91,7 +91,7 @@ async fn a_paste_of_a_million_bytes_is_kept_whole() {
         } else {
             screen.send(text.replace('\n', "\r").as_bytes());
         }
-        screen.sees("All of it is here, but it is too long to be saved");
+        screen.sees("It is all here, but too long to save");
         wait_until("all of it is in the draft file", || {
             (kept_text(&stage)? == text).then_some(())
         });
@@ -118,7 +118,7 @@ async fn a_paste_of_a_million_bytes_is_kept_whole() {
     screen.type_("Mine.");
     screen.sees("Mine.");
     screen.paste(&text.repeat(2));
-    screen.sees("The paste was left out: it is ");
+    screen.sees("Paste ignored: it is ");
     wait_until("the text is what it was", || {
         (kept_text(&stage)? == "Mine.").then_some(())
     });

@@ -1,4 +1,4 @@
-//! Every state in which the screens wait for somebody, with nobody there.
+//! Every state in which the screens wait for someone, with no one there.
 
 use std::{fs, os::unix::fs::PermissionsExt, thread, time::Duration};
 
@@ -65,7 +65,7 @@ async fn states() -> Vec<Waiting> {
     for screen in &mut screens {
         screen.sees("Enter Log in");
         screen.key(Key::Enter);
-        screen.sees("Waiting until you have approved");
+        screen.sees("Waiting for your approval");
     }
     stage.okta_network.hold_answers(true);
     add("an approval is waited for", stage, screens, None);
@@ -174,8 +174,8 @@ async fn quitting_any_wait_takes_a_second_and_waiting_costs_no_cpu() {
         ends_within_a_second(&format!("Ctrl-C while {what}"), second, 0);
         assert_eq!(kept_text(stage).as_deref(), *draft, "{what}");
         let told = match (*what, draft) {
-            ("the session is ended", _) => "the sign-out did not come to its end",
-            (_, Some(_)) => "what you wrote",
+            ("the session is ended", _) => "the sign-out was not confirmed",
+            (_, Some(_)) => "your unsaved text",
             (_, None) => continue,
         };
         assert!(
@@ -228,7 +228,7 @@ async fn a_browser_that_was_opened_leaves_no_zombie() {
         screen.sees(&stage.okta.next_code());
         screen.sees("o open");
         screen.key(Key::Char('o'));
-        screen.sees("Your browser has the address.");
+        screen.sees("Opened in your browser.");
         let addresses = fs::read_to_string(stage.home.path().join("opened")).expect("opened");
         assert_eq!(addresses.matches("https://").count(), opened);
         wait_until("every launcher is gone, and taken note of", || {

@@ -44,7 +44,7 @@ impl Parts {
         let leaf = authority.leaf(&["localhost", "127.0.0.1"], Validity::Current);
         let cluster = database(&authority, &leaf);
         let okta = Okta::start_with(&leaf);
-        // Five seconds after the approval, as Okta has it, are long for somebody who tries things out.
+        // Five seconds after the approval, as Okta has it, are long for someone who tries things out.
         okta.configure(|settings| settings.interval = Some(1));
         println!(
             "  sign-in   a stand-in for Okta at {}",
@@ -76,7 +76,7 @@ fn database(authority: &Ca, leaf: &Leaf) -> Cluster {
 }
 
 impl<'a> Stage<'a> {
-    /// Makes a database and writes the configuration of somebody who may only use it.
+    /// Makes a database and writes the configuration of someone who may only use it.
     pub(crate) fn on(parts: &'a Parts) -> Result<Self, String> {
         let database = parts.cluster.database();
         let directory = parts.scratch.path();

@@ -83,7 +83,7 @@ pub(crate) async fn play(stage: &Stage<'_>) -> Outcome {
         .await?;
     story.run("signs out", &["logout"], 0).await?;
     story
-        .run("nobody is signed in any more", &["whoami"], NOT_SIGNED_IN)
+        .run("has signed out", &["whoami"], NOT_SIGNED_IN)
         .await?;
     story.hold(
         "the session is over at Okta as well",
@@ -129,7 +129,7 @@ impl Story<'_> {
         self.hold("the note is the person's", owner == person.id())
     }
 
-    /// Tries what somebody could do who has the same connection string, and `psql`.
+    /// Tries what someone could do who has the same connection string, and `psql`.
     async fn trespass(&mut self, person: Person) -> Outcome {
         let stage = self.stage;
         stage.database.query(
@@ -199,7 +199,7 @@ impl Story<'_> {
             .ok_or_else(|| "the person has no ID token".into())
     }
 
-    /// Runs a command, and returns its output if it ended with this exit code and told nobody a secret.
+    /// Runs a command, and returns its output if it ended with this exit code and told no one a secret.
     async fn run(&mut self, what: &str, arguments: &[&str], code: i32) -> Result<String, String> {
         let command = self.stage.command(arguments);
         self.step(

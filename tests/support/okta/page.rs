@@ -20,7 +20,7 @@ pub(super) fn activate(
             .map_or("", |(_, value)| value.trim())
     };
     let code = field("user_code");
-    // Whoever uses curl and names nobody is James Joyce.
+    // Whoever uses curl and names no one is James Joyce.
     let name = Some(field("person"))
         .filter(|name| !name.is_empty())
         .unwrap_or("james");

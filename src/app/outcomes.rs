@@ -13,11 +13,11 @@ use crate::{
 };
 
 /// Takes an outcome in.
-pub(super) fn settle(model: &mut Model, outcome: Msg) -> Vec<Effect> {
+pub(super) fn take_outcome(model: &mut Model, outcome: Msg) -> Vec<Effect> {
     if let Msg::Progressed(activity) = outcome {
         match activity {
             Activity::SessionNotKept(failure) => model.fail(&failure),
-            // It comes while nobody has had time to read what the start had to say.
+            // It comes while no one has had time to read what the start had to say.
             Activity::Unguarded(failure) => model.warn_as_well(&failure),
             activity => model.activity = Some(activity),
         }
@@ -32,12 +32,12 @@ pub(super) fn settle(model: &mut Model, outcome: Msg) -> Vec<Effect> {
     }
     // A copy: a bug in there must not take the text along.
     let screen = model.screen.clone();
-    let (screen, effects) = settle_screen(model, outcome, screen);
+    let (screen, effects) = take_on_screen(model, outcome, screen);
     model.screen = screen;
     effects
 }
 
-fn settle_screen(model: &mut Model, outcome: Msg, screen: Screen) -> (Screen, Vec<Effect>) {
+fn take_on_screen(model: &mut Model, outcome: Msg, screen: Screen) -> (Screen, Vec<Effect>) {
     #[cfg(test)]
     super::samples::may_have_a_bug(&screen);
     match (outcome, screen) {
@@ -48,7 +48,7 @@ fn settle_screen(model: &mut Model, outcome: Msg, screen: Screen) -> (Screen, Ve
             (Screen::VaultFailed, Vec::new())
         }
         (outcome, Screen::SignedOut { unsaved, sign_in }) => {
-            settle_sign_in(model, outcome, unsaved, sign_in)
+            take_while_signing_in(model, outcome, unsaved, sign_in)
         }
         (
             Msg::SignedOut(outcome),
@@ -65,12 +65,12 @@ fn settle_screen(model: &mut Model, outcome: Msg, screen: Screen) -> (Screen, Ve
                 pane,
                 over: None,
             },
-        ) => settle_pane(model, outcome, user, pane),
+        ) => take_on_pane(model, outcome, user, pane),
         (_, screen) => (screen, Vec::new()),
     }
 }
 
-fn settle_sign_in(
+fn take_while_signing_in(
     model: &mut Model,
     outcome: Msg,
     unsaved: Option<Unsaved>,
@@ -90,7 +90,7 @@ fn settle_sign_in(
         }
         (Msg::BrowserOpened(result), sign_in @ SignIn::Waiting(_)) => {
             match result {
-                Ok(()) => model.say("Your browser has the address."),
+                Ok(()) => model.say("Opened in your browser."),
                 Err(failure) => model.fail(&failure),
             }
             (sign_in, Vec::new())
@@ -109,7 +109,7 @@ fn signed_out(
     match outcome {
         Ok(SignOutOutcome::Revoked) => model.say("You are signed out."),
         Ok(SignOutOutcome::OnlyLocally(failure)) => model.warn(format!(
-            "You are signed out on this machine, but Okta could not be told. {failure}"
+            "You are signed out on this machine, but your session at Okta lives on until it expires. {failure}"
         )),
         Err(failure) => {
             model.fail(&failure);
@@ -121,7 +121,7 @@ fn signed_out(
     (Screen::signed_out(None), Vec::new())
 }
 
-/// Lets somebody in: the quote is read, and what they had not saved waits for it.
+/// Lets someone in: the quote is read, and what they had not saved waits for it.
 fn enter(model: &mut Model, restored: Restored, unsaved: Option<Unsaved>) -> (Screen, Vec<Effect>) {
     model.more_drafts = restored.more_drafts;
     if let Some(warning) = restored.warning {
@@ -129,7 +129,7 @@ fn enter(model: &mut Model, restored: Restored, unsaved: Option<Unsaved>) -> (Sc
     }
     let leftover = match unsaved {
         Some(unsaved) if unsaved.user_id == restored.user.id => Some(unsaved.draft),
-        // Somebody else's text stays in its own draft file.
+        // Someone else's text stays in its own draft file.
         _ => restored.draft.map(Draft::from_file),
     };
     let pane = Pane::Unread {
@@ -139,7 +139,7 @@ fn enter(model: &mut Model, restored: Restored, unsaved: Option<Unsaved>) -> (Sc
     (Screen::signed_in(restored.user, pane), vec![Effect::Load])
 }
 
-fn settle_pane(model: &mut Model, outcome: Msg, user: User, pane: Pane) -> (Screen, Vec<Effect>) {
+fn take_on_pane(model: &mut Model, outcome: Msg, user: User, pane: Pane) -> (Screen, Vec<Effect>) {
     use DeskOrder::{Delete, Reload, Undelete};
     let desk_order = match &pane {
         Pane::Quote { order, .. } => *order,
@@ -230,8 +230,7 @@ fn deleted(model: &mut Model, outcome: DeleteOutcome, desk: Desk) -> (Pane, Vec<
             (Pane::quote(desk), effects)
         }
         DeleteOutcome::Conflict(saved) => {
-            model
-                .warn("It was changed elsewhere, so it was not deleted; this is how it reads now.");
+            model.warn("It was changed elsewhere, so it was not deleted; this is the new text.");
             let desk = Desk {
                 saved: Some(saved),
                 scroll: 0,
@@ -242,27 +241,27 @@ fn deleted(model: &mut Model, outcome: DeleteOutcome, desk: Desk) -> (Pane, Vec<
     }
 }
 
-/// What was asked before and never answered shows here too: it need not have been somebody else.
+/// What was asked before and never answered shows here too: it need not have been someone else.
 fn reloaded(model: &mut Model, saved: Option<Saved>, mut desk: Desk) -> (Pane, Vec<Effect>) {
     let wrote = |saved: &Saved| {
         let draft = desk.draft.as_ref();
         draft.is_some_and(|draft| same_text(draft.editor.text(), &saved.text))
     };
     if saved.as_ref().is_some_and(wrote) {
-        model.say("What you wrote is saved.");
+        model.say("Your text is saved.");
         return (Pane::quote(Desk::with(saved)), vec![Effect::DropDraft]);
     }
     let draft = desk.draft.as_mut();
     let is_sent = draft.is_some_and(|draft| draft.recognizes(saved.as_ref()));
     let gone = desk.saved.as_ref().filter(|_| saved.is_none());
     model.say(if is_sent {
-        "What you sent before is saved; what you changed since is kept."
+        "The text you sent before is saved; your changes since are kept."
     } else if saved == desk.saved {
-        "This is how it is saved."
+        "Up to date."
     } else if gone.is_some() {
-        "Your quote is gone by now. Press u to bring it back."
+        "Your quote has since been deleted. Press u to bring it back."
     } else {
-        "It has changed meanwhile; this is how it reads now."
+        "It was changed elsewhere; this is the new text."
     });
     let deleted = gone.map(|gone| gone.text.clone()).or(desk.deleted);
     let desk = Desk {
@@ -281,12 +280,12 @@ fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen
         return (session_over(model, failure, user, &pane), Vec::new());
     }
     let safe = match &pane {
-        Pane::Editor { .. } if failure.in_question => Some("Your text is still here."),
+        Pane::Editor { .. } if failure.unconfirmed => Some("Your text is still here."),
         Pane::Editor { .. } => Some("Your text is still here, not saved."),
-        pane => pane.unsaved().map(|_| "What you wrote is kept."),
+        pane => pane.unsaved().map(|_| "Your unsaved text is kept."),
     };
     let told = match safe {
-        // Before what to do next, which is read by somebody who knows it.
+        // Before what to do next, which is read by someone who knows it.
         Some(safe) => Failure {
             what: format!("{} {safe}", failure.what),
             ..failure.clone()
@@ -312,16 +311,16 @@ fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen
         Pane::Quote { mut desk, order } => {
             if order == Some(DeskOrder::Undelete)
                 && let (true, Some(draft), Some(sent)) =
-                    (failure.in_question, &mut desk.draft, &desk.deleted)
+                    (failure.unconfirmed, &mut desk.draft, &desk.deleted)
             {
-                draft.in_question.push(sent.clone());
+                draft.unconfirmed.push(sent.clone());
             }
             Pane::quote(desk)
         }
         Pane::Editor { mut sheet, .. } => {
-            if failure.in_question {
+            if failure.unconfirmed {
                 let sent = sheet.draft.editor.text().to_owned();
-                sheet.draft.in_question.push(sent);
+                sheet.draft.unconfirmed.push(sent);
             }
             Pane::writing(sheet)
         }
@@ -339,7 +338,7 @@ fn session_over(model: &mut Model, failure: &Failure, user: User, pane: &Pane) -
     });
     if unsaved.is_some() {
         model.warn(format!(
-            "{failure} What you wrote is kept, and back when you are."
+            "{failure} Your unsaved text is kept for your next sign-in."
         ));
     } else {
         model.fail(failure);
