@@ -12,10 +12,6 @@ mod table;
 
 /// What a key asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "the names say it, and the table describes each"
-)]
 pub enum Action {
     Answer(bool),
     BreakLine,
@@ -50,7 +46,6 @@ pub enum Action {
 
 /// How far to scroll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Scroll {
     Up,
     Down,
@@ -349,7 +344,7 @@ impl fmt::Display for Chord {
 }
 
 /// Returns the rows that hold in a context, in the order of the hint line.
-pub fn bindings(context: Context) -> impl Iterator<Item = &'static Binding> {
+pub(crate) fn bindings(context: Context) -> impl Iterator<Item = &'static Binding> {
     context
         .sections()
         .iter()
@@ -358,7 +353,7 @@ pub fn bindings(context: Context) -> impl Iterator<Item = &'static Binding> {
 
 /// Returns what a key asks for in a context.
 #[must_use]
-pub fn action(context: Context, chord: Chord) -> Option<Action> {
+pub(crate) fn action(context: Context, chord: Chord) -> Option<Action> {
     bindings(context)
         .find(|binding| binding.keys.contains(&chord))
         .map(|binding| binding.action)

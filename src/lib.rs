@@ -37,26 +37,35 @@
 //! ```
 
 pub mod account;
-pub mod admin;
-pub mod app;
-pub(crate) mod browser;
-pub mod cli;
 pub mod client;
 pub mod config;
-pub(crate) mod doctor;
-pub mod editor;
 pub mod failure;
-#[cfg(test)]
-mod fuzz;
-pub mod keymap;
 pub mod keyring;
 pub mod okta;
 pub mod postgres;
-pub(crate) mod private_file;
 pub mod quote;
-pub mod runtime;
 pub mod session;
+
+// The program itself, and what its tests and benchmarks look at: no other program's business.
+#[doc(hidden)]
+pub mod admin;
+#[doc(hidden)]
+pub mod app;
+#[doc(hidden)]
+#[expect(rustdoc::bare_urls, reason = "--help prints these lines as they are")]
+pub mod cli;
+#[doc(hidden)]
+pub mod runtime;
+#[doc(hidden)]
 pub mod terminal;
+
+pub(crate) mod browser;
+pub(crate) mod doctor;
+pub(crate) mod editor;
+#[cfg(test)]
+mod fuzz;
+pub(crate) mod keymap;
+pub(crate) mod private_file;
 pub(crate) mod text;
 pub(crate) mod tls;
-pub mod view;
+pub(crate) mod view;

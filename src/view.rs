@@ -35,7 +35,7 @@ mod theme;
 mod user_bar;
 
 /// Draws the screen.
-pub fn draw(model: &Model, frame: &mut Frame<'_>) {
+pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
     let layout = Layout::of(model);
     let mut top = 0;
     let mut rows = |height| {
