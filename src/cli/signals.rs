@@ -3,28 +3,52 @@
 use std::{
     future::Future,
     io,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use super::output::{Outcome, Stop};
 use crate::runtime;
 
-/// Whether Ctrl-C is someone else's.
-static HELD: AtomicBool = AtomicBool::new(false);
+/// How long after its end a Ctrl-C may have been another program's: on a busy machine that one has the signal first, and may have
+/// ended before this one hears of it.
+const ECHO: Duration = Duration::from_millis(200);
+
+/// Whose Ctrl-C is.
+static OWNER: Mutex<Owner> = Mutex::new(Owner::Us);
+
+#[derive(Clone, Copy)]
+enum Owner {
+    Us,
+    Another,
+    UsFrom(Instant),
+}
 
 /// As long as it lives, Ctrl-C belongs to a program that was started on the same terminal.
 pub(super) struct HoldInterrupts(());
 
 impl HoldInterrupts {
     pub(super) fn new() -> Self {
-        HELD.store(true, Ordering::Relaxed);
+        set_owner(Owner::Another);
         Self(())
     }
 }
 
 impl Drop for HoldInterrupts {
     fn drop(&mut self) {
-        HELD.store(false, Ordering::Relaxed);
+        set_owner(Owner::UsFrom(Instant::now() + ECHO));
+    }
+}
+
+fn set_owner(owner: Owner) {
+    *OWNER.lock().unwrap_or_else(PoisonError::into_inner) = owner;
+}
+
+fn is_ours() -> bool {
+    match *OWNER.lock().unwrap_or_else(PoisonError::into_inner) {
+        Owner::Us => true,
+        Owner::Another => false,
+        Owner::UsFrom(then) => Instant::now() >= then,
     }
 }
 
@@ -57,7 +81,7 @@ fn stopped() -> io::Result<impl Future<Output = u8>> {
         loop {
             tokio::select! {
                 () = next(&mut hangup) => return 1,
-                () = next(&mut interrupt) => if !HELD.load(Ordering::Relaxed) { return 2 },
+                () = next(&mut interrupt) => if is_ours() { return 2 },
                 () = next(&mut terminate) => return 15,
             }
         }
@@ -78,10 +102,26 @@ fn stopped() -> io::Result<impl Future<Output = u8>> {
     Ok(async {
         loop {
             match tokio::signal::ctrl_c().await {
-                Ok(()) if HELD.load(Ordering::Relaxed) => {}
-                Ok(()) => return 2,
+                Ok(()) if is_ours() => return 2,
+                Ok(()) => {}
                 Err(_) => return std::future::pending().await,
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ctrl_c_belongs_to_the_other_program_a_little_longer() {
+        assert!(is_ours());
+        let held = HoldInterrupts::new();
+        assert!(!is_ours());
+        drop(held);
+        assert!(!is_ours());
+        set_owner(Owner::UsFrom(Instant::now()));
+        assert!(is_ours());
+    }
 }
