@@ -5,9 +5,12 @@ use epigraph::{
     postgres::Target,
 };
 
-use crate::support::{
-    postgres::{Cluster, Database, Settings, each_server, eighteen},
-    token,
+use crate::{
+    faults::rounds,
+    support::{
+        postgres::{Cluster, Database, Settings, each_server, eighteen},
+        token,
+    },
 };
 
 each_server! {
@@ -653,9 +656,18 @@ async fn every_mistake_is_named_and_its_cure_works(cluster: &'static Cluster) {
     );
 
     let version = cluster.version() / 10_000;
+    // Every day one half on the installed version, the other on 18; all on one that was asked for.
+    let is_asked_for = std::env::var_os("EPIGRAPH_TEST_POSTGRES_BIN").is_some();
+    let share = if is_asked_for {
+        1
+    } else {
+        rounds(2, 1) as usize
+    };
     let mut mistakes: Vec<&Mistake> = [RIGHTS, ROLES, THINGS, PARTS, OUTSIDE]
         .into_iter()
         .flatten()
+        .skip(usize::from(version == 18) % share)
+        .step_by(share)
         .collect();
     for (since, more) in [(15, SINCE_15), (16, SINCE_16), (17, SINCE_17)] {
         if version >= since {

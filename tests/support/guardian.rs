@@ -32,15 +32,33 @@ struct Guardian {
     started: AtomicUsize,
 }
 
+/// What must be free in memory, in bytes, for databases to be there: those of all tests at once take less than half of it.
+const ENOUGH: u64 = 4 << 30;
+
 impl Scratch {
     /// Makes a scratch directory; `name` shows in its path.
     pub(crate) fn new(name: &str) -> Self {
+        Self::within(&base_directory(), name)
+    }
+
+    /// The same in memory, where that has room and no place was asked for: a database writes far more than all else.
+    pub(crate) fn in_memory(name: &str) -> Self {
+        let memory = Path::new("/dev/shm");
+        let free = rustix::fs::statvfs(memory).map_or(0, |found| found.f_bavail * found.f_frsize);
+        if std::env::var_os("TMPDIR").is_none() && free > ENOUGH && is_open_to_all(memory) {
+            Self::within(memory, name)
+        } else {
+            Self::new(name)
+        }
+    }
+
+    fn within(base: &Path, name: &str) -> Self {
         signals::hear_what_is_ignored();
         // Servers that root starts run as another user, who has to reach what is his in here.
         let mode = if privilege::is_root() { "711" } else { "700" };
         let mut shell = Command::new("/bin/sh")
             .args(["-c", include_str!("guardian.sh"), "guardian"])
-            .arg(base_directory())
+            .arg(base)
             .args([name, mode])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -1,7 +1,9 @@
 //! A throw-away PostgreSQL: a real cluster on the loopback interface, with TLS, SCRAM and channel binding, as Neon has them.
 
 use std::{
-    env, fmt, fs,
+    env,
+    ffi::OsStr,
+    fmt, fs,
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -101,7 +103,7 @@ pub(crate) use each_server;
 impl Cluster {
     /// Makes a cluster and starts it.
     pub(crate) fn start(settings: Settings) -> Self {
-        let scratch = Scratch::new("postgres");
+        let scratch = Scratch::in_memory("postgres");
         let home = scratch.path().join("home");
         privilege::private_dir(&home);
         let (certificate, key) = settings
@@ -121,16 +123,19 @@ impl Cluster {
                 "hostssl all,replication all 127.0.0.1/32 scram-sha-256\n",
             )
         };
+        // The superuser's way in, for `psql` alone: without TLS and a password it costs a third.
+        let lines = format!("local all {SUPERUSER} trust\n{lines}");
         fs::write(data.join("pg_hba.conf"), lines).expect("the data directory is writable");
         let conf = data.join("postgresql.conf");
         let given = fs::read_to_string(&conf).expect("initdb wrote it");
         let text = format!(
             "{given}\n\
-             listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\n\
+             listen_addresses = '127.0.0.1'\nunix_socket_directories = '{}'\n\
              ssl = {tls}\nssl_cert_file = '{}'\nssl_key_file = '{}'\n\
              password_encryption = 'scram-sha-256'\n\
              shared_buffers = '16MB'\nmax_connections = 100\ntimezone = 'UTC'\nlog_timezone = 'UTC'\n\
              fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n{}\n",
+            home.display(),
             certificate.display(),
             key.display(),
             settings.conf,
@@ -188,8 +193,10 @@ impl Cluster {
         let given = fs::read_to_string(&conf).expect("it was copied");
         // No quote and no backslash is in the password.
         let text = format!(
-            "{given}\nprimary_conninfo = 'host=localhost port={} user={SUPERUSER} password={} sslmode=require'\n",
-            self.port, self.password,
+            "{given}\nunix_socket_directories = '{}'\nprimary_conninfo = 'host=localhost port={} user={SUPERUSER} password={} sslmode=require'\n",
+            home.display(),
+            self.port,
+            self.password,
         );
         fs::write(&conf, text).expect("the data directory is writable");
         let (process, port) = (0..5)
@@ -248,21 +255,23 @@ impl Cluster {
     /// Runs SQL as the superuser through `psql`, which knows nothing of our code, and returns what it prints.
     #[track_caller]
     pub(crate) fn query(&self, database: &str, sql: &str) -> String {
-        self.query_at(self.port, database, sql)
+        let directory = self.data.parent().expect("it is in its home");
+        self.query_at(directory.as_os_str(), self.port, database, sql)
     }
 
     /// The same through a proxy.
     #[track_caller]
     pub(crate) fn query_through(&self, proxy: &Proxy, database: &str, sql: &str) -> String {
-        self.query_at(proxy.port(), database, sql)
+        self.query_at("localhost".as_ref(), proxy.port(), database, sql)
     }
 
     #[track_caller]
-    fn query_at(&self, port: u16, database: &str, sql: &str) -> String {
+    fn query_at(&self, host: &OsStr, port: u16, database: &str, sql: &str) -> String {
         let mut command = Command::new(program("psql"));
         command
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h"])
-            .args(["localhost", "-U", SUPERUSER, "-d", database, "-c", sql])
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"])
+            .args(["-U", SUPERUSER, "-d", database, "-c", sql, "-h"])
+            .arg(host)
             .arg("-p")
             .arg(port.to_string())
             .env_clear()
