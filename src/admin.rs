@@ -334,7 +334,7 @@ fn closed_public(user: &str) -> Failure {
 
 fn too_slow() -> Failure {
     Failure::new(Kind::Unreachable, "The database took too long to answer.")
-        .cure("Check the network, and try again. Nothing was changed.")
+        .cure("Check the network, and try again: the step that was under way is undone.")
 }
 
 #[cfg(test)]

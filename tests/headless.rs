@@ -425,7 +425,11 @@ async fn logout_works_offline_and_says_that_okta_was_not_told() {
         ran.stderr.contains("signed out on this computer"),
         "{ran:?}"
     );
-    assert!(ran.stderr.contains("lives on until it expires"), "{ran:?}");
+    assert!(
+        ran.stderr
+            .contains("warning: your session at Okta lives on until it expires"),
+        "{ran:?}"
+    );
     home.run(&["whoami"]).fails(3, &[]);
 }
 

@@ -143,7 +143,7 @@ async fn store(
         .batch_execute("lock table okta.signing_key in share row exclusive mode")
         .await
         .map_err(failed)?;
-    let known: Vec<String> = transaction
+    let mut known: Vec<String> = transaction
         .query_typed(
             "select kid from okta.signing_key where issuer = $1 order by added_at, kid",
             &[(&issuer, Type::TEXT)],
@@ -186,9 +186,8 @@ async fn store(
             .map_or(String::new(), |why| format!(" {why}"));
         return Err(no_key(issuer, &why));
     }
-    let absent =
-        |id: &String| !report.still_published.contains(id) && !report.replaced.contains(id);
-    for id in known.into_iter().filter(absent).collect::<Vec<_>>() {
+    known.retain(|id| !report.still_published.contains(id) && !report.replaced.contains(id));
+    for id in known {
         if is_over(transaction, words, issuer, &id).await? {
             report.retired.push(id);
         } else {

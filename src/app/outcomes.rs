@@ -261,7 +261,7 @@ fn reloaded(model: &mut Model, saved: Option<Saved>, mut desk: Desk) -> (Pane, V
     } else if gone.is_some() {
         "Your quote has since been deleted. Press u to bring it back."
     } else {
-        "It was changed elsewhere; this is the new text."
+        "It has changed; this is the new text."
     });
     let deleted = gone.map(|gone| gone.text.clone()).or(desk.deleted);
     let desk = Desk {

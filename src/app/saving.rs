@@ -126,7 +126,7 @@ pub(super) fn write_on(model: &mut Model, draft: Draft, saved: Option<Saved>) ->
     let sheet = Sheet::with(saved, draft);
     if !sheet.replaces_what_is_saved() {
         model.say(match sheet.saved {
-            Some(_) => "Another text was saved meanwhile. You will see both when you save yours.",
+            Some(_) => "There is already another text. You will see both when you save yours.",
             None => "Your quote has since been deleted. You will be asked when you save this text.",
         });
     }

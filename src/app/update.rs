@@ -399,7 +399,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
             let there = draft(model).map_or(0, |draft| draft.editor.text().len());
             if there + text.len() > MAX_DRAFT_BYTES {
                 model.warn(format!(
-                    "Paste ignored: it is {} bytes long; the limit is {}.",
+                    "Paste ignored: it is {} bytes long, and a quote may have {}.",
                     text.len(),
                     quote::MAX_BYTES
                 ));

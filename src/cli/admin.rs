@@ -577,7 +577,7 @@ pub(super) fn nothing_to_write(roles: &str) -> Failure {
         Kind::Usage,
         format!("No configuration was written: these roles already have access ({roles}), and a password cannot be shown again."),
     )
-    .cure("Everything else is done. For one more access, run: epigraph admin invite NAME; for a new password, add --name NAME --new-password.")
+    .cure("Everything else is done. For one more access, run: epigraph admin invite NAME; for a new password, run this again with --name NAME --new-password.")
 }
 
 async fn invite(
@@ -628,7 +628,7 @@ impl Destination {
         match self {
             Self::Stdout => "this is its config.toml; the password in it is shown only this once, so send it where no one else can read it".to_owned(),
             Self::File(path) => format!(
-                "its configuration is in {}; the password is not stored anywhere else, so send it where no one else can read it",
+                "its configuration goes to {}; the password is not stored anywhere else, so send it where no one else can read it",
                 path.display()
             ),
         }

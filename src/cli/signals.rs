@@ -44,12 +44,19 @@ fn set_owner(owner: Owner) {
     *OWNER.lock().unwrap_or_else(PoisonError::into_inner) = owner;
 }
 
-fn is_ours() -> bool {
-    match *OWNER.lock().unwrap_or_else(PoisonError::into_inner) {
-        Owner::Us => true,
-        Owner::Another => false,
-        Owner::UsFrom(then) => Instant::now() >= then,
+impl Owner {
+    fn is_us(self, now: Instant) -> bool {
+        match self {
+            Self::Us => true,
+            Self::Another => false,
+            Self::UsFrom(then) => now >= then,
+        }
     }
+}
+
+fn is_ours() -> bool {
+    let owner = *OWNER.lock().unwrap_or_else(PoisonError::into_inner);
+    owner.is_us(Instant::now())
 }
 
 /// Runs a command until it ends or a signal asks it to stop.
@@ -116,12 +123,9 @@ mod tests {
 
     #[test]
     fn a_ctrl_c_belongs_to_the_other_program_a_little_longer() {
-        assert!(is_ours());
-        let held = HoldInterrupts::new();
-        assert!(!is_ours());
-        drop(held);
-        assert!(!is_ours());
-        set_owner(Owner::UsFrom(Instant::now()));
-        assert!(is_ours());
+        let now = Instant::now();
+        assert!(Owner::Us.is_us(now) && !Owner::Another.is_us(now));
+        let ended = Owner::UsFrom(now + ECHO);
+        assert!(!ended.is_us(now) && ended.is_us(now + ECHO));
     }
 }

@@ -19,7 +19,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::{PATIENCE, privilege, signals};
+use super::{PATIENCE, alone, privilege, signals};
 
 /// A directory that goes when it is dropped, after everything that was started in it.
 #[derive(Clone)]
@@ -54,6 +54,7 @@ impl Scratch {
 
     fn within(base: &Path, name: &str) -> Self {
         signals::hear_what_is_ignored();
+        let starting = alone();
         // Servers that root starts run as another user, who has to reach what is his in here.
         let mode = if privilege::is_root() { "711" } else { "700" };
         let mut shell = Command::new("/bin/sh")
@@ -67,6 +68,7 @@ impl Scratch {
             .process_group(0)
             .spawn()
             .expect("/bin/sh starts");
+        drop(starting);
         let orders = shell.stdin.take();
         let mut path = String::new();
         BufReader::new(shell.stdout.take().expect("its output is piped"))
@@ -130,9 +132,11 @@ impl Scratch {
     }
 
     fn guard(&self, mut command: Command, log: PathBuf) -> Started {
+        let starting = alone();
         let child = command
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", program(&command)));
+        drop(starting);
         self.0.tell("start", &group_of(&child));
         Started {
             child: Some(child),

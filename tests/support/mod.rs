@@ -34,12 +34,20 @@ pub(crate) mod token_cases;
 
 use std::{
     net::{Ipv4Addr, TcpListener},
+    sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
 /// How long a condition may take on a slow and busy machine before the wait for it counts as failed.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Held while a terminal is opened and while a server is started, which would inherit the terminal in the moment before that is
+/// closed to other programs, and keep it open for as long as it runs.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Waits until `condition` gives something, and panics with `what` when it never does.
 #[track_caller]

@@ -16,10 +16,7 @@ use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native
 use rustix::process::{Pid, Signal, kill_process_group};
 use vt100::Screen;
 
-use super::{PATIENCE, secrets, wait_until};
-
-/// How long a terminal is quiet at least whose program has ended, and whose end does not show.
-const SILENCE: Duration = Duration::from_secs(5);
+use super::{PATIENCE, alone, secrets, wait_until};
 
 /// The rows and columns of a terminal that does not know them.
 const USUAL: (NonZeroU16, NonZeroU16) = match (NonZeroU16::new(24), NonZeroU16::new(80)) {
@@ -111,9 +108,11 @@ impl Pty {
     /// Starts a command in a terminal of this size, with its arguments, its directory and no more of an environment than
     /// the command sets, `PATH`, a UTF-8 locale and `TERM`: where the tests themselves run must not show.
     pub(crate) fn spawn(command: &Command, cols: u16, rows: u16) -> Self {
+        let opening = alone();
         let pair = native_pty_system()
             .openpty(size(cols, rows))
             .expect("a pseudo-terminal");
+        drop(opening);
         let child = pair
             .slave
             .spawn_command(builder(command))
@@ -312,14 +311,8 @@ impl Pty {
             );
             thread::sleep(Duration::from_millis(5));
         };
-        // A program that another test starts in the wrong moment inherits this side, and there is no end as long as it runs.
-        let mut quiet = (0, Instant::now());
         wait_until("the terminal's last output", || {
-            let seen = self.seen();
-            if seen.raw.len() != quiet.0 {
-                quiet = (seen.raw.len(), Instant::now());
-            }
-            (seen.ended || quiet.1.elapsed() > SILENCE).then_some(())
+            self.seen().ended.then_some(())
         });
         status
     }

@@ -53,7 +53,7 @@ pub(super) fn judge(
                 found.note(shows_rows(name, relation));
             }
             ("passage", Some((role, takers))) => found.note(format!(
-                "{} reaches the foreign server {name} with the access of another user: look at it, and {cure}",
+                "{} reaches the foreign server {name} by a user mapping: look at it, and {cure}",
                 sorted.whom(role, &takers)
             )),
             ("cascade", _) => found.problem(format!(

@@ -63,6 +63,22 @@ macro_rules! watched {
     };
 }
 
+/// The rights on the table `c`, as a whole and column by column: `acl`, each a list and the column.
+macro_rules! table_rights {
+    ($whole:literal) => {
+        concat!(
+            "    cross join lateral (
+        select ",
+            $whole,
+            ", null::text
+        union all
+        select a.attacl, quote_ident(a.attname) from pg_attribute a where a.attrelid = c.oid and a.attacl is not null and not a.attisdropped
+    ) acl(list, field)
+"
+        )
+    };
+}
+
 /// Every right on what matters. `{parameters}` is for what PostgreSQL 14 does not know, `{guarded}` for the names of what is the
 /// owner's alone.
 pub(super) const RIGHTS: &str = concat!(
@@ -139,12 +155,9 @@ pub(super) const RIGHTS: &str = concat!(
         (select string_agg(w.name, ', ' order by w.name) from shows s join watched w on w.oid = s.base where s.view = c.oid),
         quote_ident(n.nspname), c.relowner, acl.list, acl.field, null
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    cross join lateral (
-        select c.relacl, null::text
-        union all
-        select a.attacl, quote_ident(a.attname) from pg_attribute a where a.attrelid = c.oid and a.attacl is not null and not a.attisdropped
-    ) acl(list, field)
-    where c.oid in (select view from shows) and c.relkind = 'v' and n.nspname not in ('okta', 'epigraph')
+",
+    table_rights!("c.relacl"),
+    "    where c.oid in (select view from shows) and c.relkind = 'v' and n.nspname not in ('okta', 'epigraph')
         and not exists (
             select from pg_options_to_table(c.reloptions) o where o.option_name = 'security_invoker' and o.option_value::boolean)
     union all
@@ -153,12 +166,9 @@ pub(super) const RIGHTS: &str = concat!(
         (select string_agg(w.name, ', ' order by w.name) from shows s join watched w on w.oid = s.base where s.view = c.oid),
         quote_ident(n.nspname), null, acl.list, acl.field, null
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    cross join lateral (
-        select coalesce(c.relacl, acldefault('r', c.relowner)), null::text
-        union all
-        select a.attacl, quote_ident(a.attname) from pg_attribute a where a.attrelid = c.oid and a.attacl is not null and not a.attisdropped
-    ) acl(list, field)
-    where c.oid in (select view from shows) and c.relkind = 'm' and n.nspname not in ('okta', 'epigraph')
+",
+    table_rights!("coalesce(c.relacl, acldefault('r', c.relowner))"),
+    "    where c.oid in (select view from shows) and c.relkind = 'm' and n.nspname not in ('okta', 'epigraph')
     union all
     select 'view', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname), 'user_messages of another server',
         quote_ident(n.nspname), c.relowner, c.relacl, null, null
@@ -169,12 +179,9 @@ pub(super) const RIGHTS: &str = concat!(
     select 'lookalike', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname), '',
         quote_ident(n.nspname), c.relowner, acl.list, acl.field, null
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    cross join lateral (
-        select c.relacl, null::text
-        union all
-        select a.attacl, quote_ident(a.attname) from pg_attribute a where a.attrelid = c.oid and a.attacl is not null and not a.attisdropped
-    ) acl(list, field)
-    where c.relkind in ('r', 'p') and c.oid not in (select oid from watched) and n.nspname not in ('pg_catalog', 'information_schema')
+",
+    table_rights!("c.relacl"),
+    "    where c.relkind in ('r', 'p') and c.oid not in (select oid from watched) and n.nspname not in ('pg_catalog', 'information_schema')
         and (select count(*) from pg_attribute a where a.attrelid = c.oid and a.attname in ('user_id', 'message') and not a.attisdropped) = 2
     union all
     -- What runs with the rights of its owner, and refers to what only the owner may use.
@@ -219,23 +226,17 @@ pub(super) const RIGHTS: &str = concat!(
                 and d.refobjid in (select oid from watched where kind in ('messages', 'ours') union select view from shows) and d.refobjid <> s.view)
     ) x(relation, about)
     join pg_class c on c.oid = x.relation join pg_namespace n on n.oid = c.relnamespace
-    cross join lateral (
-        select coalesce(c.relacl, acldefault('r', c.relowner)), null::text
-        union all
-        select a.attacl, quote_ident(a.attname) from pg_attribute a where a.attrelid = c.oid and a.attacl is not null and not a.attisdropped
-    ) acl(list, field)
-    where c.oid not in (select oid from watched)
+",
+    table_rights!("coalesce(c.relacl, acldefault('r', c.relowner))"),
+    "    where c.oid not in (select oid from watched)
     union all
     -- A role that may write a row which refers to another learns whether that is there.
     select 'referring', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname), quote_ident(f.conname),
         quote_ident(n.nspname), null, acl.list, acl.field, null
     from pg_constraint f join pg_class c on c.oid = f.conrelid join pg_namespace n on n.oid = c.relnamespace
-    cross join lateral (
-        select coalesce(c.relacl, acldefault('r', c.relowner)), null::text
-        union all
-        select a.attacl, quote_ident(a.attname) from pg_attribute a where a.attrelid = c.oid and a.attacl is not null and not a.attisdropped
-    ) acl(list, field)
-    where f.contype = 'f' and f.confrelid = to_regclass('public.user_messages')
+",
+    table_rights!("coalesce(c.relacl, acldefault('r', c.relowner))"),
+    "    where f.contype = 'f' and f.confrelid = to_regclass('public.user_messages')
     union all
     -- Rights on PostgreSQL's own things and those of extensions, beyond the ones that they came with.
     select 'catalog', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname), '', null, c.relowner, c.relacl, null,
@@ -387,7 +388,7 @@ union all
 -- What deletes or changes quotes along with a row of another table.
 select 'cascade', quote_ident(f.conname), f.confrelid::regclass::text, w.kind, null, format('alter table %s drop constraint %I;', w.name, f.conname)
 from pg_constraint f join watched w on w.oid = f.conrelid and w.kind = 'messages'
-where f.contype = 'f' and (f.confdeltype <> 'a' and f.confdeltype <> 'r' or f.confupdtype <> 'a' and f.confupdtype <> 'r')
+where f.contype = 'f' and (f.confdeltype not in ('a', 'r') or f.confupdtype not in ('a', 'r'))
 union all
 select 'limit', format('%I, %s', f.conname, pg_get_constraintdef(f.oid)), w.name, w.kind, null, format('alter table %s drop constraint %I;', w.name, f.conname)
 from pg_constraint f join watched w on w.oid = f.conrelid and w.kind = 'messages'

@@ -268,7 +268,7 @@ async fn play_round(
         [
             "Up to date.",
             "Your text is saved.",
-            "It was changed elsewhere; this is the new text.",
+            "It has changed; this is the new text.",
             "Your quote has since been deleted.",
         ]
         .iter()

@@ -272,7 +272,7 @@ async fn text_written_while_a_compute_starts_stays_text() {
     screen.key(Key::Char('e'));
     screen.sees("Enter Save Quote");
     screen.type_(", thin");
-    sees_words(&mut screen, "Another text was saved meanwhile.");
+    sees_words(&mut screen, "There is already another text.");
     screen.type_("ks tk");
     screen.sees("the sly style s yet q, thinks tk");
     assert_eq!(stage.quote(), "Riverrun.");

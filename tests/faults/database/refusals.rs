@@ -286,10 +286,7 @@ async fn a_change_elsewhere_is_never_overwritten_unseen() {
     screen.sees("“Four”");
     give(&stage, "Five");
     screen.key(Key::Char('r'));
-    sees_words(
-        &mut screen,
-        "It was changed elsewhere; this is the new text.",
-    );
+    sees_words(&mut screen, "It has changed; this is the new text.");
     screen.sees("“Five”");
     stage.database.query("delete from public.user_messages");
     screen.key(Key::Char('r'));
