@@ -17,7 +17,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::{
+    fs::Access,
+    process::{Pid, Signal, kill_process_group},
+};
 
 use super::{PATIENCE, alone, privilege, signals};
 
@@ -45,7 +48,12 @@ impl Scratch {
     pub(crate) fn in_memory(name: &str) -> Self {
         let memory = Path::new("/dev/shm");
         let free = rustix::fs::statvfs(memory).map_or(0, |found| found.f_bavail * found.f_frsize);
-        if std::env::var_os("TMPDIR").is_none() && free > ENOUGH && is_open_to_all(memory) {
+        let writable = rustix::fs::access(memory, Access::WRITE_OK | Access::EXEC_OK).is_ok();
+        if std::env::var_os("TMPDIR").is_none()
+            && free > ENOUGH
+            && writable
+            && is_open_to_all(memory)
+        {
             Self::within(memory, name)
         } else {
             Self::new(name)
