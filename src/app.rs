@@ -12,9 +12,10 @@ pub use model::{
     About, Ahead, Conflict, Desk, DeskOrder, Draft, Model, Notice, Order, Over, Pane, Question,
     Screen, Sheet, SignIn, Size, Tone, Unsaved,
 };
-pub use typing::{may_go_on, take_in};
+pub use typing::{Seen, may_go_on, take_in};
 pub use update::{init, update};
 
+mod clipboard;
 pub mod geometry;
 mod model;
 mod outcomes;
@@ -22,6 +23,7 @@ mod saving;
 mod typing;
 mod update;
 pub mod words;
+mod writing;
 
 #[cfg(test)]
 pub(crate) mod samples;
@@ -61,14 +63,37 @@ pub enum Effect {
     DropDraft,
     /// Open an `https` address in the browser.
     OpenBrowser(String),
+    /// Put a text in the clipboard.
+    Copy(Copied, String),
+    /// Read the clipboard.
+    ReadClipboard,
     /// Hand a text to the clipboard of the terminal. The loop's own work, as the rest of them.
-    Copy(String),
+    CopyByTerminal(String),
     /// Draw every cell anew.
     Redraw,
     /// Give the terminal back and stop, until the shell says to go on.
     Suspend,
     /// End the program.
     Quit,
+}
+
+/// What a person copies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Copied {
+    Address,
+    Code,
+    Quote,
+    Selection,
+}
+
+/// A clipboard that has taken a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clipboard {
+    /// The system's own.
+    System,
+    /// The buffers of tmux, which also hands it to its terminal.
+    Tmux,
 }
 
 /// A fact: what happened, in the past tense.
@@ -98,4 +123,8 @@ pub enum Msg {
     DraftFailed(Failure),
     /// The browser was started, or not.
     BrowserOpened(Result<(), Failure>),
+    /// A text is in a clipboard, or it is still to be handed to the terminal.
+    Copied(Copied, Result<Clipboard, String>),
+    /// The clipboard was read; `None` where there is none, or nothing in it.
+    ClipboardRead(Option<String>),
 }

@@ -1,4 +1,4 @@
-//! A text, a cursor on a grapheme, and undo. Pure.
+//! A text, a cursor on a grapheme, a selection, and undo. Pure.
 
 use std::ops::Range;
 
@@ -16,11 +16,15 @@ pub struct Editor {
     text: String,
     /// Where the cursor is, in bytes.
     cursor: usize,
+    /// Where the selection began, in bytes; it ends at the cursor.
+    anchor: Option<usize>,
     /// The column that vertical motion aims at.
     goal: Option<usize>,
     /// The rows as they are wrapped, kept up to date line by line so that a key costs as much as its line.
     rows: Vec<Range<usize>>,
     columns: usize,
+    /// Whether the rows are those of a terminal that gives ambiguous characters two cells.
+    measured_wide: bool,
     height: usize,
     /// The first row that is in view.
     top: usize,
@@ -46,6 +50,10 @@ pub enum Motion {
     LineStart,
     /// To the end of the line.
     LineEnd,
+    /// To the start of the row on the screen; from there, to the start of the line.
+    RowStart,
+    /// To the end of the row on the screen; from there, to the end of the line.
+    RowEnd,
     /// One screen up.
     PageUp,
     /// One screen down.
@@ -64,9 +72,11 @@ impl Editor {
         let mut editor = Self {
             cursor: text.len(),
             text,
+            anchor: None,
             goal: None,
             rows: Vec::new(),
             columns: usize::MAX,
+            measured_wide: text::measures_wide(),
             height: usize::MAX,
             top: 0,
             history: History::default(),
@@ -87,13 +97,22 @@ impl Editor {
         self.cursor
     }
 
-    /// Returns the rows that are in view.
-    pub fn visible_rows(&self) -> impl Iterator<Item = &str> {
-        self.rows
-            .iter()
-            .skip(self.top)
-            .take(self.height)
-            .map(|row| &self.text[row.clone()])
+    /// Returns the rows that are in view, as ranges of the text. One that ends a line has its `\n` behind it.
+    pub fn visible_rows(&self) -> impl Iterator<Item = Range<usize>> {
+        self.rows.iter().skip(self.top).take(self.height).cloned()
+    }
+
+    /// Returns what is selected, where anything is.
+    #[must_use]
+    pub fn selection(&self) -> Option<Range<usize>> {
+        let anchor = self.anchor.filter(|anchor| *anchor != self.cursor)?;
+        Some(anchor.min(self.cursor)..anchor.max(self.cursor))
+    }
+
+    /// Returns the text that is selected.
+    #[must_use]
+    pub fn selected(&self) -> Option<&str> {
+        self.selection().map(|range| &self.text[range])
     }
 
     /// Returns the column and the row of the cursor, counted from the first row in view.
@@ -117,7 +136,8 @@ impl Editor {
 
     /// Fits the text into a window and scrolls to the cursor.
     pub fn fit(&mut self, columns: usize, height: usize) {
-        if columns != self.columns {
+        if columns != self.columns || self.measured_wide != text::measures_wide() {
+            self.measured_wide = text::measures_wide();
             self.columns = columns;
             self.rows = text::wrap(&self.text, self.wrap_columns());
         }
@@ -125,9 +145,10 @@ impl Editor {
         self.scroll_to_cursor();
     }
 
-    /// Puts a text in at the cursor.
+    /// Puts a text in at the cursor, in place of what is selected.
     pub fn insert(&mut self, text: &str) {
-        self.change(self.cursor..self.cursor, text);
+        let range = self.selection().unwrap_or(self.cursor..self.cursor);
+        self.change(range, text);
     }
 
     /// Puts typed text in, in the steps of undo that its characters would make one by one.
@@ -137,9 +158,11 @@ impl Editor {
         }
     }
 
-    /// Puts a pasted text in as one step of undo: line ends become `\n`, other control characters but tabs are dropped.
+    /// Puts a pasted text in as one step of undo: line ends become `\n`, a byte order mark and control characters but
+    /// tabs are dropped.
     pub fn paste(&mut self, pasted: &str) {
         let text: String = pasted
+            .trim_start_matches('\u{feff}')
             .replace("\r\n", "\n")
             .replace('\r', "\n")
             .chars()
@@ -150,21 +173,82 @@ impl Editor {
         self.history.seal();
     }
 
-    /// Deletes from the cursor to where a motion would lead.
-    pub fn delete(&mut self, motion: Motion) {
-        let to = self.destination(motion);
-        // At the edge of a line, deleting to that edge takes the line break, so that the key always does something.
-        let to = match motion {
-            Motion::LineStart if to == self.cursor => self.before(self.cursor),
-            Motion::LineEnd if to == self.cursor => self.after(self.cursor),
-            _ => to,
-        };
-        self.change(self.cursor.min(to)..self.cursor.max(to), "");
+    /// Deletes what is selected, or from the cursor to where a motion would lead. Returns what was deleted.
+    pub fn delete(&mut self, motion: Motion) -> String {
+        let range = self.selection().unwrap_or_else(|| {
+            let to = self.destination(motion);
+            // At the edge of a line, deleting to that edge takes the line break, so that the key always does something.
+            let to = match motion {
+                Motion::LineStart if to == self.cursor => self.before(self.cursor),
+                Motion::LineEnd if to == self.cursor => self.after(self.cursor),
+                _ => to,
+            };
+            self.cursor.min(to)..self.cursor.max(to)
+        });
+        let deleted = self.text[range.clone()].to_owned();
+        self.change(range, "");
+        deleted
     }
 
-    /// Moves the cursor.
-    pub fn go(&mut self, motion: Motion) {
+    /// Deletes what is selected, and returns it.
+    pub fn cut(&mut self) -> Option<String> {
+        let range = self.selection()?;
+        let cut = self.text[range.clone()].to_owned();
+        self.change(range, "");
+        Some(cut)
+    }
+
+    /// Swaps the characters before and behind the cursor, or the last two of a line.
+    pub fn swap_characters(&mut self) {
+        self.anchor = None;
+        let line_end = self.aim(Motion::LineEnd);
+        let middle = if self.cursor == line_end {
+            self.before(self.cursor)
+        } else {
+            self.cursor
+        };
+        let (start, end) = (self.before(middle), self.after(middle));
+        if start < self.aim(Motion::LineStart) || end > line_end || start == middle || middle == end
+        {
+            return;
+        }
+        let swapped = format!("{}{}", &self.text[middle..end], &self.text[start..middle]);
         self.history.seal();
+        self.change(start..end, &swapped);
+        self.history.seal();
+    }
+
+    /// Moves the cursor, and leaves the selection: to its own edge first, where the motion is one character.
+    pub fn go(&mut self, motion: Motion) {
+        let selection = self.selection();
+        self.anchor = None;
+        match (motion, selection) {
+            (Motion::Left, Some(selection)) => self.put_cursor(selection.start),
+            (Motion::Right, Some(selection)) => self.put_cursor(selection.end),
+            _ => self.move_by(motion),
+        }
+    }
+
+    /// Moves the cursor, and selects what lies between.
+    pub fn select(&mut self, motion: Motion) {
+        self.anchor.get_or_insert(self.cursor);
+        self.move_by(motion);
+    }
+
+    /// Selects the whole text.
+    pub fn select_all(&mut self) {
+        self.anchor = Some(0);
+        self.put_cursor(self.text.len());
+    }
+
+    fn put_cursor(&mut self, at: usize) {
+        self.history.seal();
+        self.cursor = at;
+        self.goal = None;
+        self.scroll_to_cursor();
+    }
+
+    fn move_by(&mut self, motion: Motion) {
         let goal = match motion {
             Motion::Up | Motion::Down | Motion::PageUp | Motion::PageDown => Some(
                 self.goal
@@ -172,9 +256,8 @@ impl Editor {
             ),
             _ => None,
         };
-        self.cursor = self.destination(motion);
+        self.put_cursor(self.destination(motion));
         self.goal = goal;
-        self.scroll_to_cursor();
     }
 
     /// Takes the last change back. Says whether there was one.
@@ -267,6 +350,7 @@ impl Editor {
 
     /// Puts the cursor on a grapheme again: what was typed may have joined its neighbours.
     fn align(&mut self) {
+        self.anchor = None;
         if !self.is_on_grapheme(self.cursor) {
             self.cursor = self.after(self.cursor);
         }
@@ -362,6 +446,14 @@ impl Editor {
             Motion::LineEnd => self.text[self.cursor..]
                 .find('\n')
                 .map_or(self.text.len(), |at| self.cursor + at),
+            Motion::RowStart => match self.rows[self.cursor_row()].start {
+                start if start == self.cursor => self.aim(Motion::LineStart),
+                start => start,
+            },
+            Motion::RowEnd => match self.end_of_row(self.cursor_row()) {
+                end if end == self.cursor => self.aim(Motion::LineEnd),
+                end => end,
+            },
             Motion::TextStart => 0,
             Motion::TextEnd => self.text.len(),
         }
@@ -379,22 +471,23 @@ impl Editor {
         };
         let goal = self.goal.unwrap_or_else(|| self.column_in(row));
         let range = self.rows[target].clone();
-        // The end of a wrapped row is the start of the next one, so its last grapheme is as far as the cursor can go.
-        let wraps = self
-            .rows
-            .get(target + 1)
-            .is_some_and(|next| next.start == range.end);
         let mut column = 0;
-        let mut at = range.start;
         for (index, grapheme) in self.text[range.clone()].grapheme_indices(true) {
-            at = range.start + index;
             let width = text::shown(grapheme).1;
             if column + width > goal {
-                return at;
+                return range.start + index;
             }
             column += width;
         }
-        if wraps { at } else { range.end }
+        self.end_of_row(target)
+    }
+
+    /// Finds the last place of a row. The end of one that is wrapped is the start of the next one, so its last grapheme
+    /// is as far as the cursor can go.
+    fn end_of_row(&self, row: usize) -> usize {
+        let end = self.rows[row].end;
+        let wraps = self.rows.get(row + 1).is_some_and(|next| next.start == end);
+        if wraps { self.before(end) } else { end }
     }
 }
 

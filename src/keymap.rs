@@ -19,6 +19,10 @@ pub enum Action {
     CopyAddress,
     CopyCode,
     CopyQuote,
+    CopySelection,
+    Cut,
+    /// Deletes up to where a motion leads, and keeps it for [`Action::PutBack`].
+    CutTo(Motion),
     Delete,
     Discard,
     Edit,
@@ -31,14 +35,20 @@ pub enum Action {
     LogIn,
     NewCode,
     OpenBrowser,
+    Paste,
+    /// Puts back what was cut or copied last.
+    PutBack,
     Quit,
     Redo,
     Redraw,
     Reload,
     Save,
     Scroll(Scroll),
+    Select(Motion),
+    SelectAll,
     SignOut,
     Suspend,
+    SwapCharacters,
     TakeTheirs,
     Undelete,
     Undo,
@@ -253,7 +263,7 @@ pub struct Binding {
     pub help: &'static str,
 }
 
-/// A key with its modifiers. Shift is not told apart: letters have it in them, and terminals differ about the rest.
+/// A key with its modifiers. Characters have Shift in them, but for letters with Ctrl, where some terminals tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chord {
     code: KeyCode,
@@ -275,6 +285,13 @@ impl Chord {
         }
     }
 
+    const fn ctrl_shift(code: KeyCode) -> Self {
+        Self {
+            code,
+            modifiers: KeyModifiers::CONTROL.union(KeyModifiers::SHIFT),
+        }
+    }
+
     const fn alt(code: KeyCode) -> Self {
         Self {
             code,
@@ -282,20 +299,49 @@ impl Chord {
         }
     }
 
-    /// Returns the chord of a key event; `None` for a key that was let go.
+    const fn shift(code: KeyCode) -> Self {
+        Self {
+            code,
+            modifiers: KeyModifiers::SHIFT,
+        }
+    }
+
+    /// Returns the chord of a key event; `None` for a key that was let go, and with the keys that belong to the desktop.
     #[must_use]
     pub fn of(event: KeyEvent) -> Option<Self> {
-        if event.kind == KeyEventKind::Release {
+        let told = event.modifiers;
+        if event.kind == KeyEventKind::Release
+            || told.intersects(KeyModifiers::SUPER | KeyModifiers::HYPER)
+        {
             return None;
         }
-        let modifiers = event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT);
+        let mut modifiers =
+            told & (KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT);
+        modifiers.set(
+            KeyModifiers::ALT,
+            told.intersects(KeyModifiers::ALT | KeyModifiers::META),
+        );
+        let plain = modifiers - KeyModifiers::SHIFT;
         let code = match event.code {
-            // Ctrl-_ and Ctrl-/ are the byte 0x1F, which crossterm calls Ctrl-7.
-            KeyCode::Char('7' | '/') if modifiers == KeyModifiers::CONTROL => KeyCode::Char('_'),
-            KeyCode::Char(c) if !modifiers.is_empty() => KeyCode::Char(c.to_ascii_lowercase()),
+            // Ctrl-/ is the same byte as Ctrl-_ on most terminals, and Windows calls it Ctrl-7.
+            KeyCode::Char('7' | '/') if plain == KeyModifiers::CONTROL => KeyCode::Char('_'),
+            KeyCode::Char(c) if !plain.is_empty() => KeyCode::Char(c.to_ascii_lowercase()),
             code => code,
         };
+        match code {
+            KeyCode::Char(c) if c.is_alphabetic() && plain == KeyModifiers::CONTROL => {}
+            KeyCode::Char(_) | KeyCode::BackTab => modifiers = plain,
+            _ => {}
+        }
         Some(Self { code, modifiers })
+    }
+
+    /// Returns the letter that is pressed with Ctrl alone.
+    pub(crate) fn control(self) -> Option<char> {
+        match self.code {
+            KeyCode::Char(c) if self.modifiers == KeyModifiers::CONTROL => Some(c),
+            _ => None,
+        }
     }
 
     /// Returns the event of the key.
@@ -307,9 +353,9 @@ impl Chord {
     /// Returns the character that it types, where it types one.
     #[must_use]
     pub fn typed(self) -> Option<char> {
-        // AltGr arrives as Ctrl and Alt together on Windows.
-        let types = self.modifiers.is_empty()
-            || self.modifiers == KeyModifiers::CONTROL | KeyModifiers::ALT;
+        // AltGr arrives as Ctrl and Alt together on Windows, and with a character that no one reaches without it.
+        let alt_gr = KeyModifiers::CONTROL | KeyModifiers::ALT;
+        let types = self.modifiers.is_empty() || cfg!(windows) && self.modifiers == alt_gr;
         match self.code {
             KeyCode::Char(c) if types && !c.is_control() => Some(c),
             KeyCode::Tab if self.modifiers.is_empty() => Some('\t'),
@@ -325,6 +371,9 @@ impl fmt::Display for Chord {
         }
         if self.modifiers.contains(KeyModifiers::ALT) {
             f.write_str("Alt-")?;
+        }
+        if self.modifiers.contains(KeyModifiers::SHIFT) {
+            f.write_str("Shift-")?;
         }
         match self.code {
             KeyCode::Char(' ') => f.write_str("Space"),
@@ -351,12 +400,24 @@ pub(crate) fn bindings(context: Context) -> impl Iterator<Item = &'static Bindin
         .flat_map(|section| section.bindings())
 }
 
-/// Returns what a key asks for in a context.
+/// Returns what a key asks for in a context. Shift selects with whatever moves, and changes nothing else.
 #[must_use]
 pub(crate) fn action(context: Context, chord: Chord) -> Option<Action> {
-    bindings(context)
-        .find(|binding| binding.keys.contains(&chord))
-        .map(|binding| binding.action)
+    let exact = |chord: Chord| {
+        bindings(context)
+            .find(|binding| binding.keys.contains(&chord))
+            .map(|binding| binding.action)
+    };
+    let without_shift = || {
+        let is_key = !matches!(chord.code, KeyCode::Char(_));
+        let shifted = is_key && chord.modifiers.contains(KeyModifiers::SHIFT);
+        let modifiers = chord.modifiers - KeyModifiers::SHIFT;
+        match shifted.then(|| exact(Chord { modifiers, ..chord }))?? {
+            Action::Go(motion) => Some(Action::Select(motion)),
+            action => Some(action),
+        }
+    };
+    exact(chord).or_else(without_shift)
 }
 
 #[cfg(test)]

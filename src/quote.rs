@@ -5,14 +5,14 @@ use chrono::{DateTime, FixedOffset};
 /// The longest quote, in bytes of UTF-8.
 pub const MAX_BYTES: usize = 64 * 1024;
 
-/// A text that may be saved: not blank, at most [`MAX_BYTES`], and free of control characters but line breaks and tabs.
+/// A text that may be saved: something in it can be seen, it has at most [`MAX_BYTES`], and free of control characters but line breaks and tabs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quote(String);
 
 /// Why a text is no quote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuoteError {
-    /// There is nothing in it but white space.
+    /// There is nothing in it that can be seen.
     #[error("the quote is empty")]
     Empty,
     /// It is longer than [`MAX_BYTES`]; `bytes` is its length.
@@ -35,11 +35,10 @@ impl Quote {
     /// Checks a text and makes it a quote. Line ends become `\n`; nothing else is changed.
     ///
     /// # Errors
-    /// When the text is blank, too long, or holds a control character other than line break and tab.
+    /// When nothing in the text can be seen, it is too long, or it holds a control character other than line break and tab.
     pub fn new(text: &str) -> Result<Self, QuoteError> {
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
-        if text.trim().is_empty() && !text.contains(|c: char| c.is_control() && !c.is_whitespace())
-        {
+        if text.chars().all(is_unseen) {
             return Err(QuoteError::Empty);
         }
         if text.len() > MAX_BYTES {
@@ -61,6 +60,31 @@ impl Quote {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Says whether a character leaves no mark on any screen: white space, and what is there to join, part and turn others.
+fn is_unseen(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'
+                | '\u{1160}'
+                | '\u{17b4}'
+                | '\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{2800}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
 }
 
 /// A quote as the database holds it. Other programs write to the same table, so the text may be anything.
@@ -108,6 +132,9 @@ mod tests {
         for (text, error) in [
             ("", QuoteError::Empty),
             (" \n\t\u{2003}", QuoteError::Empty),
+            ("\u{200b}", QuoteError::Empty),
+            ("\u{feff}\u{2060} \u{ad}\u{200f}", QuoteError::Empty),
+            ("\u{3164}\u{2800}\u{fe0f}", QuoteError::Empty),
             (
                 too_long.as_str(),
                 QuoteError::TooLong {

@@ -5,12 +5,12 @@ use std::{
     time::Duration,
 };
 
-use crossterm::event::Event;
+use crossterm::event::{Event, KeyEventKind};
 use futures_util::FutureExt;
 use tokio::{runtime, select, time};
 
 use crate::{
-    app::{self, About, Effect, Model, Msg, Order, Size, Tone},
+    app::{self, About, Effect, Model, Msg, Order, Seen, Size, Tone},
     session::{self, Progress},
 };
 
@@ -54,6 +54,9 @@ pub trait Console {
     /// # Errors
     /// When the terminal is gone.
     fn size(&self) -> io::Result<Size>;
+
+    /// Says whether the terminal has taken all that was drawn. Where it has not, [`Console::next`] returns when it has.
+    fn is_shown(&mut self) -> bool;
 
     /// Shows the model.
     ///
@@ -237,6 +240,7 @@ async fn turn<C: Console, S: Services>(
 ) -> io::Result<Option<u8>> {
     let mut effects = first;
     let mut events = VecDeque::new();
+    let mut seen = Seen::No;
     loop {
         // Before the effects: something is to be seen before the network or the keyring is asked.
         console.draw(model)?;
@@ -244,7 +248,7 @@ async fn turn<C: Console, S: Services>(
         for effect in effects.drain(..) {
             match effect {
                 Effect::Quit => return Ok(None),
-                Effect::Copy(text) => console.copy(&text)?,
+                Effect::CopyByTerminal(text) => console.copy(&text)?,
                 Effect::Redraw => {
                     console.redraw()?;
                     stale = true;
@@ -257,6 +261,18 @@ async fn turn<C: Console, S: Services>(
             }
         }
         if stale {
+            console.draw(model)?;
+        }
+        if !model.asks() {
+            seen = Seen::No;
+        } else if seen == Seen::No && console.is_shown() {
+            // What is there by now was pressed before.
+            take_at_hand(console, &mut events)?;
+            effects = app::take_in(model, &mut events, Seen::No);
+            seen = Seen::Yes;
+            if !effects.is_empty() || !model.asks() {
+                continue;
+            }
             console.draw(model)?;
         }
         effects = select! {
@@ -274,9 +290,9 @@ async fn turn<C: Console, S: Services>(
                 }
             },
             msg = tasks.next() => app::update(model, msg),
-            gathered = gather(console, &mut events) => {
+            gathered = gather(console, model, &mut events) => {
                 gathered?;
-                app::take_in(model, &mut events)
+                app::take_in(model, &mut events, seen)
             }
         };
     }
@@ -284,24 +300,40 @@ async fn turn<C: Console, S: Services>(
 
 /// Waits for what comes from the terminal, and takes what is there already: it is shown in one frame. Nothing of it is lost
 /// where something else comes first.
-async fn gather<C: Console>(console: &mut C, events: &mut VecDeque<Event>) -> io::Result<()> {
+async fn gather<C: Console>(
+    console: &mut C,
+    model: &Model,
+    events: &mut VecDeque<Event>,
+) -> io::Result<()> {
     if events.is_empty() {
-        events.extend(console.next().await?);
+        events.extend(console.next().await?.filter(is_pressed));
     }
-    while events.len() < BATCH {
-        let more = match console.at_hand()? {
-            None if app::may_go_on(events) => {
-                let more = time::timeout(GAP, console.next()).await;
-                more.unwrap_or(Ok(None))?
-            }
-            more => more,
-        };
-        match more {
-            Some(event) => events.push_back(event),
-            None => break,
+    loop {
+        take_at_hand(console, events)?;
+        if events.len() >= BATCH || !app::may_go_on(model, events) {
+            return Ok(());
+        }
+        match time::timeout(GAP, console.next()).await {
+            Ok(Ok(Some(event))) => events.extend(Some(event).filter(is_pressed)),
+            Ok(Err(error)) => return Err(error),
+            Ok(Ok(None)) | Err(_) => return Ok(()),
         }
     }
+}
+
+/// Takes what is there already.
+fn take_at_hand<C: Console>(console: &mut C, events: &mut VecDeque<Event>) -> io::Result<()> {
+    while events.len() < BATCH
+        && let Some(event) = console.at_hand()?
+    {
+        events.extend(Some(event).filter(is_pressed));
+    }
     Ok(())
+}
+
+/// Says whether an event is more than a key that was let go: between the keys of a paste those would part them.
+fn is_pressed(event: &Event) -> bool {
+    !matches!(event, Event::Key(key) if key.kind == KeyEventKind::Release)
 }
 
 /// Gives the terminal to the shell until the program is continued. What was typed is in the draft file before.

@@ -1,6 +1,7 @@
 //! The terminal: taken over on [`Terminal::take`], given back however the program ends.
 
 use std::{
+    env,
     io::{self, IsTerminal},
     panic,
     sync::{
@@ -8,37 +9,63 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, ThreadId},
-    time::Duration,
 };
 
 use crossterm::{
     clipboard::CopyToClipboard,
     cursor,
-    event::{self, DisableBracketedPaste, EnableBracketedPaste, Event, EventStream},
-    queue, style,
+    event::{DisableBracketedPaste, EnableBracketedPaste, Event},
+    queue,
+    style::{self, Print},
     terminal::{
-        self, BeginSynchronizedUpdate, DisableLineWrap, EnableLineWrap, EndSynchronizedUpdate,
-        EnterAlternateScreen, LeaveAlternateScreen,
+        self, BeginSynchronizedUpdate, Clear, ClearType, DisableLineWrap, EnableLineWrap,
+        EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
     },
 };
-use futures_util::StreamExt;
 use ratatui::{Terminal as Screen, layout::Rect};
 use tokio::{select, sync::Notify};
 
 use crate::{
     app::{Model, Size},
     runtime::Console,
-    view,
+    text, view,
 };
 
 use backend::Frames;
+use decoded::Decoded;
+use input::Input;
 use output::{Output, output};
 
 mod backend;
+mod decoded;
+#[cfg(unix)]
+mod decoder;
+mod input;
 mod output;
+#[cfg(unix)]
+mod sequences;
+
+pub(crate) use input::Keys;
 
 /// Whether the modes are set. They are taken back once, by what comes first: the end, a signal, or a panic.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Whether kitty's keyboard protocol is on. It is taken back with the modes.
+static TELLS_KEYS_APART: AtomicBool = AtomicBool::new(false);
+
+/// Other programs may have left on: inserting, reports of the mouse, the focus, colours and sizes, keys that are told in other
+/// ways, a part of the screen that scrolls by itself, other character sets. All of them are off before anything is drawn.
+const MODES_OFF: &str = concat!(
+    "\x1b[?1;6;9;1000;1001;1002;1003;1004;1005;1006;1015;1016;2031;2048l",
+    "\x1b[4l\x1b>\x1b[>4m\x1b(B\x0f\x1b[r\x1b[m",
+);
+
+/// On in kitty's keyboard protocol: keys that are the same byte otherwise, such as Enter and Shift-Enter, are told apart.
+const TELL_KEYS_APART: &[u8] = b"\x1b[>5u";
+
+/// Whether it has kitty's keyboard protocol, and how many cells a mark of ambiguous width takes. What is written for that
+/// is gone before it is seen.
+const QUESTIONS: &str = "\x1b[?u\x1b[H\u{201c}\x1b[6n";
 
 /// A task has panicked, and no one may be waiting for it: what drives a connection, for example.
 static PANICKED: Notify = Notify::const_new();
@@ -55,10 +82,11 @@ pub struct Terminal {
     output: &'static Output,
     /// Whether the screen shows less than the model says, because the terminal did not take the frame before.
     behind: bool,
+    /// Whether someone waits until all of it is on the screen.
+    awaited: bool,
     /// Whether the size has changed since the last frame. It may be what it was before, but not what the screen shows.
     resized: bool,
-    /// Dropped while a shell has the terminal: as long as it lives, it eats the shell's keys.
-    events: Option<EventStream>,
+    input: Input,
 }
 
 impl Terminal {
@@ -77,26 +105,51 @@ impl Terminal {
         // them out also takes bold and reverse away, and the QR code needs its black on white.
         style::force_color_output(true);
         give_back_on_panic(thread::current().id());
+        let mut input = Input::open()?;
+        input.expect_cursor();
         let output = output()?;
         set_modes()?;
         Ok(Self {
             screen: Screen::new(Frames::default()).inspect_err(|_| give_back())?,
             output,
             behind: false,
+            awaited: false,
             resized: false,
-            events: Some(EventStream::new()),
+            input,
         })
     }
 
-    /// Puts the size that the terminal has by now into the news of another one.
-    fn sized(&mut self, event: Event) -> io::Result<Event> {
-        match event {
-            Event::Resize(..) => {
+    /// Takes in what has come. Answers are not for the loop.
+    fn take_in(&mut self, decoded: Decoded) -> io::Result<Option<Event>> {
+        match decoded {
+            Decoded::Event(event) => Ok(Some(event)),
+            Decoded::Resized => {
                 self.resized = true;
-                size().map(|(columns, rows)| Event::Resize(columns, rows))
+                size().map(|(columns, rows)| Some(Event::Resize(columns, rows)))
             }
-            event => Ok(event),
+            Decoded::HasKeyboardProtocol => {
+                if !TELLS_KEYS_APART.swap(true, Ordering::SeqCst) {
+                    self.output.send(TELL_KEYS_APART)?;
+                }
+                Ok(None)
+            }
+            Decoded::CursorColumn(column) => {
+                // A mark of one cell was written before it was asked, or of two.
+                text::ambiguous_is_wide(column == 3);
+                self.screen
+                    .backend_mut()
+                    .trust_widths(matches!(column, 2 | 3));
+                self.resized = true;
+                size().map(|(columns, rows)| Some(Event::Resize(columns, rows)))
+            }
         }
+    }
+
+    /// Takes the terminal over once more.
+    fn take_again(&mut self) -> io::Result<()> {
+        self.input.expect_cursor();
+        set_modes()?;
+        self.forget_screen()
     }
 
     /// Sets the size again, which makes the next frame draw every cell. (`clear` would ask the terminal where its
@@ -112,6 +165,11 @@ impl Console for Terminal {
     fn size(&self) -> io::Result<Size> {
         let (columns, rows) = size()?;
         Ok(Size { columns, rows })
+    }
+
+    fn is_shown(&mut self) -> bool {
+        self.awaited = self.output.is_busy();
+        !self.awaited
     }
 
     fn draw(&mut self, model: &Model) -> io::Result<()> {
@@ -140,28 +198,27 @@ impl Console for Terminal {
     }
 
     async fn next(&mut self) -> io::Result<Option<Event>> {
-        let events = self.events.get_or_insert_with(EventStream::new);
-        let event = select! {
-            biased;
-            event = events.next() => event,
-            // Its message is printed, and the terminal is in other hands: going on would leave the person with neither.
-            () = PANICKED.notified() => panic::resume_unwind(Box::new("a task has panicked")),
-            () = self.output.caught_up(), if self.behind => return Ok(None),
-        };
-        let event = event.ok_or(io::ErrorKind::UnexpectedEof)??;
-        self.sized(event).map(Some)
+        loop {
+            let decoded = select! {
+                biased;
+                decoded = self.input.next() => decoded?,
+                // Its message is printed, and the terminal is in other hands: going on would leave the person with neither.
+                () = PANICKED.notified() => panic::resume_unwind(Box::new("a task has panicked")),
+                () = self.output.caught_up(), if self.behind || self.awaited => return Ok(None),
+            };
+            if let Some(event) = self.take_in(decoded)? {
+                return Ok(Some(event));
+            }
+        }
     }
 
     fn at_hand(&mut self) -> io::Result<Option<Event>> {
-        // Where it may take no time at all, crossterm does not even look at what it has read. The stream, which asks in
-        // that way, would hand over one key of a paste after the other, with a thread and a frame between them.
-        const MOMENT: Duration = Duration::from_micros(50);
-
-        if self.events.is_none() || !event::poll(MOMENT)? {
-            return Ok(None);
+        while let Some(decoded) = self.input.at_hand()? {
+            if let Some(event) = self.take_in(decoded)? {
+                return Ok(Some(event));
+            }
         }
-        let event = event::read()?;
-        self.sized(event).map(Some)
+        Ok(None)
     }
 
     fn redraw(&mut self) -> io::Result<()> {
@@ -171,29 +228,44 @@ impl Console for Terminal {
     fn resume(&mut self) -> io::Result<()> {
         // Another program that had the terminal meanwhile may have left it in any mode.
         give_back();
-        set_modes()?;
-        self.forget_screen()
+        self.take_again()
     }
 
     fn suspend(&mut self) -> io::Result<()> {
-        self.events = None;
+        self.input.take_late_answers();
         give_back();
         stop_until_continued();
-        set_modes()?;
-        self.events = Some(EventStream::new());
-        self.forget_screen()
+        self.take_again()
     }
 
     fn copy(&mut self, text: &str) -> io::Result<()> {
         let mut bytes = Vec::new();
         queue!(bytes, CopyToClipboard::to_clipboard_from(text))?;
+        let is_screen = |term: String| term == "screen" || term.starts_with("screen.");
+        let in_tmux = env::var_os("TMUX").is_some();
+        if !in_tmux && (env::var_os("STY").is_some() || env::var("TERM").is_ok_and(is_screen)) {
+            bytes = through_screen(&bytes);
+        }
         self.output.send(&bytes)
     }
 }
 
+/// Wraps a sequence for GNU screen, which hands strings of limited length to its terminal as they are, and prints others.
+fn through_screen(sequence: &[u8]) -> Vec<u8> {
+    // It ends a string at ST; an OSC also ends at BEL, which may lie in a string.
+    let sequence = sequence.strip_suffix(b"\x1b\\").unwrap_or(sequence);
+    let mut wrapped = Vec::new();
+    for part in sequence.chunks(240).chain([&b"\x07"[..]]) {
+        wrapped.extend_from_slice(b"\x1bP");
+        wrapped.extend_from_slice(part);
+        wrapped.extend_from_slice(b"\x1b\\");
+    }
+    wrapped
+}
+
 impl Drop for Terminal {
     fn drop(&mut self) {
-        self.events = None;
+        self.input.take_late_answers();
         give_back();
     }
 }
@@ -214,9 +286,13 @@ fn set_modes() -> io::Result<()> {
     queue!(
         bytes,
         EnterAlternateScreen,
+        Print(MODES_OFF),
         EnableBracketedPaste,
         DisableLineWrap,
-        cursor::Hide
+        cursor::Hide,
+        Print(QUESTIONS),
+        // Where there is no other screen, what was on this one is in the way.
+        Clear(ClearType::All)
     )
     .and_then(|()| output()?.send(&bytes))
     .inspect_err(|_| give_back())
@@ -228,12 +304,19 @@ fn give_back() {
         return;
     }
     let mut bytes = Vec::new();
+    if TELLS_KEYS_APART.swap(false, Ordering::SeqCst) {
+        bytes.extend_from_slice(b"\x1b[<u");
+    }
+    let last_row = size().map_or(0, |(_, rows)| rows - 1);
     let _ = queue!(
         bytes,
         EndSynchronizedUpdate,
         style::SetAttribute(style::Attribute::Reset),
         DisableBracketedPaste,
         EnableLineWrap,
+        // Where there is no other screen, the shell goes on in a row of its own.
+        cursor::MoveTo(0, last_row),
+        Clear(ClearType::UntilNewLine),
         LeaveAlternateScreen,
         cursor::Show
     );

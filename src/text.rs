@@ -1,6 +1,10 @@
 //! Text as a terminal shows it: made harmless, measured in cells, wrapped to a width. Pure.
 
-use std::{borrow::Cow, ops::Range};
+use std::{
+    borrow::Cow,
+    ops::Range,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
@@ -13,6 +17,19 @@ const REPLACEMENT: &str = "\u{FFFD}";
 
 /// What a server has to say to a person is shorter; whatever is longer is meant for someone else.
 const LONGEST_WORDS: usize = 300;
+
+/// Whether the terminal gives two cells to characters whose width Unicode calls ambiguous (UAX 11), as those of East Asia may.
+static AMBIGUOUS_IS_WIDE: AtomicBool = AtomicBool::new(false);
+
+/// Tells what the terminal has answered. There is one for the process.
+pub(crate) fn ambiguous_is_wide(wide: bool) {
+    AMBIGUOUS_IS_WIDE.store(wide, Ordering::Relaxed);
+}
+
+/// Says which of the two ways of measuring holds now.
+pub(crate) fn measures_wide() -> bool {
+    AMBIGUOUS_IS_WIDE.load(Ordering::Relaxed)
+}
 
 /// Returns what stands for a grapheme on the screen, and how many cells it takes.
 ///
@@ -46,6 +63,9 @@ pub(crate) fn shown(grapheme: &str) -> (Cow<'_, str>, usize) {
 fn width_of(grapheme: &str) -> usize {
     if grapheme.len() == 1 {
         return 1;
+    }
+    if measures_wide() {
+        return grapheme.width_cjk();
     }
     let sound_marks = grapheme
         .chars()

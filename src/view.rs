@@ -14,6 +14,7 @@
 use std::borrow::Cow;
 
 use ratatui::{Frame, buffer::Buffer, layout::Rect, style::Style};
+use unicode_segmentation::UnicodeSegmentation;
 
 use crate::{
     app::{
@@ -106,8 +107,24 @@ fn put(buffer: &mut Buffer, area: Rect, (column, row): (usize, usize), text: &st
     let (Ok(x), Ok(y)) = (u16::try_from(column), u16::try_from(row)) else {
         return;
     };
-    let room = usize::from(area.width) - column;
-    buffer.set_stringn(area.x + x, area.y + y, text::harmless(text), room, style);
+    let (mut x, y) = (area.x + x, area.y + y);
+    for grapheme in text::harmless(text).graphemes(true) {
+        let width = u16::try_from(text::width(grapheme)).unwrap_or(u16::MAX);
+        let end = x.saturating_add(width);
+        if end > area.right() {
+            return;
+        }
+        for (at, x) in (x..end).enumerate() {
+            let cell = &mut buffer[(x, y)];
+            if at == 0 {
+                cell.set_symbol(grapheme).set_style(style);
+            } else {
+                // What is behind a wide character is hidden by it.
+                cell.reset();
+            }
+        }
+        x = end;
+    }
 }
 
 /// A row of a page that adapts to the room there is: those of the highest rank go first, those of rank 0 stay.

@@ -646,12 +646,50 @@ async fn an_editor_that_fails_loses_nothing() {
         &["the editor is not valid UTF-8 at byte 3", "is kept in"],
     );
 
-    editor(&mut stage, "true");
+    // One that was looked at, one that ends at once, and one that writes only then.
+    editor(&mut stage, "sleep 1.1");
     let ran = stage.run(&["set", "--edit"]);
     assert_eq!(
         (ran.code, ran.stderr.as_str()),
         (Some(0), "nothing was changed\n")
     );
+    editor(
+        &mut stage,
+        "(sleep 0.5; printf later > \"$1\") > /dev/null 2>&1 &",
+    );
+    let ran = stage.run(&["set", "--edit"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for words in [
+        "changed nothing before it ended",
+        "--wait\"",
+        "nothing was changed\n",
+    ] {
+        assert!(ran.stderr.contains(words), "{ran:?}");
+    }
+    wait_until("what was written later is there", || {
+        (kept_text(&stage, &ran) == "later").then_some(())
+    });
+
+    // One that removes the file, moves it away, or leaves something else in its place.
+    for script in [
+        "rm \"$1\"",
+        "mv \"$1\" \"$1.moved\"",
+        "rm \"$1\"; mkfifo \"$1\"",
+        "rm \"$1\"; mkdir \"$1\"",
+    ] {
+        editor(&mut stage, script);
+        let ran = stage.run(&["set", "--edit"]);
+        ran.fails(1, &["left no text at"]);
+        assert!(!ran.stderr.contains("is kept in"), "{script}: {ran:?}");
+    }
+    // One that writes a new file in its place, and puts a mark at its start as on Windows.
+    editor(
+        &mut stage,
+        "printf '\\357\\273\\277new\\r\\n' > \"$1.new\"; mv \"$1.new\" \"$1\"",
+    );
+    assert_eq!(stage.run(&["set", "--edit"]).code, Some(0));
+    assert_eq!(stage.run(&["show"]).data(), "new");
+    assert_eq!(stage.run(&["set", "what was there"]).code, Some(0));
     assert_eq!(stage.run(&["show"]).data(), "what was there");
 }
 

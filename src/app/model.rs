@@ -43,6 +43,8 @@ pub struct Model {
     pub activity: Option<Activity>,
     /// How far the help is scrolled, while it lies over the screen.
     pub help: Option<usize>,
+    /// What was cut or copied last in the editor.
+    pub(super) cut: Cut,
     /// Whether there is a text besides, which no window has taken up yet.
     pub(super) more_drafts: bool,
     /// That drafts cannot be kept is said once.
@@ -56,6 +58,14 @@ pub struct Notice {
     pub tone: Tone,
     /// One or more sentences.
     pub text: String,
+}
+
+/// What was cut or copied last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cut {
+    pub(super) text: String,
+    /// Whether the last key cut it: what the next one cuts is joined to it.
+    pub(super) grows: bool,
 }
 
 /// A change that was ordered.
@@ -264,6 +274,13 @@ impl Model {
                 None => pane.context(),
             },
         }
+    }
+
+    /// Says whether a choice lies before the person that loses something: only a key that was pressed after it could be
+    /// seen makes it.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        matches!(self.context(), Context::Asking | Context::Conflict)
     }
 
     /// Says whether an action makes sense as things are; its key does nothing and is not shown where it doesn't.

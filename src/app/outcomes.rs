@@ -2,6 +2,7 @@
 
 use super::{
     Activity, DeleteOutcome, Effect, Msg, Restored, SaveOutcome, SignOutOutcome, User,
+    clipboard::{say_copied, take_clipboard},
     model::{
         Ahead, Desk, DeskOrder, Draft, Model, Over, Pane, Screen, Sheet, SignIn, Unsaved, same_text,
     },
@@ -14,22 +15,26 @@ use crate::{
 
 /// Takes an outcome in.
 pub(super) fn take_outcome(model: &mut Model, outcome: Msg) -> Vec<Effect> {
-    if let Msg::Progressed(activity) = outcome {
-        match activity {
-            Activity::SessionNotKept(failure) => model.fail(&failure),
-            // It comes while no one has had time to read what the start had to say.
-            Activity::Unguarded(failure) => model.warn_as_well(&failure),
-            activity => model.activity = Some(activity),
+    let outcome = match outcome {
+        Msg::Progressed(activity) => {
+            match activity {
+                Activity::SessionNotKept(failure) => model.fail(&failure),
+                // It comes while no one has had time to read what the start had to say.
+                Activity::Unguarded(failure) => model.warn_as_well(&failure),
+                activity => model.activity = Some(activity),
+            }
+            return Vec::new();
         }
-        return Vec::new();
-    }
-    if let Msg::DraftFailed(failure) = outcome {
-        if !model.draft_failure_told {
-            model.draft_failure_told = true;
-            model.fail(&failure);
+        Msg::DraftFailed(failure) => {
+            if !std::mem::replace(&mut model.draft_failure_told, true) {
+                model.fail(&failure);
+            }
+            return Vec::new();
         }
-        return Vec::new();
-    }
+        Msg::Copied(what, outcome) => return say_copied(model, what, outcome),
+        Msg::ClipboardRead(text) => return take_clipboard(model, text),
+        outcome => outcome,
+    };
     // A copy: a bug in there must not take the text along.
     let screen = model.screen.clone();
     let (screen, effects) = take_on_screen(model, outcome, screen);

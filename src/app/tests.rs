@@ -59,7 +59,10 @@ fn a_sign_in_can_be_cancelled_and_started_again() {
         update(&mut model, Msg::CodeIssued(Ok(code()))),
         [Effect::AwaitApproval]
     );
-    assert_eq!(press(&mut model, "c"), [Effect::Copy("WDJBMJHT".into())]);
+    assert_eq!(
+        press(&mut model, "c"),
+        [Effect::Copy(Copied::Code, "WDJBMJHT".into())]
+    );
     let address = code().address().to_owned();
     assert_eq!(press(&mut model, "o"), [Effect::OpenBrowser(address)]);
     assert_eq!(press(&mut model, "n"), [Effect::RequestCode]);
@@ -668,7 +671,7 @@ fn at_once(model: &mut Model, keys: impl IntoIterator<Item = KeyEvent>) -> Vec<E
     let mut events: VecDeque<_> = keys.into_iter().map(Event::Key).collect();
     let mut effects = Vec::new();
     while !events.is_empty() {
-        effects.extend(take_in(model, &mut events));
+        effects.extend(take_in(model, &mut events, Seen::No));
     }
     effects
 }
@@ -728,22 +731,91 @@ fn enter_saves_unless_it_came_with_characters_on_both_sides() {
             assert_eq!(text_in_editor(&model), text);
         }
     }
-    // Where nothing is being written, keys are keys.
+}
+
+#[test]
+fn letters_that_are_commands_and_come_at_once_are_a_paste() {
+    const PRESS_E: &str = "To paste, press e first.";
+    for (came, told_then) in [
+        ("sunny day", PRESS_E),
+        ("dy", PRESS_E),
+        ("\nqd\n", PRESS_E),
+        ("yes\nquit\n", PRESS_E),
+        ("c", ""),
+        ("  ", ""),
+    ] {
+        let mut model = reading(80, 24, Some("One."));
+        let effects = at_once(&mut model, keys(came));
+        assert_eq!(told(&model), told_then, "{came:?}");
+        assert_eq!(effects.is_empty(), came != "c", "{came:?}: {effects:?}");
+        assert!(matches!(pane(&model), Pane::Quote { .. }), "{came:?}");
+    }
+    // Into the place for a quote, as with brackets.
+    let mut model = reading(80, 24, None);
+    at_once(&mut model, keys("sunny\nday"));
+    assert_eq!(text_in_editor(&model), "sunny\nday");
+    for mut model in [
+        waiting(80, 24),
+        started(80, 24),
+        conflicted(80, 24, "mine", Some("theirs")),
+    ] {
+        let screen = model.screen.clone();
+        assert_eq!(at_once(&mut model, keys("tokens")), []);
+        assert_eq!(model.screen, screen);
+    }
+}
+
+#[test]
+fn a_question_takes_no_key_from_before_it_was_seen() {
+    let asking = || {
+        let mut model = reading(80, 24, Some("One."));
+        press(&mut model, "d");
+        model
+    };
+    let choosing = || conflicted(80, 24, "mine", Some("theirs"));
+    for (asked, key) in [
+        (&asking as &dyn Fn() -> Model, "y"),
+        (&choosing, "k"),
+        (&choosing, "t"),
+    ] {
+        for seen in [Seen::No, Seen::Yes] {
+            let mut model = asked();
+            let mut events = VecDeque::from([Event::Key(key_event(key))]);
+            let effects = take_in(&mut model, &mut events, seen);
+            assert_eq!(effects.is_empty(), seen == Seen::No, "{key}: {effects:?}");
+        }
+    }
+    // What takes nothing away may come at any time.
+    let mut model = asking();
+    take_in(
+        &mut model,
+        &mut VecDeque::from([Event::Key(key_event("n"))]),
+        Seen::No,
+    );
+    assert!(!model.asks());
+    // The key that asks, and the answer, in one moment: with a key between that is no letter.
     let mut model = reading(80, 24, Some("One."));
-    assert_eq!(at_once(&mut model, keys("d\nq")), [Effect::Quit]);
+    let came = ["d", "down", "y"].map(key_event);
+    assert_eq!(at_once(&mut model, came), []);
+    assert!(model.asks());
 }
 
 #[test]
 fn more_is_waited_for_where_a_paste_may_have_been_cut() {
     let events = |text| keys(text).map(Event::Key).collect();
-    for (text, waits) in [
-        ("", false),
-        ("a", false),
-        ("\n", false),
-        ("a\n", false),
-        ("quick", true),
-        ("a\nb\n", true),
+    let reads = reading(80, 24, Some("One."));
+    let mut writes = reads.clone();
+    press(&mut writes, "e");
+    for (text, while_writing, while_reading) in [
+        ("", false, false),
+        ("a", false, true),
+        ("\n", false, false),
+        ("a\n", false, true),
+        ("quick", true, true),
+        ("a\nb\n", true, true),
     ] {
-        assert_eq!(may_go_on(&events(text)), waits, "{text:?}");
+        let events = events(text);
+        assert_eq!(may_go_on(&writes, &events), while_writing, "{text:?}");
+        assert_eq!(may_go_on(&reads, &events), while_reading, "{text:?}");
     }
 }

@@ -1,23 +1,40 @@
-//! What came from the terminal at once: a run of typed characters is one message.
+//! What came from the terminal at once: a run of typed characters is one message, and where letters are commands it is a paste.
 
 use std::collections::VecDeque;
 
 use crossterm::event::{Event, KeyCode};
 
 use super::{Effect, Model, Msg, update};
-use crate::keymap::{self, Chord, Context};
+use crate::keymap::{self, Action, Chord, Context};
+
+/// Whether the person could see the question before they pressed a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// It was on the screen, if one was asked.
+    Yes,
+    /// It was not there yet.
+    No,
+}
 
 /// Takes in what came from the terminal at once, up to the first that asks for something that cannot wait.
 ///
 /// A run of characters is one change, so that a paste without brackets costs no draft and no frame per key. In such a paste
-/// Enter ends a line: between characters that came in the same moment no one has pressed it.
-pub fn take_in(model: &mut Model, events: &mut VecDeque<Event>) -> Vec<Effect> {
+/// Enter ends a line: between characters that came in the same moment no one has pressed it. Where letters are commands, such
+/// a run is a paste that has missed the editor, and a key that was pressed before a question could be seen answers nothing.
+pub fn take_in(model: &mut Model, events: &mut VecDeque<Event>, seen: Seen) -> Vec<Effect> {
+    let mut seen = seen;
     let mut effects = Vec::new();
-    while let Some(event) = events.pop_front() {
-        let msg = match (model.context(), typed(&event)) {
-            (Context::Writing, Some(c)) => Msg::Typed(run(c, events)),
-            _ => Msg::Terminal(event),
+    loop {
+        if !model.asks() {
+            // What is asked from now on was not seen yet.
+            seen = Seen::No;
+        }
+        let Some(msg) = next(model, events) else {
+            break;
         };
+        if seen == Seen::No && decides(model, &msg) {
+            continue;
+        }
         let news = update(model, msg);
         // The newest draft is the one to keep.
         if news.iter().any(is_quiet) {
@@ -31,15 +48,51 @@ pub fn take_in(model: &mut Model, events: &mut VecDeque<Event>) -> Vec<Effect> {
     effects
 }
 
+/// Takes the next message out of what came at once.
+fn next(model: &Model, events: &mut VecDeque<Event>) -> Option<Msg> {
+    if model.context() == Context::Writing {
+        let event = events.pop_front()?;
+        return Some(match typed(&event) {
+            Some(c) => Msg::Typed(run(c, events)),
+            None => Msg::Terminal(event),
+        });
+    }
+    let length = events.iter().take_while(|event| text_of(event).is_some());
+    let burst: String = events
+        .iter()
+        .take(length.count())
+        .filter_map(text_of)
+        .collect();
+    if burst.trim().chars().nth(1).is_none() {
+        return events.pop_front().map(Msg::Terminal);
+    }
+    events.drain(..burst.chars().count());
+    Some(Msg::Terminal(Event::Paste(burst)))
+}
+
+/// Says whether a key chooses what cannot be taken back.
+fn decides(model: &Model, msg: &Msg) -> bool {
+    let Msg::Terminal(Event::Key(key)) = msg else {
+        return false;
+    };
+    let action = Chord::of(*key).and_then(|chord| keymap::action(model.context(), chord));
+    matches!(
+        action,
+        Some(Action::Answer(true) | Action::KeepMine | Action::TakeTheirs)
+    )
+}
+
 /// Says whether an effect may wait until what is there already has been taken in.
 fn is_quiet(effect: &Effect) -> bool {
     matches!(effect, Effect::KeepDraft(_) | Effect::DropDraft)
 }
 
-/// Says whether more may be on its way of what came at once: a paste comes in parts, and no one presses two keys in one moment.
+/// Says whether more may be on its way of what came at once: a paste comes in parts, and no one presses two keys in one
+/// moment. Where letters are commands, one letter may be the first of them.
 #[must_use]
-pub fn may_go_on(events: &VecDeque<Event>) -> bool {
-    events.iter().filter_map(typed).nth(1).is_some()
+pub fn may_go_on(model: &Model, events: &VecDeque<Event>) -> bool {
+    let enough = usize::from(model.context() == Context::Writing);
+    events.iter().filter_map(typed).nth(enough).is_some()
 }
 
 /// Returns the character that a key types where text is written.
@@ -48,6 +101,11 @@ fn typed(event: &Event) -> Option<char> {
     let chord = Chord::of(*key)?;
     let acts = keymap::action(Context::Writing, chord).is_some();
     chord.typed().filter(|_| !acts)
+}
+
+/// The same, and a line end for Enter.
+fn text_of(event: &Event) -> Option<char> {
+    typed(event).or_else(|| is_enter(event).then_some('\n'))
 }
 
 fn is_enter(event: &Event) -> bool {

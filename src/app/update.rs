@@ -3,23 +3,23 @@
 use crossterm::event::Event;
 
 use super::{
-    Effect, Msg, geometry,
+    Copied, Effect, Msg,
+    clipboard::{copy_selection, cut, cut_to, put_back},
+    geometry,
     model::{
-        About, Ahead, Conflict, Desk, DeskOrder, Draft, Model, Over, Pane, Question, Screen, Sheet,
-        SignIn, Size,
+        About, Ahead, Conflict, Cut, Desk, DeskOrder, Draft, Model, Over, Pane, Question, Screen,
+        Sheet, SignIn, Size,
     },
     outcomes::take_outcome,
-    saving::{kept, refuse, resume, save, undelete},
+    saving::{refuse, resume, save, undelete},
+    writing::{edit, in_editor, paste, type_text, undo},
 };
 use crate::{
     editor::Editor,
     failure::Failure,
-    keymap::{self, Action, Chord, Context},
-    quote::{self, Quote},
+    keymap::{self, Action, Chord},
+    quote::Quote,
 };
-
-/// The longest text that the editor takes: far more than a quote may have, so that nothing is lost when it is too long.
-const MAX_DRAFT_BYTES: usize = 16 * quote::MAX_BYTES;
 
 /// Returns the first picture, and the first order.
 #[must_use]
@@ -31,6 +31,7 @@ pub fn init(about: About, size: Size) -> (Model, Vec<Effect>) {
         notice: None,
         activity: None,
         help: None,
+        cut: Cut::default(),
         more_drafts: false,
         draft_failure_told: false,
     };
@@ -47,7 +48,12 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let waits_anew = |effect: &Effect| {
         !matches!(
             effect,
-            Effect::KeepDraft(_) | Effect::DropDraft | Effect::OpenBrowser(_)
+            Effect::KeepDraft(_)
+                | Effect::DropDraft
+                | Effect::OpenBrowser(_)
+                | Effect::Copy(..)
+                | Effect::CopyByTerminal(_)
+                | Effect::ReadClipboard
         )
     };
     if effects.iter().any(waits_anew) {
@@ -86,21 +92,9 @@ fn take_event(model: &mut Model, event: Event) -> Vec<Effect> {
     }
 }
 
-/// Takes typed characters in, where text is written.
-fn type_text(model: &mut Model, text: &str) -> Vec<Effect> {
-    if model.context() != Context::Writing {
-        return Vec::new();
-    }
-    model.notice = None;
-    let effects = edit(model, |editor| editor.type_text(text));
-    if text.chars().nth(1).is_some() {
-        warn_of_length(model);
-    }
-    effects
-}
-
 /// Carries an action of the key table out.
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    model.cut.grows &= matches!(action, Action::CutTo(_));
     match action {
         Action::Quit => return vec![Effect::Quit],
         Action::Suspend => return vec![Effect::Suspend],
@@ -109,14 +103,18 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::LeaveHelp => model.help = None,
         Action::Scroll(scroll) => geometry::scroll(model, scroll),
         Action::BreakLine => return edit(model, |editor| editor.insert("\n")),
-        Action::Erase(motion) => return edit(model, |editor| editor.delete(motion)),
+        Action::Erase(motion) => return edit(model, |editor| drop(editor.delete(motion))),
+        Action::CutTo(motion) => return cut_to(model, motion),
+        Action::Cut => return cut(model),
+        Action::CopySelection => return copy_selection(model),
+        Action::Paste => return vec![Effect::ReadClipboard],
+        Action::PutBack => return put_back(model),
+        Action::SwapCharacters => return edit(model, Editor::swap_characters),
         Action::Undo => return undo(model, Editor::undo, "Nothing to undo."),
         Action::Redo => return undo(model, Editor::redo, "Nothing to redo."),
-        Action::Go(motion) => {
-            if let Some(draft) = draft(model) {
-                draft.editor.go(motion);
-            }
-        }
+        Action::Go(motion) => in_editor(model, |editor| editor.go(motion)),
+        Action::Select(motion) => in_editor(model, |editor| editor.select(motion)),
+        Action::SelectAll => in_editor(model, Editor::select_all),
         _ => {
             // A copy: a bug in there must not take the text along.
             let screen = model.screen.clone();
@@ -135,14 +133,14 @@ fn act_on_screen(model: &mut Model, action: Action, screen: Screen) -> (Screen, 
         Screen::VaultFailed => match action {
             Action::Reload => (Screen::Restoring, vec![Effect::Restore]),
             Action::LogIn => {
-                let (sign_in, effects) = act_on_sign_in(model, action, SignIn::Idle);
+                let (sign_in, effects) = act_on_sign_in(action, SignIn::Idle);
                 let unsaved = None;
                 (Screen::SignedOut { unsaved, sign_in }, effects)
             }
             _ => (Screen::VaultFailed, Vec::new()),
         },
         Screen::SignedOut { unsaved, sign_in } => {
-            let (sign_in, effects) = act_on_sign_in(model, action, sign_in);
+            let (sign_in, effects) = act_on_sign_in(action, sign_in);
             (Screen::SignedOut { unsaved, sign_in }, effects)
         }
         Screen::SignedIn { user, pane, over } => {
@@ -153,7 +151,7 @@ fn act_on_screen(model: &mut Model, action: Action, screen: Screen) -> (Screen, 
     }
 }
 
-fn act_on_sign_in(model: &mut Model, action: Action, sign_in: SignIn) -> (SignIn, Vec<Effect>) {
+fn act_on_sign_in(action: Action, sign_in: SignIn) -> (SignIn, Vec<Effect>) {
     match (action, sign_in) {
         (Action::LogIn, SignIn::Idle) | (Action::NewCode, SignIn::Waiting(_)) => {
             (SignIn::Requesting, vec![Effect::RequestCode])
@@ -166,13 +164,11 @@ fn act_on_sign_in(model: &mut Model, action: Action, sign_in: SignIn) -> (SignIn
             (SignIn::Waiting(code), effects)
         }
         (Action::CopyCode, SignIn::Waiting(code)) => {
-            model.say("Copied the code.");
-            let effects = vec![Effect::Copy(code.user_code.clone())];
+            let effects = vec![Effect::Copy(Copied::Code, code.user_code.clone())];
             (SignIn::Waiting(code), effects)
         }
         (Action::CopyAddress, SignIn::Waiting(code)) => {
-            model.say("Copied the address.");
-            let effects = vec![Effect::Copy(code.address().to_owned())];
+            let effects = vec![Effect::Copy(Copied::Address, code.address().to_owned())];
             (SignIn::Waiting(code), effects)
         }
         (_, sign_in) => (sign_in, Vec::new()),
@@ -291,9 +287,8 @@ fn act_on_quote(model: &mut Model, action: Action, desk: Desk) -> (Pane, Vec<Eff
         }
         Action::Undelete => undelete(model, desk),
         Action::CopyQuote => {
-            model.say("Copied the quote.");
             let text = desk.saved.iter().map(|saved| saved.text.clone());
-            let effects = text.map(Effect::Copy).collect();
+            let effects = text.map(|text| Effect::Copy(Copied::Quote, text)).collect();
             (Pane::quote(desk), effects)
         }
         Action::Edit => {
@@ -360,88 +355,4 @@ fn leave_editor(model: &mut Model, sheet: Sheet) -> (Pane, Vec<Effect>) {
         ..Desk::with(saved)
     };
     (Pane::quote(desk), Vec::new())
-}
-
-/// Returns what is being written.
-fn draft(model: &mut Model) -> Option<&mut Draft> {
-    if model.context_under_help() != Context::Writing {
-        return None;
-    }
-    match &mut model.screen {
-        Screen::SignedIn { pane, .. } => pane.in_editor(),
-        _ => None,
-    }
-}
-
-/// Changes the text; the draft file follows.
-fn edit(model: &mut Model, change: impl FnOnce(&mut Editor)) -> Vec<Effect> {
-    let Some(draft) = draft(model) else {
-        return Vec::new();
-    };
-    change(&mut draft.editor);
-    vec![kept(draft)]
-}
-
-fn undo(model: &mut Model, step: impl FnOnce(&mut Editor) -> bool, nothing: &str) -> Vec<Effect> {
-    let Some(draft) = draft(model) else {
-        return Vec::new();
-    };
-    if step(&mut draft.editor) {
-        return vec![kept(draft)];
-    }
-    model.say(nothing);
-    Vec::new()
-}
-
-fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
-    match model.context() {
-        Context::Writing => {
-            let there = draft(model).map_or(0, |draft| draft.editor.text().len());
-            if there + text.len() > MAX_DRAFT_BYTES {
-                model.warn(format!(
-                    "Paste ignored: it is {} bytes long, and a quote may have {}.",
-                    text.len(),
-                    quote::MAX_BYTES
-                ));
-                return Vec::new();
-            }
-            model.notice = None;
-            let effects = edit(model, |editor| editor.paste(text));
-            warn_of_length(model);
-            effects
-        }
-        Context::Quote => {
-            // The place for a quote is there to be filled.
-            if let Screen::SignedIn { pane, .. } = &mut model.screen
-                && let Pane::Quote { desk, .. } = pane
-                && desk.saved.is_none()
-                && desk.draft.is_none()
-            {
-                *pane = Pane::writing(Sheet {
-                    saved: None,
-                    draft: Draft::of(None),
-                });
-                return paste(model, text);
-            }
-            model.say(PASTE_INTO_EDITOR);
-            Vec::new()
-        }
-        Context::Loading => {
-            model.say(PASTE_INTO_EDITOR);
-            Vec::new()
-        }
-        _ => Vec::new(),
-    }
-}
-
-const PASTE_INTO_EDITOR: &str = "To paste, press e first.";
-
-fn warn_of_length(model: &mut Model) {
-    let bytes = draft(model).map_or(0, |draft| draft.editor.text().len());
-    if bytes > quote::MAX_BYTES {
-        model.warn(format!(
-            "It is all here, but too long to save: {bytes} bytes; the limit is {}.",
-            quote::MAX_BYTES
-        ));
-    }
 }

@@ -173,12 +173,20 @@ pub enum HelpLine {
     Blank,
     /// The name of a part.
     Title(&'static str),
-    /// Keys, and what they do; the text may go on without keys.
+    /// Keys, and what they do; either may go on without the other.
     Keys(String, String),
 }
 
-/// How wide the column of the keys is in the help.
-pub const HELP_KEYS: usize = 22;
+/// Returns how wide the column of the keys is in the help.
+#[must_use]
+pub fn help_keys(columns: usize) -> usize {
+    24.min(columns / 2)
+}
+
+fn rows(text: &str, columns: usize) -> Vec<String> {
+    let rows = text::wrap(text, columns).into_iter();
+    rows.map(|row| text[row].trim_end().to_owned()).collect()
+}
 
 /// Returns the help: the whole table of keys, with those first that hold on the screen under it.
 #[must_use]
@@ -194,16 +202,17 @@ pub fn help(model: &Model, columns: usize) -> Vec<HelpLine> {
         }
         lines.push(HelpLine::Title(section.title()));
         for binding in section.bindings() {
-            let mut keys = binding
+            let keys = binding
                 .keys
                 .iter()
                 .map(ToString::to_string)
                 .collect::<Vec<_>>()
                 .join(", ");
-            let room = columns.saturating_sub(HELP_KEYS + 1).max(columns / 2);
-            for row in text::wrap(binding.help, room) {
-                let words = binding.help[row].trim_end().to_owned();
-                lines.push(HelpLine::Keys(std::mem::take(&mut keys), words));
+            let keys = rows(&keys, help_keys(columns).saturating_sub(1));
+            let words = rows(binding.help, columns.saturating_sub(help_keys(columns)));
+            for at in 0..keys.len().max(words.len()) {
+                let row = |rows: &[String]| rows.get(at).cloned().unwrap_or_default();
+                lines.push(HelpLine::Keys(row(&keys), row(&words)));
             }
         }
     }

@@ -57,6 +57,10 @@ impl DraftFile {
     /// # Errors
     /// When the file cannot be read.
     pub(super) fn changed(&self) -> io::Result<Option<Vec<u8>>> {
+        // Reading anything else than a file may last for ever.
+        if !fs::metadata(&self.path)?.is_file() {
+            return Err(io::Error::other("it is no file any more"));
+        }
         let now = fs::read(&self.path)?;
         Ok((now != self.before).then_some(now))
     }
@@ -80,12 +84,15 @@ impl DraftFile {
     }
 
     fn kept_at(&self) -> Option<String> {
-        let changed = !matches!(self.changed(), Ok(None));
-        changed.then(|| kept_in(&self.path))
+        let is_kept = match self.changed() {
+            Ok(now) => now.is_some(),
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        };
+        is_kept.then(|| kept_in(&self.path))
     }
 
     /// Lets go of the file as it is.
-    fn leave(mut self) {
+    pub(super) fn leave(mut self) {
         self.path = PathBuf::new();
     }
 }

@@ -1,8 +1,13 @@
 //! `set --edit`: the quote in the person's own editor. What was written is never lost.
 
-use std::{io, path::Path, process::ExitStatus};
+use std::{
+    io,
+    path::Path,
+    process::ExitStatus,
+    time::{Duration, Instant},
+};
 
-use super::{draft::DraftFile, input, signals::HoldInterrupts};
+use super::{draft::DraftFile, input, output, signals::HoldInterrupts};
 use crate::{
     config::{Config, SECRET_VARIABLES},
     failure::{Failure, Kind},
@@ -17,6 +22,7 @@ pub(super) async fn edit(
     let text = current.map_or(String::new(), |current| format!("{current}\n"));
     let mut draft = DraftFile::new(&config.state_dir, &text)?;
     draft.lend(true);
+    let started = Instant::now();
     let ended = run(&editor, draft.path()).await;
     draft.lend(false);
     let changed = draft.changed();
@@ -28,17 +34,77 @@ pub(super) async fn edit(
     if let Some(what) = failed {
         return Err(draft.keep(failed_editor(what)));
     }
-    let Some(after) = changed.map_err(|error| no_text_left(draft.path(), &error))? else {
+    let after = match changed {
+        Ok(Some(after)) => after,
+        Ok(None) => {
+            if started.elapsed() < AT_ONCE || does_not_wait(&editor) {
+                output::say(&may_be_open(&editor, draft.path()));
+                draft.leave();
+            } else {
+                draft.remove();
+            }
+            return Ok(None);
+        }
+        Err(error) => {
+            let failure = no_text_left(draft.path(), &error);
+            draft.leave();
+            return Err(failure);
+        }
+    };
+    let text = match input::text_of(after, "the editor") {
+        Ok(text) => input::without_last_line_break(&text).to_owned(),
+        Err(failure) => return Err(draft.keep(failure)),
+    };
+    if Some(text.as_str()) == current {
         draft.remove();
         return Ok(None);
-    };
-    match input::text_of(after, "the editor") {
-        Ok(text) => Ok(Some((
-            input::without_last_line_break(&text).to_owned(),
-            draft,
-        ))),
-        Err(failure) => Err(draft.keep(failure)),
     }
+    Ok(Some((text, draft)))
+}
+
+/// An editor that ends sooner, and changes nothing, has opened a window and gone.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// Editors that hand a file to a window and end, and what makes them wait.
+const WINDOWS: &[(&str, &str)] = &[
+    ("atom", "--wait"),
+    ("code", "--wait"),
+    ("code-insiders", "--wait"),
+    ("codium", "--wait"),
+    ("cursor", "--wait"),
+    ("gvim", "-f"),
+    ("kate", "--block"),
+    ("mate", "--wait"),
+    ("mvim", "-f"),
+    ("subl", "--wait"),
+    ("windsurf", "--wait"),
+    ("zed", "--wait"),
+];
+
+/// Says what makes an editor wait that does not by itself.
+fn waits_with(editor: &str) -> Option<&'static str> {
+    let program = Path::new(editor.split_whitespace().next()?).file_name()?;
+    let known = WINDOWS.iter().find(|(name, _)| *name == program);
+    known.map(|(_, option)| *option)
+}
+
+fn does_not_wait(editor: &str) -> bool {
+    let told_to = |option: &str| {
+        let also = option.trim_start_matches('-').get(..1).unwrap_or_default();
+        editor
+            .split_whitespace()
+            .any(|word| word == option || word == format!("-{also}") || word == "--nofork")
+    };
+    waits_with(editor).is_some_and(|option| !told_to(option))
+}
+
+pub(super) fn may_be_open(editor: &str, path: &Path) -> String {
+    let option = waits_with(editor).unwrap_or("--wait");
+    format!(
+        "The editor `{editor}` changed nothing before it ended. If its window is still open: what you save there is kept in {}. \
+         With EDITOR=\"{editor} {option}\" it waits.",
+        path.display()
+    )
 }
 
 pub(super) fn not_started(editor: &str, error: &io::Error) -> String {
@@ -123,5 +189,25 @@ mod tests {
         assert_eq!(with(Some("v"), Some("e")), Ok("v".into()));
         assert_eq!(with(Some(" "), Some("e -w")), Ok("e -w".into()));
         assert_eq!(with(None, None), Err(Kind::Usage));
+    }
+
+    #[test]
+    fn an_editor_that_opens_a_window_is_known_by_its_name() {
+        for (editor, waits) in [
+            ("code", false),
+            ("/usr/bin/code -n", false),
+            ("subl", false),
+            ("gvim", false),
+            ("code --wait", true),
+            ("code -w", true),
+            ("gvim --nofork", true),
+            ("gvim -f", true),
+            ("kate -b", true),
+            ("vim", true),
+            ("nano -w", true),
+            ("", true),
+        ] {
+            assert_eq!(does_not_wait(editor), !waits, "{editor}");
+        }
     }
 }

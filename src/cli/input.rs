@@ -54,8 +54,11 @@ pub(super) fn far_too_long() -> Failure {
     .cure("Shorten it; it was not saved.")
 }
 
-/// Makes bytes a text, or says where they stop being one.
-pub(super) fn text_of(bytes: Vec<u8>, whence: &str) -> Result<String, Failure> {
+/// Makes bytes a text, or says where they stop being one. A byte order mark is no part of it.
+pub(super) fn text_of(mut bytes: Vec<u8>, whence: &str) -> Result<String, Failure> {
+    if bytes.starts_with("\u{feff}".as_bytes()) {
+        bytes.drain(.."\u{feff}".len());
+    }
     String::from_utf8(bytes).map_err(|error| {
         Failure::new(
             Kind::Usage,

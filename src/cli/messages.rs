@@ -98,6 +98,10 @@ fn every_message_of_the_persons_editor() {
             Kind::Usage,
             draft::still_open(Path::new("/home/nora/quote.txt"))
         ),
+        Failure::new(
+            Kind::Usage,
+            edit::may_be_open("code", Path::new("/home/nora/quote.txt"))
+        ),
         draft::not_taken_in(&disk_full()),
         edit::failed_editor(edit::not_started(
             "nano -w",

@@ -12,6 +12,7 @@ use super::{Arguments, log, output};
 use crate::{
     config,
     failure::{Failure, Kind},
+    keymap::Section,
 };
 
 /// Every exit code with its meaning.
@@ -119,6 +120,16 @@ fn write_manual(page: &mut Vec<u8>) -> std::io::Result<()> {
     }
 
     let mut end = Roff::new();
+    end.control("SH", ["KEYS"]);
+    for section in Section::ALL {
+        end.control("SS", [section.title()]);
+        for binding in section.bindings() {
+            let keys: Vec<_> = binding.keys.iter().map(ToString::to_string).collect();
+            end.control("TP", [])
+                .text([bold(keys.join(", "))])
+                .text([roman(binding.help)]);
+        }
+    }
     end.control("SH", ["EXIT STATUS"]);
     for (code, meaning) in exit_codes() {
         end.control("TP", [])

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 
 use crossterm::{
-    event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers},
+    event::{Event, KeyCode},
     terminal::{disable_raw_mode, enable_raw_mode},
 };
 use secrecy::{SecretString, zeroize::Zeroizing};
@@ -12,7 +12,11 @@ use super::{
     input,
     output::{self, Stop},
 };
-use crate::failure::{Failure, Kind};
+use crate::{
+    failure::{Failure, Kind},
+    keymap::Chord,
+    terminal::Keys,
+};
 
 /// Reads a secret.
 pub(super) async fn read(prompt: &str) -> Result<SecretString, Stop> {
@@ -57,26 +61,28 @@ impl Drop for Hidden {
 fn typed() -> io::Result<Option<SecretString>> {
     // Room enough from the start: a text that grows leaves copies behind that no one wipes.
     let mut line = Zeroizing::new(String::with_capacity(4096));
+    let mut keys = Keys::default();
     loop {
-        let Event::Key(KeyEvent {
-            code,
-            modifiers,
-            kind,
-            ..
-        }) = event::read()?
-        else {
+        let key = match keys.read()? {
+            Event::Paste(pasted) => {
+                line.push_str(Zeroizing::new(pasted).trim());
+                continue;
+            }
+            Event::Key(key) => key,
+            _ => continue,
+        };
+        let Some(chord) = Chord::of(key) else {
             continue;
         };
-        let control = modifiers.contains(KeyModifiers::CONTROL);
-        match code {
-            _ if kind == KeyEventKind::Release => {}
-            KeyCode::Char('c') if control => return Ok(None),
-            KeyCode::Char('d' | 'j') if control => return Ok(Some(line.as_str().into())),
-            KeyCode::Enter => return Ok(Some(line.as_str().into())),
-            KeyCode::Char('u') if control => line.clear(),
-            KeyCode::Backspace => drop(line.pop()),
-            KeyCode::Char(c) if !control => line.push(c),
-            _ => {}
+        match chord.control() {
+            Some('c') => return Ok(None),
+            Some('d' | 'j') => return Ok(Some(line.as_str().into())),
+            Some('u') => line.clear(),
+            _ => match key.code {
+                KeyCode::Enter => return Ok(Some(line.as_str().into())),
+                KeyCode::Backspace => drop(line.pop()),
+                _ => line.extend(chord.typed()),
+            },
         }
     }
 }

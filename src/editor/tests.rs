@@ -1,18 +1,34 @@
 use super::*;
 
-/// Makes an editor from a text in which `|` is the cursor.
+/// Makes an editor from a text in which `|` is the cursor, and `^` where a selection begins.
 fn at(marked: &str) -> Editor {
-    let cursor = marked.find('|').expect("a cursor in the text");
-    let mut editor = Editor::new(&marked.replace('|', ""));
-    editor.cursor = cursor;
+    let unmarked = marked.replace(['|', '^'], "");
+    let mut editor = Editor::new(&unmarked);
+    let place = |mark: char| {
+        let before = &marked[..marked.find(mark)?];
+        Some(before.replace(['|', '^'], "").len())
+    };
+    editor.cursor = place('|').expect("a cursor in the text");
+    editor.anchor = place('^');
     editor
 }
 
-/// Shows an editor as a text in which `|` is the cursor.
+/// Shows an editor in the same way.
 fn marked(editor: &Editor) -> String {
     let mut text = editor.text().to_owned();
-    text.insert(editor.cursor(), '|');
+    let anchor = editor.anchor.filter(|anchor| *anchor != editor.cursor);
+    let mut marks = vec![(editor.cursor, '|')];
+    marks.extend(anchor.map(|anchor| (anchor, '^')));
+    marks.sort_unstable();
+    for (at, mark) in marks.into_iter().rev() {
+        text.insert(at, mark);
+    }
     text
+}
+
+fn rows_of(editor: &Editor) -> Vec<&str> {
+    let rows = editor.visible_rows();
+    rows.map(|row| &editor.text[row]).collect()
 }
 
 #[test]
@@ -124,11 +140,110 @@ fn undo_takes_words_back_and_redo_brings_them_again() {
 fn the_view_follows_the_cursor() {
     let mut editor = Editor::new("1\n2\n3\n4\n5");
     editor.fit(10, 2);
-    assert_eq!(editor.visible_rows().collect::<Vec<_>>(), ["4", "5"]);
+    assert_eq!(rows_of(&editor), ["4", "5"]);
     assert_eq!(editor.cursor_in_view(), (1, 1));
     assert_eq!(editor.hidden_rows(), (3, 0));
     editor.go(Motion::TextStart);
-    assert_eq!(editor.visible_rows().collect::<Vec<_>>(), ["1", "2"]);
+    assert_eq!(rows_of(&editor), ["1", "2"]);
     editor.fit(10, 5);
     assert_eq!(editor.hidden_rows(), (0, 0));
+}
+
+#[test]
+fn every_motion_selects_with_shift_and_leaves_without() {
+    use Motion::*;
+    for (before, motion, after) in [
+        ("one| two", Left, "on|e^ two"),
+        ("on|e^ two", Left, "o|ne^ two"),
+        ("o|ne^ two", Right, "on|e^ two"),
+        ("one |two", WordRight, "one ^two|"),
+        ("ab|c\ndef", Down, "ab^c\nde|f"),
+        ("ab^c|\ndef", TextStart, "|ab^c\ndef"),
+        ("a|b\nc", LineEnd, "a^b|\nc"),
+        ("👨‍👩‍👧|", Left, "|👨‍👩‍👧^"),
+    ] {
+        let mut editor = at(before);
+        editor.select(motion);
+        assert_eq!(
+            marked(&editor),
+            after,
+            "Shift and {motion:?} from {before:?}"
+        );
+    }
+    for (before, motion, after) in [
+        ("o^ne| two", Left, "o|ne two"),
+        ("o|ne^ two", Left, "o|ne two"),
+        ("o|ne^ two", Right, "one| two"),
+        ("o^ne| two", WordRight, "one two|"),
+        ("o^ne| two", TextStart, "|one two"),
+    ] {
+        let mut editor = at(before);
+        editor.go(motion);
+        assert_eq!(marked(&editor), after, "{motion:?} from {before:?}");
+    }
+}
+
+#[test]
+fn what_is_selected_is_replaced_cut_and_deleted_as_one() {
+    let changed = |before: &str, change: &dyn Fn(&mut Editor)| {
+        let mut editor = at(before);
+        let text = editor.text().to_owned();
+        change(&mut editor);
+        let after = marked(&editor);
+        assert!(editor.undo(), "{before:?}");
+        assert_eq!(editor.text(), text, "one step of undo from {before:?}");
+        after
+    };
+    let typed = |editor: &mut Editor| editor.type_text("x");
+    assert_eq!(changed("o^ne| two", &typed), "ox| two");
+    assert_eq!(changed("o|ne^ two", &typed), "ox| two");
+    let pasted = |editor: &mut Editor| editor.paste("1\r\n2");
+    assert_eq!(changed("^one| two", &pasted), "1\n2| two");
+    for motion in [Motion::Left, Motion::Right, Motion::LineEnd] {
+        let deleted = |editor: &mut Editor| assert_eq!(editor.delete(motion), "ne");
+        assert_eq!(changed("o^ne| two", &deleted), "o| two");
+    }
+    let cut = |editor: &mut Editor| assert_eq!(editor.cut().as_deref(), Some("ne"));
+    assert_eq!(changed("o|ne^ two", &cut), "o| two");
+    assert_eq!(at("one| two").cut(), None);
+    let mut editor = at("on|e");
+    editor.select_all();
+    assert_eq!(editor.selected(), Some("one"));
+}
+
+#[test]
+fn home_and_end_go_by_the_row_first_then_by_the_line() {
+    let mut editor = Editor::new("one two three four\nfive");
+    editor.fit(9, 9);
+    assert_eq!(rows_of(&editor), ["one two ", "three ", "four", "five"]);
+    editor.cursor = "one two thr".len();
+    for (motion, after) in [
+        (Motion::RowStart, "one two |three four\nfive"),
+        (Motion::RowStart, "|one two three four\nfive"),
+        (Motion::RowStart, "|one two three four\nfive"),
+        (Motion::RowEnd, "one two| three four\nfive"),
+        (Motion::RowEnd, "one two three four|\nfive"),
+        (Motion::RowEnd, "one two three four|\nfive"),
+    ] {
+        editor.go(motion);
+        assert_eq!(marked(&editor), after, "{motion:?}");
+    }
+}
+
+#[test]
+fn the_characters_at_the_cursor_are_swapped() {
+    for (before, after) in [
+        ("a|b", "ba|"),
+        ("ab|", "ba|"),
+        ("ab|c", "acb|"),
+        ("e\u{301}|👍🏽", "👍🏽e\u{301}|"),
+        ("a|", "a|"),
+        ("|ab", "|ab"),
+        ("a\n|b", "a\n|b"),
+        ("ab|\nc", "ba|\nc"),
+    ] {
+        let mut editor = at(before);
+        editor.swap_characters();
+        assert_eq!(marked(&editor), after, "from {before:?}");
+    }
 }

@@ -36,7 +36,10 @@ fn key() -> impl Strategy<Value = KeyEvent> {
 fn every_key_means_one_thing_or_types_one_character() {
     fuzz::run("keys", &key(), |event| {
         let Some(chord) = Chord::of(event) else {
-            prop_assert_eq!(event.kind, KeyEventKind::Release);
+            let of_the_desktop = KeyModifiers::SUPER | KeyModifiers::HYPER;
+            prop_assert!(
+                event.kind == KeyEventKind::Release || event.modifiers.intersects(of_the_desktop)
+            );
             return Ok(());
         };
         prop_assert_ne!(event.kind, KeyEventKind::Release);
@@ -57,7 +60,8 @@ fn every_key_means_one_thing_or_types_one_character() {
             let meant = bindings(context)
                 .filter(|binding| binding.keys.contains(&chord))
                 .count();
-            prop_assert_eq!(meant, usize::from(action(context, chord).is_some()));
+            prop_assert!(meant <= 1);
+            prop_assert!(meant == 0 || action(context, chord).is_some());
         }
         // Where one writes, a key of the table never is a letter as well.
         prop_assert!(action(Context::Writing, chord).is_none() || typed.is_none());

@@ -1,15 +1,16 @@
 //! The table itself.
 
 use crossterm::event::KeyCode::{
-    self, Backspace, Char, Delete, Down, End, Enter, Esc, F, Home, Left, PageDown, PageUp, Right,
-    Up,
+    self, Backspace, Char, Delete, Down, End, Enter, Esc, F, Home, Insert, Left, PageDown, PageUp,
+    Right, Up,
 };
 
 use super::{
     Action::{
-        self, Answer, BreakLine, Cancel, CopyAddress, CopyCode, CopyQuote, Discard, Edit, Erase,
-        Go, Help, KeepMine, LeaveEditor, LeaveHelp, LogIn, NewCode, OpenBrowser, Quit, Redo,
-        Redraw, Reload, Save, SignOut, Suspend, TakeTheirs, Undelete, Undo,
+        self, Answer, BreakLine, Cancel, CopyAddress, CopyCode, CopyQuote, CopySelection, Cut,
+        CutTo, Discard, Edit, Erase, Go, Help, KeepMine, LeaveEditor, LeaveHelp, LogIn, NewCode,
+        OpenBrowser, Paste, PutBack, Quit, Redo, Redraw, Reload, Save, SelectAll, SignOut, Suspend,
+        SwapCharacters, TakeTheirs, Undelete, Undo,
     },
     Binding, Chord, Scroll, Section,
 };
@@ -22,33 +23,40 @@ pub(super) const BINDINGS: &[Binding] = &[
     row(Section::Quote, &[char('d'), key(Delete)], Action::Delete, "delete", "Delete the quote. Asks once."),
     row(Section::Quote, &[char('u')], Undelete, "undo", "Bring back the quote that was just deleted."),
     row(Section::Quote, &[char('x')], Discard, "discard draft", "Discard your unsaved text. Asks once."),
-    row(Section::Quote, &[char('c')], CopyQuote, "copy", "Copy the quote to the clipboard of your terminal."),
+    row(Section::Quote, &[char('c')], CopyQuote, "copy", "Copy the quote to the clipboard."),
     row(Section::Session, &[char('r')], Reload, "reload", "Read the quote again."),
     // Its word is in the user bar.
     row(Section::Session, &[char('s')], SignOut, "", "Sign out."),
-    row(Section::Writing, &[key(Enter), ctrl('s')], Save, "Save Quote", "Save the quote."),
-    row(Section::Writing, &[Chord::alt(Enter), ctrl('j')], BreakLine, "new line", "Start a new line."),
+    row(Section::Writing, &[key(Enter), ctrl('s'), Chord::ctrl(Enter)], Save, "Save Quote", "Save the quote."),
+    row(Section::Writing, &[ctrl('j'), Chord::shift(Enter), Chord::alt(Enter)], BreakLine, "new line", "Start a new line."),
     row(Section::Writing, &[key(Esc)], LeaveEditor, "leave", "Leave. Your unsaved text is kept."),
-    row(Section::Writing, &[key(Left)], Go(Motion::Left), "", "One character left."),
-    row(Section::Writing, &[key(Right)], Go(Motion::Right), "", "One character right."),
-    row(Section::Writing, &[key(Up)], Go(Motion::Up), "", "One row up."),
-    row(Section::Writing, &[key(Down)], Go(Motion::Down), "", "One row down."),
+    row(Section::Writing, &[key(Left), ctrl('b')], Go(Motion::Left), "", "One character left."),
+    row(Section::Writing, &[key(Right), ctrl('f')], Go(Motion::Right), "", "One character right."),
+    row(Section::Writing, &[key(Up), ctrl('p')], Go(Motion::Up), "", "One row up."),
+    row(Section::Writing, &[key(Down), ctrl('n')], Go(Motion::Down), "", "One row down."),
     row(Section::Writing, &[Chord::ctrl(Left), Chord::alt(Left), alt('b')], Go(Motion::WordLeft), "", "One word left."),
     row(Section::Writing, &[Chord::ctrl(Right), Chord::alt(Right), alt('f')], Go(Motion::WordRight), "", "One word right."),
-    row(Section::Writing, &[key(Home), ctrl('a')], Go(Motion::LineStart), "", "To the start of the line."),
-    row(Section::Writing, &[key(End), ctrl('e')], Go(Motion::LineEnd), "", "To the end of the line."),
+    row(Section::Writing, &[key(Home), ctrl('a')], Go(Motion::RowStart), "", "To the start of the row; again: of the line."),
+    row(Section::Writing, &[key(End), ctrl('e')], Go(Motion::RowEnd), "", "To the end of the row; again: of the line."),
     row(Section::Writing, &[key(PageUp)], Go(Motion::PageUp), "", "One screen up."),
     row(Section::Writing, &[key(PageDown)], Go(Motion::PageDown), "", "One screen down."),
-    row(Section::Writing, &[Chord::ctrl(Home)], Go(Motion::TextStart), "", "To the start of the text."),
-    row(Section::Writing, &[Chord::ctrl(End)], Go(Motion::TextEnd), "", "To the end of the text."),
+    row(Section::Writing, &[Chord::ctrl(Home), alt('<')], Go(Motion::TextStart), "", "To the start of the text."),
+    row(Section::Writing, &[Chord::ctrl(End), alt('>')], Go(Motion::TextEnd), "", "To the end of the text."),
+    row(Section::Writing, &[Chord::shift(Left)], Action::Select(Motion::Left), "", "Select. So does Shift with all other keys that move."),
+    row(Section::Writing, &[alt('a'), ctrl_shift('a')], SelectAll, "", "Select everything."),
+    row(Section::Writing, &[ctrl('x'), Chord::shift(Delete)], Cut, "", "Cut what is selected."),
+    row(Section::Writing, &[alt('w'), Chord::ctrl(Insert), ctrl_shift('c')], CopySelection, "", "Copy what is selected."),
+    row(Section::Writing, &[ctrl('v'), Chord::shift(Insert), ctrl_shift('v')], Paste, "", "Paste from the clipboard."),
+    row(Section::Writing, &[ctrl('y')], PutBack, "", "Put back what was cut or copied last."),
     row(Section::Writing, &[key(Backspace), ctrl('h')], Erase(Motion::Left), "", "Delete the character before the cursor."),
     row(Section::Writing, &[key(Delete), ctrl('d')], Erase(Motion::Right), "", "Delete the character at the cursor."),
-    row(Section::Writing, &[ctrl('w'), Chord::alt(Backspace)], Erase(Motion::WordLeft), "", "Delete to the start of the word."),
-    row(Section::Writing, &[alt('d'), Chord::ctrl(Delete)], Erase(Motion::WordRight), "", "Delete to the end of the word."),
-    row(Section::Writing, &[ctrl('u')], Erase(Motion::LineStart), "", "Delete to the start of the line."),
-    row(Section::Writing, &[ctrl('k')], Erase(Motion::LineEnd), "", "Delete to the end of the line."),
+    row(Section::Writing, &[ctrl('w'), Chord::alt(Backspace), Chord::ctrl(Backspace)], CutTo(Motion::WordLeft), "", "Cut to the start of the word."),
+    row(Section::Writing, &[alt('d'), Chord::ctrl(Delete)], CutTo(Motion::WordRight), "", "Cut to the end of the word."),
+    row(Section::Writing, &[ctrl('u')], CutTo(Motion::LineStart), "", "Cut to the start of the line."),
+    row(Section::Writing, &[ctrl('k')], CutTo(Motion::LineEnd), "", "Cut to the end of the line."),
+    row(Section::Writing, &[ctrl('t')], SwapCharacters, "", "Swap the two characters at the cursor."),
     row(Section::Writing, &[ctrl('_'), alt('u')], Undo, "", "Undo."),
-    row(Section::Writing, &[ctrl('y'), ctrl('r'), alt('e')], Redo, "", "Redo."),
+    row(Section::Writing, &[ctrl('r'), alt('e'), ctrl_shift('z')], Redo, "", "Redo."),
     row(Section::Conflict, &[char('k')], KeepMine, "keep mine", "Save your text in place of the other."),
     row(Section::Conflict, &[char('t')], TakeTheirs, "take theirs", "Discard your text and keep the other."),
     row(Section::Conflict, &[char('e'), key(Esc)], Edit, "go on editing", "Go on writing your text; saving it replaces the other."),
@@ -57,7 +65,7 @@ pub(super) const BINDINGS: &[Binding] = &[
     row(Section::SignedOut, &[key(Enter), char('l')], LogIn, "Log in", "Log in with Okta."),
     row(Section::SignedOut, &[char('r')], Reload, "try again", "Look for your session again."),
     row(Section::Code, &[char('o')], OpenBrowser, "open", "Open the address in the browser of this machine."),
-    row(Section::Code, &[char('c')], CopyCode, "copy code", "Copy the code to the clipboard of your terminal."),
+    row(Section::Code, &[char('c')], CopyCode, "copy code", "Copy the code to the clipboard."),
     row(Section::Code, &[char('a')], CopyAddress, "copy address", "Copy the address, with the code in it where Okta gives one."),
     row(Section::Code, &[char('n')], NewCode, "new code", "Ask for a new code."),
     row(Section::SignIn, &[key(Esc)], Cancel, "cancel", "Cancel the sign-in."),
@@ -102,6 +110,10 @@ const fn char(c: char) -> Chord {
 
 const fn ctrl(c: char) -> Chord {
     Chord::ctrl(Char(c))
+}
+
+const fn ctrl_shift(c: char) -> Chord {
+    Chord::ctrl_shift(Char(c))
 }
 
 const fn alt(c: char) -> Chord {

@@ -3,7 +3,7 @@
 use super::Services;
 use crate::{
     app::{Effect, Msg},
-    browser,
+    browser, clipboard,
     failure::Failure,
     session::{Identity, Progress, Quotes, Session, Vault},
 };
@@ -31,8 +31,12 @@ impl<I: Identity, V: Vault, Q: Quotes> Services for Session<I, V, Q> {
             }
             Effect::DropDraft => Msg::DraftFailed(logged(self.drop_draft().await).err()?),
             Effect::OpenBrowser(address) => Msg::BrowserOpened(logged(open_browser(address).await)),
+            Effect::Copy(what, text) => Msg::Copied(what, clipboard::copy(&text).await.ok_or(text)),
+            Effect::ReadClipboard => Msg::ClipboardRead(clipboard::paste().await),
             // The loop's own work.
-            Effect::Copy(_) | Effect::Redraw | Effect::Suspend | Effect::Quit => return None,
+            Effect::CopyByTerminal(_) | Effect::Redraw | Effect::Suspend | Effect::Quit => {
+                return None;
+            }
         })
     }
 }

@@ -27,6 +27,7 @@ enum Lane {
     SignIn,
     Quote,
     Browser,
+    Clipboard,
     Draft,
 }
 
@@ -255,8 +256,10 @@ fn lane_of(effect: &Effect) -> (Lane, bool) {
         Effect::Load => (Lane::Quote, false),
         Effect::Save { .. } | Effect::Delete { .. } => (Lane::Quote, true),
         Effect::KeepDraft(_) | Effect::DropDraft => (Lane::Draft, true),
+        Effect::Copy(..) => (Lane::Clipboard, true),
+        Effect::ReadClipboard => (Lane::Clipboard, false),
         Effect::OpenBrowser(_)
-        | Effect::Copy(_)
+        | Effect::CopyByTerminal(_)
         | Effect::Redraw
         | Effect::Suspend
         | Effect::Quit => (Lane::Browser, false),

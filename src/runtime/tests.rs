@@ -11,6 +11,7 @@ use tokio::sync::{mpsc as channel, oneshot};
 use super::*;
 use crate::{
     account::{Activity, SignOutOutcome},
+    app::Copied,
     app::samples::{about, kept, key_event, restored, saved, unconfirmed, unreachable},
     quote::{DeleteOutcome, SaveOutcome},
     view,
@@ -92,6 +93,8 @@ struct FakeConsole {
     frames: mpsc::Sender<String>,
     count: Arc<Mutex<usize>>,
     calls: Arc<Mutex<Vec<String>>>,
+    /// Whether a key was given out, and nothing came in the same moment.
+    rests: bool,
 }
 
 impl Console for FakeConsole {
@@ -118,15 +121,25 @@ impl Console for FakeConsole {
         Ok(())
     }
 
+    fn is_shown(&mut self) -> bool {
+        true
+    }
+
     async fn next(&mut self) -> io::Result<Option<Event>> {
+        if std::mem::take(&mut self.rests) {
+            return Ok(None);
+        }
         match self.keys.recv().await {
-            Some(event) => event.map(Some),
+            Some(event) => {
+                self.rests = true;
+                event.map(Some)
+            }
             None => std::future::pending().await,
         }
     }
 
     fn at_hand(&mut self) -> io::Result<Option<Event>> {
-        self.keys.try_recv().ok().transpose()
+        Ok(None)
     }
 
     fn redraw(&mut self) -> io::Result<()> {
@@ -176,6 +189,7 @@ impl Running {
             frames: sender,
             count: Arc::clone(&script.frames),
             calls: Arc::clone(&calls),
+            rests: false,
         };
         let services = script.clone();
         let ended = thread::spawn(move || {
@@ -549,10 +563,11 @@ fn a_terminal_that_goes_away_ends_the_program() {
 
 #[test]
 fn suspend_copy_and_redraw_reach_the_console() {
-    let running = Running::start(signed_in());
+    let not_copied = Msg::Copied(Copied::Quote, Err("Yes.".into()));
+    let running = Running::start(signed_in().on("Copy", Answer::Msg(not_copied)));
     running.sees("“Yes.”");
     running.press("c");
-    running.sees("Copied the quote.");
+    running.sees("Sent the quote to your terminal's clipboard.");
     running.press("Ctrl-L e a Ctrl-Z");
     running.orders_until(&kept_draft("Yes.a"));
     running.press("Ctrl-C");

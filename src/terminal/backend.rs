@@ -1,7 +1,10 @@
 //! Frames as bytes. It remembers the terminal's cursor and style from frame to frame, so that a key that types a letter
 //! costs about one byte: over a slow line that is felt. It never asks the terminal for anything.
 
-use std::{collections::BTreeSet, io};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 use crossterm::{
     cursor::{Hide, MoveTo, Show},
@@ -16,6 +19,8 @@ use ratatui::{
     style::{Color, Modifier},
 };
 
+use unicode_width::UnicodeWidthChar;
+
 use crate::text;
 
 /// Collects what a frame changes.
@@ -29,6 +34,19 @@ pub(super) struct Frames {
     look: Option<Look>,
     /// What the screen shows, row by row.
     rows: Vec<Vec<Cell>>,
+    /// Whether the terminal has said how wide it draws characters of ambiguous width.
+    widths_are_known: bool,
+}
+
+/// How far the terminal agrees with us about the width of a cell.
+#[derive(Clone, Copy, PartialEq)]
+enum Trust {
+    /// It does.
+    Full,
+    /// It may take one column or two, and what follows it goes on where it ends.
+    Flowing,
+    /// What follows it is put in its column.
+    Placed,
 }
 
 /// How a cell looks.
@@ -55,7 +73,10 @@ impl Frames {
 
     /// Forgets how the terminal was left: someone else had it.
     pub(super) fn forget(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            widths_are_known: self.widths_are_known,
+            ..Self::default()
+        };
     }
 
     /// Starts anew where the size has changed: the screen was cleared then.
@@ -64,6 +85,11 @@ impl Frames {
         if self.rows.len() != rows || self.rows.first().is_some_and(|row| row.len() != columns) {
             self.rows = vec![vec![Cell::EMPTY; columns]; rows];
         }
+    }
+
+    /// Takes the terminal's word for how wide it draws characters of ambiguous width.
+    pub(super) fn trust_widths(&mut self, trusted: bool) {
+        self.widths_are_known = trusted;
     }
 
     /// Writes a cell.
@@ -75,34 +101,105 @@ impl Frames {
             modifiers: cell.modifier,
         })?;
         queue!(self.bytes, Print(cell.symbol()))?;
-        // Terminals differ about the width of anything else, and about the last column.
-        let certain = matches!(cell.symbol().as_bytes(), [b' '..=b'~']);
-        let next = Position { x: at.x + 1, ..at };
+        let next = Position {
+            x: at.x.saturating_add(width_of(cell)),
+            ..at
+        };
+        // Terminals differ about the last column as well.
         let inside = usize::from(next.x) < self.rows[usize::from(at.y)].len();
-        self.cursor = (certain && inside).then_some(next);
+        let goes_on = self.trust_in(cell) != Trust::Placed;
+        self.cursor = (inside && goes_on).then_some(next);
         Ok(())
     }
 
     /// Writes a whole row, from left to right: where the terminal takes a character for wider than we do, it has written
     /// into cells that we take for empty, and what comes next must go over that.
+    ///
+    /// What follows a character that may take one cell or two follows it wherever it ends, so that nothing is written over.
+    /// Behind a gap that is wide enough for the difference, a column is a column again.
     fn put_row(&mut self, y: u16) -> io::Result<()> {
         let row = self.rows[usize::from(y)].clone();
         let end = row.iter().rposition(|cell| *cell != Cell::EMPTY);
         let end = end.map_or(0, |last| last + 1);
+        // Where the terminal's cursor is may be wrong by as much as what was written before it.
+        self.cursor = None;
+        let mut doubtful = 0;
         let mut x = 0;
         while x < end {
-            let column = u16::try_from(x).unwrap_or(u16::MAX);
-            self.put(Position { x: column, y }, &row[x])?;
-            x += text::width(row[x].symbol()).max(1);
+            let blanks = row[x..end].iter().take_while(|cell| **cell == Cell::EMPTY);
+            let blanks = blanks.count();
+            if doubtful > 0 && blanks > doubtful {
+                self.clear_to_end(None)?;
+                x += blanks;
+                doubtful = 0;
+                self.cursor = None;
+            }
+            let cell = &row[x];
+            self.put(Position { x: column(x), y }, cell)?;
+            doubtful += usize::from(self.trust_in(cell) == Trust::Flowing);
+            x += usize::from(width_of(cell));
         }
-        if let Ok(x) = u16::try_from(x)
-            && usize::from(x) < row.len()
-        {
-            self.move_to(Position { x, y })?;
-            self.look(Look::default())?;
-            queue!(self.bytes, Clear(terminal::ClearType::UntilNewLine))?;
+        if x < row.len() {
+            let at = Position { x: column(x), y };
+            self.clear_to_end(Some(at).filter(|_| doubtful == 0))?;
         }
         Ok(())
+    }
+
+    /// Clears the row from where the cursor is, or from a place.
+    fn clear_to_end(&mut self, from: Option<Position>) -> io::Result<()> {
+        if let Some(from) = from {
+            self.move_to(from)?;
+        }
+        self.look(Look::default())?;
+        queue!(self.bytes, Clear(terminal::ClearType::UntilNewLine))
+    }
+
+    /// Says how far terminals agree with us about the width of a cell.
+    fn trust_in(&self, cell: &Cell) -> Trust {
+        let mut chars = cell.symbol().chars();
+        match (chars.next(), chars.next()) {
+            (Some(' '..='~'), None) => Trust::Full,
+            (Some(c), None) if c.width() != c.width_cjk() => {
+                if self.widths_are_known {
+                    Trust::Full
+                } else {
+                    Trust::Flowing
+                }
+            }
+            _ => Trust::Placed,
+        }
+    }
+
+    /// Says whether a row has cells that may take more room than they should: one that is made of several characters, or one
+    /// of ambiguous width.
+    fn is_uneven(&self, row: &[Cell]) -> bool {
+        row.iter().any(|cell| {
+            self.trust_in(cell) == Trust::Flowing || cell.symbol().chars().nth(1).is_some()
+        })
+    }
+
+    /// Says whether a row has cells that may take one column or two.
+    fn is_doubtful(&self, row: &[Cell]) -> bool {
+        row.iter().any(|cell| self.trust_in(cell) == Trust::Flowing)
+    }
+
+    /// Says whether columns lie side by side, and nothing is shown behind them: what is written there needs no other place.
+    fn ends_row(&self, y: u16, columns: &[u16]) -> bool {
+        let row = &self.rows[usize::from(y)];
+        let (Some(first), Some(last)) = (columns.first(), columns.last()) else {
+            return false;
+        };
+        let cells = &row[usize::from(*first)..];
+        let covered: usize = columns
+            .iter()
+            .map(|x| usize::from(width_of(&row[usize::from(*x)])))
+            .sum();
+        let end = usize::from(*last) + usize::from(width_of(&row[usize::from(*last)]));
+        covered == end - usize::from(*first)
+            && cells.len() >= covered
+            && cells[covered..].iter().all(|cell| *cell == Cell::EMPTY)
+            && cells[..covered].iter().any(|cell| *cell != Cell::EMPTY)
     }
 
     fn move_to(&mut self, position: Position) -> io::Result<()> {
@@ -147,9 +244,13 @@ impl Frames {
     }
 }
 
-/// Says whether terminals differ about the width of a cell: a character that is made of several.
-fn is_uneven(cell: &Cell) -> bool {
-    cell.symbol().chars().nth(1).is_some()
+/// Returns the columns that a cell takes, those that it hides included.
+fn width_of(cell: &Cell) -> u16 {
+    column(text::width(cell.symbol()).max(1))
+}
+
+fn column(x: usize) -> u16 {
+    u16::try_from(x).unwrap_or(u16::MAX)
 }
 
 impl Backend for Frames {
@@ -161,28 +262,32 @@ impl Backend for Frames {
     {
         let size = self.size()?;
         self.fit(size);
-        let mut changed = Vec::new();
+        let mut changed: BTreeMap<u16, Vec<u16>> = BTreeMap::new();
         let mut uneven = BTreeSet::new();
         for (x, y, cell) in content {
-            let Some(row) = self.rows.get_mut(usize::from(y)) else {
+            let Some(row) = self.rows.get(usize::from(y)) else {
                 continue;
             };
-            if !uneven.contains(&y) && (is_uneven(cell) || row.iter().any(is_uneven)) {
+            if !changed.contains_key(&y) && self.is_uneven(row) {
                 uneven.insert(y);
             }
-            if let Some(place) = row.get_mut(usize::from(x)) {
+            changed.entry(y).or_default().push(x);
+            if let Some(place) = self.rows[usize::from(y)].get_mut(usize::from(x)) {
                 place.clone_from(cell);
-                changed.push(Position { x, y });
             }
         }
-        for at in changed {
-            if !uneven.contains(&at.y) {
-                let cell = self.rows[usize::from(at.y)][usize::from(at.x)].clone();
-                self.put(at, &cell)?;
+        for (y, columns) in changed {
+            let row = &self.rows[usize::from(y)];
+            let goes_on = self.cursor == columns.first().map(|x| Position { x: *x, y })
+                && self.ends_row(y, &columns);
+            if !goes_on && (uneven.contains(&y) || self.is_uneven(row)) {
+                self.put_row(y)?;
+                continue;
             }
-        }
-        for y in uneven {
-            self.put_row(y)?;
+            for x in columns {
+                let cell = self.rows[usize::from(y)][usize::from(x)].clone();
+                self.put(Position { x, y }, &cell)?;
+            }
         }
         Ok(())
     }
@@ -200,7 +305,34 @@ impl Backend for Frames {
     }
 
     fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {
-        self.move_to(position.into())
+        let at = position.into();
+        let row = self
+            .rows
+            .get(usize::from(at.y))
+            .map_or(&[][..], Vec::as_slice);
+        let before = &row[..row.len().min(at.x.into())];
+        if self.cursor == Some(at) || !self.is_doubtful(before) {
+            return self.move_to(at);
+        }
+        // Only the terminal knows where that is: behind what stands before it.
+        let before = before.to_vec();
+        let start = before
+            .iter()
+            .position(|cell| *cell != Cell::EMPTY)
+            .unwrap_or(0);
+        let mut x = start;
+        while x < before.len() {
+            self.put(
+                Position {
+                    x: column(x),
+                    y: at.y,
+                },
+                &before[x],
+            )?;
+            x += usize::from(width_of(&before[x]));
+        }
+        self.cursor = Some(at);
+        Ok(())
     }
 
     fn clear(&mut self) -> io::Result<()> {

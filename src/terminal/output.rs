@@ -86,6 +86,11 @@ impl Output {
         self.queue().bytes.len() > BACKLOG
     }
 
+    /// Says whether something is still to be taken by the terminal.
+    pub(super) fn is_busy(&self) -> bool {
+        self.queue().is_busy()
+    }
+
     /// Waits until something that was under way has been written.
     pub(super) async fn caught_up(&self) {
         self.caught_up.notified().await;

@@ -1,6 +1,8 @@
 //! The text that is being written.
 
-use ratatui::{buffer::Buffer, layout::Rect};
+use std::ops::Range;
+
+use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 use super::{centred, inner, put, theme};
 use crate::{
@@ -39,14 +41,7 @@ pub(super) fn draw(
         put(buffer, area, (left, room.above), &placeholder, theme::QUIET);
     }
     for (at, row) in editor.visible_rows().take(room.rows).enumerate() {
-        let row = row.trim_end_matches('\n');
-        put(
-            buffer,
-            area,
-            (left, room.above + at),
-            row,
-            ratatui::style::Style::new(),
-        );
+        draw_row(editor, row, buffer, area, (left, room.above + at));
     }
     let (column, row) = editor.cursor_in_view();
     let (column, row) = (left + column, room.above + row);
@@ -55,6 +50,33 @@ pub(super) fn draw(
     match position {
         (Ok(column), Ok(row)) if inside => Some((area.x + column, area.y + row)),
         _ => None,
+    }
+}
+
+/// Writes a row, with what is selected of it marked; also the end of a line, where that is selected.
+fn draw_row(
+    editor: &Editor,
+    row: Range<usize>,
+    buffer: &mut Buffer,
+    area: Rect,
+    (left, at): (usize, usize),
+) {
+    let text = editor.text();
+    let selection = editor.selection().unwrap_or_default();
+    let start = selection.start.clamp(row.start, row.end);
+    let end = selection.end.clamp(start, row.end);
+    let takes_line_end =
+        selection.start <= row.end && row.end < selection.end && text[row.end..].starts_with('\n');
+    let parts = [
+        (&text[row.start..start], Style::new()),
+        (&text[start..end], theme::SELECTED),
+        (if takes_line_end { " " } else { "" }, theme::SELECTED),
+        (&text[end..row.end], Style::new()),
+    ];
+    let mut column = left;
+    for (part, style) in parts {
+        put(buffer, area, (column, at), part, style);
+        column += text::width(part);
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) fn draw(model: &Model, scroll: usize, buffer: &mut Buffer, area: Rect
     let columns = geometry::columns(model);
     // Long rows would part the keys from their meaning.
     let left = centred(area, columns.min(80));
-    let keys_wide = words::HELP_KEYS.min(columns / 2);
+    let keys_wide = words::help_keys(columns);
     let lines = words::help(model, columns);
     for (row, line) in lines
         .iter()
@@ -25,8 +25,7 @@ pub(super) fn draw(model: &Model, scroll: usize, buffer: &mut Buffer, area: Rect
             HelpLine::Blank => {}
             HelpLine::Title(title) => put(buffer, area, (left, row), title, theme::STRONG),
             HelpLine::Keys(keys, words) => {
-                let keys = crate::text::cut(keys, keys_wide.saturating_sub(1));
-                put(buffer, area, (left, row), &keys, Style::new());
+                put(buffer, area, (left, row), keys, Style::new());
                 put(buffer, area, (left + keys_wide, row), words, theme::QUIET);
             }
         }

@@ -10,6 +10,9 @@ pub(super) const STRONG: Style = Style::new().add_modifier(Modifier::BOLD);
 /// What stands back.
 pub(super) const QUIET: Style = Style::new().add_modifier(Modifier::DIM);
 
+/// What is selected.
+pub(super) const SELECTED: Style = Style::new().add_modifier(Modifier::REVERSED);
+
 /// An address.
 pub(super) const ADDRESS: Style = Style::new().add_modifier(Modifier::UNDERLINED);
 

@@ -54,7 +54,7 @@ pub(super) fn rule(buffer: &mut Buffer, area: Rect) {
         buffer,
         area,
         (0, 0),
-        &"─".repeat(area.width.into()),
+        &"─".repeat(usize::from(area.width) / text::width("─")),
         theme::QUIET,
     );
 }

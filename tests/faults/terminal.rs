@@ -1,6 +1,7 @@
 //! What fails at the terminal.
 
 mod drafts;
+mod sequences;
 mod signals;
 mod strangers;
 mod streams;

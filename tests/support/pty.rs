@@ -83,6 +83,8 @@ pub(crate) struct Pty {
     child: Box<dyn Child + Send + Sync>,
     seen: Arc<Mutex<Seen>>,
     frozen: Arc<AtomicBool>,
+    /// When the next key may be pressed.
+    pressed: Option<Instant>,
 }
 
 /// What the terminal has received.
@@ -143,6 +145,7 @@ impl Pty {
             child,
             seen,
             frozen,
+            pressed: None,
         }
     }
 
@@ -151,9 +154,12 @@ impl Pty {
         self.send(text.as_bytes());
     }
 
-    /// Presses a key.
+    /// Presses a key, as a person does: not in the same moment as another one, and nothing in the moment after it, for bytes
+    /// that come together are a paste or a sequence.
     pub(crate) fn key(&mut self, key: Key) {
         self.send(key.bytes().as_bytes());
+        let moment = Duration::from_millis(if matches!(key, Key::Esc) { 250 } else { 50 });
+        self.pressed = Some(Instant::now() + moment);
     }
 
     /// Pastes a text as terminals do: in brackets if the program asked for them, and with carriage returns for line ends.
@@ -168,6 +174,9 @@ impl Pty {
 
     /// Sends bytes as they are.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
+        if let Some(next) = self.pressed.take() {
+            thread::sleep(next.saturating_duration_since(Instant::now()));
+        }
         self.keys
             .write_all(bytes)
             .and_then(|()| self.keys.flush())

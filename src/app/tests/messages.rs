@@ -44,8 +44,10 @@ fn about_the_session() -> Vec<String> {
         signed_out(Ok(only_locally)),
         told_after(&mut with_draft, vec![Msg::Loaded(Err(session_over()))]),
         while_waiting(Msg::BrowserOpened(Ok(()))),
-        while_waiting(key("c")),
-        while_waiting(key("a")),
+        while_waiting(Msg::Copied(Copied::Code, Ok(Clipboard::System))),
+        while_waiting(Msg::Copied(Copied::Address, Ok(Clipboard::Tmux))),
+        while_waiting(Msg::Copied(Copied::Quote, Err(String::new()))),
+        while_waiting(Msg::Copied(Copied::Selection, Ok(Clipboard::System))),
     ]
 }
 
@@ -93,7 +95,6 @@ fn about_the_quote() -> Vec<String> {
             Some("Yes."),
             vec![key("d"), key("y"), Msg::Deleted(Ok(elsewhere))],
         ),
-        while_reading(Some("Yes."), vec![key("c")]),
         while_reading(Some("Yes."), vec![paste("x")]),
         with_draft(vec![]),
         with_draft(vec![key("x"), key("y")]),
@@ -143,7 +144,11 @@ fn about_writing() -> Vec<String> {
         ahead(None, Err(unreachable())),
         told_after(&mut conflict(), vec![key("e")]),
         while_reading(None, vec![key("e"), key("Ctrl-_")]),
+        while_reading(None, vec![key("e"), key("Ctrl-R")]),
         while_reading(None, vec![key("e"), key("Ctrl-Y")]),
+        while_reading(None, vec![key("e"), key("Ctrl-X")]),
+        while_reading(None, vec![key("e"), Msg::ClipboardRead(None)]),
+        while_reading(None, vec![key("e"), key("\u{fffd}")]),
         while_reading(None, vec![key("e"), key("Enter")]),
         while_reading(Some("Yes."), vec![key("e"), key("Ctrl-U"), key("Enter")]),
         while_reading(Some("Yes."), vec![key("e"), key("Enter")]),

@@ -24,7 +24,8 @@ async fn a_stop_from_outside_gives_the_terminal_back_first() {
     let mut screen = stage.open_in_a_shell();
     screen.sees("“Yes.”");
     let program = child_of(screen.id());
-    screen.type_("e I will");
+    screen.key(Key::Char('e'));
+    screen.type_(" I will");
     screen.sees("Yes. I will");
     for _ in 0..2 {
         stop(program);
@@ -50,7 +51,8 @@ async fn a_stop_that_no_shell_would_end_is_none() {
     let mut screen = stage.open();
     screen.sees("Welcome, James Joyce!");
     send(&screen, Signal::TSTP);
-    screen.type_("eYes.");
+    screen.key(Key::Char('e'));
+    screen.type_("Yes.");
     screen.sees("Yes.");
     assert!(screen.alternate_screen());
     screen.key(Key::Ctrl('c'));

@@ -30,6 +30,8 @@ fn escaped(text: &str) -> String {
 fn is_harmless(what: &str, screen: &Pty) {
     let raw = screen.raw();
     let text = String::from_utf8(raw).expect("the output is UTF-8");
+    // The screens ask the terminal themselves, once.
+    let text = text.replacen("\x1b[H“\x1b[6n", "", 1);
     for obeyed in [
         "\x1b]", "\x1b[6n", "\x1bP", "\x07", "\x08", "\0", "\u{9b}", "\u{9c}", "\u{9d}",
         "\u{202e}", "\u{2066}",
@@ -109,7 +111,9 @@ async fn a_strangers_words_reach_no_terminal_as_anything_but_text() {
     on_a_terminal(&stage, "the database", &["delete", "--yes"], "Eve");
     let mut screen = stage.open();
     screen.sees("no stranger”");
-    screen.type_("dy");
+    screen.key(Key::Char('d'));
+    screen.sees("Delete your quote?");
+    screen.key(Key::Char('y'));
     screen.sees("Eve");
     screen.sees_no_more("Deleting…");
     is_harmless("the database's words on the screens", &screen);

@@ -38,6 +38,16 @@ async fn with_a_draft() -> (Stage, [Pty; 2]) {
     (stage, screens)
 }
 
+/// Presses keys one after the other; an answer when the question is there.
+fn press(screen: &mut Pty, keys: &str) {
+    for key in keys.chars() {
+        if key == 'y' {
+            screen.sees("Delete your quote?");
+        }
+        screen.key(Key::Char(key));
+    }
+}
+
 async fn states() -> Vec<Waiting> {
     let mut states = Vec::new();
     let mut add = |what, stage, screens, draft| {
@@ -109,7 +119,7 @@ async fn states() -> Vec<Waiting> {
         for screen in &mut screens {
             screen.key(Key::Esc);
             screen.sees(WONDERFUL);
-            screen.type_(keys);
+            press(screen, keys);
             screen.sees(shown);
         }
         add(what, stage, screens, Some(DRAFT));
@@ -120,7 +130,7 @@ async fn states() -> Vec<Waiting> {
         assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
         let mut screen = stage.open();
         screen.sees("“Yes.”");
-        screen.type_("dy");
+        press(&mut screen, "dy");
         screen.sees(INVITATION);
         screen
     });

@@ -1,0 +1,16 @@
+//! What has come from the terminal.
+
+use crossterm::event::Event;
+
+/// An event, or an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Decoded {
+    /// A key or a paste.
+    Event(Event),
+    /// The terminal has another size.
+    Resized,
+    /// An answer: the terminal has kitty's keyboard protocol.
+    HasKeyboardProtocol,
+    /// An answer: in which column the cursor is, counted from 1.
+    CursorColumn(u32),
+}

@@ -1,0 +1,135 @@
+//! What terminals send beside text: keys in pieces, answers to questions that others asked, beginnings without an end.
+
+use super::{WRITING, ends_within_a_second, kept_text};
+use crate::support::{
+    pty::{Key, Pty},
+    stage::{INVITATION, Stage},
+    wait_until,
+};
+use std::{thread, time::Duration};
+
+/// Sends pieces as a slow line does.
+fn send_slowly(screen: &mut Pty, pieces: &[&str]) {
+    for piece in pieces {
+        screen.send(piece.as_bytes());
+        // The pause is what is tried: what comes of it is waited for.
+        thread::sleep(Duration::from_millis(30));
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_a_slow_line_cuts_is_still_that_key() {
+    let stage = Stage::signed_in().await;
+    assert_eq!(stage.run(&["set", "Yes"]).code, Some(0));
+    let mut screen = stage.open();
+    screen.sees("“Yes”");
+    screen.key(Key::Char('e'));
+    screen.sees(WRITING);
+    send_slowly(&mut screen, &["\x1b", "[D", "\x1b[", "D", "\x1bO", "D"]);
+    screen.type_("dy");
+    screen.sees("dyYes");
+    send_slowly(&mut screen, &["\x1b", "[200~ sunny", " day\x1b", "[201~"]);
+    screen.sees("dy sunny dayYes");
+    wait_until("it is in the draft", || {
+        (kept_text(&stage).as_deref() == Some("dy sunny dayYes")).then_some(())
+    });
+    assert_eq!(stage.quote(), "Yes");
+    screen.key(Key::Ctrl('c'));
+    ends_within_a_second("Ctrl-C", &mut screen, 0);
+}
+
+#[tokio::test]
+async fn nothing_that_a_terminal_sends_makes_the_screens_deaf() {
+    let stage = Stage::signed_in().await;
+    for bytes in [
+        "\x1b[?997;1n",
+        "\x1b[?2026;2$y",
+        "\x1b]11;rgb:1e1e/1e1e/2e2e\x1b\\",
+        "\x1b[>41;380;0c",
+        "\x1b]11;rgb:1e1e",
+        "\x1bP1$r",
+        "\x1b_Gi=31",
+        "\x1b[200~",
+        "\x1b[1;",
+        "\x1b[M",
+        "\x1b[<0;12",
+    ] {
+        let mut reads = stage.open();
+        reads.sees(INVITATION);
+        reads.send(bytes.as_bytes());
+        thread::sleep(Duration::from_millis(600));
+        reads.key(Key::Char('q'));
+        ends_within_a_second(&format!("q behind {bytes:?}"), &mut reads, 0);
+
+        let mut writes = stage.open();
+        writes.sees(INVITATION);
+        writes.key(Key::Char('e'));
+        writes.sees(WRITING);
+        writes.type_("one");
+        writes.sees("one");
+        writes.key(Key::Left);
+        writes.send(bytes.as_bytes());
+        thread::sleep(Duration::from_millis(600));
+        writes.type_("two");
+        writes.sees("ontwoe");
+        writes.send(bytes.as_bytes());
+        thread::sleep(Duration::from_millis(1));
+        writes.key(Key::Ctrl('c'));
+        ends_within_a_second(&format!("Ctrl-C behind {bytes:?}"), &mut writes, 0);
+        assert_eq!(kept_text(&stage).as_deref(), Some("ontwoe"), "{bytes:?}");
+        std::fs::remove_file(stage.kept().remove(0)).expect("the draft");
+    }
+}
+
+#[tokio::test]
+async fn a_paste_without_brackets_is_no_command() {
+    let stage = Stage::signed_in().await;
+    assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
+    let mut screen = stage.open();
+    screen.sees("“Yes.”");
+    screen.type_("sunny day\rdelete, quit: dy\r");
+    screen.sees("To paste, press e first.");
+    // The answer comes before the question can be seen.
+    screen.send(b"d\x1b[By");
+    screen.sees("Delete your quote?");
+    screen.key(Key::Char('n'));
+    screen.sees_no_more("Delete your quote?");
+    assert_eq!(stage.quote(), "Yes.");
+    screen.sees("Welcome, James Joyce!");
+    screen.key(Key::Char('q'));
+    ends_within_a_second("q", &mut screen, 0);
+}
+
+#[tokio::test]
+async fn modes_that_were_left_on_are_off_and_ours_are_gone() {
+    let stage = Stage::signed_in().await;
+    let mut screen = stage.open();
+    screen.sees(INVITATION);
+    let shown = String::from_utf8(screen.raw()).expect("UTF-8");
+    let (before, _) = shown.split_once("\x1b[2J").expect("the screen is cleared");
+    for off in ["1000", "1003", "1004", "1006", "2031", "2048"] {
+        assert!(before.contains(&format!(";{off}")), "{off}: {before:?}");
+    }
+    for off in ["\x1b[>4m", "\x1b[4l", "\x1b>", "\x1b[r"] {
+        assert!(before.contains(off), "{off:?}: {before:?}");
+    }
+    // A terminal that has kitty's protocol says so, and is told when it is over.
+    screen.send(b"\x1b[?0u");
+    wait_until("the protocol is asked for", || {
+        let raw = screen.raw();
+        raw.windows(5)
+            .any(|bytes| bytes == b"\x1b[>5u")
+            .then_some(())
+    });
+    screen.send(b"\x1b[101u");
+    screen.sees(WRITING);
+    screen.send(b"one\x1b[13;2utwo\x1b[57441u\x1b[27u");
+    screen.sees("Your unsaved text is kept.");
+    screen.send(b"\x1b[99;5u");
+    ends_within_a_second("Ctrl-C", &mut screen, 0);
+    assert_eq!(kept_text(&stage).as_deref(), Some("one\ntwo"));
+    let given_back = String::from_utf8(screen.raw()).expect("UTF-8");
+    let (_, end) = given_back.rsplit_once("\x1b[<u").expect("it is over");
+    // Where there is no other screen, the shell goes on in the last row, which is empty.
+    assert!(end.contains("\x1b[24;1H\x1b[K\x1b[?1049l"), "{end:?}");
+}
