@@ -14,6 +14,7 @@ use crate::{
     client,
     config::{Config, Places, Sources, Store},
     failure::{Failure, Kind},
+    locale,
     postgres::Target,
     runtime::{self, ExitReason, Last},
     terminal::{self, Terminal},
@@ -287,6 +288,8 @@ fn screens(config: &Config) -> Outcome {
         database: Target::parse(config.database_url()?)?.summary(),
         can_open_browser: can_open_browser(),
         no_color: is_set("NO_COLOR"),
+        warning: locale::not_utf8(|name| std::env::var(name).ok())
+            .map(|failure| failure.to_string()),
     };
     let session = client::session(config)?;
     match runtime::run(about, session, Terminal::take) {

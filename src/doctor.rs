@@ -8,6 +8,7 @@ use crate::{
     client,
     config::Config,
     failure::{Check, Failure, Kind, Verdict},
+    locale,
     okta::Okta,
     postgres::{self, Target},
 };
@@ -104,6 +105,8 @@ fn configuration(
         let warning = Failure::new(Kind::Config, warning.clone());
         check("file", started, Verdict::Warning(warning))
     }));
+    let locale = locale::not_utf8(|name| std::env::var(name).ok());
+    checks.extend(locale.map(|failure| check("locale", started, Verdict::Warning(failure))));
     let okta = config.okta().map_or_else(Verdict::Failed, |okta| {
         Verdict::Ok(format!("{}, client {}", okta.issuer, okta.client_id))
     });

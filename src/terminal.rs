@@ -232,7 +232,6 @@ impl Console for Terminal {
     }
 
     fn suspend(&mut self) -> io::Result<()> {
-        self.input.take_late_answers();
         give_back();
         stop_until_continued();
         self.take_again()

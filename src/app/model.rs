@@ -18,6 +18,8 @@ pub struct About {
     pub can_open_browser: bool,
     /// Whether the person asked for no colours.
     pub no_color: bool,
+    /// What is wrong with the terminal from the start, in full sentences.
+    pub warning: Option<String>,
 }
 
 /// The size of the terminal in cells.

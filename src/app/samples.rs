@@ -17,6 +17,7 @@ pub(crate) fn about() -> About {
         database: "neondb · direct".into(),
         can_open_browser: true,
         no_color: false,
+        warning: None,
     }
 }
 

@@ -7,8 +7,8 @@ use super::{
     clipboard::{copy_selection, cut, cut_to, put_back},
     geometry,
     model::{
-        About, Ahead, Conflict, Cut, Desk, DeskOrder, Draft, Model, Over, Pane, Question, Screen,
-        Sheet, SignIn, Size,
+        About, Ahead, Conflict, Cut, Desk, DeskOrder, Draft, Model, Notice, Over, Pane, Question,
+        Screen, Sheet, SignIn, Size, Tone,
     },
     outcomes::take_outcome,
     saving::{refuse, resume, save, undelete},
@@ -24,11 +24,15 @@ use crate::{
 /// Returns the first picture, and the first order.
 #[must_use]
 pub fn init(about: About, size: Size) -> (Model, Vec<Effect>) {
+    let notice = about.warning.clone().map(|text| Notice {
+        tone: Tone::Failure,
+        text,
+    });
     let model = Model {
         about,
         size,
         screen: Screen::Restoring,
-        notice: None,
+        notice,
         activity: None,
         help: None,
         cut: Cut::default(),

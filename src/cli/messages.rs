@@ -77,6 +77,12 @@ fn every_message_of_a_command() {
     insta::assert_snapshot!(list(unfit.into_iter().chain(others)));
 }
 
+#[test]
+fn every_message_of_the_locale() {
+    let failure = crate::locale::not_utf8(|_| Some("de_DE.ISO-8859-1".into()));
+    insta::assert_snapshot!(list(failure));
+}
+
 #[cfg(unix)]
 #[test]
 fn every_message_of_the_persons_editor() {

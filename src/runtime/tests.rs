@@ -5,6 +5,7 @@ use std::{
     time::Instant,
 };
 
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::{Terminal as Screen, backend::TestBackend};
 use tokio::sync::{mpsc as channel, oneshot};
 
@@ -89,7 +90,9 @@ impl Services for Script {
 
 /// A terminal that a test types at and looks at.
 struct FakeConsole {
-    keys: channel::Receiver<io::Result<Event>>,
+    keys: channel::Receiver<io::Result<Vec<Event>>>,
+    /// The rest of what came in one moment.
+    at_hand: VecDeque<Event>,
     frames: mpsc::Sender<String>,
     count: Arc<Mutex<usize>>,
     calls: Arc<Mutex<Vec<String>>>,
@@ -130,16 +133,17 @@ impl Console for FakeConsole {
             return Ok(None);
         }
         match self.keys.recv().await {
-            Some(event) => {
+            Some(events) => {
                 self.rests = true;
-                event.map(Some)
+                self.at_hand.extend(events?);
+                Ok(self.at_hand.pop_front())
             }
             None => std::future::pending().await,
         }
     }
 
     fn at_hand(&mut self) -> io::Result<Option<Event>> {
-        Ok(None)
+        Ok(self.at_hand.pop_front())
     }
 
     fn redraw(&mut self) -> io::Result<()> {
@@ -172,7 +176,7 @@ impl FakeConsole {
 
 /// The loop, running on a thread, and the ends that a test holds.
 struct Running {
-    keys: channel::Sender<io::Result<Event>>,
+    keys: channel::Sender<io::Result<Vec<Event>>>,
     frames: mpsc::Receiver<String>,
     calls: Arc<Mutex<Vec<String>>>,
     ended: thread::JoinHandle<Result<ExitReason, Error>>,
@@ -186,6 +190,7 @@ impl Running {
         let calls = Arc::<Mutex<Vec<String>>>::default();
         let mut console = FakeConsole {
             keys: receiver,
+            at_hand: VecDeque::new(),
             frames: sender,
             count: Arc::clone(&script.frames),
             calls: Arc::clone(&calls),
@@ -225,10 +230,12 @@ impl Running {
 
     fn press(&self, keys: &str) {
         for key in keys.split_whitespace() {
-            self.keys
-                .try_send(Ok(Event::Key(key_event(key))))
-                .expect("a loop");
+            self.comes_at_once(vec![Event::Key(key_event(key))]);
         }
+    }
+
+    fn comes_at_once(&self, events: Vec<Event>) {
+        self.keys.try_send(Ok(events)).expect("a loop");
     }
 
     /// Quits, and waits until the loop is at its end: what is answered from now on comes too late for the screen.
@@ -599,4 +606,36 @@ fn a_session_is_ended_behind_the_draft_that_is_being_written() {
     let script = running.script.clone();
     running.end().expect("an end");
     assert_eq!(script.orders().last(), Some(&Effect::SignOut));
+}
+
+/// What a console of Windows sends for a text that is pasted: every key, and that it is let go.
+fn pasted_in_a_console(text: &str) -> Vec<Event> {
+    let kinds = [KeyEventKind::Press, KeyEventKind::Release];
+    let keys = text.chars().map(|c| match c {
+        '\n' => KeyCode::Enter,
+        c => KeyCode::Char(c),
+    });
+    keys.flat_map(|code| {
+        kinds.map(|kind| Event::Key(KeyEvent::new_with_kind(code, KeyModifiers::NONE, kind)))
+    })
+    .collect()
+}
+
+#[test]
+fn a_paste_in_a_console_of_windows_is_a_paste() {
+    let running = Running::start(signed_in());
+    running.sees("“Yes.”");
+    running.comes_at_once(pasted_in_a_console("sunny\nquit, dy\n"));
+    running.sees("To paste, press e first.");
+    running.press("e");
+    running.comes_at_once(pasted_in_a_console("one\nquit\ndy"));
+    running.orders_until(&kept_draft("Yes.one\nquit\ndy"));
+    running.press("Ctrl-C");
+    let orders = running.script.orders();
+    assert!(
+        !orders
+            .iter()
+            .any(|order| matches!(order, Effect::Save { .. }))
+    );
+    running.end().expect("an end");
 }

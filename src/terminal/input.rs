@@ -59,7 +59,7 @@ mod unix {
         }
 
         /// Takes what the terminal was asked for, and has not answered yet, for a short time: it must not reach the
-        /// shell. Keys that come meanwhile are kept.
+        /// shell.
         pub(in super::super) fn take_late_answers(&mut self) {
             let until = self.asked + LATE;
             while self.decoder.expects_cursor() {
