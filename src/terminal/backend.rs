@@ -43,10 +43,10 @@ pub(super) struct Frames {
 enum Trust {
     /// It does.
     Full,
-    /// It may take one column or two, and what follows it goes on where it ends.
-    Flowing,
-    /// What follows it is put in its column.
-    Placed,
+    /// It may take one column or two, as the terminal is set.
+    Doubtful,
+    /// Anything may come of it.
+    None,
 }
 
 /// How a cell looks.
@@ -92,8 +92,8 @@ impl Frames {
         self.widths_are_known = trusted;
     }
 
-    /// Writes a cell.
-    fn put(&mut self, at: Position, cell: &Cell) -> io::Result<()> {
+    /// Writes a cell. What comes next goes on where it ends, where the whole row flows or its width is certain.
+    fn put(&mut self, at: Position, cell: &Cell, flows: bool) -> io::Result<()> {
         self.move_to(at)?;
         self.look(Look {
             foreground: cell.fg,
@@ -107,7 +107,7 @@ impl Frames {
         };
         // Terminals differ about the last column as well.
         let inside = usize::from(next.x) < self.rows[usize::from(at.y)].len();
-        let goes_on = self.trust_in(cell) != Trust::Placed;
+        let goes_on = flows || self.trust_in(cell) == Trust::Full;
         self.cursor = (inside && goes_on).then_some(next);
         Ok(())
     }
@@ -115,7 +115,7 @@ impl Frames {
     /// Writes a whole row, from left to right: where the terminal takes a character for wider than we do, it has written
     /// into cells that we take for empty, and what comes next must go over that.
     ///
-    /// What follows a character that may take one cell or two follows it wherever it ends, so that nothing is written over.
+    /// Where a character may take one cell or two, what follows goes on wherever it ends, so that nothing is written over.
     /// Behind a gap that is wide enough for the difference, a column is a column again.
     fn put_row(&mut self, y: u16) -> io::Result<()> {
         let row = self.rows[usize::from(y)].clone();
@@ -123,34 +123,34 @@ impl Frames {
         let end = end.map_or(0, |last| last + 1);
         // Where the terminal's cursor is may be wrong by as much as what was written before it.
         self.cursor = None;
+        let is_doubtful = self.is_doubtful(&row);
+        if is_doubtful {
+            self.clear_to_end(Position { x: 0, y })?;
+        }
         let mut doubtful = 0;
         let mut x = 0;
         while x < end {
             let blanks = row[x..end].iter().take_while(|cell| **cell == Cell::EMPTY);
             let blanks = blanks.count();
-            if doubtful > 0 && blanks > doubtful {
-                self.clear_to_end(None)?;
+            if is_doubtful && blanks > doubtful {
                 x += blanks;
                 doubtful = 0;
                 self.cursor = None;
             }
             let cell = &row[x];
-            self.put(Position { x: column(x), y }, cell)?;
-            doubtful += usize::from(self.trust_in(cell) == Trust::Flowing);
+            self.put(Position { x: column(x), y }, cell, is_doubtful)?;
+            doubtful += usize::from(self.trust_in(cell) == Trust::Doubtful);
             x += usize::from(width_of(cell));
         }
-        if x < row.len() {
-            let at = Position { x: column(x), y };
-            self.clear_to_end(Some(at).filter(|_| doubtful == 0))?;
+        if x < row.len() && !is_doubtful {
+            self.clear_to_end(Position { x: column(x), y })?;
         }
         Ok(())
     }
 
-    /// Clears the row from where the cursor is, or from a place.
-    fn clear_to_end(&mut self, from: Option<Position>) -> io::Result<()> {
-        if let Some(from) = from {
-            self.move_to(from)?;
-        }
+    /// Clears the row from a place on.
+    fn clear_to_end(&mut self, from: Position) -> io::Result<()> {
+        self.move_to(from)?;
         self.look(Look::default())?;
         queue!(self.bytes, Clear(terminal::ClearType::UntilNewLine))
     }
@@ -160,14 +160,22 @@ impl Frames {
         let mut chars = cell.symbol().chars();
         match (chars.next(), chars.next()) {
             (Some(' '..='~'), None) => Trust::Full,
-            (Some(c), None) if c.width() != c.width_cjk() => {
+            (Some(c), None) if is_ambiguous(c) => {
                 if self.widths_are_known {
                     Trust::Full
                 } else {
-                    Trust::Flowing
+                    Trust::Doubtful
                 }
             }
-            _ => Trust::Placed,
+            // Tables of East Asia differ about letters of Europe.
+            (Some('\u{a1}'..='\u{52f}'), None) => {
+                if self.widths_are_known && !text::measures_wide() {
+                    Trust::Full
+                } else {
+                    Trust::Doubtful
+                }
+            }
+            _ => Trust::None,
         }
     }
 
@@ -175,13 +183,18 @@ impl Frames {
     /// of ambiguous width.
     fn is_uneven(&self, row: &[Cell]) -> bool {
         row.iter().any(|cell| {
-            self.trust_in(cell) == Trust::Flowing || cell.symbol().chars().nth(1).is_some()
+            let mut chars = cell.symbol().chars();
+            let (first, second) = (chars.next(), chars.next());
+            // What is hidden behind a character of two cells is not to be written, and ratatui takes it for one cell.
+            let hides = text::measures_wide() && first.is_some_and(is_ambiguous);
+            hides || second.is_some() || self.trust_in(cell) == Trust::Doubtful
         })
     }
 
     /// Says whether a row has cells that may take one column or two.
     fn is_doubtful(&self, row: &[Cell]) -> bool {
-        row.iter().any(|cell| self.trust_in(cell) == Trust::Flowing)
+        row.iter()
+            .any(|cell| self.trust_in(cell) == Trust::Doubtful)
     }
 
     /// Says whether columns lie side by side, and nothing is shown behind them: what is written there needs no other place.
@@ -244,6 +257,11 @@ impl Frames {
     }
 }
 
+/// Says whether a character takes one cell or two, as the terminal is set.
+fn is_ambiguous(c: char) -> bool {
+    c.width() != c.width_cjk()
+}
+
 /// Returns the columns that a cell takes, those that it hides included.
 fn width_of(cell: &Cell) -> u16 {
     column(text::width(cell.symbol()).max(1))
@@ -284,9 +302,10 @@ impl Backend for Frames {
                 self.put_row(y)?;
                 continue;
             }
+            let flows = self.is_doubtful(&self.rows[usize::from(y)]);
             for x in columns {
                 let cell = self.rows[usize::from(y)][usize::from(x)].clone();
-                self.put(Position { x, y }, &cell)?;
+                self.put(Position { x, y }, &cell, flows)?;
             }
         }
         Ok(())
@@ -328,6 +347,7 @@ impl Backend for Frames {
                     y: at.y,
                 },
                 &before[x],
+                true,
             )?;
             x += usize::from(width_of(&before[x]));
         }
@@ -367,5 +387,116 @@ impl Backend for Frames {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::buffer::Buffer;
+
+    use super::*;
+
+    /// A row of a terminal that gives some characters two cells, and blanks whichever half of one is written over.
+    fn shown(bytes: &[u8], wide: impl Fn(char) -> bool) -> (String, usize) {
+        let text = String::from_utf8(bytes.to_vec()).expect("UTF-8");
+        let mut cells = vec![' '; 120];
+        let mut x = 0;
+        let mut chars = text.chars();
+        while let Some(c) = chars.next() {
+            if c == '\x1b' {
+                let rest = chars.as_str();
+                let end = rest
+                    .find(|c: char| c.is_ascii_alphabetic())
+                    .expect("an end");
+                match &rest[end..=end] {
+                    "H" => {
+                        let column = rest[1..end].split(';').nth(1).expect("a column");
+                        x = column.parse::<usize>().expect("a number") - 1;
+                    }
+                    "K" => cells[x..].fill(' '),
+                    _ => {}
+                }
+                chars = rest[end + 1..].chars();
+                continue;
+            }
+            let width = if wide(c) { 2 } else { 1 };
+            for at in x..x + width {
+                if cells[at] == '\0' {
+                    cells[at - 1] = ' ';
+                }
+                if cells[at + 1] == '\0' {
+                    cells[at + 1] = ' ';
+                }
+            }
+            cells[x] = c;
+            if width == 2 {
+                cells[x + 1] = '\0';
+            }
+            x += width;
+        }
+        let row: String = cells.into_iter().filter(|c| *c != '\0').collect();
+        (row.trim_end().to_owned(), x)
+    }
+
+    fn row_of(text: &str) -> Vec<Cell> {
+        let buffer = Buffer::with_lines([format!("{text:<100}")]);
+        let mut cells = buffer.content().to_vec();
+        for cell in &mut cells {
+            if cell.symbol() == " " {
+                *cell = Cell::EMPTY;
+            }
+        }
+        cells
+    }
+
+    #[test]
+    fn nothing_is_written_over_by_what_takes_two_cells() {
+        for text in [
+            "“Über” — café…",
+            "①※·° “x”",
+            "“日本” x",
+            "Любовь и кровь",
+            "plain",
+            "é",
+        ] {
+            for (what, wide) in [
+                ("narrow", (|c| c > '\u{2fff}') as fn(char) -> bool),
+                ("as Unicode says", |c| is_ambiguous(c) || c > '\u{2fff}'),
+                ("as old tables say", |c| c > '\u{a0}'),
+            ] {
+                let mut frames = Frames {
+                    rows: vec![row_of(&format!("  {text}"))],
+                    ..Frames::default()
+                };
+                frames.put_row(0).expect("bytes");
+                let (last, _) = text.char_indices().next_back().expect("a text");
+                let before = 2 + text::width(&text[..last]);
+                let at = Position {
+                    x: column(before),
+                    y: 0,
+                };
+                frames.set_cursor_position(at).expect("bytes");
+                let (row, cursor) = shown(&frames.take(), wide);
+                assert_eq!(row.trim(), text, "{what}");
+                let behind: usize = text
+                    .chars()
+                    .rev()
+                    .skip(1)
+                    .map(|c| 1 + usize::from(wide(c)))
+                    .sum();
+                assert_eq!(cursor, 2 + behind, "the cursor in {text:?}, {what}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_far_enough_away_stays_in_its_column() {
+        let mut frames = Frames {
+            rows: vec![row_of("“a”          quit")],
+            ..Frames::default()
+        };
+        frames.put_row(0).expect("bytes");
+        let (row, _) = shown(&frames.take(), is_ambiguous);
+        assert_eq!(row, "“a”        quit");
     }
 }
