@@ -436,11 +436,11 @@ impl Editor {
             Motion::WordLeft => self.text[..self.cursor]
                 .split_word_bound_indices()
                 .rev()
-                .find(|(_, word)| !word.chars().all(char::is_whitespace))
+                .find(|(_, word)| is_word(word))
                 .map_or(0, |(at, _)| at),
             Motion::WordRight => self.text[self.cursor..]
                 .split_word_bound_indices()
-                .find(|(_, word)| !word.chars().all(char::is_whitespace))
+                .find(|(_, word)| is_word(word))
                 .map_or(self.text.len(), |(at, word)| self.cursor + at + word.len()),
             Motion::LineStart => self.text[..self.cursor].rfind('\n').map_or(0, |at| at + 1),
             Motion::LineEnd => self.text[self.cursor..]
@@ -489,6 +489,18 @@ impl Editor {
         let wraps = self.rows.get(row + 1).is_some_and(|next| next.start == end);
         if wraps { self.before(end) } else { end }
     }
+}
+
+/// Says whether a part between two word boundaries (UAX 29) is more than blanks and marks of punctuation.
+fn is_word(part: &str) -> bool {
+    !part.chars().all(|c| {
+        c.is_whitespace()
+            || c.is_ascii_punctuation()
+            || matches!(
+                c,
+                '\u{a1}' | '\u{ab}' | '\u{b7}' | '\u{bb}' | '\u{bf}' | '\u{2010}'..='\u{205e}' | '\u{3001}'..='\u{3003}' | '\u{3008}'..='\u{301f}'
+            )
+    })
 }
 
 #[cfg(test)]

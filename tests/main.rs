@@ -1,6 +1,7 @@
 //! The tests that need real parts, one file per subject; `support` starts the parts.
 
 mod admin;
+mod clipboard;
 mod command_line;
 mod config;
 mod demo;
