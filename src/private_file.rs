@@ -24,6 +24,10 @@ pub(crate) enum Error {
     #[error("its directory is a symbolic link")]
     LinkedDirectory,
     /// The file or its directory belongs to another user.
+    #[cfg_attr(
+        not(unix),
+        expect(dead_code, reason = "only Unix has owners of this kind")
+    )]
     #[error("it, or its directory, belongs to another user")]
     Foreign,
     /// It is longer than anything this program writes.

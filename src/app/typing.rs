@@ -29,7 +29,7 @@ pub fn take_in(model: &mut Model, events: &mut VecDeque<Event>, seen: Seen) -> V
             // What is asked from now on was not seen yet.
             seen = Seen::No;
         }
-        let Some(msg) = next(model, events) else {
+        let Some(msg) = next(model, events, cfg!(windows)) else {
             break;
         };
         if seen == Seen::No && decides(model, &msg) {
@@ -48,26 +48,24 @@ pub fn take_in(model: &mut Model, events: &mut VecDeque<Event>, seen: Seen) -> V
     effects
 }
 
-/// Takes the next message out of what came at once.
-fn next(model: &Model, events: &mut VecDeque<Event>) -> Option<Msg> {
-    if model.context() == Context::Writing {
-        let event = events.pop_front()?;
-        return Some(match typed(&event) {
-            Some(c) => Msg::Typed(run(c, events)),
-            None => Msg::Terminal(event),
-        });
+/// Takes the next message out of what came at once. A console of Windows puts no brackets around a paste, and no line between
+/// it and the program holds keys up and hands them over together: an Enter that comes with text belongs to it.
+fn next(model: &Model, events: &mut VecDeque<Event>, in_console: bool) -> Option<Msg> {
+    let writes = model.context() == Context::Writing;
+    let burst = || events.iter().map_while(text_of);
+    let is_text = burst().take(64).filter(|c| !c.is_whitespace()).nth(1);
+    let starts_with_enter = burst().next() == Some('\n');
+    let with_enter = || in_console && burst().any(|c| c == '\n');
+    if is_text.is_some() && (!writes || starts_with_enter || with_enter()) {
+        let text: String = burst().collect();
+        events.drain(..text.chars().count());
+        return Some(Msg::Terminal(Event::Paste(text)));
     }
-    let length = events.iter().take_while(|event| text_of(event).is_some());
-    let burst: String = events
-        .iter()
-        .take(length.count())
-        .filter_map(text_of)
-        .collect();
-    if burst.trim().chars().nth(1).is_none() {
-        return events.pop_front().map(Msg::Terminal);
-    }
-    events.drain(..burst.chars().count());
-    Some(Msg::Terminal(Event::Paste(burst)))
+    let event = events.pop_front()?;
+    Some(match typed(&event) {
+        Some(c) if writes => Msg::Typed(run(c, events)),
+        _ => Msg::Terminal(event),
+    })
 }
 
 /// Says whether a key chooses what cannot be taken back.
@@ -123,5 +121,42 @@ fn run(first: char, events: &mut VecDeque<Event>) -> String {
         text.extend(std::iter::repeat_n('\n', enters));
         text.push(c);
         events.drain(..=enters);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::samples::{key_event, press, reading};
+
+    #[test]
+    fn in_a_console_an_enter_that_comes_with_text_is_text() {
+        for (came, in_console, text) in [
+            ("one\ntwo\n", true, Some("one\ntwo\n")),
+            ("one\n", true, Some("one\n")),
+            ("\none", true, Some("\none")),
+            ("\n", true, None),
+            ("o\n", true, None),
+            ("one\n", false, None),
+            // No one presses Enter and then two keys in one moment.
+            ("\none\n", false, Some("\none\n")),
+        ] {
+            let mut model = reading(80, 24, None);
+            press(&mut model, "e");
+            let mut events: VecDeque<_> = came
+                .chars()
+                .map(|c| match c {
+                    '\n' => key_event("Enter"),
+                    c => KeyCode::Char(c).into(),
+                })
+                .map(Event::Key)
+                .collect();
+            let msg = next(&model, &mut events, in_console);
+            let pasted = match msg {
+                Some(Msg::Terminal(Event::Paste(text))) => Some(text),
+                _ => None,
+            };
+            assert_eq!(pasted.as_deref(), text, "{came:?}");
+        }
     }
 }

@@ -10,7 +10,9 @@ pub(super) enum Decoded {
     /// The terminal has another size.
     Resized,
     /// An answer: the terminal has kitty's keyboard protocol.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "consoles are not asked"))]
     HasKeyboardProtocol,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "consoles are not asked"))]
     /// An answer: in which column the cursor is, counted from 1.
     CursorColumn(u32),
 }
