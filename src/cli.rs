@@ -34,6 +34,7 @@ mod quote;
 mod reference;
 mod secret;
 mod signals;
+mod use_config;
 
 /// Sign in with Okta and keep your favourite quote in Neon Postgres, with no server in between.
 ///
@@ -86,7 +87,16 @@ impl From<StoreName> for Store {
 #[expect(clippy::doc_markdown, reason = "--help prints these lines as they are")]
 #[derive(Subcommand)]
 enum Command {
+    /// Put the configuration that you were sent in its place
+    Use {
+        /// The file, for example ~/Downloads/config.toml
+        file: PathBuf,
+        /// Replace another configuration without asking
+        #[arg(long)]
+        yes: bool,
+    },
     /// Sign in: shows an address and a code to type there on any device
+    #[command(alias = "signin")]
     Login {
         /// Print one JSON object per event: code, pending, signed_in, failed
         #[arg(long)]
@@ -96,6 +106,7 @@ enum Command {
         open: bool,
     },
     /// Sign out: revokes the session at Okta and removes its traces here
+    #[command(alias = "signout")]
     Logout,
     /// Say who is signed in, until when, and where the session is kept
     Whoami {
@@ -104,6 +115,7 @@ enum Command {
         json: bool,
     },
     /// Print the quote: byte for byte into a pipe or file, made harmless on a terminal
+    #[command(aliases = ["get", "cat"])]
     Show {
         /// Print one JSON object: quote, saved_at
         #[arg(long)]
@@ -118,7 +130,11 @@ enum Command {
         #[arg(long, conflicts_with = "text")]
         edit: bool,
     },
+    /// Write the quote in the editor
+    #[command(hide = true)]
+    Edit,
     /// Delete the quote; asks first
+    #[command(alias = "rm")]
     Delete {
         /// Do not ask
         #[arg(long)]
@@ -164,6 +180,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Some(Command::Man) => reference::manual()
             .map_err(Stop::from)
             .and_then(|page| output::data(&page)),
+        Some(Command::Use { file, yes }) => {
+            let place = arguments.everywhere.config.as_deref();
+            finish(use_config::set_up(&file, place, yes))
+        }
         command => configured(&arguments.everywhere, command),
     };
     let Err(mut stop) = outcome else { return 0 };
@@ -242,10 +262,16 @@ fn configured(everywhere: &Everywhere, command: Option<Command>) -> Outcome {
         Some(Command::Logout) => finish(account::logout(&config)),
         Some(Command::Whoami { json }) => finish(account::whoami(&config, json)),
         Some(Command::Show { json }) => finish(quote::show(&config, json)),
+        Some(Command::Edit) => finish(quote::set(&config, None, true)),
         Some(Command::Set { text, edit }) => finish(quote::set(&config, text, edit)),
         Some(Command::Delete { yes }) => finish(quote::delete(&config, yes)),
         Some(Command::Admin(command)) => finish(command.run(&config)),
-        Some(Command::Doctor { .. } | Command::Completions { .. } | Command::Man) => Ok(()),
+        Some(
+            Command::Doctor { .. }
+            | Command::Completions { .. }
+            | Command::Man
+            | Command::Use { .. },
+        ) => Ok(()),
     }
 }
 

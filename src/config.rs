@@ -261,7 +261,13 @@ impl Config {
         .into_iter()
         .filter_map(|(setting, missing)| missing.then_some(setting))
         .collect();
-        let lacks = || not_set(&missing, path);
+        let lacks = || {
+            if missing.len() == 3 && kept.is_none() && sources.file.is_none() {
+                not_set_up(path)
+            } else {
+                not_set(&missing, path)
+            }
+        };
         let okta = match (issuer, client_id) {
             (Some(issuer), Some(client_id)) => checked_okta(&issuer, &client_id, client_secret),
             _ => Err(lacks()),
@@ -301,6 +307,16 @@ fn checked_okta(
     client_secret: Option<Value>,
 ) -> Result<Okta, Failure> {
     issuer::check(issuer)?;
+    if client_id.text() == CLIENT_ID.example {
+        return Err(Failure::new(
+            Kind::Config,
+            format!(
+                "The client id ({}) is still the one of the example.",
+                client_id.origin
+            ),
+        )
+        .cure("Use the configuration that your administrator sent you: epigraph use config.toml"));
+    }
     let unfit = |c: char| c.is_whitespace() || c.is_control();
     if client_id.text().contains("://") || client_id.text().contains(unfit) {
         return Err(Failure::new(
@@ -329,6 +345,17 @@ fn store_named(value: &Value) -> Result<Store, Failure> {
         )
         .cure("Write store = \"keyring\" (the default), or store = \"file\" where there is no keyring.")),
     }
+}
+
+/// Says whom to turn to where nothing was set up yet.
+fn not_set_up(path: &Path) -> Failure {
+    Failure::new(Kind::Config, "epigraph is not set up on this computer.").cure(format!(
+        "Were you sent a config.toml? Run: epigraph use config.toml\n\
+         Do you set it up for others? Run: epigraph admin setup\n\
+         By hand: write {}, set the variables AUTH_OKTA_ISSUER, AUTH_OKTA_ID and DATABASE_URL, or name the guide's own file with \
+         --env-file .env.local.",
+        path.display()
+    ))
 }
 
 /// Says which settings are missing, and shows them all at once as they would be written.

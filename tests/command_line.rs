@@ -114,14 +114,17 @@ fn failures_are_json_too_where_json_is_asked_for() {
         assert!(
             told["error"]
                 .as_str()
-                .is_some_and(|text| text.contains("are missing"))
+                .is_some_and(|text| text.contains("is not set up"))
         );
         assert!(
             told["hint"]
                 .as_str()
                 .is_some_and(|text| text.contains("AUTH_OKTA_ISSUER"))
         );
-        assert!(ran.stderr.starts_with("error: the settings"), "{ran:?}");
+        assert!(
+            ran.stderr.starts_with("error: epigraph is not set up"),
+            "{ran:?}"
+        );
     }
 }
 
@@ -202,7 +205,7 @@ fn the_log_is_the_owners_alone_and_its_level_is_checked() {
     );
     let text = fs::read_to_string(&log).expect("a log");
     assert!(
-        text.contains("started") && text.contains("are missing"),
+        text.contains("started") && text.contains("is not set up"),
         "{text}"
     );
 

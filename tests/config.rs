@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use crate::support::program::Home;
+use crate::support::{program::Home, pty::Pty};
 
 const GOOD: &str = "issuer = \"https://localhost:1\"\nclient_id = \"0oa1\"\ndatabase_url = \"postgresql://u:hunter2@localhost:1/d\"\nstore = \"file\"\n";
 
@@ -18,12 +18,108 @@ fn nothing_configured_says_what_to_put_where() {
         home.run(&[command]).fails(
             8,
             &[
-                "error: the settings `issuer`, `client_id` and `database_url` are missing",
-                &format!("hint: put them into {}:", path.display()),
-                "AUTH_OKTA_ISSUER, AUTH_OKTA_ID, DATABASE_URL",
+                "error: epigraph is not set up on this computer",
+                "epigraph use config.toml",
+                "epigraph admin setup",
+                &path.display().to_string(),
+                "AUTH_OKTA_ISSUER, AUTH_OKTA_ID and DATABASE_URL",
             ],
         );
     }
+}
+
+#[test]
+fn a_configuration_that_was_sent_is_put_in_its_place() {
+    let home = Home::new();
+    let place = home.configure("");
+    fs::remove_dir_all(place.parent().expect("a directory")).expect("removed");
+    let sent = home.write("sent.toml", GOOD.as_bytes());
+    let ran = home.run(&["use", "sent.toml"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for words in [
+        &format!("the configuration is in {}", place.display()),
+        "sent.toml is not needed any more",
+        "next: epigraph login",
+    ] {
+        assert!(ran.stderr.contains(words), "{words:?}: {ran:?}");
+    }
+    let mode = |path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!(
+        (mode(&place), mode(&place.parent().expect("one").to_owned())),
+        (0o600, 0o700)
+    );
+    home.run(&["whoami"]).fails(NOBODY, &[]);
+    assert_eq!(
+        home.run(&["use", "sent.toml"]).code,
+        Some(0),
+        "the same is no other"
+    );
+
+    // What is no configuration replaces nothing, and another one only where the person says so.
+    for (text, code, says) in [
+        ("colour = \"red\"", 8, "the key `colour` is unknown"),
+        (
+            include_str!("../config.example.toml"),
+            8,
+            "still the one of the example",
+        ),
+        ("issuer = \"https://localhost:1\"", 8, "are missing"),
+        (
+            &GOOD.replace("localhost:1/d", "h:x/d"),
+            8,
+            "connection string is not of the form",
+        ),
+    ] {
+        home.write("sent.toml", text.as_bytes());
+        home.run(&["use", "sent.toml", "--yes"])
+            .fails(code, &[says]);
+    }
+    home.run(&["use", "no-such.toml"])
+        .fails(2, &["cannot be read"]);
+    let other = GOOD.replace("0oa1", "0oa2");
+    fs::write(&sent, &other).expect("written");
+    home.run(&["use", "sent.toml"])
+        .fails(2, &["another configuration is in", "--yes"]);
+    assert_eq!(fs::read_to_string(&place).expect("there"), GOOD);
+    let answered = |answers: &[(&str, &str)]| {
+        let mut screen = Pty::spawn(&home.command(&["use", "sent.toml"]), 200, 24);
+        for (question, answer) in answers {
+            screen.sees(question);
+            screen.type_(answer);
+        }
+        screen.exit_status().exit_code()
+    };
+    assert_eq!(answered(&[("Replace the other configuration", "\r")]), 1);
+    assert_eq!(fs::read_to_string(&place).expect("there"), GOOD);
+    let agreed = [
+        ("Replace the other configuration", "y\r"),
+        ("Log in now? [Y/n]", "n\r"),
+    ];
+    assert_eq!(answered(&agreed), 0);
+    assert_eq!(fs::read_to_string(&place).expect("there"), other);
+    fs::write(&sent, GOOD).expect("written");
+    assert_eq!(home.run(&["use", "sent.toml", "--yes"]).code, Some(0));
+    assert_eq!(fs::read_to_string(&place).expect("there"), GOOD);
+}
+
+#[test]
+fn what_fingers_type_for_a_command_is_that_command() {
+    let home = Home::new();
+    home.configure(GOOD);
+    for (typed, meant) in [
+        ("get", "show"),
+        ("cat", "show"),
+        ("signout", "logout"),
+        ("rm", "delete"),
+    ] {
+        let [typed, meant] = [typed, meant].map(|name| home.run(&[name]));
+        assert_eq!((typed.code, typed.stderr), (meant.code, meant.stderr));
+    }
+    let helps = [("signin", "login"), ("edit", "set")].map(|(typed, meant)| {
+        let told = |name| home.run(&[name, "--help"]);
+        (told(typed).code, told(meant).code)
+    });
+    assert_eq!(helps, [(Some(0), Some(0)); 2]);
 }
 
 #[test]
@@ -47,7 +143,7 @@ fn the_guides_env_file_is_read_only_when_named() {
         ".env.local",
         b"AUTH_SECRET=\"x\"\nAUTH_OKTA_ISSUER=\"https://localhost:1\"\nAUTH_OKTA_ID=\"0oa1\"\nAUTH_OKTA_SECRET=\"s\"\nDATABASE_URL=\"postgresql://u:hunter2@localhost:1/d\"\n",
     );
-    home.run(&["whoami"]).fails(8, &["are missing"]);
+    home.run(&["whoami"]).fails(8, &["is not set up"]);
     home.run(&["--env-file", ".env.local", "--store", "file", "whoami"])
         .fails(NOBODY, &[]);
     home.set("AUTH_OKTA_ISSUER", "http://localhost:1");

@@ -70,6 +70,8 @@ async fn a_person_signs_in_and_keeps_a_quote() {
     assert_eq!(stage.quote().trim_end(), "Yes I said\nyes 日本 !");
 
     screen.key(Key::Char('s'));
+    screen.sees("Sign out, here and at Okta?");
+    screen.key(Key::Char('y'));
     screen.sees("You are signed out.");
     screen.key(Key::Char('q'));
     ends(&mut screen, 0);

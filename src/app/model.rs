@@ -201,7 +201,7 @@ pub enum Question {
     Delete,
     /// Throw the draft away?
     Discard,
-    /// Sign out although there is a draft, here or left by another window?
+    /// Sign out? What is not saved, here or in another window, goes with the session.
     SignOut,
 }
 
@@ -347,11 +347,6 @@ impl Model {
     #[must_use]
     pub fn keep_unsaved(&self) -> Option<Effect> {
         Some(Effect::KeepDraft(self.unsaved()?.to_file()))
-    }
-
-    /// Says whether a text that is not saved goes with the session.
-    pub(super) fn would_lose_text(&self, pane: &Pane) -> bool {
-        pane.unsaved().is_some() || self.more_drafts
     }
 
     /// Says something, unless there is bad news that the person has not yet dismissed with a key.

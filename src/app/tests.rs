@@ -533,9 +533,11 @@ fn a_session_that_ends_during_a_read_keeps_the_draft() {
 }
 
 #[test]
-fn signing_out_asks_only_where_something_would_be_lost() {
+fn signing_out_asks_once() {
     let mut model = reading(80, 24, Some("Yes."));
-    assert_eq!(press(&mut model, "s"), [Effect::SignOut]);
+    assert_eq!(press(&mut model, "s"), []);
+    assert_eq!(press(&mut model, "n"), []);
+    assert_eq!(press(&mut model, "s y"), [Effect::SignOut]);
     update(
         &mut model,
         Msg::SignedOut(Ok(SignOutOutcome::OnlyLocally(unreachable()))),

@@ -188,11 +188,8 @@ fn act_signed_in(
 ) -> (Pane, Option<Over>, Vec<Effect>) {
     let ask = |question| Some(Over::Question(question));
     match (action, over) {
-        (Action::SignOut, None) if model.would_lose_text(&pane) => {
-            (pane, ask(Question::SignOut), Vec::new())
-        }
-        (Action::SignOut, None)
-        | (Action::Answer(true), Some(Over::Question(Question::SignOut))) => {
+        (Action::SignOut, None) => (pane, ask(Question::SignOut), Vec::new()),
+        (Action::Answer(true), Some(Over::Question(Question::SignOut))) => {
             (pane, Some(Over::SigningOut), vec![Effect::SignOut])
         }
         (Action::Delete, None) => (pane, ask(Question::Delete), Vec::new()),

@@ -56,7 +56,10 @@ fn question(model: &Model) -> Option<String> {
         Question::Delete => "Delete your quote?",
         Question::Discard => "Discard your unsaved text?",
         Question::SignOut if pane.unsaved().is_some() => "Sign out, and lose your unsaved text?",
-        Question::SignOut => "Sign out, and lose the unsaved text of another window?",
+        Question::SignOut if model.more_drafts => {
+            "Sign out, and lose the unsaved text of another window?"
+        }
+        Question::SignOut => "Sign out, here and at Okta?",
     };
     Some(words.to_owned())
 }

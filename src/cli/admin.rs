@@ -13,6 +13,7 @@ use super::{
     input,
     output::{self, Outcome, Stop},
     secret,
+    use_config::how_to_use,
 };
 use crate::{
     admin::{self, Access, Applied, How, KeyReport, Owner, People, Proof, Revoked, Status},
@@ -634,6 +635,18 @@ impl Destination {
         }
     }
 
+    /// What the file is called that a person is sent.
+    fn name(&self) -> String {
+        let name = match self {
+            Self::Stdout => None,
+            Self::File(path) => path.file_name(),
+        };
+        name.map_or_else(
+            || "config.toml".into(),
+            |name| name.to_string_lossy().into_owned(),
+        )
+    }
+
     fn write(&self, text: &[u8]) -> Outcome {
         match self {
             Self::Stdout => output::data(text),
@@ -706,7 +719,9 @@ async fn hand_over(
     };
     let write = || {
         output::say(&destination.introduction());
-        destination.write(text.expose_secret().as_bytes())
+        destination.write(text.expose_secret().as_bytes())?;
+        output::say(&how_to_use(&destination.name()));
+        Ok(())
     };
     if !admin::show::<Stop>(owner, access, write).await? {
         output::warn(NOT_NOTED);

@@ -78,6 +78,22 @@ fn every_message_of_a_command() {
 }
 
 #[test]
+fn every_message_of_using_a_configuration() {
+    let (file, place) = (
+        Path::new("/home/nora/config.toml"),
+        Path::new("/etc/other.toml"),
+    );
+    let gone = io::ErrorKind::NotFound.into();
+    insta::assert_snapshot!(list([
+        use_config::no_home(),
+        use_config::unreadable(file, &gone),
+        use_config::is_there(place),
+        use_config::left_alone(place),
+        use_config::not_written(place, &private_file::Error::Io(disk_full())),
+    ]));
+}
+
+#[test]
 fn every_message_of_the_locale() {
     let failure = crate::locale::not_utf8(|_| Some("de_DE.ISO-8859-1".into()));
     insta::assert_snapshot!(list(failure));

@@ -155,6 +155,7 @@ fn write_manual(page: &mut Vec<u8>) -> std::io::Result<()> {
 fn leaves(command: &Command) -> Vec<&Command> {
     command
         .get_subcommands()
+        .filter(|sub| !sub.is_hide_set())
         .flat_map(|sub| {
             if sub.has_subcommands() {
                 leaves(sub)

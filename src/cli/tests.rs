@@ -138,7 +138,8 @@ fn the_readme_has_every_exit_code_command_and_setting() {
         .lines()
         .filter(|line| line.starts_with("| ") && line.as_bytes()[2].is_ascii_digit());
     assert_eq!(codes.count(), reference::exit_codes().len());
-    for command in Arguments::command().get_subcommands() {
+    let is_shown = |command: &&clap::Command| !command.is_hide_set();
+    for command in Arguments::command().get_subcommands().filter(is_shown) {
         let name = command.get_name();
         assert!(
             readme.contains(&format!("epigraph {name}"))

@@ -107,6 +107,13 @@ fn every_reason_why_a_setting_is_none() {
         let config = scene.load().expect("read");
         failures.push(told(&scene, &config.okta().expect_err("refused")));
     }
+    let nothing = Scene::new("");
+    std::fs::remove_file(nothing.directory.path().join("config.toml")).expect("removed");
+    let config = nothing.load().expect("read");
+    failures.push(told(&nothing, &config.okta().expect_err("refused")));
+    let example = Scene::new(include_str!("../../config.example.toml"));
+    let config = example.load().expect("read");
+    failures.push(told(&example, &config.okta().expect_err("refused")));
     let one = Scene::new("issuer = \"https://example.okta.com\"\nclient_id = \"0oa\"");
     let config = one.load().expect("read");
     failures.push(told(&one, &config.database_url().expect_err("none")));

@@ -464,7 +464,14 @@ fn an_address_is_no_client_id() {
 fn the_example_is_a_good_configuration_and_shows_every_key() {
     let example = include_str!("../../config.example.toml");
     let scene = Scene::new(example);
-    assert!(scene.config().okta().is_ok() && scene.config().database_url().is_ok());
+    assert!(scene.config().database_url().is_ok());
+    let failure = scene.config().okta().expect_err("no one's app").clone();
+    assert!(
+        failure.what.contains("still the one of the example"),
+        "{failure}"
+    );
+    let filled = Scene::new(&example.replace(CLIENT_ID.example, "0oa1"));
+    assert!(filled.config().okta().is_ok());
     for setting in SETTINGS {
         assert!(
             example.contains(&format!("{} = ", setting.key)),

@@ -26,7 +26,7 @@ pub(super) const BINDINGS: &[Binding] = &[
     row(Section::Quote, &[char('c')], CopyQuote, "copy", "Copy the quote to the clipboard."),
     row(Section::Session, &[char('r')], Reload, "reload", "Read the quote again."),
     // Its word is in the user bar.
-    row(Section::Session, &[char('s')], SignOut, "", "Sign out."),
+    row(Section::Session, &[char('s')], SignOut, "", "Sign out. Asks once."),
     row(Section::Writing, &[key(Enter), ctrl('s'), Chord::ctrl(Enter)], Save, "Save Quote", "Save the quote."),
     row(Section::Writing, &[ctrl('j'), Chord::shift(Enter), Chord::alt(Enter)], BreakLine, "new line", "Start a new line."),
     row(Section::Writing, &[key(Esc)], LeaveEditor, "leave", "Leave. Your unsaved text is kept."),
@@ -64,7 +64,7 @@ pub(super) const BINDINGS: &[Binding] = &[
     row(Section::Question, &[char('n'), key(Esc)], Answer(false), "no", "No. Nothing changes."),
     row(Section::SignedOut, &[key(Enter), char('l')], LogIn, "Log in", "Log in with Okta."),
     row(Section::SignedOut, &[char('r')], Reload, "try again", "Look for your session again."),
-    row(Section::Code, &[char('o')], OpenBrowser, "open", "Open the address in the browser of this machine."),
+    row(Section::Code, &[char('o'), key(Enter)], OpenBrowser, "open", "Open the address in the browser of this machine."),
     row(Section::Code, &[char('c')], CopyCode, "copy code", "Copy the code to the clipboard."),
     row(Section::Code, &[char('a')], CopyAddress, "copy address", "Copy the address, with the code in it where Okta gives one."),
     row(Section::Code, &[char('n')], NewCode, "new code", "Ask for a new code."),

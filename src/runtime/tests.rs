@@ -437,7 +437,7 @@ fn the_outcome_of_orders_under_way_is_told_on_quit() {
             Some(msg) => (Answer::Later(later), Some((sender, msg))),
             None => (Answer::Never, None),
         };
-        let order = if keys == "s" { "SignOut" } else { "Delete" };
+        let order = if keys == "s y" { "SignOut" } else { "Delete" };
         let running = Running::start(signed_in().on(order, later));
         running.sees("“Yes.”");
         running.press(keys);
@@ -451,7 +451,7 @@ fn the_outcome_of_orders_under_way_is_told_on_quit() {
             ExitReason::Signal { number, .. } => panic!("signal {number}"),
         }
     };
-    let signed_out = |answer| end("s", "Signing out…", answer);
+    let signed_out = |answer| end("s y", "Signing out…", answer);
     let revoked = Msg::SignedOut(Ok(SignOutOutcome::Revoked));
     assert_eq!(signed_out(Some(revoked)), Last::Done(Order::SignOut));
     let here = Msg::SignedOut(Ok(SignOutOutcome::OnlyLocally(unreachable())));

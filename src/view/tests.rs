@@ -194,9 +194,17 @@ fn every_question_and_its_answer_look_as_they_should() {
         press(&mut model, "Esc s");
         model
     });
+    pictures(
+        "asking_to_sign_out_with_nothing_to_lose",
+        |columns, rows| {
+            let mut model = reading(columns, rows, Some("One."));
+            press(&mut model, "s");
+            model
+        },
+    );
     pictures("signing_out", |columns, rows| {
         let mut model = reading(columns, rows, Some("One."));
-        press(&mut model, "s");
+        press(&mut model, "s y");
         model
     });
     pictures("help", |columns, rows| {

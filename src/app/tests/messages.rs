@@ -21,7 +21,10 @@ fn paste(text: &str) -> Msg {
 
 fn signed_out(outcome: Result<SignOutOutcome, Failure>) -> String {
     let mut model = reading(80, 24, Some("Yes."));
-    told_after(&mut model, vec![key("s"), Msg::SignedOut(outcome)])
+    told_after(
+        &mut model,
+        vec![key("s"), key("y"), Msg::SignedOut(outcome)],
+    )
 }
 
 fn while_reading(quote: Option<&str>, msgs: Vec<Msg>) -> String {

@@ -159,6 +159,8 @@ fn crowd(stage: &Stage) -> Crowd {
         let mut screen = open(&home);
         screen.sees(INVITATION);
         screen.key(Key::Char('s'));
+        screen.sees("Sign out, here and at Okta?");
+        screen.key(Key::Char('y'));
         Waiting::OnScreen(screen)
     });
     homes.push(home);

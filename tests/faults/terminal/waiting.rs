@@ -150,6 +150,8 @@ async fn states() -> Vec<Waiting> {
     stage.okta_network.hold_answers(true);
     for screen in &mut screens {
         screen.key(Key::Char('s'));
+        screen.sees("Sign out, here and at Okta?");
+        screen.key(Key::Char('y'));
         screen.sees("Signing out…");
     }
     add("the session is ended", stage, screens, None);
