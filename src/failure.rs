@@ -282,10 +282,10 @@ pub(crate) fn list(failures: impl IntoIterator<Item = Failure>) -> String {
 pub(crate) fn table<C: fmt::Display>(cases: impl IntoIterator<Item = (C, Failure)>) -> String {
     let mut messages: Vec<(String, String)> = Vec::new();
     for (case, failure) in cases {
-        let message = list([failure]);
+        let (case, message) = (format!("{case}\n"), list([failure]));
         match messages.iter_mut().find(|known| known.1 == message) {
-            Some((cases, _)) => *cases += &format!("{case}\n"),
-            None => messages.push((format!("{case}\n"), message)),
+            Some((cases, _)) => cases.push_str(&case),
+            None => messages.push((case, message)),
         }
     }
     let messages = messages.into_iter();

@@ -82,6 +82,7 @@ pub(crate) const CASES: &[(bool, &[Change])] = &[
     // The issuer.
     (false, &[Claim("iss", r#""{iss}/""#)]),
     (false, &[Claim("iss", r#"["{iss}"]"#)]),
+    (false, &[Claim("iss", "null")]),
     (false, &[NoClaim("iss")]),
     // For whom.
     (true, &[Claim("aud", r#"["{us}"]"#)]),

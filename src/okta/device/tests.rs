@@ -1,4 +1,4 @@
-use secrecy::zeroize::Zeroizing;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -7,13 +7,7 @@ use super::*;
     reason = "it stands for the outcome of a request"
 )]
 fn answer(status: u16, body: &str) -> Result<Answer, http::Error> {
-    Ok(Answer {
-        status,
-        body: Zeroizing::new(body.as_bytes().to_vec()),
-        retry_after: None,
-        clock_ahead: None,
-        one_was_lost: false,
-    })
+    Ok(Answer::of(status, body))
 }
 
 fn oauth(error: &str) -> Result<Answer, http::Error> {
@@ -160,8 +154,8 @@ fn a_server_that_names_a_time_to_wait_gets_it() {
     assert_eq!(pauses(&mut schedule(), vec![busy(42), busy(0)]), [42, 5]);
 }
 
-fn issued(changes: &serde_json::Value) -> Result<(DeviceCode, Pending), Failure> {
-    let mut body = serde_json::json!({"device_code": "secret-device-code", "user_code": "BCDFGHJK",
+fn issued(changes: &Value) -> Result<(DeviceCode, Pending), Failure> {
+    let mut body = json!({"device_code": "secret-device-code", "user_code": "BCDFGHJK",
         "verification_uri": "https://org.okta.com/activate",
         "verification_uri_complete": "https://org.okta.com/activate?user_code=BCDFGHJK",
         "expires_in": 600, "interval": 5});
@@ -176,7 +170,7 @@ fn issued(changes: &serde_json::Value) -> Result<(DeviceCode, Pending), Failure>
 
 #[test]
 fn a_code_as_okta_issues_it_is_taken_apart() {
-    let (code, pending) = issued(&serde_json::json!({})).expect("accepted");
+    let (code, pending) = issued(&json!({})).expect("accepted");
     assert_eq!(code.user_code, "BCDFGHJK");
     assert_eq!(code.verification_uri, "https://org.okta.com/activate");
     assert_eq!(
@@ -195,34 +189,29 @@ fn a_code_as_okta_issues_it_is_taken_apart() {
 
 #[test]
 fn what_is_left_out_has_the_value_of_the_standard() {
-    let bare = serde_json::json!({"interval": null, "verification_uri_complete": null, "expires_in": null});
+    let bare = json!({"interval": null, "verification_uri_complete": null, "expires_in": null});
     let (code, pending) = issued(&bare).expect("accepted");
     assert_eq!(pending.interval, DEFAULT_INTERVAL);
     assert_eq!(code.verification_uri_complete, None);
-    let (_, pending) =
-        issued(&serde_json::json!({"interval": 0, "expires_in": 0})).expect("accepted");
+    let (_, pending) = issued(&json!({"interval": 0, "expires_in": 0})).expect("accepted");
     assert_eq!(pending.interval, Duration::from_secs(1));
     assert_eq!(pending.left(), Duration::ZERO);
 }
 
 #[test]
 fn numbers_may_be_text_and_the_address_may_have_its_older_name() {
-    let lenient = serde_json::json!({"interval": "7", "expires_in": 60.5, "verification_url": "https://o.example/older"});
+    let lenient =
+        json!({"interval": "7", "expires_in": 60.5, "verification_url": "https://o.example/older"});
     let (code, pending) = issued(&lenient).expect("accepted");
     assert_eq!(pending.interval, Duration::from_secs(7));
     assert!(pending.left() > Duration::from_mins(1));
     assert!(!code.verification_uri.contains("older"));
-    let older = serde_json::json!({"verification_uri": null, "verification_url": "https://o.example/older"});
+    let older = json!({"verification_uri": null, "verification_url": "https://o.example/older"});
     let (code, _) = issued(&older).expect("accepted");
     assert_eq!(code.verification_uri, "https://o.example/older");
-    assert!(issued(&serde_json::json!({"verification_uri": null})).is_err());
-    for nonsense in [
-        serde_json::json!(-1),
-        "soon".into(),
-        serde_json::json!({}),
-        1e300.into(),
-    ] {
-        let changes = serde_json::json!({"interval": nonsense});
+    assert!(issued(&json!({"verification_uri": null})).is_err());
+    for nonsense in [json!(-1), "soon".into(), json!({}), 1e300.into()] {
+        let changes = json!({"interval": nonsense});
         let (_, pending) = issued(&changes).expect("accepted");
         let longest = Duration::from_secs(LONGEST_LIFETIME);
         assert!(
@@ -241,35 +230,28 @@ fn an_address_that_may_not_be_shown_is_refused_or_left_out() {
         "org.okta.com/activate",
         "https://x@org.okta.com/",
     ] {
-        let failure = issued(&serde_json::json!({"verification_uri": uri}))
-            .err()
-            .expect(uri);
+        let failure = issued(&json!({"verification_uri": uri})).err().expect(uri);
         assert_eq!(failure.kind, Kind::Okta);
-        let (code, _) =
-            issued(&serde_json::json!({"verification_uri_complete": uri})).expect("accepted");
+        let (code, _) = issued(&json!({"verification_uri_complete": uri})).expect("accepted");
         assert_eq!(code.verification_uri_complete, None);
     }
-    let (code, _) = issued(
-        &serde_json::json!({"verification_uri": "https://org.okta.com/\u{1b}[2Jactivate\u{202e}"}),
-    )
-    .expect("accepted");
+    let (code, _) =
+        issued(&json!({"verification_uri": "https://org.okta.com/\u{1b}[2Jactivate\u{202e}"}))
+            .expect("accepted");
     assert!(code.verification_uri.is_ascii() && !code.verification_uri.contains('\u{1b}'));
 }
 
 #[test]
 fn a_code_that_a_terminal_would_obey_is_refused() {
     for code in ["", "AB\u{1b}[2J", "AB\u{202e}CD", "A\nB", &"A".repeat(65)] {
-        assert!(
-            issued(&serde_json::json!({"user_code": code})).is_err(),
-            "{code:?}"
-        );
+        assert!(issued(&json!({"user_code": code})).is_err(), "{code:?}");
     }
-    assert!(issued(&serde_json::json!({"device_code": ""})).is_err());
+    assert!(issued(&json!({"device_code": ""})).is_err());
 }
 
 /// A code that works for ten minutes, five seconds between two questions.
 fn pending() -> Pending {
-    let (_, pending) = issued(&serde_json::json!({})).expect("accepted");
+    let (_, pending) = issued(&json!({})).expect("accepted");
     pending
 }
 

@@ -150,61 +150,11 @@ fn clocks_may_be_five_minutes_apart() {
     ] {
         assert_eq!(checked_when(&token, now, None).is_ok(), accepted, "{now}");
     }
-}
-
-#[test]
-fn a_wrong_clock_is_named_instead_of_an_expired_token() {
-    let token = token(&header(), &claims());
-    let failure = refusal(checked_when(&token, NOW - 3600, Some(3600)));
-    assert!(failure.what.contains("60 minutes slow"), "{failure}");
-    let failure = refusal(checked_when(&token, NOW + 7200, Some(-7200)));
-    assert!(failure.what.contains("2 hours fast"), "{failure}");
-    let failure = refusal(checked_when(&token, NOW + 7200, Some(0)));
-    assert!(failure.what.contains("not valid at this time"), "{failure}");
-}
-
-#[test]
-fn how_far_a_clock_is_off_is_said_in_a_unit_that_fits() {
-    let words = |ahead| clock(Some(ahead)).map(|failure| failure.what);
-    assert_eq!(words(0), None);
-    assert_eq!(words(-300), None);
-    for (ahead, part) in [
-        (301, "5 minutes slow"),
-        (-3600, "60 minutes fast"),
-        (-7000, "2 hours fast"),
-        (86_400, "24 hours slow"),
-        (-10 * 86_400, "10 days fast"),
-    ] {
-        assert!(
-            words(ahead).is_some_and(|what| what.contains(part)),
-            "{ahead}"
-        );
+    let early = with(&json!({"nbf": NOW + 301}));
+    assert!(checked(&super::tests::token(&header(), &early)).is_err());
+    for no_matter in [None, Some(0), Some(-300)] {
+        assert_eq!(clock(no_matter), None);
     }
-    assert!(clock(None).is_none());
-}
-
-#[test]
-fn a_token_meant_for_another_is_refused() {
-    for (changes, words) in [
-        (json!({"iss": "https://org.okta.com"}), "another issuer"),
-        (json!({"iss": format!("{ISSUER}/")}), "another issuer"),
-        (json!({"aud": "0oa2"}), "another app"),
-        (json!({"aud": []}), "another app"),
-        (json!({"aud": [CLIENT, "api"]}), "another app"),
-        (json!({"aud": [CLIENT, "api"], "azp": "api"}), "another app"),
-        (json!({"azp": "0oa2"}), "another app"),
-        (json!({"nonce": "n"}), "another request"),
-        (json!({"sub": ""}), "has no subject"),
-        (json!({"sub": " "}), "has no subject"),
-        (json!({"sub": "00u\u{0}1"}), "has no subject"),
-        (json!({"sub": "x".repeat(256)}), "has no subject"),
-    ] {
-        let failure = refusal(checked(&token(&header(), &with(&changes))));
-        assert!(failure.what.contains(words), "{changes}: {failure}");
-        assert_eq!(failure.kind, Kind::Okta);
-    }
-    let shared = with(&json!({"aud": [CLIENT, "api"], "azp": CLIENT}));
-    assert!(checked(&token(&header(), &shared)).is_ok());
 }
 
 #[test]
@@ -298,24 +248,6 @@ fn claims_that_do_not_count_may_be_anything() {
     );
     let accepted = checked(&token(&header(), &odd)).expect("accepted");
     assert_eq!(accepted.user.name, "jj@example.com");
-    for changes in [
-        json!({"exp": "1800003600"}),
-        json!({"exp": null}),
-        json!({"iat": null}),
-        json!({"sub": 5}),
-        json!({"aud": null}),
-        json!({"iss": null}),
-        json!({"exp": 1e300}),
-        json!({"nbf": NOW + 301}),
-    ] {
-        assert!(
-            checked(&token(&header(), &with(&changes))).is_err(),
-            "{changes}"
-        );
-    }
-    assert!(checked(&token(&header(), &json!({"sub": "00u1"}))).is_err());
-    let extended = with_changes(header(), &json!({"crit": ["b64"], "b64": false}));
-    assert!(checked(&token(&extended, &claims())).is_err());
 }
 
 #[test]
