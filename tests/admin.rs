@@ -17,7 +17,7 @@ use crate::support::{
     postgres::{Cluster, Database, Settings, eighteen, shared},
     program::{Home, Ran},
     pty::{Key, Pty},
-    sign_in::SignIn,
+    stage::Login,
 };
 
 /// What the guide's web app (drizzle) makes, with a row of its own.
@@ -95,7 +95,7 @@ impl<'a> Admin<'a> {
 
     #[track_caller]
     fn sign_in(&self, home: &Home, person: Person) {
-        let (sign_in, event) = SignIn::start(home);
+        let (sign_in, event) = Login::with_code(home);
         let code = event["user_code"].as_str().expect("a code");
         self.okta.approve(code, person).expect("the code works");
         let ran = sign_in.end();

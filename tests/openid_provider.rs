@@ -8,7 +8,7 @@ use crate::support::{
     oidc_provider::{Decision, OidcProvider, Settings, http_client},
     postgres::Database,
     program::{Home, Ran},
-    sign_in::SignIn,
+    stage::Login,
 };
 
 /// Someone whose company has this provider, before they sign in.
@@ -24,7 +24,7 @@ fn at_home(provider: &OidcProvider) -> Home {
 }
 
 async fn sign_in(provider: &OidcProvider, home: &Home, decision: Decision) -> Ran {
-    let (sign_in, code) = SignIn::start(home);
+    let (sign_in, code) = Login::with_code(home);
     provider
         .decide(text(&code, "verification_uri_complete"), decision)
         .await;

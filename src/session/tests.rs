@@ -441,6 +441,17 @@ async fn what_stays_in_a_vault_that_cannot_be_emptied_is_revoked() {
     assert_eq!(world.okta.revoked(), ["refresh-1"]);
 }
 
+#[tokio::test]
+async fn a_sign_out_revokes_the_token_that_the_vault_never_took() {
+    let world = World::new();
+    world.signed_in(0);
+    world.vault.0.refuses_writes.store(true, Ordering::SeqCst);
+    let session = world.session();
+    load(&session).await.expect("loaded");
+    assert_eq!(kind(session.sign_out().await), Some(Kind::Vault));
+    assert_eq!(world.okta.revoked(), ["refresh-2"]);
+}
+
 /// Esc, while a keyring takes its time.
 #[tokio::test]
 async fn a_sign_in_that_is_given_up_while_it_is_being_kept_is_undone() {

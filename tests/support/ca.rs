@@ -24,6 +24,9 @@ use openssl::{
     },
 };
 
+use native_tls::Identity;
+use tokio_native_tls::TlsAcceptor;
+
 use super::guardian::Scratch;
 
 const DAY: i64 = 24 * 60 * 60;
@@ -148,6 +151,13 @@ impl Ca {
 }
 
 impl Leaf {
+    /// What takes TLS with it.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        let identity = Identity::from_pkcs8(&self.certificate_pem, &self.key_pem);
+        let acceptor = native_tls::TlsAcceptor::new(identity.expect("both are PEM"));
+        acceptor.expect("they belong together").into()
+    }
+
     /// Writes both as `STEM.crt` and `STEM.key` (0600) and returns their paths.
     pub(crate) fn write(&self, directory: &Path, stem: &str) -> (PathBuf, PathBuf) {
         let write = |extension: &str, pem: &[u8]| {

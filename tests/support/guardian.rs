@@ -269,6 +269,16 @@ impl Started {
         }
     }
 
+    /// Waits until it has printed that it is ready, or that its port is taken.
+    #[track_caller]
+    pub(crate) fn is_ready(&mut self, ready: &str, taken: &str) -> bool {
+        self.wait_until("it is ready", |process| {
+            let log = process.log();
+            let is_ready = log.contains(ready);
+            (is_ready || log.contains(taken)).then_some(is_ready)
+        })
+    }
+
     /// Waits for its end.
     #[track_caller]
     pub(crate) fn wait_for_end(&mut self) -> ExitStatus {

@@ -11,14 +11,9 @@ mod server;
 
 use std::{
     fmt,
-    net::Ipv4Addr,
     sync::{Arc, Condvar, Mutex},
-    thread::{self, JoinHandle},
     time::{Duration, Instant, SystemTime},
 };
-
-use tokio::sync::oneshot;
-use tokio_native_tls::native_tls::{Identity, TlsAcceptor};
 
 pub(crate) use self::{
     answer::Answer,
@@ -28,7 +23,12 @@ use self::{
     org::{Decision, Org},
     server::Shared,
 };
-use super::{PATIENCE, ca, proxy::Proxy, secrets};
+use super::{
+    PATIENCE, ca,
+    proxy::Proxy,
+    secrets,
+    served::{Served, listen},
+};
 
 /// One of the authorization servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,8 +77,7 @@ pub(crate) struct Request {
 /// A running stand-in; it ends when it is dropped.
 pub(crate) struct Okta {
     shared: Arc<Shared>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _served: Served,
 }
 
 impl Okta {
@@ -101,39 +100,19 @@ impl Okta {
 
     /// Starts it, with its own port in its addresses or another one. Returns its own.
     fn serve(certificate: &ca::Leaf, port_in_addresses: Option<u16>) -> (Self, u16) {
-        let identity = Identity::from_pkcs8(&certificate.certificate_pem, &certificate.key_pem)
-            .expect("the certificate and its key are PEM");
-        let acceptor = TlsAcceptor::new(identity).expect("TLS takes the certificate");
-        let listener =
-            std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
-        listener
-            .set_nonblocking(true)
-            .expect("a listener can be made non-blocking");
-        let port = listener.local_addr().expect("a bound listener").port();
+        let acceptor = certificate.acceptor();
+        let (listener, port) = listen();
         let shared = Arc::new(Shared {
             base: format!("https://localhost:{}", port_in_addresses.unwrap_or(port)),
             org: Mutex::new(Org::new()),
             changed: Condvar::new(),
         });
-        let (stop, stopped) = oneshot::channel();
         let served = shared.clone();
-        let thread = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime of its own");
-            runtime.block_on(async {
-                let listener = tokio::net::TcpListener::from_std(listener).expect("non-blocking");
-                tokio::select! {
-                    () = server::serve(listener, acceptor.into(), served) => {}
-                    _ = stopped => {}
-                }
-            });
-        });
         let okta = Self {
             shared,
-            stop: Some(stop),
-            thread: Some(thread),
+            _served: Served::on(listener, |listener| {
+                server::serve(listener, acceptor, served)
+            }),
         };
         (okta, port)
     }
@@ -266,15 +245,6 @@ impl Okta {
         let mut secrets = org.secrets.clone();
         secrets.extend(org.settings.client_secret.clone());
         secrets
-    }
-}
-
-impl Drop for Okta {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            thread.join().ok();
-        }
     }
 }
 

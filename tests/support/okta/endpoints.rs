@@ -117,15 +117,13 @@ impl Org {
         }
         let scope = call.field("scope").unwrap_or_default();
         if scope.is_empty() {
-            return Err(Reply::error(
-                400,
+            return Err(refuse(
                 "invalid_request",
                 "The request must contain the following parameters: scope.",
             ));
         }
         if scope.len() > 1024 || !scope.split(' ').all(|scope| SCOPES.contains(&scope)) {
-            return Err(Reply::error(
-                400,
+            return Err(refuse(
                 "invalid_scope",
                 "One or more scopes are not configured for the authorization server resource.",
             ));
@@ -164,13 +162,11 @@ impl Org {
         match call.field("grant_type") {
             Some(DEVICE_GRANT) => self.poll(call),
             Some("refresh_token") => self.refresh(call),
-            Some(_) => Err(Reply::error(
-                400,
+            Some(_) => Err(refuse(
                 "unsupported_grant_type",
                 "The authorization grant type is not supported by the authorization server.",
             )),
-            None => Err(Reply::error(
-                400,
+            None => Err(refuse(
                 "invalid_request",
                 "The token endpoint requires a 'grant_type' parameter.",
             )),
@@ -180,8 +176,7 @@ impl Org {
     pub(super) fn revoke(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
         self.authenticate(call)?;
         let Some(token) = call.field("token") else {
-            return Err(Reply::error(
-                400,
+            return Err(refuse(
                 "invalid_request",
                 "The revocation request must contain the 'token' parameter.",
             ));
@@ -198,8 +193,7 @@ impl Org {
         }
         self.demand_dpop(call)?;
         let Some(device_code) = call.field("device_code") else {
-            return Err(Reply::error(
-                400,
+            return Err(refuse(
                 "invalid_request",
                 "The token request must contain the 'device_code' parameter.",
             ));
@@ -212,19 +206,9 @@ impl Org {
             .find(|device| {
                 device.secret == device_code && device.server == call.server && !device.used
             })
-            .ok_or_else(|| {
-                Reply::error(
-                    400,
-                    "invalid_grant",
-                    "The device code is invalid or expired.",
-                )
-            })?;
+            .ok_or_else(|| refuse("invalid_grant", "The device code is invalid or expired."))?;
         if device.expires <= now {
-            return Err(Reply::error(
-                400,
-                "expired_token",
-                "The device code has expired.",
-            ));
+            return Err(refuse("expired_token", "The device code has expired."));
         }
         // A tenth less than was asked for: a network may bring two polls closer together.
         let too_fast = device
@@ -233,15 +217,13 @@ impl Org {
         device.polled = Some(now);
         if slow_down && too_fast {
             device.interval += Duration::from_secs(5);
-            return Err(Reply::error(
-                400,
+            return Err(refuse(
                 "slow_down",
                 "The device is polling too frequently. Please slow down.",
             ));
         }
         let decision = device.decision.ok_or_else(|| {
-            Reply::error(
-                400,
+            refuse(
                 "authorization_pending",
                 "The device authorization is pending. Please try again later.",
             )
@@ -249,15 +231,13 @@ impl Org {
         device.used = true;
         let scope = device.scope.clone();
         let Decision::Approved(person) = decision else {
-            return Err(Reply::error(
-                400,
+            return Err(refuse(
                 "access_denied",
                 "The resource owner denied the request.",
             ));
         };
         if self.settings.unassigned.contains(&person) {
-            return Err(Reply::error(
-                400,
+            return Err(refuse(
                 "access_denied",
                 "User is not assigned to the client application.",
             ));
@@ -283,16 +263,9 @@ impl Org {
             return Err(self.grant_not_ticked());
         }
         self.demand_dpop(call)?;
-        let invalid = || {
-            Reply::error(
-                400,
-                "invalid_grant",
-                "The refresh token is invalid or expired.",
-            )
-        };
+        let invalid = || refuse("invalid_grant", "The refresh token is invalid or expired.");
         let presented = call.field("refresh_token").ok_or_else(|| {
-            Reply::error(
-                400,
+            refuse(
                 "invalid_request",
                 "The token request must contain the 'refresh_token' parameter.",
             )
@@ -318,8 +291,7 @@ impl Org {
             .split(' ')
             .all(|scope| granted.split(' ').any(|granted| granted == scope))
         {
-            return Err(Reply::error(
-                400,
+            return Err(refuse(
                 "invalid_scope",
                 "The requested scopes exceed those of the original grant.",
             ));
@@ -347,8 +319,7 @@ impl Org {
         let in_form = (call.field("client_id"), call.field("client_secret"));
         let (id, secret) = match (&call.basic, in_form) {
             (Some(_), (Some(_), _) | (_, Some(_))) => {
-                return Err(Reply::error(
-                    400,
+                return Err(refuse(
                     "invalid_request",
                     "Cannot supply multiple client credentials. Use one of the following: credentials in the Authorization header, credentials in the post body, or a client_assertion in the post body.",
                 ));
@@ -378,8 +349,7 @@ impl Org {
 
     fn demand_dpop(&self, call: &Call<'_>) -> Result<(), Reply> {
         if self.settings.dpop && !call.has_dpop_proof {
-            return Err(Reply::error(
-                400,
+            return Err(refuse(
                 "invalid_dpop_proof",
                 "The DPoP proof JWT header is missing.",
             ));
@@ -389,8 +359,7 @@ impl Org {
 
     fn ask_policy(&self) -> Result<(), Reply> {
         if self.settings.policy_refuses {
-            return Err(Reply::error(
-                400,
+            return Err(refuse(
                 "access_denied",
                 "Policy evaluation failed for this request, please check the policy configurations.",
             ));
@@ -406,8 +375,7 @@ impl Org {
         if self.settings.refresh_grant {
             ticked.push("refresh_token");
         }
-        Reply::error(
-            400,
+        refuse(
             "unauthorized_client",
             &format!(
                 "The client is not authorized to use the provided grant type. Configured grant types: [{}].",
@@ -415,6 +383,10 @@ impl Org {
             ),
         )
     }
+}
+
+fn refuse(error: &str, description: &str) -> Reply {
+    Reply::error(400, error, description)
 }
 
 fn no_credentials() -> Reply {

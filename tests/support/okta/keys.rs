@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use openssl::{
-    base64::encode_block,
     hash::MessageDigest,
     pkey::{PKey, Private},
     rand::rand_bytes,
@@ -130,9 +130,5 @@ fn random<const N: usize>() -> [u8; N] {
 }
 
 fn base64url(bytes: &[u8]) -> String {
-    encode_block(bytes)
-        .replace('+', "-")
-        .replace('/', "_")
-        .trim_end_matches('=')
-        .to_owned()
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }

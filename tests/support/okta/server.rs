@@ -20,7 +20,7 @@ use tokio_native_tls::TlsAcceptor;
 
 use super::{
     Endpoint, Request, Server,
-    answer::{Answer, Closed, Paced, Reply, Then},
+    answer::{Answer, Closed, Reply, Sent, Then},
     endpoints::{self, Call},
     org::Org,
     page,
@@ -80,7 +80,7 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared
 async fn respond(
     shared: &Shared,
     request: hyper::Request<Incoming>,
-) -> Result<Response<Paced>, Closed> {
+) -> Result<Response<Sent>, Closed> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Closed)?.to_bytes();
     let form = if head.method == Method::POST {
@@ -143,6 +143,7 @@ async fn respond(
     let mut response = Response::builder()
         .status(StatusCode::from_u16(reply.status).expect("a status that exists"))
         .header("Date", date)
+        .header("Content-Length", reply.body.len())
         .header("X-Okta-Request-Id", super::keys::identifier("req"));
     for (name, value) in &reply.headers {
         response = response.header(name.as_ref(), value);
