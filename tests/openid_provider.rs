@@ -5,7 +5,8 @@ use std::{fs, path::PathBuf};
 use serde_json::Value;
 
 use crate::support::{
-    oidc_provider::{Decision, OidcProvider, Settings, http_client},
+    ca,
+    oidc_provider::{Decision, OidcProvider, Settings},
     postgres::Database,
     program::{Home, Ran},
     stage::Login,
@@ -125,7 +126,7 @@ async fn post(provider: &OidcProvider, endpoint: &str, form: &[(&str, &str)]) ->
         .extend_pairs(form)
         .append_pair("client_id", OidcProvider::CLIENT_ID)
         .finish();
-    let response = http_client()
+    let response = ca::http_client(ca::trusted().pem_path())
         .post(format!("{}/v1/{endpoint}", provider.issuer()))
         .header("content-type", "application/x-www-form-urlencoded")
         .body(form)

@@ -76,6 +76,17 @@ pub(crate) fn localhost() -> &'static Leaf {
     LEAF.get_or_init(|| trusted().leaf(&["localhost", "127.0.0.1"], Validity::Current))
 }
 
+/// A client that trusts the authority of this certificate as well, and follows no redirect.
+pub(crate) fn http_client(root: &Path) -> reqwest::Client {
+    let root = fs::read(root).expect("the authority's certificate");
+    reqwest::Client::builder()
+        .add_root_certificate(reqwest::Certificate::from_pem(&root).expect("it is PEM"))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .expect("an HTTP client")
+}
+
 impl Ca {
     /// Makes an authority whose certificate is a file in the scratch directory.
     pub(crate) fn new(scratch: &Scratch, common_name: &str) -> Self {

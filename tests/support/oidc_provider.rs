@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, env, fs, path::PathBuf, process::Command};
 
-use reqwest::{Certificate, Client, Response, header, redirect::Policy};
+use reqwest::{Client, Response, header};
 use serde_json::json;
 
 use super::{
@@ -137,7 +137,7 @@ impl OidcProvider {
 
     /// The keys that it publishes.
     pub(crate) async fn published_keys(&self) -> Vec<serde_json::Value> {
-        let client = http_client();
+        let client = ca::http_client(ca::trusted().pem_path());
         let json = async |address: String| -> serde_json::Value {
             let response = client.get(address).send().await;
             let text = response.expect("the provider answers").text().await;
@@ -177,17 +177,6 @@ impl OidcProvider {
     }
 }
 
-/// A client that trusts the test authority and follows no redirect.
-pub(crate) fn http_client() -> Client {
-    let root = fs::read(ca::trusted().pem_path()).expect("the authority's certificate");
-    Client::builder()
-        .tls_certs_merge([Certificate::from_pem(&root).expect("a certificate")])
-        .redirect(Policy::none())
-        .no_proxy()
-        .build()
-        .expect("an HTTP client")
-}
-
 /// As much of a browser as these pages need: cookies, redirects and forms.
 struct Browser {
     client: Client,
@@ -208,7 +197,7 @@ struct Form {
 impl Browser {
     fn new() -> Self {
         Self {
-            client: http_client(),
+            client: ca::http_client(ca::trusted().pem_path()),
             cookies: BTreeMap::new(),
         }
     }

@@ -12,7 +12,7 @@ mod server;
 use std::{
     fmt,
     sync::{Arc, Condvar, Mutex},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 pub(crate) use self::{
@@ -203,7 +203,7 @@ impl Okta {
     /// The keys that are published now.
     pub(crate) fn published_keys(&self) -> Vec<serde_json::Value> {
         let keys = &self.shared.org().keys;
-        keys.iter().map(keys::SigningKey::public).collect()
+        keys.iter().map(keys::SigningKey::jwk).collect()
     }
 
     /// Ends every session of a person, as an administrator can.
@@ -252,10 +252,4 @@ impl fmt::Debug for Okta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Okta({})", self.shared.base)
     }
-}
-
-fn unix_now() -> i64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs().cast_signed())
 }

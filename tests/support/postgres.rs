@@ -541,23 +541,8 @@ impl Database<'_> {
     }
 
     async fn session(&self, role: &Role) -> tokio_postgres::Client {
-        let root = fs::read(ca::trusted().pem_path()).expect("the authority's certificate");
-        let tls = native_tls::TlsConnector::builder()
-            .add_root_certificate(native_tls::Certificate::from_pem(&root).expect("it is one"))
-            .build()
-            .expect("good settings");
-        let (client, connection) = tokio_postgres::Config::new()
-            .host("localhost")
-            .port(self.cluster.port)
-            .user(&role.name)
-            .password(&role.password)
-            .dbname(&self.name)
-            .ssl_mode(tokio_postgres::config::SslMode::Require)
-            .connect(postgres_native_tls::MakeTlsConnector::new(tls))
-            .await
-            .expect("the role may log in");
-        tokio::spawn(connection);
-        client
+        let client = connect(&self.url(role)).await;
+        client.expect("the role may log in")
     }
 
     /// Runs SQL in it as the superuser; see [`Cluster::query`].
@@ -668,6 +653,26 @@ impl fmt::Display for Url {
         }
         Ok(())
     }
+}
+
+/// Opens a session without our own program.
+pub(crate) async fn connect(url: &Url) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
+    let root = fs::read(ca::trusted().pem_path()).expect("the authority's certificate");
+    let tls = native_tls::TlsConnector::builder()
+        .add_root_certificate(native_tls::Certificate::from_pem(&root).expect("it is one"))
+        .build()
+        .expect("good settings");
+    let (client, connection) = tokio_postgres::Config::new()
+        .host(&url.host)
+        .port(url.port)
+        .user(&url.user)
+        .password(&url.password)
+        .dbname(&url.database)
+        .ssl_mode(tokio_postgres::config::SslMode::Require)
+        .connect(postgres_native_tls::MakeTlsConnector::new(tls))
+        .await?;
+    tokio::spawn(connection);
+    Ok(client)
 }
 
 /// A text as a literal of SQL.

@@ -6,7 +6,7 @@ use openssl::{hash::MessageDigest, pkey::PKey, pkey::Private, rsa::Rsa, sign::Si
 use serde_json::{Value, json};
 
 use super::*;
-use token_cases::{CASES, World};
+use token_cases::World;
 
 #[path = "../../../tests/support/token_cases.rs"]
 mod token_cases;
@@ -132,10 +132,9 @@ fn the_table_that_it_shares_with_the_database_holds() {
         kid: "k1",
         now: NOW,
     };
-    for (accepted, changes) in CASES {
-        let (header, claims) = world.written(changes);
+    for (accepted, header, claims) in world.cases() {
         let token = signed_by(&KEY, &header, &claims).into();
-        assert_eq!(checked(&token).is_ok(), *accepted, "{header}.{claims}");
+        assert_eq!(checked(&token).is_ok(), accepted, "{header}.{claims}");
     }
 }
 

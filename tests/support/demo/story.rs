@@ -6,7 +6,6 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use reqwest::Certificate;
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
@@ -17,7 +16,7 @@ use tokio::{
 use crate::{
     Outcome,
     stage::Stage,
-    support::{PATIENCE, okta::Person},
+    support::{PATIENCE, ca, okta::Person},
 };
 
 const QUOTE: &str = "Mistakes are the portals of discovery - James Joyce";
@@ -287,12 +286,7 @@ impl Story<'_> {
     /// Opens the page and posts its form.
     async fn approve(&self, page: &str, user_code: &str, person: Person) -> Outcome {
         let failed = |error: reqwest::Error| format!("the page to approve on: {error}");
-        let pem = std::fs::read(&self.stage.authority).map_err(|error| error.to_string())?;
-        let browser = reqwest::Client::builder()
-            .add_root_certificate(Certificate::from_pem(&pem).map_err(failed)?)
-            .no_proxy()
-            .build()
-            .map_err(failed)?;
+        let browser = ca::http_client(&self.stage.authority);
         let page_with_code = format!("{page}?user_code={user_code}");
         let shown = browser.get(page_with_code).send().await.map_err(failed)?;
         let shown = shown.text().await.map_err(failed)?;

@@ -95,7 +95,7 @@ impl Answer {
 
     /// Answers as Okta does when a rate limit is used up; the limit is reset `seconds` from now.
     pub(crate) fn rate_limited(seconds: i64) -> Self {
-        let reset = super::unix_now() + seconds;
+        let reset = crate::support::token::now() + seconds;
         Self::then(Then::Reply(
             Reply::api_error(
                 429,

@@ -105,7 +105,7 @@ pub(super) fn no_such_server(id: &str) -> Reply {
 
 impl Org {
     pub(super) fn key_set(&self) -> Reply {
-        let keys: Vec<_> = self.keys.iter().map(keys::SigningKey::public).collect();
+        let keys: Vec<_> = self.keys.iter().map(keys::SigningKey::jwk).collect();
         Reply::json(200, &json!({ "keys": keys }))
             .header("Cache-Control", "max-age=3832304, must-revalidate")
     }

@@ -8,8 +8,8 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{Endpoint, Request, Server, answer::Answer, keys, keys::SigningKey, unix_now};
-use crate::support::secrets;
+use super::{Endpoint, Request, Server, answer::Answer, keys, keys::SigningKey};
+use crate::support::{secrets, token};
 
 /// A person of the organisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -222,20 +222,20 @@ impl Org {
 
     /// What time the servers think it is.
     pub(super) fn now(&self) -> i64 {
-        unix_now() + self.settings.clock_offset
+        token::now() + self.settings.clock_offset
     }
 
     /// Signs with the key that is published for longest but one: the last one is for the next rotation.
     fn signing_key(&self) -> &SigningKey {
         if self.settings.unpublished_key {
-            return self.unpublished.get_or_init(SigningKey::generate);
+            return self.unpublished.get_or_init(SigningKey::new);
         }
         &self.keys[self.keys.len() - 2]
     }
 
     /// Rotates as planned: the published next key signs from now on, and the old one stays for what it signed.
     pub(super) fn rotate_keys(&mut self) {
-        self.keys.push_back(SigningKey::generate());
+        self.keys.push_back(SigningKey::new());
         if self.keys.len() > 3 {
             self.keys.pop_front();
         }
@@ -243,7 +243,7 @@ impl Org {
 
     /// Rotates as after a leak: every key is new.
     pub(super) fn replace_keys(&mut self) {
-        self.keys = [SigningKey::generate(), SigningKey::generate()].into();
+        self.keys = [SigningKey::new(), SigningKey::new()].into();
     }
 
     pub(super) fn keep_secret(&mut self, secret: &str) -> String {
