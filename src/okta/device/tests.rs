@@ -17,6 +17,13 @@ fn oauth(error: &str) -> Result<Answer, http::Error> {
     )
 }
 
+fn busy(seconds: u64) -> Result<Answer, http::Error> {
+    answer(429, "").map(|answer| Answer {
+        retry_after: Some(Duration::from_secs(seconds)),
+        ..answer
+    })
+}
+
 fn schedule() -> Schedule {
     Schedule {
         interval: DEFAULT_INTERVAL,
@@ -33,26 +40,45 @@ fn asks_again(next: Next) -> (u64, Activity) {
     }
 }
 
-fn pauses(schedule: &mut Schedule, outcomes: Vec<Result<Answer, http::Error>>) -> Vec<u64> {
-    outcomes
-        .into_iter()
-        .map(|outcome| asks_again(schedule.after(outcome, false)).0)
-        .collect()
-}
-
 #[test]
-fn slow_down_adds_five_seconds_for_good() {
-    let outcomes = [
-        "authorization_pending",
-        "slow_down",
-        "authorization_pending",
-        "slow_down",
-        "authorization_pending",
-    ];
-    assert_eq!(
-        pauses(&mut schedule(), outcomes.map(oauth).into()),
-        [5, 10, 10, 15, 15]
-    );
+fn the_pauses_follow_what_is_answered() {
+    for (case, answers, pauses) in [
+        (
+            "slow_down adds five seconds for good",
+            "authorization_pending slow_down authorization_pending slow_down authorization_pending",
+            &[5, 10, 10, 15, 15][..],
+        ),
+        (
+            "they grow while Okta is away",
+            "lost lost lost lost lost lost lost",
+            &[5, 10, 20, 20, 20, 20, 20],
+        ),
+        (
+            "they are as before when it is back",
+            "lost lost lost authorization_pending lost",
+            &[5, 10, 20, 5, 5],
+        ),
+        (
+            "none is shorter than a rhythm that was slowed down",
+            "slow_down slow_down slow_down slow_down slow_down lost down",
+            &[10, 15, 20, 25, 30, 30, 30],
+        ),
+        ("a named time is kept to", "busy:42 busy:0", &[42, 5]),
+    ] {
+        let mut schedule = schedule();
+        let made = answers.split(' ').map(|word| {
+            let outcome = match word {
+                "lost" => Err(http::Error::Connection),
+                "down" => answer(500, ""),
+                _ => match word.split_once(':') {
+                    Some((_, seconds)) => busy(seconds.parse().expect("a number")),
+                    None => oauth(word),
+                },
+            };
+            asks_again(schedule.after(outcome, false)).0
+        });
+        assert_eq!(made.collect::<Vec<_>>(), pauses, "{case}");
+    }
 }
 
 #[test]
@@ -109,49 +135,6 @@ fn oktas_own_word_ends_it_with_what_to_do_next() {
         schedule().after(answer(200, r#"{"id_token":"x"}"#), false),
         Next::Approved(_)
     ));
-}
-
-#[test]
-fn polling_slows_while_okta_is_away_and_then_recovers() {
-    let lost = || Err(http::Error::Connection);
-    let mut schedule = schedule();
-    assert_eq!(
-        pauses(
-            &mut schedule,
-            vec![lost(), lost(), lost(), lost(), lost(), lost(), lost()]
-        ),
-        [5, 10, 20, 20, 20, 20, 20]
-    );
-    assert_eq!(
-        pauses(&mut schedule, vec![oauth("authorization_pending"), lost()]),
-        [5, 5]
-    );
-}
-
-#[test]
-fn a_backoff_is_never_shorter_than_a_slowed_down_rhythm() {
-    let mut schedule = schedule();
-    for _ in 0..5 {
-        schedule.after(oauth("slow_down"), false);
-    }
-    assert_eq!(
-        pauses(
-            &mut schedule,
-            vec![Err(http::Error::Connection), answer(500, "")]
-        ),
-        [30, 30]
-    );
-}
-
-#[test]
-fn a_server_that_names_a_time_to_wait_gets_it() {
-    let busy = |seconds| {
-        answer(429, "").map(|answer| Answer {
-            retry_after: Some(Duration::from_secs(seconds)),
-            ..answer
-        })
-    };
-    assert_eq!(pauses(&mut schedule(), vec![busy(42), busy(0)]), [42, 5]);
 }
 
 fn issued(changes: &Value) -> Result<(DeviceCode, Pending), Failure> {
@@ -301,10 +284,7 @@ async fn a_rate_limit_of_hours_is_checked_every_minute() {
         if seconds > 100 {
             return answer(200, r#"{"id_token":"x"}"#);
         }
-        answer(429, "").map(|answer| Answer {
-            retry_after: Some(Duration::from_hours(3)),
-            ..answer
-        })
+        busy(3 * 3_600)
     })
     .await;
     assert!(end.is_ok());

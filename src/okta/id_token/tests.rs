@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use openssl::{hash::MessageDigest, pkey::PKey, pkey::Private, rsa::Rsa, sign::Signer};
 use serde_json::{Value, json};
 
@@ -23,11 +24,7 @@ fn new_key() -> PKey<Private> {
 }
 
 pub(super) fn base64url(bytes: &[u8]) -> String {
-    openssl::base64::encode_block(bytes)
-        .replace('+', "-")
-        .replace('/', "_")
-        .trim_end_matches('=')
-        .to_owned()
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
 pub(super) fn public(key: &PKey<Private>, more: &Value) -> Value {

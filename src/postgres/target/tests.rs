@@ -91,48 +91,25 @@ fn every_parameter_of_a_real_string_is_taken() {
         "schema=public&connection_limit=1&sslaccept=strict",
     ] {
         let target = good(&string(parameters));
-        assert_eq!(
-            target.config.get_ssl_mode(),
-            SslMode::Require,
-            "{parameters}"
-        );
-        assert_eq!(
-            target.host, "ep-x.eu-central-1.aws.neon.tech",
-            "{parameters}"
-        );
-        assert_eq!(target.summary(), "neondb · direct");
+        let (mode, host) = (target.config.get_ssl_mode(), &*target.host);
+        let expected = (SslMode::Require, "ep-x.eu-central-1.aws.neon.tech");
+        assert_eq!((mode, host), expected, "{parameters}");
+        assert_eq!(target.summary(), "neondb · direct", "{parameters}");
     }
-    assert_eq!(
-        good(&string("options=endpoint%3Dep-x"))
-            .config
-            .get_options(),
-        Some("endpoint=ep-x")
-    );
-    assert_eq!(good(&string("sslnegotiation=direct")).tls, Tls::Direct);
-    assert_eq!(
-        good(&string("sslnegotiation=postgres")).tls,
-        Tls::Negotiated
-    );
-    assert_eq!(
-        good(&string("statement_timeout=5s")).statement_timeout,
-        "5s"
-    );
-    assert_eq!(
-        good(&string("connect_timeout=1")).connect_timeout,
-        Some(Duration::from_secs(2))
-    );
-    assert_eq!(good(&string("connect_timeout=0")).connect_timeout, None);
-    assert_eq!(good(&string("sslrootcert=system")).extra_roots, None);
-    assert_eq!(
-        good(&string("sslrootcert=%2Fa%20b.pem")).extra_roots,
-        Some("/a b.pem".into())
-    );
-    assert_eq!(
-        good(&string("application_name=me@home"))
-            .config
-            .get_application_name(),
-        Some("me@home")
-    );
+    let taken = |parameter| good(&string(parameter));
+    assert_eq!(taken("sslnegotiation=direct").tls, Tls::Direct);
+    assert_eq!(taken("sslnegotiation=postgres").tls, Tls::Negotiated);
+    assert_eq!(taken("statement_timeout=5s").statement_timeout, "5s");
+    assert_eq!(taken("connect_timeout=0").connect_timeout, None);
+    let short = taken("connect_timeout=1").connect_timeout;
+    assert_eq!(short, Some(Duration::from_secs(2)));
+    assert_eq!(taken("sslrootcert=system").extra_roots, None);
+    let file = taken("sslrootcert=%2Fa%20b.pem").extra_roots;
+    assert_eq!(file, Some("/a b.pem".into()));
+    let options = taken("options=endpoint%3Dep-x").config;
+    assert_eq!(options.get_options(), Some("endpoint=ep-x"));
+    let named = taken("application_name=me@home").config;
+    assert_eq!(named.get_application_name(), Some("me@home"));
 }
 
 #[test]
