@@ -10,6 +10,7 @@ mod page;
 mod server;
 
 use std::{
+    collections::HashMap,
     fmt,
     sync::{Arc, Condvar, Mutex},
     time::{Duration, Instant},
@@ -20,7 +21,8 @@ pub(crate) use self::{
     org::{CodeError, Person, Rotation, Settings},
 };
 use self::{
-    org::{Decision, Org},
+    keys::SigningKey,
+    org::{Decision, Org, RefreshToken},
     server::Shared,
 };
 use super::{
@@ -29,6 +31,9 @@ use super::{
     secrets,
     served::{Served, listen},
 };
+
+/// The fields of a form by their names.
+type Form = HashMap<String, String>;
 
 /// One of the authorization servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -192,28 +197,41 @@ impl Okta {
 
     /// Rotates the signing keys as planned: the next one was published before, and the old one stays published.
     pub(crate) fn rotate_keys(&self) {
-        self.shared.org().rotate_keys();
+        let keys = &mut self.shared.org().keys;
+        keys.push_back(SigningKey::new());
+        if keys.len() > 3 {
+            keys.pop_front();
+        }
     }
 
     /// Replaces all signing keys at once, as after a leak.
     pub(crate) fn replace_keys(&self) {
-        self.shared.org().replace_keys();
+        self.shared.org().keys = [SigningKey::new(), SigningKey::new()].into();
     }
 
     /// The keys that are published now.
     pub(crate) fn published_keys(&self) -> Vec<serde_json::Value> {
         let keys = &self.shared.org().keys;
-        keys.iter().map(keys::SigningKey::jwk).collect()
+        keys.iter().map(SigningKey::jwk).collect()
     }
 
     /// Ends every session of a person, as an administrator can.
     pub(crate) fn revoke_all(&self, person: Person) {
-        self.shared.org().revoke_all(person);
+        for grant in &mut self.shared.org().grants {
+            grant.revoked |= grant.person == person;
+        }
     }
 
     /// Returns how many refresh tokens of a person still work (two within the grace period of a rotation).
     pub(crate) fn live_refresh_tokens(&self, person: Person) -> usize {
-        self.shared.org().live_refresh_tokens(person)
+        let org = self.shared.org();
+        let works = |token: &&RefreshToken| {
+            let grant = &org.grants[token.grant];
+            let since = token.replaced.map(|replaced| replaced.elapsed());
+            let in_grace = since.is_none_or(|since| since <= org.settings.grace);
+            grant.person == person && !grant.revoked && in_grace
+        };
+        org.refresh_tokens.values().filter(works).count()
     }
 
     /// Every request so far.
@@ -223,20 +241,18 @@ impl Okta {
 
     /// How many requests an endpoint has had.
     pub(crate) fn count(&self, endpoint: Endpoint) -> usize {
-        let requests = &self.shared.org().requests;
-        requests
-            .iter()
-            .filter(|request| request.endpoint == endpoint)
-            .count()
+        self.requests_to(|it| it == endpoint)
     }
 
     /// How many requests came from a client, and not from the person's browser.
     pub(crate) fn client_requests(&self) -> usize {
-        let requests = &self.shared.org().requests;
-        requests
-            .iter()
-            .filter(|request| request.endpoint != Endpoint::Activate)
-            .count()
+        self.requests_to(|it| it != Endpoint::Activate)
+    }
+
+    fn requests_to(&self, is_one: impl Fn(Endpoint) -> bool) -> usize {
+        let requests = self.requests();
+        let endpoints = requests.iter().map(|request| request.endpoint);
+        endpoints.filter(|it| is_one(*it)).count()
     }
 
     /// Every device code and token that was ever issued, and the client secret: what no output may hold.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::{
-    Server,
+    Form, Server,
     answer::Reply,
     keys,
     org::{Decision, Device, Grant, Org, Rotation},
@@ -54,7 +54,7 @@ pub(super) struct Call<'a> {
     /// Where the stand-in is reached: `https://localhost:PORT`.
     pub(super) base: &'a str,
     pub(super) server: Server,
-    pub(super) form: &'a [(String, String)],
+    pub(super) form: &'a Form,
     /// User and password of an `Authorization: Basic` header.
     pub(super) basic: Option<(String, String)>,
     pub(super) has_dpop_proof: bool,
@@ -62,11 +62,8 @@ pub(super) struct Call<'a> {
 
 impl Call<'_> {
     fn field(&self, name: &str) -> Option<&str> {
-        self.form
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
-            .filter(|value| !value.is_empty())
+        let value = self.form.get(name)?;
+        Some(value.as_str()).filter(|value| !value.is_empty())
     }
 
     fn issuer(&self) -> String {

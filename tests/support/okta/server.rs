@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_native_tls::TlsAcceptor;
 
 use super::{
-    Endpoint, Request, Server,
+    Endpoint, Form, Request, Server,
     answer::{Answer, Closed, Reply, Sent, Then},
     endpoints::{self, Call},
     org::Org,
@@ -83,11 +83,12 @@ async fn respond(
 ) -> Result<Response<Sent>, Closed> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Closed)?.to_bytes();
-    let form = if head.method == Method::POST {
-        parse(&body)
+    let sent = if head.method == Method::POST {
+        &body[..]
     } else {
-        parse(head.uri.query().unwrap_or_default().as_bytes())
+        head.uri.query().unwrap_or_default().as_bytes()
     };
+    let form = parse(sent);
     let path = head.uri.path();
     let (endpoint, server) = route(path);
     let script = {
@@ -96,9 +97,9 @@ async fn respond(
             at: Instant::now(),
             endpoint,
             path: path.to_owned(),
-            fields: form.iter().map(|(name, _)| name.clone()).collect(),
-            scope: field(&form, "scope"),
-            grant_type: field(&form, "grant_type"),
+            fields: names(sent),
+            scope: form.get("scope").cloned(),
+            grant_type: form.get("grant_type").cloned(),
             has_authorization: head.headers.contains_key(AUTHORIZATION),
             user_agent: text(&head.headers, &USER_AGENT),
             content_type: text(&head.headers, &CONTENT_TYPE),
@@ -228,13 +229,14 @@ fn unknown_server(path: &str) -> Option<&str> {
     rest.split('/').next().filter(|id| *id != "v1")
 }
 
-fn parse(form: &[u8]) -> Vec<(String, String)> {
-    url::form_urlencoded::parse(form).into_owned().collect()
+/// The names of its fields, one that is there twice included.
+fn names(form: &[u8]) -> Vec<String> {
+    let fields = url::form_urlencoded::parse(form);
+    fields.map(|(name, _)| name.into_owned()).collect()
 }
 
-fn field(form: &[(String, String)], name: &str) -> Option<String> {
-    let (_, value) = form.iter().find(|(key, _)| key == name)?;
-    Some(value.clone())
+fn parse(form: &[u8]) -> Form {
+    url::form_urlencoded::parse(form).into_owned().collect()
 }
 
 fn text(headers: &HeaderMap, name: &hyper::header::HeaderName) -> Option<String> {
@@ -247,10 +249,7 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let decoded = decode_block(header.strip_prefix("Basic ")?).ok()?;
     let decoded = String::from_utf8(decoded).ok()?;
     let (id, secret) = decoded.split_once(':')?;
-    let decode = |text: &str| {
-        let form = format!("x={text}");
-        parse(form.as_bytes()).pop().map(|(_, value)| value)
-    };
+    let decode = |text: &str| parse(format!("x={text}").as_bytes()).remove("x");
     Some((decode(id)?, decode(secret)?))
 }
 
