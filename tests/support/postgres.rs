@@ -185,12 +185,7 @@ impl Cluster {
         self.stop();
         let mut command = Command::new("cp");
         command.arg("-R").arg(&self.data).arg(&data);
-        let output = scratch.run(privilege::as_unprivileged(command));
-        assert!(
-            output.status.success(),
-            "cp: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        scratch.done(privilege::as_unprivileged(command));
         self.start_again();
         let signal = data.join("standby.signal");
         fs::write(&signal, "").expect("the data directory is writable");
@@ -265,16 +260,8 @@ impl Cluster {
             // This is our own way in, and not what is tested: the certificate may be a bad one on purpose.
             command.env("PGSSLMODE", "require");
         }
-        let output = self.scratch.run(command);
-        assert!(
-            output.status.success(),
-            "psql: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout)
-            .expect("psql prints UTF-8")
-            .trim_end_matches('\n')
-            .to_owned()
+        let printed = self.scratch.done(command);
+        printed.trim_end_matches('\n').to_owned()
     }
 
     /// Completes a command line of `psql`, which prints rows alone and knows nothing of the person's own settings.
@@ -705,12 +692,7 @@ fn initialise(scratch: &Scratch, server: &Path, home: &Path, password: &str) {
         .arg("-D")
         .arg(home.join("data"))
         .env("HOME", home);
-    let output = scratch.run(privilege::as_unprivileged(command));
-    assert!(
-        output.status.success(),
-        "initdb: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    scratch.done(privilege::as_unprivileged(command));
     fs::remove_file(&file).expect("the file is still there");
 }
 
