@@ -179,40 +179,34 @@ async fn answered(answer: &[u8], binding: ChannelBinding, tls: SslMode) -> tokio
 
 #[tokio::test]
 async fn every_reason_why_the_database_cannot_be_reached() {
-    let target = target();
+    use ChannelBinding::{Prefer, Require};
+
     let io = |kind: io::ErrorKind| io::Error::from(kind);
-    let start = [
-        (&b"N"[..], ChannelBinding::Prefer, SslMode::Require),
-        (
-            b"R\0\0\0\x08\0\0\0\0",
-            ChannelBinding::Require,
-            SslMode::Disable,
-        ),
-        (
-            b"R\0\0\0\x08\0\0\0\x02",
-            ChannelBinding::Prefer,
-            SslMode::Disable,
-        ),
-        (b"", ChannelBinding::Prefer, SslMode::Disable),
+    let mut errors = vec![
+        Error::Resolve(io(io::ErrorKind::Other)),
+        Error::Dial(io(io::ErrorKind::ConnectionRefused)),
+        Error::Dial(io(io::ErrorKind::TimedOut)),
+        Error::Dial(io(io::ErrorKind::NetworkUnreachable)),
+        Error::StartTimedOut,
+        Error::StatementTimedOut,
+    ];
+    for (answer, binding, tls) in [
+        (&b"N"[..], Prefer, SslMode::Require),
+        (b"R\0\0\0\x08\0\0\0\0", Require, SslMode::Disable),
+        (b"R\0\0\0\x08\0\0\0\x02", Prefer, SslMode::Disable),
+        (b"", Prefer, SslMode::Disable),
         (
             b"HTTP/1.1 400 Bad Request\r\n\r\n",
-            ChannelBinding::Prefer,
+            Prefer,
             SslMode::Disable,
         ),
-    ];
-    let mut failures = vec![
-        Error::Resolve(io(io::ErrorKind::Other)).failure(&target, &[]),
-        Error::Dial(io(io::ErrorKind::ConnectionRefused)).failure(&target, &[]),
-        Error::Dial(io(io::ErrorKind::TimedOut)).failure(&target, &[]),
-        Error::Dial(io(io::ErrorKind::NetworkUnreachable)).failure(&target, &[]),
-        Error::StartTimedOut.failure(&target, &[]),
-        Error::StatementTimedOut.failure(&target, &[]),
-    ];
-    for (answer, binding, tls) in start {
-        failures.push(Error::Start(answered(answer, binding, tls).await).failure(&target, &[]));
+    ] {
+        errors.push(Error::Start(answered(answer, binding, tls).await));
     }
-    let cut = answered(b"", ChannelBinding::Prefer, SslMode::Disable).await;
-    failures.push(Error::Statement(cut).failure(&target, &[]));
+    let cut = answered(b"", Prefer, SslMode::Disable).await;
+    errors.push(Error::Statement(cut));
+    let target = target();
+    let failures = errors.into_iter().map(|error| error.failure(&target, &[]));
     insta::assert_snapshot!(list(failures));
 }
 

@@ -233,19 +233,19 @@ impl Story<'_> {
             .map_err(|error| format!("{shown}: {error}"))?;
         let [stdout, stderr] = [output.stdout, output.stderr]
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let held =
-            output.status.code() == Some(code) && !self.leaks(&stdout) && !self.leaks(&stderr);
-        self.report(what, shown, held, started.elapsed());
-        if held {
-            return Ok(stdout);
-        }
-        if self.leaks(&stdout) || self.leaks(&stderr) {
-            return Err(format!("{shown} printed a token"));
-        }
-        Err(format!(
-            "{shown} was to end with exit code {code} and ended with {}. It printed:\n{stdout}{stderr}",
-            output.status
-        ))
+        let leaks = self.leaks(&stdout) || self.leaks(&stderr);
+        let held = output.status.code() == Some(code) && !leaks;
+        let reported = self.report(what, shown, held, started.elapsed());
+        let status = output.status;
+        reported.map_err(|_| {
+            if leaks {
+                return format!("{shown} printed a token");
+            }
+            format!(
+                "{shown} was to end with exit code {code} and ended with {status}. It printed:\n{stdout}{stderr}"
+            )
+        })?;
+        Ok(stdout)
     }
 
     /// Signs in by device code: the program prints its events, and the demo does what a person does in a browser.
@@ -259,28 +259,20 @@ impl Story<'_> {
         let code = event(&mut events, "code").await?;
         let user_code = code["user_code"].as_str().unwrap_or_default().to_owned();
         let page = code["verification_uri"].as_str().unwrap_or_default();
-        self.report(
-            &format!("shows the code {user_code}"),
+        let is_shown = !user_code.is_empty() && page == self.stage.okta.activate_page();
+        let (what, login) = (
+            format!("shows the code {user_code}"),
             "epigraph login --json",
-            !user_code.is_empty() && page == self.stage.okta.activate_page(),
-            started.elapsed(),
         );
+        self.report(&what, login, is_shown, started.elapsed())?;
         self.approve(page, &user_code, person).await?;
         let signed_in = event(&mut events, "signed_in").await?;
         let status = timeout(PATIENCE, running.ended())
             .await
             .map_err(|_| "epigraph login did not end".to_owned())??;
-        self.report(
-            "goes on when the person has approved in a browser",
-            "epigraph login --json",
-            status.success() && signed_in["id"] == person.id(),
-            started.elapsed(),
-        );
-        if status.success() && signed_in["id"] == person.id() {
-            Ok(())
-        } else {
-            Err(format!("epigraph login ended with {status}"))
-        }
+        let held = status.success() && signed_in["id"] == person.id();
+        let what = "goes on when the person has approved in a browser";
+        self.report(what, login, held, started.elapsed())
     }
 
     /// Opens the page and posts its form.
@@ -308,15 +300,10 @@ impl Story<'_> {
     }
 
     fn hold(&mut self, what: &str, held: bool) -> Outcome {
-        self.report(what, "", held, Duration::ZERO);
-        if held {
-            Ok(())
-        } else {
-            Err(format!("this did not hold: {what}"))
-        }
+        self.report(what, "", held, Duration::ZERO)
     }
 
-    fn report(&mut self, what: &str, command: &str, held: bool, took: Duration) {
+    fn report(&mut self, what: &str, command: &str, held: bool, took: Duration) -> Outcome {
         self.steps += 1;
         let result = if held { "ok" } else { "FAILED" };
         println!(
@@ -324,6 +311,8 @@ impl Story<'_> {
             self.steps,
             took.as_secs_f32()
         );
+        let failed = || format!("this did not hold: {what}");
+        held.then_some(()).ok_or_else(failed)
     }
 
     fn leaks(&self, output: &str) -> bool {
@@ -361,15 +350,10 @@ fn json(text: &str) -> Result<Value, String> {
 
 /// Writes arguments as one types them; a long one is cut.
 fn shown(arguments: &[&str]) -> String {
-    let mut words = Vec::new();
-    for argument in arguments {
-        let line = argument.lines().next().unwrap_or_default();
-        let start: String = line.chars().take(24).collect();
-        words.push(if start.len() < argument.len() {
-            format!("'{start}…'")
-        } else {
-            start
-        });
-    }
+    let cut = |argument: &&str| match argument.char_indices().nth(24) {
+        Some((end, _)) => format!("'{}…'", &argument[..end]),
+        None => (*argument).to_owned(),
+    };
+    let words: Vec<_> = arguments.iter().map(cut).collect();
     words.join(" ")
 }
