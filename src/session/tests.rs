@@ -8,7 +8,23 @@ use self::doubles::{Database, Memory, Okta, Scripted, World, user};
 use super::*;
 use crate::{config::Store, keyring::Keyring};
 
-async fn sign_in(session: &Session<Okta, Memory, Database>) -> Result<Restored, Failure> {
+type OfDoubles = Session<Okta, Memory, Database>;
+
+/// With no one signed in.
+fn signed_out() -> (World, Arc<OfDoubles>) {
+    let world = World::new();
+    let session = world.session();
+    (world, session)
+}
+
+/// With someone who signed in earlier, whose ID token has so many seconds left.
+fn signed_in(left: i64) -> (World, Arc<OfDoubles>) {
+    let (world, session) = signed_out();
+    world.signed_in(left);
+    (world, session)
+}
+
+async fn sign_in(session: &OfDoubles) -> Result<Restored, Failure> {
     session.request_code(&Progress::silent()).await?;
     session.await_approval(&Progress::silent()).await
 }
@@ -30,9 +46,7 @@ fn kind<T>(outcome: Result<T, Failure>) -> Option<Kind> {
 
 #[tokio::test]
 async fn a_warm_start_asks_okta_nothing_and_leaves_the_vault_alone() {
-    let world = World::new();
-    world.signed_in(3600);
-    let session = world.session();
+    let (world, session) = signed_in(3600);
     let restored = session.restore().await.expect("read").expect("signed in");
     assert_eq!(restored.user, user());
     load(&session).await.expect("loaded");
@@ -46,8 +60,7 @@ async fn a_warm_start_asks_okta_nothing_and_leaves_the_vault_alone() {
 
 #[tokio::test]
 async fn not_signed_in_is_said_without_asking_the_database() {
-    let world = World::new();
-    let session = world.session();
+    let (world, session) = signed_out();
     assert_eq!(session.restore().await, Ok(None));
     assert_eq!(session.standing().await, Ok(None));
     assert_eq!(kind(load(&session).await), Some(Kind::NotSignedIn));
@@ -56,9 +69,7 @@ async fn not_signed_in_is_said_without_asking_the_database() {
 
 #[tokio::test]
 async fn an_expired_token_is_renewed_while_the_database_connects() {
-    let world = World::new();
-    world.signed_in(59);
-    let session = world.session();
+    let (world, session) = signed_in(59);
     load(&session).await.expect("loaded");
     assert_eq!(world.database.tokens(), ["id-2"]);
     assert_eq!(world.database.connects.load(Ordering::SeqCst), 1);
@@ -70,10 +81,8 @@ async fn an_expired_token_is_renewed_while_the_database_connects() {
 
 #[tokio::test]
 async fn a_token_that_has_expired_for_the_database_is_renewed_once() {
-    let world = World::new();
-    world.signed_in(3600);
+    let (world, session) = signed_in(3600);
     world.database.expired.store(1, Ordering::SeqCst);
-    let session = world.session();
     load(&session).await.expect("loaded");
     assert_eq!(world.database.tokens(), ["id-1", "id-2"]);
     assert!(world.vault.text().contains("refresh-2") && world.vault.text().contains("id-2"));
@@ -90,9 +99,7 @@ async fn a_token_that_has_expired_for_the_database_is_renewed_once() {
 
 #[tokio::test]
 async fn another_processs_renewal_is_used_when_ours_is_refused() {
-    let world = World::new();
-    world.signed_in(3600);
-    let session = world.session();
+    let (world, session) = signed_in(3600);
     load(&session).await.expect("loaded");
     world.signed_in(3600);
     world.database.expired.store(1, Ordering::SeqCst);
@@ -144,9 +151,7 @@ async fn eight_operations_of_two_processes_renew_once_over_one_vault() {
 
 #[tokio::test]
 async fn an_outage_at_okta_ends_no_session() {
-    let world = World::new();
-    world.signed_in(0);
-    let session = world.session();
+    let (world, session) = signed_in(0);
     for failure in [Kind::Unreachable, Kind::Okta, Kind::Failed] {
         world.okta.script(Scripted::Fail(failure));
         assert_eq!(kind(load(&session).await), Some(failure));
@@ -157,9 +162,7 @@ async fn an_outage_at_okta_ends_no_session() {
 
 #[tokio::test]
 async fn an_ended_session_empties_the_vault_and_keeps_the_draft() {
-    let world = World::new();
-    world.signed_in(0);
-    let session = world.session();
+    let (world, session) = signed_in(0);
     session.restore().await.expect("read");
     session.keep_draft(draft("unsaved")).await.expect("kept");
     world.okta.script(Scripted::End);
@@ -175,9 +178,7 @@ async fn an_ended_session_empties_the_vault_and_keeps_the_draft() {
 
 #[tokio::test]
 async fn a_token_rotated_elsewhere_is_adopted() {
-    let world = World::new();
-    world.signed_in(0);
-    let session = world.session();
+    let (world, session) = signed_in(0);
     session.restore().await.expect("read");
     let gate = world.okta.shut_gate();
     let loading = tokio::spawn({
@@ -196,10 +197,8 @@ async fn a_token_rotated_elsewhere_is_adopted() {
 
 #[tokio::test]
 async fn a_rotated_token_is_kept_though_its_id_token_is_rejected() {
-    let world = World::new();
-    world.signed_in(0);
+    let (world, session) = signed_in(0);
     world.okta.script(Scripted::RotateOnly);
-    let session = world.session();
     assert_eq!(kind(load(&session).await), Some(Kind::Okta));
     assert!(world.vault.text().contains("refresh-2"));
     load(&session).await.expect("with the rotated one");
@@ -207,9 +206,7 @@ async fn a_rotated_token_is_kept_though_its_id_token_is_rejected() {
 
 #[tokio::test]
 async fn a_refresh_is_kept_though_its_caller_has_gone() {
-    let world = World::new();
-    world.signed_in(0);
-    let session = world.session();
+    let (world, session) = signed_in(0);
     let gate = world.okta.shut_gate();
     let loading = tokio::spawn({
         let session = Arc::clone(&session);
@@ -227,9 +224,7 @@ async fn a_refresh_is_kept_though_its_caller_has_gone() {
 
 #[tokio::test]
 async fn the_end_waits_until_a_renewed_session_is_written() {
-    let world = World::new();
-    world.signed_in(0);
-    let session = world.session();
+    let (world, session) = signed_in(0);
     let gate = world.okta.shut_gate();
     {
         let silent = Progress::silent();
@@ -245,11 +240,9 @@ async fn the_end_waits_until_a_renewed_session_is_written() {
 
 #[tokio::test]
 async fn a_vault_that_refuses_a_renewal_is_reported_once() {
-    let world = World::new();
-    world.signed_in(0);
+    let (world, session) = signed_in(0);
     world.okta.0.lifetime.store(30, Ordering::SeqCst);
     world.vault.0.refuses_writes.store(true, Ordering::SeqCst);
-    let session = world.session();
     let told = Arc::new(Mutex::new(Vec::new()));
     let progress = Progress::new({
         let told = Arc::clone(&told);
@@ -279,9 +272,7 @@ async fn a_vault_that_refuses_a_renewal_is_reported_once() {
 
 #[tokio::test]
 async fn a_locked_vault_ends_no_session() {
-    let world = World::new();
-    world.signed_in(0);
-    let session = world.session();
+    let (world, session) = signed_in(0);
     session.restore().await.expect("read");
     world.vault.0.refuses_reads.store(true, Ordering::SeqCst);
     assert_eq!(kind(load(&session).await), Some(Kind::Vault));
@@ -299,9 +290,7 @@ async fn what_another_process_did_to_the_session_is_noticed() {
             "Another person",
         ),
     ] {
-        let world = World::new();
-        world.signed_in(0);
-        let session = world.session();
+        let (world, session) = signed_in(0);
         session.restore().await.expect("read");
         *world.vault.0.secret.lock().expect("free") = text.map(str::to_owned);
         let failure = load(&session).await.expect_err("ended");
@@ -315,9 +304,8 @@ async fn what_another_process_did_to_the_session_is_noticed() {
 #[tokio::test]
 async fn an_entry_that_cannot_be_read_is_replaced_by_a_sign_in_only() {
     for text in ["garbled", r#"{"version":2}"#] {
-        let world = World::new();
+        let (world, session) = signed_out();
         world.vault.put(text);
-        let session = world.session();
         assert_eq!(kind(session.restore().await), Some(Kind::Vault));
         assert_eq!(kind(load(&session).await), Some(Kind::Vault));
         assert_eq!(world.vault.text(), text);
@@ -338,9 +326,8 @@ async fn no_browser_is_opened_for_a_session_that_cannot_be_kept() {
 
 #[tokio::test]
 async fn a_sign_in_that_the_vault_does_not_take_is_revoked_and_said() {
-    let world = World::new();
+    let (world, session) = signed_out();
     world.vault.0.refuses_writes.store(true, Ordering::SeqCst);
-    let session = world.session();
     assert_eq!(kind(sign_in(&session).await), Some(Kind::Vault));
     assert_eq!(world.okta.revoked(), ["refresh-1"]);
     assert_eq!(session.standing().await, Ok(None));
@@ -348,10 +335,9 @@ async fn a_sign_in_that_the_vault_does_not_take_is_revoked_and_said() {
 
 #[tokio::test]
 async fn a_session_without_a_refresh_token_is_short_and_says_why() {
-    let world = World::new();
+    let (world, session) = signed_out();
     world.okta.0.no_refresh_token.store(true, Ordering::SeqCst);
     world.okta.0.lifetime.store(30, Ordering::SeqCst);
-    let session = world.session();
     let restored = sign_in(&session).await.expect("signed in");
     assert!(
         restored
@@ -371,8 +357,7 @@ async fn a_session_without_a_refresh_token_is_short_and_says_why() {
 
 #[tokio::test]
 async fn a_sign_out_leaves_no_trace_here_and_revokes_there() {
-    let world = World::new();
-    let session = world.session();
+    let (world, session) = signed_out();
     sign_in(&session).await.expect("signed in");
     session.keep_draft(draft("unsaved")).await.expect("kept");
     assert_eq!(session.sign_out().await, Ok(SignOutOutcome::Revoked));
@@ -400,9 +385,7 @@ async fn a_sign_out_works_offline_and_of_an_entry_that_cannot_be_read() {
 
 #[tokio::test]
 async fn a_sign_out_revokes_the_token_that_another_process_rotated() {
-    let world = World::new();
-    world.signed_in(3600);
-    let session = world.session();
+    let (world, session) = signed_in(3600);
     session.restore().await.expect("read");
     world.signed_in(3600);
     session.sign_out().await.expect("emptied");
@@ -412,9 +395,7 @@ async fn a_sign_out_revokes_the_token_that_another_process_rotated() {
 /// Over a window that was left open, for example.
 #[tokio::test]
 async fn a_sign_out_spares_the_session_of_another_person() {
-    let world = World::new();
-    world.signed_in(3600);
-    let session = world.session();
+    let (world, session) = signed_in(3600);
     session.restore().await.expect("read");
     let theirs = r#"{"version":1,"sub":"00u2","name":"Nora","refresh_token":"hers"}"#;
     world.vault.put(theirs);
@@ -443,10 +424,8 @@ async fn what_stays_in_a_vault_that_cannot_be_emptied_is_revoked() {
 
 #[tokio::test]
 async fn a_sign_out_revokes_the_token_that_the_vault_never_took() {
-    let world = World::new();
-    world.signed_in(0);
+    let (world, session) = signed_in(0);
     world.vault.0.refuses_writes.store(true, Ordering::SeqCst);
-    let session = world.session();
     load(&session).await.expect("loaded");
     assert_eq!(kind(session.sign_out().await), Some(Kind::Vault));
     assert_eq!(world.okta.revoked(), ["refresh-2"]);
@@ -455,8 +434,7 @@ async fn a_sign_out_revokes_the_token_that_the_vault_never_took() {
 /// Esc, while a keyring takes its time.
 #[tokio::test]
 async fn a_sign_in_that_is_given_up_while_it_is_being_kept_is_undone() {
-    let world = World::new();
-    let session = world.session();
+    let (world, session) = signed_out();
     let held_up = world.vault.0.gate.write().await;
     let being_kept = async {
         while world.vault.0.writes.load(Ordering::SeqCst) == 0 {
@@ -475,8 +453,7 @@ async fn a_sign_in_that_is_given_up_while_it_is_being_kept_is_undone() {
 
 #[tokio::test]
 async fn an_approval_without_a_code_is_refused() {
-    let world = World::new();
-    let session = world.session();
+    let (_world, session) = signed_out();
     session
         .request_code(&Progress::silent())
         .await
