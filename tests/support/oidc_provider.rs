@@ -151,8 +151,12 @@ impl OidcProvider {
 
     /// Plays the person in the browser, from the address in the QR code to the last page.
     pub(crate) async fn decide(&self, verification_uri_complete: &str, decision: Decision) {
-        let mut browser = Browser::new();
-        let mut page = browser.get(verification_uri_complete).await;
+        let mut browser = Browser {
+            client: ca::http_client(ca::trusted().pem_path()),
+            cookies: BTreeMap::new(),
+        };
+        let address = verification_uri_complete.parse().expect("an address");
+        let mut page = browser.follow(address, None).await;
         let end = match decision {
             Decision::Approve => "Sign-in Success",
             Decision::Deny => "The Sign-in request was interrupted",
@@ -171,7 +175,10 @@ impl OidcProvider {
                 form.fields.insert("login".into(), Self::PERSON.0.into());
                 form.fields.insert("password".into(), "any".into());
             }
-            page = browser.post(&form).await;
+            let body = url::form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(&form.fields)
+                .finish();
+            page = browser.follow(form.action, Some(body)).await;
         }
         panic!("no page said {end:?}; the last one was:\n{}", page.text);
     }
@@ -195,25 +202,7 @@ struct Form {
 }
 
 impl Browser {
-    fn new() -> Self {
-        Self {
-            client: ca::http_client(ca::trusted().pem_path()),
-            cookies: BTreeMap::new(),
-        }
-    }
-
-    async fn get(&mut self, address: &str) -> Page {
-        let address = address.parse().expect("an address");
-        self.follow(address, None).await
-    }
-
-    async fn post(&mut self, form: &Form) -> Page {
-        let body = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(&form.fields)
-            .finish();
-        self.follow(form.action.clone(), Some(body)).await
-    }
-
+    /// Sends a form, or asks for a page, and goes where the answers lead.
     async fn follow(&mut self, mut address: url::Url, mut body: Option<String>) -> Page {
         loop {
             let cookies: Vec<_> = self
