@@ -70,13 +70,11 @@ pub(crate) enum Endpoint {
 pub(crate) struct Request {
     pub(crate) at: Instant,
     pub(crate) endpoint: Endpoint,
-    pub(crate) path: String,
     pub(crate) fields: Vec<String>,
     pub(crate) scope: Option<String>,
     pub(crate) grant_type: Option<String>,
     pub(crate) has_authorization: bool,
     pub(crate) user_agent: Option<String>,
-    pub(crate) content_type: Option<String>,
 }
 
 /// A running stand-in; it ends when it is dropped.

@@ -185,11 +185,6 @@ impl Proxy {
         self.network.end(Break::Closed);
     }
 
-    /// Resets every connection; what is held back on it is lost.
-    pub(crate) fn reset(&self) {
-        self.network.end(Break::Reset);
-    }
-
     /// Lets the bytes through one by one, each after a while, or as they come.
     pub(crate) fn trickle(&self, each: Option<Duration>) {
         self.network.state().trickle = each;

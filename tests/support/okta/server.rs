@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use hyper::{
     Method, Response, StatusCode,
     body::Incoming,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, USER_AGENT},
+    header::{ACCEPT, AUTHORIZATION, HeaderMap, USER_AGENT},
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -96,13 +96,11 @@ async fn respond(
         org.requests.push(Request {
             at: Instant::now(),
             endpoint,
-            path: path.to_owned(),
             fields: names(sent),
             scope: form.get("scope").cloned(),
             grant_type: form.get("grant_type").cloned(),
             has_authorization: head.headers.contains_key(AUTHORIZATION),
             user_agent: text(&head.headers, &USER_AGENT),
-            content_type: text(&head.headers, &CONTENT_TYPE),
         });
         org.scripts
             .get_mut(&endpoint)
