@@ -277,6 +277,21 @@ pub(crate) fn list(failures: impl IntoIterator<Item = Failure>) -> String {
     lines.concat()
 }
 
+/// Lists messages as [`list`] does, each below the cases that bring it.
+#[cfg(test)]
+pub(crate) fn table<C: fmt::Display>(cases: impl IntoIterator<Item = (C, Failure)>) -> String {
+    let mut messages: Vec<(String, String)> = Vec::new();
+    for (case, failure) in cases {
+        let (case, message) = (format!("{case}\n"), list([failure]));
+        match messages.iter_mut().find(|known| known.1 == message) {
+            Some((cases, _)) => cases.push_str(&case),
+            None => messages.push((case, message)),
+        }
+    }
+    let messages = messages.into_iter();
+    messages.map(|(cases, message)| cases + &message).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -138,11 +138,11 @@ impl Change {
 /// Good texts, changed in a few places: parts go, come twice, or are replaced by `words` of the language or by odd ones.
 pub(crate) fn garbled(
     samples: Vec<String>,
-    words: &'static [&'static str],
-) -> impl Strategy<Value = String> {
+    words: &[&'static str],
+) -> impl Strategy<Value = String> + use<> {
     let by = prop_oneof![
         3 => Just(String::new()).prop_map(By::Text),
-        4 => prop::sample::select(words).prop_map(|word| By::Text(word.to_owned())),
+        4 => prop::sample::select(words.to_vec()).prop_map(|word| By::Text(word.to_owned())),
         1 => prop::sample::select(&ODD[..]).prop_map(|odd| By::Text(odd.to_owned())),
         2 => "[ -~]{1,3}".prop_map(By::Text),
         1 => (any::<Index>(), 0_usize..20).prop_map(|(from, length)| By::Another(from, length)),
@@ -164,13 +164,13 @@ pub(crate) fn garbled(
 /// Good JSON, some of whose members are gone, renamed, or of another type or value.
 pub(crate) fn garbled_json(
     samples: Vec<Value>,
-    words: &'static [&'static str],
-) -> impl Strategy<Value = Value> {
+    words: &[&'static str],
+) -> impl Strategy<Value = Value> + use<> {
     let change = (any::<Index>(), other_value(words), 0..4);
     (
         prop::sample::select(samples),
         prop::collection::vec(change, 0..5),
-        prop::collection::vec(prop::sample::select(words), 0..5),
+        prop::collection::vec(prop::sample::select(words.to_vec()), 0..5),
     )
         .prop_map(|(mut json, changes, names)| {
             for (number, (at, value, how)) in changes.into_iter().enumerate() {
@@ -216,7 +216,7 @@ fn collect_paths(value: &Value, path: &str, paths: &mut Vec<String>) {
     }
 }
 
-fn other_value(words: &'static [&'static str]) -> impl Strategy<Value = Value> {
+fn other_value(words: &[&'static str]) -> impl Strategy<Value = Value> + use<> {
     let plain = prop_oneof![
         1 => Just(Value::Null),
         1 => any::<bool>().prop_map(Value::from),
@@ -224,9 +224,9 @@ fn other_value(words: &'static [&'static str]) -> impl Strategy<Value = Value> {
         1 => any::<i64>().prop_map(Value::from),
         1 => any::<u64>().prop_map(Value::from),
         1 => any::<f64>().prop_map(Value::from),
-        4 => prop::sample::select(words).prop_map(Value::from),
+        4 => prop::sample::select(words.to_vec()).prop_map(Value::from),
         2 => odd_text().prop_map(Value::from),
-        1 => (prop::sample::select(words), 1_usize..2000).prop_map(|(word, times)| word.repeat(times).into()),
+        1 => (prop::sample::select(words.to_vec()), 1_usize..2000).prop_map(|(word, times)| word.repeat(times).into()),
     ];
     plain.clone().prop_flat_map(move |value| {
         let deep = (1_usize..200).prop_map({

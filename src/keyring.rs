@@ -157,31 +157,35 @@ mod tests {
 
     use super::*;
 
+    fn vault(directory: &tempfile::TempDir, client: &str) -> Keyring {
+        let issuer = "https://issuer.example";
+        Keyring::new(Store::File, directory.path(), issuer, client)
+    }
+
+    /// What is in a directory.
+    fn files(directory: &tempfile::TempDir) -> Vec<std::path::PathBuf> {
+        let entries = std::fs::read_dir(directory.path()).expect("listed");
+        entries.flatten().map(|entry| entry.path()).collect()
+    }
+
     #[tokio::test]
     async fn the_session_file_keeps_replaces_and_forgets_a_secret() {
         let scratch = tempfile::tempdir().expect("a temporary directory");
-        let vault = |client| {
-            Keyring::new(
-                Store::File,
-                scratch.path(),
-                "https://issuer.example",
-                client,
-            )
-        };
-        let (one, other) = (vault("one"), vault("other"));
+        let (one, other) = (vault(&scratch, "one"), vault(&scratch, "other"));
         assert!(one.read().await.expect("no error").is_none());
         one.write("first".into()).await.expect("written");
         one.write("second".into()).await.expect("written");
-        let kept = vault("one").read().await.expect("read").expect("there");
+        let kept = vault(&scratch, "one")
+            .read()
+            .await
+            .expect("read")
+            .expect("there");
         assert_eq!(kept.expose_secret(), "second");
         assert!(other.read().await.expect("no error").is_none());
         other.clear().await.expect("no error where there is none");
         one.clear().await.expect("cleared");
         assert!(one.read().await.expect("no error").is_none());
-        assert_eq!(
-            std::fs::read_dir(scratch.path()).expect("listed").count(),
-            0
-        );
+        assert!(files(&scratch).is_empty());
     }
 
     #[cfg(unix)]
@@ -190,21 +194,11 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
 
         let scratch = tempfile::tempdir().expect("a temporary directory");
-        let vault = Keyring::new(
-            Store::File,
-            scratch.path(),
-            "https://issuer.example",
-            "client",
-        );
+        let vault = vault(&scratch, "client");
         vault.write("secret".into()).await.expect("written");
         assert!(matches!(vault.check().await.verdict, Verdict::Ok(_)));
-        let file = std::fs::read_dir(scratch.path())
-            .expect("listed")
-            .flatten()
-            .next()
-            .expect("one file");
-        std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o640))
-            .expect("opened up");
+        let open = std::fs::Permissions::from_mode(0o640);
+        std::fs::set_permissions(&files(&scratch)[0], open).expect("opened up");
         let check = vault.check().await;
         let Verdict::Warning(warning) = check.verdict else {
             panic!("{check:?}");
@@ -216,19 +210,9 @@ mod tests {
     #[tokio::test]
     async fn a_session_path_that_is_no_file_is_refused_by_name() {
         let scratch = tempfile::tempdir().expect("a temporary directory");
-        let vault = Keyring::new(
-            Store::File,
-            scratch.path(),
-            "https://issuer.example",
-            "client",
-        );
+        let vault = vault(&scratch, "client");
         vault.write("secret".into()).await.expect("written");
-        let path = std::fs::read_dir(scratch.path())
-            .expect("listed")
-            .flatten()
-            .next()
-            .expect("one file")
-            .path();
+        let path = files(&scratch).remove(0);
         std::fs::remove_file(&path).expect("removed");
         std::fs::create_dir(&path).expect("made");
         for outcome in [vault.read().await.map(drop), vault.would_keep().await] {

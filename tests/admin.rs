@@ -14,10 +14,10 @@ use serde_json::Value;
 use crate::support::{
     okta::{Okta, Person, Server},
     pgbouncer::PgBouncer,
-    postgres::{Cluster, Database, Settings, eighteen, shared},
+    postgres::{Cluster, Database, Settings, Url, connect, eighteen, shared},
     program::{Home, Ran},
     pty::{Key, Pty},
-    sign_in::SignIn,
+    stage::Login,
 };
 
 /// What the guide's web app (drizzle) makes, with a row of its own.
@@ -95,7 +95,7 @@ impl<'a> Admin<'a> {
 
     #[track_caller]
     fn sign_in(&self, home: &Home, person: Person) {
-        let (sign_in, event) = SignIn::start(home);
+        let (sign_in, event) = Login::with_code(home);
         let code = event["user_code"].as_str().expect("a code");
         self.okta.approve(code, person).expect("the code works");
         let ran = sign_in.end();
@@ -345,22 +345,15 @@ fn url_in(config: &str) -> String {
 /// Signs in with the connection string of a configuration.
 async fn try_session(config: &str) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
     let url = url::Url::parse(&url_in(config)).expect("a URL");
-    let root = std::fs::read(crate::support::ca::trusted().pem_path()).expect("a file");
-    let tls = native_tls::TlsConnector::builder()
-        .add_root_certificate(native_tls::Certificate::from_pem(&root).expect("it is one"))
-        .build()
-        .expect("good settings");
-    let (client, connection) = tokio_postgres::Config::new()
-        .host(url.host_str().expect("a host"))
-        .port(url.port().expect("a port"))
-        .user(url.username())
-        .password(url.password().expect("a password"))
-        .dbname(url.path().trim_start_matches('/'))
-        .ssl_mode(tokio_postgres::config::SslMode::Require)
-        .connect(postgres_native_tls::MakeTlsConnector::new(tls))
-        .await?;
-    tokio::spawn(connection);
-    Ok(client)
+    connect(&Url {
+        user: url.username().to_owned(),
+        password: url.password().expect("a password").to_owned(),
+        host: url.host_str().expect("a host").to_owned(),
+        port: url.port().expect("a port"),
+        database: url.path().trim_start_matches('/').to_owned(),
+        parameters: Vec::new(),
+    })
+    .await
 }
 
 async fn open_session(config: &str) -> tokio_postgres::Client {

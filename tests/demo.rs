@@ -9,10 +9,10 @@ use std::{
     sync::OnceLock,
 };
 
-use reqwest::Certificate;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{
+    ca,
     guardian::Scratch,
     pty::{Key, Pty},
     wait_until,
@@ -219,13 +219,9 @@ fn approve_in_a_browser(place: &Place, page: &str, code: &str, person: &str) {
         .files()
         .iter()
         .map(|directory| directory.join("epigraph-demo-authority.pem"))
-        .find_map(|file| fs::read(file).ok())
+        .find(|file| file.is_file())
         .expect("the demo's certificate authority is a file");
-    let browser = reqwest::Client::builder()
-        .add_root_certificate(Certificate::from_pem(&authority).expect("PEM"))
-        .no_proxy()
-        .build()
-        .expect("a client");
+    let browser = ca::http_client(&authority);
     let sent = browser
         .post(page)
         .body(format!("user_code={code}&person={person}&decision=approve"))

@@ -5,10 +5,11 @@ use std::{fs, path::PathBuf};
 use serde_json::Value;
 
 use crate::support::{
-    oidc_provider::{Decision, OidcProvider, Settings, http_client},
+    ca,
+    oidc_provider::{Decision, OidcProvider, Settings},
     postgres::Database,
     program::{Home, Ran},
-    sign_in::SignIn,
+    stage::Login,
 };
 
 /// Someone whose company has this provider, before they sign in.
@@ -24,7 +25,7 @@ fn at_home(provider: &OidcProvider) -> Home {
 }
 
 async fn sign_in(provider: &OidcProvider, home: &Home, decision: Decision) -> Ran {
-    let (sign_in, code) = SignIn::start(home);
+    let (sign_in, code) = Login::with_code(home);
     provider
         .decide(text(&code, "verification_uri_complete"), decision)
         .await;
@@ -125,7 +126,7 @@ async fn post(provider: &OidcProvider, endpoint: &str, form: &[(&str, &str)]) ->
         .extend_pairs(form)
         .append_pair("client_id", OidcProvider::CLIENT_ID)
         .finish();
-    let response = http_client()
+    let response = ca::http_client(ca::trusted().pem_path())
         .post(format!("{}/v1/{endpoint}", provider.issuer()))
         .header("content-type", "application/x-www-form-urlencoded")
         .body(form)

@@ -9,7 +9,7 @@ use crate::support::{
     postgres::Database,
     program::{Home, Ran},
     pty::{Key, Pty},
-    sign_in::SignIn,
+    stage::Login,
     token, wait_until,
 };
 
@@ -37,7 +37,7 @@ impl Stage {
             home,
         };
         stage.configure(&stage.database.user_url());
-        let (sign_in, _) = SignIn::start(&stage.home);
+        let (sign_in, _) = Login::with_code(&stage.home);
         let code = stage.okta.next_code();
         stage
             .okta

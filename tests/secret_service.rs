@@ -12,7 +12,7 @@ use crate::support::{
     postgres::Database,
     program::Home,
     secret_service::{Health, SecretService},
-    sign_in::SignIn,
+    stage::Login,
 };
 
 /// Someone with a desktop, before they sign in.
@@ -26,7 +26,7 @@ fn at_home(okta: &Okta, keyring: &SecretService) -> Home {
 }
 
 fn sign_in(okta: &Okta, home: &Home) {
-    let (sign_in, code) = SignIn::start(home);
+    let (sign_in, code) = Login::with_code(home);
     let code = code["user_code"].as_str().expect("a code");
     okta.approve(code, Person::James).expect("the code is good");
     sign_in.end().data();

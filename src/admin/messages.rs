@@ -66,6 +66,8 @@ fn every_problem_that_the_status_names() {
         added_at: now,
         last_published_at: now + chrono::TimeDelta::days(days),
     };
+    let ahead = status::keys_problem(&[published(3)], now).expect("a problem");
+    let day = now + chrono::TimeDelta::days(3);
     insta::assert_snapshot!(
         [
             status::OLD_TABLES.to_owned(),
@@ -76,14 +78,7 @@ fn every_problem_that_the_status_names() {
             status::unshown_access("epigraph_nora"),
             status::keys_problem(&[], now).expect("a problem"),
             status::keys_problem(&[published(-30)], now).expect("a problem"),
-            status::keys_problem(&[published(3)], now)
-                .expect("a problem")
-                .replace(
-                    &(now + chrono::TimeDelta::days(3))
-                        .format("%Y-%m-%d")
-                        .to_string(),
-                    "2026-12-01"
-                ),
+            ahead.replace(&day.format("%Y-%m-%d").to_string(), "2026-12-01"),
             access::owns_things("owner of database stall\n2 objects in database shop"),
             access::still_there(&too_slow()),
             access::still_connected(&too_slow()),

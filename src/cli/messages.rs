@@ -11,6 +11,13 @@ fn disk_full() -> io::Error {
 
 #[test]
 fn every_message_of_a_command() {
+    let broken = || io::Error::other("input/output error");
+    let many = || io::Error::other("too many open files");
+    let (config, full) = (
+        Path::new("config.toml"),
+        private_file::Error::Io(disk_full()),
+    );
+    let said = |words: &str| Failure::new(Kind::Failed, words.to_owned());
     let long = "x".repeat(crate::quote::MAX_BYTES + 1);
     let unfit =
         ["", long.as_str(), "\u{1b}"].map(|text| quote::checked(text).expect_err("refused"));
@@ -26,12 +33,12 @@ fn every_message_of_a_command() {
         quote::nobody_to_ask(),
         quote::kept(),
         quote::still_there(),
-        input::unreadable(&io::Error::other("input/output error")),
+        input::unreadable(&broken()),
         input::far_too_long(),
         input::text_of(vec![b'a', 0xff], "standard input").expect_err("refused"),
         account::not_signed_in(),
         account::ended(),
-        secret::unreadable(&io::Error::other("input/output error")),
+        secret::unreadable(&broken()),
         output::unwritable(&disk_full()),
         log::no_level(),
         log::unwritable(
@@ -43,36 +50,24 @@ fn every_message_of_a_command() {
         admin::has_access("epigraph_nora"),
         admin::nothing_to_write("epigraph_nora, epigraph_team"),
         admin::nothing_changed(),
-        admin::file_is_there(Path::new("config.toml")),
-        admin::no_new_file(
-            Path::new("config.toml"),
-            &private_file::Error::Io(disk_full()),
-        ),
-        admin::not_written(
-            Path::new("config.toml"),
-            &private_file::Error::Io(disk_full()),
-        ),
-        Failure::new(Kind::Failed, admin::NOT_NOTED),
-        Failure::new(Kind::Failed, admin::OLD_PROGRAMS),
+        admin::file_is_there(config),
+        admin::no_new_file(config, &full),
+        admin::not_written(config, &full),
+        said(admin::NOT_NOTED),
+        said(admin::OLD_PROGRAMS),
         Failure::new(Kind::Failed, admin::unchecked(&no_terminal())),
         Failure::new(Kind::Failed, admin::never_shown("epigraph_nora") + "."),
         Failure::new(Kind::Failed, admin::PUBLIC_IS_OPEN.to_owned() + "."),
         no_terminal(),
-        Failure::new(Kind::Failed, ONLY_COPY),
-        Failure::new(Kind::Failed, unconfirmed(Order::Save)),
-        Failure::new(Kind::Failed, unconfirmed(Order::Delete)),
-        Failure::new(Kind::Failed, unconfirmed(Order::SignOut)),
-        cannot_start(&io::Error::other("too many open files")),
-        stopped(&runtime::Error::Lost(io::Error::other(
-            "input/output error",
-        ))),
+        said(ONLY_COPY),
+        said(unconfirmed(Order::Save)),
+        said(unconfirmed(Order::Delete)),
+        said(unconfirmed(Order::SignOut)),
+        cannot_start(&many()),
+        stopped(&runtime::Error::Lost(broken())),
         stopped(&runtime::Error::NoTerminal),
-        stopped(&runtime::Error::Terminal(io::Error::other(
-            "input/output error",
-        ))),
-        stopped(&runtime::Error::Setup(io::Error::other(
-            "too many open files",
-        ))),
+        stopped(&runtime::Error::Terminal(broken())),
+        stopped(&runtime::Error::Setup(many())),
     ];
     insta::assert_snapshot!(list(unfit.into_iter().chain(others)));
 }
@@ -104,6 +99,8 @@ fn every_message_of_the_locale() {
 fn every_message_of_the_persons_editor() {
     use std::{os::unix::process::ExitStatusExt, process::ExitStatus};
 
+    let quote = Path::new("/home/nora/quote.txt");
+    let not_found: io::Error = io::ErrorKind::NotFound.into();
     let ended =
         |status| edit::failed_editor(edit::describe("nano -w", ExitStatus::from_raw(status)));
     insta::assert_snapshot!(list([
@@ -112,30 +109,15 @@ fn every_message_of_the_persons_editor() {
             Path::new("/home/nora"),
             &private_file::Error::Io(disk_full())
         ),
-        Failure::new(
-            Kind::Usage,
-            draft::kept_in(Path::new("/home/nora/quote.txt"))
-        ),
-        Failure::new(
-            Kind::Usage,
-            draft::still_open(Path::new("/home/nora/quote.txt"))
-        ),
-        Failure::new(
-            Kind::Usage,
-            edit::may_be_open("code", Path::new("/home/nora/quote.txt"))
-        ),
+        Failure::new(Kind::Usage, draft::kept_in(quote)),
+        Failure::new(Kind::Usage, draft::still_open(quote)),
+        Failure::new(Kind::Usage, edit::may_be_open("code", quote)),
         draft::not_taken_in(&disk_full()),
-        edit::failed_editor(edit::not_started(
-            "nano -w",
-            &io::ErrorKind::NotFound.into()
-        )),
+        edit::failed_editor(edit::not_started("nano -w", &not_found)),
         ended(127 << 8),
         ended(126 << 8),
         ended(1 << 8),
         ended(9),
-        edit::no_text_left(
-            Path::new("/home/nora/quote.txt"),
-            &io::ErrorKind::NotFound.into()
-        ),
+        edit::no_text_left(quote, &not_found),
     ]));
 }

@@ -1,7 +1,7 @@
 //! What a person is told of the configuration, in one piece.
 
 use super::{tests::Scene, *};
-use crate::failure::list;
+use crate::failure::{list, table};
 
 /// Without the directory of the scene, which has another name every time.
 fn told(scene: &Scene, failure: &Failure) -> Failure {
@@ -19,21 +19,33 @@ fn unread(scene: &Scene) -> Failure {
 }
 
 #[test]
-fn every_reason_why_a_file_is_no_configuration() {
+fn what_is_wrong_in_the_file_is_told_with_its_line_and_a_cure() {
     let texts = [
         "isuer = \"x\"",
+        "\n\nclient-id = \"x\"",
+        "clientid = \"x\"",
+        "Database_URL = \"x\"",
+        "DATABASE_URL = \"x\"",
+        "AUTH_OKTA_SECRET = \"x\"",
         "colour = \"x\"",
         "a1 = \"x\"",
         "[okta]\nissuer = \"x\"",
-        "client_id = 12",
+        "issuer = \"a\"\nclient_id = 12",
         "issuer = true",
+        "issuer = [\"a\"]",
         "issuer = https://example.okta.com",
+        "issuer \"x\"",
+        "issuer = \"a\"\nissuer = \"b\"",
         "store = \"disk\"",
     ];
-    let mut failures: Vec<Failure> = texts.iter().map(|text| unread(&Scene::new(text))).collect();
-    failures.push(unread(
-        &Scene::new("").env_file("A=b\n\nDATABASE_URL=\"x\n"),
-    ));
+    let cases = texts.map(|text| (text.replace('\n', "⏎"), unread(&Scene::new(text))));
+    insta::assert_snapshot!(table(cases));
+}
+
+#[test]
+fn every_reason_why_a_file_is_no_configuration() {
+    let broken = Scene::new("").env_file("A=b\n\nDATABASE_URL=\"x\n");
+    let mut failures = vec![unread(&broken)];
     let mut scene = Scene::new("");
     scene.file = Some(scene.directory.path().join("other.toml"));
     failures.push(unread(&scene));
@@ -74,49 +86,59 @@ fn every_warning_about_a_file() {
 #[test]
 fn every_reason_why_a_setting_is_none() {
     let issuers = [
-        "https://dev 1.okta.com",
         "dev-1.okta.com",
-        "org",
         "http://dev-1.okta.com",
-        "http://joe@dev-1.okta.com",
         "ftp://dev-1.okta.com",
-        "https://",
-        "https://joe@dev-1.okta.com",
-        "https://dev-1.okta.com/.well-known/openid-configuration",
-        "https://dev-1.okta.com/oauth2/v1/device/authorize",
-        "https://dev-1.okta.com?x=1",
-        "https://dev-1-admin.okta.com",
+        "postgresql://joe:secret@host/db",
+        "http://joe:secret@host",
+        "AUTH_OKTA_CODE=secret",
         "https://dev-1.okta.com/",
+        "https://dev-1.okta.com/oauth2/default/",
         "https://dev-1.okta.com/oauth2",
+        "https://dev-1-admin.okta.com",
+        "https://dev-1-admin.okta.com/",
+        "https://dev-1.okta.com/.well-known/openid-configuration",
+        "https://dev-1.okta.com/oauth2/default/.well-known/openid-configuration",
+        "https://dev-1.okta.com/oauth2/default/v1/authorize",
+        "https://dev-1.okta.com/oauth2/v1/device/authorize",
         "https://dev-1.okta.com/app/UserHome",
+        "https://dev-1.okta.com?x=1",
+        "https://joe:secret@dev-1.okta.com",
+        "https://dev 1.okta.com",
+        "https://",
+        "org",
+        "http://joe@dev-1.okta.com",
+        "https://joe@dev-1.okta.com",
     ];
-    let mut failures: Vec<Failure> = issuers
-        .into_iter()
-        .map(|issuer| {
-            let scene = Scene::new("client_id = \"0oa\"").with("AUTH_OKTA_ISSUER", issuer);
-            let config = scene.load().expect("read");
-            told(&scene, &config.okta().expect_err("refused"))
-        })
-        .collect();
-    for text in [
-        "issuer = \"https://example.okta.com\"\nclient_id = \"https://x\"",
-        "issuer = \"https://example.okta.com\"",
-        "",
-    ] {
-        let scene = Scene::new(text);
+    let refused = |text: &str, issuer| {
+        let scene = Scene::new(text).with("AUTH_OKTA_ISSUER", issuer);
         let config = scene.load().expect("read");
-        failures.push(told(&scene, &config.okta().expect_err("refused")));
-    }
-    let nothing = Scene::new("");
-    std::fs::remove_file(nothing.directory.path().join("config.toml")).expect("removed");
-    let config = nothing.load().expect("read");
-    failures.push(told(&nothing, &config.okta().expect_err("refused")));
+        told(&scene, &config.okta().expect_err("refused"))
+    };
+    let issuers = issuers.map(|issuer| (issuer, refused("client_id = \"0oa\"", issuer)));
+    let client_ids = ["https://x", "0oa 1", "0oa\\u001b[31m"];
+    let client_ids = client_ids.map(|client_id| {
+        let text = format!("client_id = \"{client_id}\"");
+        (client_id, refused(&text, "https://example.okta.com"))
+    });
+    let no_client_id = ("no client id", refused("", "https://example.okta.com"));
+    let nothing = ("nothing", refused("", ""));
+    let fresh = Scene::new("");
+    std::fs::remove_file(fresh.directory.path().join("config.toml")).expect("removed");
+    let config = fresh.load().expect("read");
+    let not_set_up = (
+        "no file",
+        told(&fresh, &config.okta().expect_err("refused")),
+    );
     let example = Scene::new(include_str!("../../config.example.toml"));
     let config = example.load().expect("read");
-    failures.push(told(&example, &config.okta().expect_err("refused")));
+    let example = (
+        "the example",
+        told(&example, &config.okta().expect_err("refused")),
+    );
     let one = Scene::new("issuer = \"https://example.okta.com\"\nclient_id = \"0oa\"");
     let config = one.load().expect("read");
-    failures.push(told(&one, &config.database_url().expect_err("none")));
+    let no_url = told(&one, &config.database_url().expect_err("none"));
     let nowhere = Config::load(&Sources {
         file: None,
         env_file: None,
@@ -125,13 +147,23 @@ fn every_reason_why_a_setting_is_none() {
         variable: &|_| None,
         places: None,
     });
-    failures.push(nowhere.expect_err("refused"));
-    #[cfg(unix)]
-    {
-        use std::os::unix::ffi::OsStringExt;
+    let others = [
+        no_client_id,
+        nothing,
+        not_set_up,
+        example,
+        ("no connection string", no_url),
+        ("no home", nowhere.expect_err("refused")),
+    ];
+    let settings = issuers.into_iter().chain(client_ids);
+    insta::assert_snapshot!(table(settings.chain(others)));
+}
 
-        let look_up = |_: &str| Some(OsString::from_vec(vec![0xff]));
-        failures.push(environment::variable(ISSUER, &look_up).expect_err("refused"));
-    }
-    insta::assert_snapshot!(list(failures));
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_no_utf_8_is_named() {
+    use std::os::unix::ffi::OsStringExt;
+
+    let scene = Scene::new("").with("DATABASE_URL", OsString::from_vec(vec![0xff]));
+    insta::assert_snapshot!(list([unread(&scene)]));
 }

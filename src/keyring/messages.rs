@@ -3,7 +3,11 @@
 use keyring_core::Error;
 
 use super::*;
-use crate::{failure::list, private_file};
+use crate::{
+    failure::{list, table},
+    private_file,
+    text::harmless,
+};
 
 #[test]
 fn every_message_of_the_file_in_place_of_a_keyring() {
@@ -24,22 +28,44 @@ fn every_message_of_the_file_in_place_of_a_keyring() {
 #[cfg(target_os = "linux")]
 #[test]
 fn every_message_of_the_keyring() {
-    let cause = |text: &str| text.to_owned().into();
-    let errors = [
-        Error::TooLong(String::new(), 2560),
-        Error::BadEncoding(Vec::new()),
-        Error::Ambiguous(Vec::new()),
-        Error::PlatformFailure(cause("prompt dismissed")),
-        Error::PlatformFailure(cause("the disk is full")),
+    let reports = [
+        "prompt dismissed",
+        "User interaction is not allowed. (-25308)",
+        "A specified logon session does not exist (1312)",
+        "org.freedesktop.DBus.Error.ServiceUnknown",
+        "org.freedesktop.DBus.Error.AccessDenied",
+        "the disk\u{1b}[31m is on fire",
     ];
-    let failures = errors.iter().map(system::failure);
+    let reports = reports.map(|report| {
+        let error = Error::PlatformFailure(report.to_owned().into());
+        (report, system::failure(&error))
+    });
+    let locked = Error::NoStorageAccess("SS Error: prompt dismissed".to_owned().into());
+    let others = [
+        ("no access", locked),
+        ("no store", Error::NoDefaultStore),
+        ("too long", Error::TooLong("secret".into(), 2560)),
+        ("not UTF-8", Error::BadEncoding(b"s3cret".to_vec())),
+        ("ambiguous", Error::Ambiguous(Vec::new())),
+    ];
+    let others = others.map(|(case, error)| (case, system::failure(&error)));
+    let refusals = [
+        "no secret service provider or dbus session found",
+        "zbus error: org.freedesktop.DBus.Error.ServiceUnknown: The name is not activatable",
+        "zbus error: org.freedesktop.DBus.Error.Spawn.ChildExited: Process exited with status 1",
+        "zbus error: I/O error: Connection refused (os error 111)",
+        "zbus error: org.freedesktop.DBus.Error.NotSupported: The algorithm is not supported",
+        "zbus serde error: incorrect type",
+    ];
+    let unopened = refusals.map(|cause| (cause, system::unopened(cause)));
     let more = [
-        system::waiting(),
-        system::absent(),
-        system::no_thread(),
-        system::unopened(
-            "zbus error: org.freedesktop.DBus.Error.NotSupported: The algorithm is not supported",
-        ),
+        ("waiting", system::waiting()),
+        ("absent", system::absent()),
+        ("no thread", system::no_thread()),
     ];
-    insta::assert_snapshot!(list(failures.chain(more)));
+    let reports = reports.into_iter().chain(others);
+    let cases = reports.chain(unopened).chain(more);
+    insta::assert_snapshot!(table(
+        cases.map(|(case, failure)| (harmless(case), failure))
+    ));
 }

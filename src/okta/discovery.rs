@@ -178,59 +178,31 @@ pub(super) fn host(url: &Url) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::zeroize::Zeroizing;
-
     use super::*;
 
-    fn answer(status: u16, body: &str) -> Answer {
-        Answer {
-            status,
-            body: Zeroizing::new(body.as_bytes().to_vec()),
-            retry_after: None,
-            clock_ahead: None,
-            one_was_lost: false,
-        }
-    }
+    const ISSUER: &str = "https://o.example";
 
-    fn document(issuer: &str, more: &str) -> String {
-        format!(
-            r#"{{"issuer":"{issuer}","authorization_endpoint":"https://o.example/a","token_endpoint":"https://o.example/t",
-                "jwks_uri":"https://o.example/k","response_types_supported":["code"],"subject_types_supported":["public"],
-                "id_token_signing_alg_values_supported":["RS256"]{more}}}"#
-        )
-    }
-
-    fn read_as(issuer: &str, answer: &Answer) -> Result<Server, Failure> {
-        read(answer, issuer, &parse_issuer(issuer)?)
-    }
-
-    #[test]
-    fn an_issuer_that_cannot_be_one_is_refused_before_any_request() {
-        for issuer in [
-            "",
-            "org.okta.com",
-            "http://org.okta.com",
-            "ftp://org.okta.com",
-            "https://user@org.okta.com",
-            "https://org.okta.com?x=1",
-            "https://org.okta.com/#x",
-        ] {
-            let failure = parse_issuer(issuer).expect_err(issuer);
-            assert_eq!(failure.kind, Kind::Config, "{issuer}");
-        }
-        assert!(parse_issuer("https://org.okta.com/oauth2/default").is_ok());
+    /// What a document with these members more says.
+    fn found(more: &str) -> Server {
+        let document = format!(
+            r#"{{"issuer":"{ISSUER}","token_endpoint":"https://o.example/t","jwks_uri":"https://o.example/k"{more}}}"#
+        );
+        let url = parse_issuer(ISSUER).expect("an issuer");
+        read(&Answer::of(200, &document), ISSUER, &url).expect("read")
     }
 
     #[test]
     fn the_two_optional_endpoints_may_be_missing() {
-        let issuer = "https://o.example";
-        let server = read_as(issuer, &answer(200, &document(issuer, ""))).expect("read");
-        assert!(server.device.is_none() && server.revocation.is_none());
-        assert!(!server.secret_in_body);
-        let more = r#","device_authorization_endpoint":"https://o.example/d","revocation_endpoint":"https://o.example/r",
+        for none in ["", r#","device_authorization_endpoint":null"#] {
+            let server = found(none);
+            assert!(server.device.is_none() && server.revocation.is_none());
+            assert!(!server.secret_in_body);
+        }
+        let server = found(
+            r#","device_authorization_endpoint":"https://o.example/d","revocation_endpoint":"https://o.example/r",
             "grant_types_supported":["authorization_code"],
-            "token_endpoint_auth_methods_supported":["client_secret_basic","client_secret_post","none"]"#;
-        let server = read_as(issuer, &answer(200, &document(issuer, more))).expect("read");
+            "token_endpoint_auth_methods_supported":["client_secret_basic","client_secret_post","none"]"#,
+        );
         assert_eq!(server.device.as_ref().map(Url::path), Some("/d"));
         assert_eq!(server.revocation.as_ref().map(Url::path), Some("/r"));
         assert!(server.secret_in_body);
@@ -238,128 +210,9 @@ mod tests {
 
     #[test]
     fn what_a_server_says_beside_is_its_own_affair() {
-        let issuer = "https://o.example";
-        let bare = format!(
-            r#"{{"issuer":"{issuer}","token_endpoint":"https://o.example/t","jwks_uri":"https://o.example/k",
-                "device_authorization_endpoint":null}}"#
+        found(
+            r#","registration_endpoint":"","service_documentation":5,"scopes_supported":"openid","op_policy_uri":null,
+            "ui_locales_supported":["no locale!"],"claims_parameter_supported":"yes","userinfo_endpoint":"/relative""#,
         );
-        let server = read_as(issuer, &answer(200, &bare)).expect("read");
-        assert!(server.device.is_none());
-        let odd = r#","registration_endpoint":"","service_documentation":5,"scopes_supported":"openid","op_policy_uri":null,
-            "ui_locales_supported":["no locale!"],"claims_parameter_supported":"yes","userinfo_endpoint":"/relative""#;
-        assert!(read_as(issuer, &answer(200, &document(issuer, odd))).is_ok());
-    }
-
-    #[test]
-    fn an_issuer_of_another_form_is_told_both_ways() {
-        for (issuer, reported) in [
-            ("https://o.example/", "https://o.example"),
-            ("https://o.example", "https://o.example/"),
-            (
-                "https://o.example/oauth2/default/",
-                "https://o.example/oauth2/default",
-            ),
-            ("https://O.example", "https://o.example"),
-        ] {
-            let failure = read_as(issuer, &answer(200, &document(reported, ""))).expect_err(issuer);
-            assert_eq!(failure.kind, Kind::Config);
-            assert!(
-                failure.what.contains(issuer) && failure.what.contains(reported),
-                "{failure}"
-            );
-            assert!(
-                failure
-                    .cure
-                    .as_ref()
-                    .is_some_and(|cure| cure.contains(reported)),
-                "{failure}"
-            );
-        }
-        let failure = read_as(
-            "https://login.example",
-            &answer(200, &document("https://o.example", "")),
-        )
-        .expect_err("another host");
-        assert!(
-            failure
-                .cure
-                .is_some_and(|cure| cure.contains("administrator"))
-        );
-    }
-
-    #[test]
-    fn what_is_no_authorization_server_says_what_to_try() {
-        let okta_404 =
-            r#"{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: x"}"#;
-        for (issuer, status, body, kind, words) in [
-            (
-                "https://o.example/oauth2/default",
-                404,
-                okta_404,
-                Kind::Config,
-                "try https://o.example alone",
-            ),
-            (
-                "https://o.example",
-                404,
-                "<html>",
-                Kind::Config,
-                "https://o.example/oauth2/default",
-            ),
-            (
-                "https://o.example",
-                200,
-                "<html>",
-                Kind::Config,
-                "Check the issuer",
-            ),
-            (
-                "https://o.example",
-                200,
-                "{}",
-                Kind::Config,
-                "Check the issuer",
-            ),
-            (
-                "https://o.example",
-                403,
-                "",
-                Kind::Config,
-                "Check the issuer",
-            ),
-            ("https://o.example", 302, "", Kind::Unreachable, "network"),
-            (
-                "https://o.example",
-                503,
-                "<html>",
-                Kind::Unreachable,
-                "Try again",
-            ),
-            (
-                "https://o.example",
-                429,
-                okta_404,
-                Kind::Unreachable,
-                "Try again",
-            ),
-        ] {
-            let failure = read_as(issuer, &answer(status, body)).expect_err(body);
-            assert_eq!(failure.kind, kind, "{status} {body}");
-            assert!(
-                failure
-                    .cure
-                    .as_ref()
-                    .is_some_and(|cure| cure.contains(words)),
-                "{failure}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_endpoint_that_is_not_https_is_refused() {
-        let issuer = "https://o.example";
-        let more = r#","device_authorization_endpoint":"http://o.example/d""#;
-        let failure = read_as(issuer, &answer(200, &document(issuer, more))).expect_err("refused");
-        assert_eq!(failure.kind, Kind::Okta);
     }
 }

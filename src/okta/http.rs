@@ -409,97 +409,80 @@ impl Error {
 }
 
 #[cfg(test)]
+impl Answer {
+    /// One that says no more than this.
+    pub(super) fn of(status: u16, body: &str) -> Self {
+        Self {
+            status,
+            body: Zeroizing::new(body.into()),
+            retry_after: None,
+            clock_ahead: None,
+            one_was_lost: false,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
-
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| {
-                (
-                    reqwest::header::HeaderName::from_static(name),
-                    value.parse().expect("a header value"),
-                )
-            })
-            .collect()
-    }
 
     #[test]
     fn the_server_says_how_long_to_wait() {
         let now = DateTime::from_timestamp(784_111_777, 0).expect("a date");
-        let wait = |pairs| retry_after(&headers(pairs), now);
-        assert_eq!(wait(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
-        assert_eq!(
-            wait(&[("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT")]),
-            Some(Duration::from_secs(10))
-        );
-        assert_eq!(
-            wait(&[("x-rate-limit-reset", "784111780")]),
-            Some(Duration::from_secs(3))
-        );
-        assert_eq!(
-            wait(&[("x-rate-limit-reset", "784111000")]),
-            Some(Duration::ZERO)
-        );
-        assert_eq!(
-            wait(&[
-                ("x-rate-limit-reset", "784111780"),
-                ("x-rate-limit-remaining", "599")
-            ]),
-            None
-        );
-        assert_eq!(wait(&[("retry-after", "soon")]), None);
         let forever = u64::MAX.to_string();
-        assert_eq!(
-            retry_after(&headers(&[("retry-after", &forever)]), now),
-            Some(LONGEST_PAUSE)
-        );
-        assert_eq!(wait(&[]), None);
-    }
-
-    fn sent(secret: Option<&str>, secret_in_body: bool) -> (String, Option<String>) {
-        let url = Url::parse("https://org.example/oauth2/v1/token").expect("a URL");
-        let form = Form {
-            url: &url,
-            client_id: "0oa:1",
-            client_secret: secret,
-            secret_in_body,
-            fields: &[("scope", "openid profile")],
-        };
-        let request = form
-            .request(&Client::new())
-            .build()
-            .expect("a well-formed request");
-        let body = request.body().and_then(|body| body.as_bytes());
-        (
-            String::from_utf8(body.expect("a body").to_vec()).expect("ASCII"),
-            request
-                .headers()
-                .get("authorization")
-                .map(|value| value.to_str().expect("ASCII").to_owned()),
-        )
+        let [after, reset, left] = [
+            "retry-after",
+            "x-rate-limit-reset",
+            "x-rate-limit-remaining",
+        ];
+        for (pairs, pause) in [
+            (&[(after, "7")][..], Some(Duration::from_secs(7))),
+            (
+                &[(after, "Sun, 06 Nov 1994 08:49:47 GMT")],
+                Some(Duration::from_secs(10)),
+            ),
+            (&[(reset, "784111780")], Some(Duration::from_secs(3))),
+            (&[(reset, "784111000")], Some(Duration::ZERO)),
+            (&[(reset, "784111780"), (left, "599")], None),
+            (&[(after, "soon")], None),
+            (&[(after, &forever)], Some(LONGEST_PAUSE)),
+            (&[], None),
+        ] {
+            let headers = pairs.iter().map(|(name, value)| {
+                let name = reqwest::header::HeaderName::from_static(name);
+                (name, value.parse().expect("a header value"))
+            });
+            assert_eq!(retry_after(&headers.collect(), now), pause, "{pairs:?}");
+        }
     }
 
     #[test]
     fn the_client_names_itself_in_one_place_only() {
-        assert_eq!(
-            sent(None, false),
-            ("scope=openid+profile&client_id=0oa%3A1".into(), None)
-        );
-        assert_eq!(
-            sent(Some("a b"), true),
+        let url = Url::parse("https://org.example/oauth2/v1/token").expect("a URL");
+        for (secret, secret_in_body, body, authorization) in [
+            (None, false, "&client_id=0oa%3A1", None),
             (
-                "scope=openid+profile&client_id=0oa%3A1&client_secret=a+b".into(),
-                None
-            )
-        );
-        // base64("0oa%3A1:a+b")
-        assert_eq!(
-            sent(Some("a b"), false),
-            (
-                "scope=openid+profile".into(),
-                Some("Basic MG9hJTNBMTphK2I=".into())
-            )
-        );
+                Some("a b"),
+                true,
+                "&client_id=0oa%3A1&client_secret=a+b",
+                None,
+            ),
+            // base64("0oa%3A1:a+b")
+            (Some("a b"), false, "", Some("Basic MG9hJTNBMTphK2I=")),
+        ] {
+            let form = Form {
+                url: &url,
+                client_id: "0oa:1",
+                client_secret: secret,
+                secret_in_body,
+                fields: &[("scope", "openid profile")],
+            };
+            let request = form.request(&Client::new()).build().expect("well formed");
+            let sent = request.body().and_then(|body| body.as_bytes());
+            let body = format!("scope=openid+profile{body}");
+            assert_eq!(sent, Some(body.as_bytes()));
+            let header = request.headers().get("authorization");
+            assert_eq!(header.and_then(|it| it.to_str().ok()), authorization);
+        }
     }
 }

@@ -1,114 +1,71 @@
 //! What a person is told of Okta, in one piece.
 
-use secrecy::zeroize::Zeroizing;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
-use crate::failure::list;
+use crate::failure::{list, table};
 
 const ISSUER: &str = "https://org.okta.com/oauth2/default";
 const HOST: &str = "org.okta.com";
 
-fn answer(status: u16, body: &str) -> Answer {
-    Answer {
-        status,
-        body: Zeroizing::new(body.into()),
-        retry_after: None,
-        clock_ahead: None,
-        one_was_lost: false,
-    }
-}
+/// What was asked for, and what Okta answers: a word and a text.
+const REFUSALS: &str = "
+Approval access_denied The resource owner denied the request.
+Approval access_denied User is not assigned to the client application.
+Approval access_denied Policy evaluation failed for this request, please check the policy configurations.
+Refresh access_denied Policy evaluation failed for this request, please check the policy configurations.
+Approval expired_token
+Approval invalid_grant
+Refresh invalid_grant The refresh token is invalid or expired.
+Code invalid_client
+Code invalid_client Invalid value for 'client_id' parameter.
+Code invalid_client No client credentials found.
+Code unauthorized_client The client is not authorized to use the provided grant type. Configured grant types: [authorization_code].
+Refresh unauthorized_client
+Code invalid_scope One or more scopes are not configured for the authorization server resource.
+Approval use_dpop_nonce
+Refresh use_dpop_nonce
+Refresh invalid_dpop_proof
+Code E0000095 Recovery not allowed for unknown user.
+Approval server_error
+Refresh E0000006 You do not have permission to perform the requested action
+Revocation E0000007 Not found: Resource not found
+";
 
-fn refusals() -> Vec<Failure> {
-    use Asked::{Approval, Code, Refresh, Revocation};
-    [
-        (
-            Approval,
-            "access_denied",
-            "The resource owner denied the request.",
-            false,
-        ),
-        (
-            Approval,
-            "access_denied",
-            "User is not assigned to the client application.",
-            false,
-        ),
-        (
-            Approval,
-            "access_denied",
-            "Policy evaluation failed for this request.",
-            false,
-        ),
-        (Approval, "expired_token", "", false),
-        (Approval, "invalid_grant", "", false),
-        (
-            Refresh,
-            "invalid_grant",
-            "The refresh token is invalid or expired.",
-            false,
-        ),
-        (
-            Code,
-            "invalid_client",
-            "Invalid value for 'client_id' parameter.",
-            false,
-        ),
-        (
-            Code,
-            "invalid_client",
-            "No client credentials found.",
-            false,
-        ),
-        (
-            Code,
-            "invalid_client",
-            "The client secret supplied for a confidential client is invalid.",
-            true,
-        ),
-        (Code, "unauthorized_client", "", false),
-        (Refresh, "unauthorized_client", "", false),
-        (
-            Code,
-            "invalid_scope",
-            "One or more scopes are not configured for the authorization server resource.",
-            false,
-        ),
-        (Refresh, "use_dpop_nonce", "", false),
-        (
-            Code,
-            "E0000095",
-            "Recovery not allowed for unknown user.",
-            false,
-        ),
-        (Approval, "server_error", "", false),
-        (
-            Refresh,
-            "E0000006",
-            "You do not have permission to perform the requested action",
-            false,
-        ),
-        (
-            Revocation,
-            "E0000007",
-            "Not found: Resource not found",
-            false,
-        ),
-    ]
-    .into_iter()
-    .map(|(asked, error, text, with_secret)| {
+#[test]
+fn every_refusal_has_its_kind_its_words_and_its_cure() {
+    let refused = |line: &str, with_secret| {
+        let mut words = line.splitn(3, ' ');
+        let asked = match words.next() {
+            Some("Approval") => Asked::Approval,
+            Some("Code") => Asked::Code,
+            Some("Refresh") => Asked::Refresh,
+            _ => Asked::Revocation,
+        };
+        let [error, text] = [words.next(), words.next()].map(Option::unwrap_or_default);
         let body = json!({"error": error, "error_description": text}).to_string();
-        let refusal = Refusal::read(&answer(400, &body)).expect("a refusal");
+        let refusal = Refusal::read(&Answer::of(400, &body)).expect("a refusal");
         refusal.failure(asked, with_secret)
-    })
-    .collect()
+    };
+    let public = REFUSALS.trim().lines();
+    let public = public.map(|line| (line.to_owned(), refused(line, false)));
+    let secret = [
+        "",
+        " The client secret supplied for a confidential client is invalid.",
+    ];
+    let secret = secret.map(|text| {
+        let line = format!("Code invalid_client{text}");
+        (format!("{line} (a secret was sent)"), refused(&line, true))
+    });
+    insta::assert_snapshot!(table(public.chain(secret)));
 }
 
 #[test]
-fn every_refusal_and_every_strange_answer() {
-    let strange =
-        [429, 503, 302, 404].map(|status| refusal::strange(&answer(status, "<html>"), HOST));
-    insta::assert_snapshot!(list(refusals().into_iter().chain(strange)));
+fn every_strange_answer() {
+    let strange = [429, 503, 302, 404];
+    insta::assert_snapshot!(list(
+        strange.map(|status| refusal::strange(&Answer::of(status, "<html>"), HOST))
+    ));
 }
 
 #[test]
@@ -131,46 +88,63 @@ fn every_reason_why_okta_cannot_be_reached() {
     insta::assert_snapshot!(list(errors.map(|error| error.failure(HOST))));
 }
 
-fn discovered(issuer: &str, status: u16, body: &str) -> Failure {
+fn discovered(issuer: &str, status: u16, body: &str) -> (String, Failure) {
     let url = discovery::parse_issuer(issuer).expect("an issuer");
-    discovery::read(&answer(status, body), issuer, &url).expect_err("refused")
+    let failure = discovery::read(&Answer::of(status, body), issuer, &url).expect_err(body);
+    (format!("{issuer} gives {status} {body}"), failure)
 }
 
 #[test]
 fn every_reason_why_an_issuer_is_none() {
     let forms = [
+        "",
         "org.okta.com",
         "http://org.okta.com",
+        "ftp://org.okta.com",
         "https://joe@org.okta.com",
+        "https://org.okta.com?x=1",
+        "https://org.okta.com/#x",
     ];
-    let forms = forms.map(|issuer| discovery::parse_issuer(issuer).expect_err("refused"));
-    let document = |issuer: &str, token: Value, keys: &str| {
+    let forms = forms.map(|issuer| {
+        let failure = discovery::parse_issuer(issuer).expect_err(issuer);
+        (format!("“{issuer}”"), failure)
+    });
+    let org = "https://org.okta.com";
+    let unknown = r#"{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: x"}"#;
+    let answers = [
+        discovered(ISSUER, 404, unknown),
+        discovered(org, 404, "<html>"),
+        discovered(org, 200, "<html>"),
+        discovered(org, 200, "{}"),
+        discovered(org, 403, "<html>"),
+        discovered(org, 302, "<html>"),
+        discovered(org, 503, "<html>"),
+        discovered(org, 429, unknown),
+    ];
+    let document = |issuer: &str, token: Option<&str>, keys: &str| {
         json!({"issuer": issuer, "token_endpoint": token, "jwks_uri": keys}).to_string()
     };
-    let good = json!("https://org.okta.com/t");
+    let good = Some("https://org.okta.com/t");
     let keys = "https://org.okta.com/k";
-    let found = [
-        discovered(ISSUER, 404, ""),
-        discovered("https://org.okta.com", 404, ""),
-        discovered(ISSUER, 200, "<html>"),
-        discovered(
-            ISSUER,
-            200,
-            &document("https://org.okta.com", good.clone(), keys),
-        ),
-        discovered(
-            ISSUER,
-            200,
-            &document("https://login.example.com", good.clone(), keys),
-        ),
-        discovered(ISSUER, 200, &document(ISSUER, Value::Null, keys)),
-        discovered(
-            ISSUER,
-            200,
-            &document(ISSUER, good, "http://org.okta.com/k"),
-        ),
+    let others = [
+        (ISSUER, org),
+        (ISSUER, "https://login.example.com"),
+        ("https://org.okta.com/", org),
+        (org, "https://org.okta.com/"),
+        ("https://org.okta.com/oauth2/default/", ISSUER),
+        ("https://Org.okta.com", org),
     ];
-    insta::assert_snapshot!(list(forms.into_iter().chain(found)));
+    let others = others.map(|(issuer, told)| discovered(issuer, 200, &document(told, good, keys)));
+    let device = r#","device_authorization_endpoint":"http://org.okta.com/d"}"#;
+    let device = document(org, good, keys).replace('}', device);
+    let unusable = [
+        discovered(org, 200, &document(org, None, keys)),
+        discovered(org, 200, &document(org, good, "http://org.okta.com/k")),
+        discovered(org, 200, &device),
+    ];
+    let documents = others.into_iter().chain(unusable);
+    let cases = forms.into_iter().chain(answers).chain(documents);
+    insta::assert_snapshot!(table(cases));
 }
 
 #[test]

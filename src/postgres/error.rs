@@ -582,5 +582,3 @@ fn tls(chain: &str, host: &str, direct: bool) -> Failure {
 
 #[cfg(test)]
 mod messages;
-#[cfg(test)]
-mod tests;

@@ -344,19 +344,29 @@ mod tests {
         }
     }
 
-    fn left(draft: Option<KeptDraft>) -> Left {
-        Left { draft, more: false }
+    fn window(directory: &tempfile::TempDir) -> Drafts {
+        Drafts::new(directory.path().to_owned(), "key")
+    }
+
+    async fn keep(drafts: &Drafts, text: &str) {
+        let draft = draft(text, None);
+        drafts.keep("00u1", draft).await.expect("kept");
+    }
+
+    /// The text of the draft, where there is one, and that there is no other.
+    async fn left(drafts: &Drafts) -> Option<String> {
+        let left = drafts.read("00u1").await.expect("read");
+        assert!(!left.more);
+        left.draft.map(|draft| draft.text)
     }
 
     #[tokio::test]
     async fn each_person_has_a_draft_that_is_removed_without_a_trace() {
         let scratch = tempfile::tempdir().expect("a temporary directory");
-        let drafts = Drafts::new(scratch.path().join("state"), "issuer client");
-        assert_eq!(drafts.read("00u1").await, Ok(left(None)));
-        drafts
-            .drop("00u1")
-            .await
-            .expect("no error where there is none");
+        let state = || scratch.path().join("state");
+        let drafts = Drafts::new(state(), "issuer client");
+        assert_eq!(left(&drafts).await, None);
+        drafts.drop("00u1").await.expect("none is no error");
         for (user_id, draft) in [
             ("00u1", draft("Mistakes\nare é", None)),
             ("00u2", draft("other", None)),
@@ -364,19 +374,17 @@ mod tests {
         ] {
             drafts.keep(user_id, draft).await.expect("kept");
         }
-        assert_eq!(
-            drafts.read("00u1").await,
-            Ok(left(Some(draft("Mistakes\nare the é", Some("a\r\nb")))))
-        );
-        assert_eq!(
-            drafts.read("00u2").await,
-            Ok(left(Some(draft("other", None))))
-        );
-        let other_app = Drafts::new(scratch.path().join("state"), "issuer client2");
-        assert_eq!(other_app.read("00u1").await, Ok(left(None)));
+        for (user_id, draft) in [
+            ("00u1", draft("Mistakes\nare the é", Some("a\r\nb"))),
+            ("00u2", draft("other", None)),
+        ] {
+            let left = drafts.read(user_id).await.expect("read");
+            assert_eq!((left.draft, left.more), (Some(draft), false), "{user_id}");
+        }
+        assert_eq!(left(&Drafts::new(state(), "issuer client2")).await, None);
         drafts.drop("00u1").await.expect("dropped");
         drafts.drop("00u2").await.expect("dropped");
-        assert_eq!(files(&scratch.path().join("state")), [""; 0]);
+        assert_eq!(files(&state()), [""; 0]);
     }
 
     /// What is in a directory, but for locks.
@@ -395,36 +403,22 @@ mod tests {
     #[tokio::test]
     async fn each_window_has_its_own_draft_and_leaves_it_to_the_next() {
         let scratch = tempfile::tempdir().expect("a temporary directory");
-        let window = || Drafts::new(scratch.path().to_owned(), "key");
+        let window = || window(&scratch);
         let (first, second) = (window(), window());
-        for (window, text) in [(&first, "one"), (&second, "two"), (&first, "one and more")] {
-            window.keep("00u1", draft(text, None)).await.expect("kept");
-        }
-        assert_eq!(
-            window().read("00u1").await,
-            Ok(left(None)),
-            "both are being written"
-        );
+        keep(&first, "one").await;
+        keep(&second, "two").await;
+        keep(&first, "one and more").await;
+        assert_eq!(left(&window()).await, None, "both are being written");
         drop((first, second));
 
         let third = window();
-        assert_eq!(
-            third.read("00u1").await,
-            Ok(Left {
-                draft: Some(draft("one and more", None)),
-                more: true
-            })
-        );
+        let found = third.read("00u1").await.expect("read");
+        assert_eq!(found.draft, Some(draft("one and more", None)));
+        assert!(found.more);
         let fourth = window();
-        assert_eq!(
-            fourth.read("00u1").await,
-            Ok(left(Some(draft("two", None))))
-        );
+        assert_eq!(left(&fourth).await.as_deref(), Some("two"));
         // Another sign-in in the same window finds its own again.
-        assert_eq!(
-            third.read("00u1").await,
-            Ok(left(Some(draft("one and more", None))))
-        );
+        assert_eq!(left(&third).await.as_deref(), Some("one and more"));
         third.drop("00u1").await.expect("dropped");
         assert_eq!(files(scratch.path()).len(), 1);
 
@@ -439,21 +433,18 @@ mod tests {
     #[tokio::test]
     async fn an_order_that_was_overtaken_changes_nothing() {
         let scratch = tempfile::tempdir().expect("a temporary directory");
-        let drafts = Drafts::new(scratch.path().to_owned(), "key");
+        let drafts = window(&scratch);
         // As if a later order, the removal, had come to the disk first.
         *drafts.turn.done.lock().expect("free") = 5;
-        drafts
-            .keep("00u1", draft("late", None))
-            .await
-            .expect("no error");
-        assert_eq!(drafts.read("00u1").await, Ok(left(None)));
+        keep(&drafts, "late").await;
+        assert_eq!(left(&drafts).await, None);
     }
 
     /// A run by another user (sudo) leaves locks behind that this one may not open; so may anything that is no file.
     #[tokio::test]
     async fn a_lock_that_cannot_be_opened_costs_no_draft() {
         let scratch = tempfile::tempdir().expect("a temporary directory");
-        let window = || Drafts::new(scratch.path().to_owned(), "key");
+        let window = || window(&scratch);
         let lock_of = |number| {
             let name = format!("lock-{}", window().name("00u1", number));
             scratch.path().join(name)
@@ -466,16 +457,16 @@ mod tests {
         // There is no draft yet.
         break_lock(0);
         let first = window();
-        first.keep("00u1", draft("one", None)).await.expect("kept");
+        keep(&first, "one").await;
         assert_eq!(files(scratch.path()).len(), 1);
         let second = window();
-        second.keep("00u1", draft("two", None)).await.expect("kept");
+        keep(&second, "two").await;
         drop((first, second));
 
         // One was left whose lock is broken.
         break_lock(2);
         let third = window();
-        assert_eq!(third.read("00u1").await, Ok(left(Some(draft("one", None)))));
+        assert_eq!(left(&third).await.as_deref(), Some("one"));
         third.drop("00u1").await.expect("dropped");
         let failure = window().read("00u1").await.expect_err("told");
         assert!(
@@ -486,10 +477,7 @@ mod tests {
 
         // A sign-out takes the others along.
         let fourth = window();
-        fourth
-            .keep("00u1", draft("four", None))
-            .await
-            .expect("kept");
+        keep(&fourth, "four").await;
         drop(fourth);
         window().drop_all("00u1").await.expect_err("told");
         assert_eq!(files(scratch.path()).len(), 1, "the others are gone");
@@ -506,20 +494,14 @@ mod tests {
             "{\"version\":1,\"text\":\"\u{fffd}\",\"based_on\":null,\"more\":1}",
         ] {
             let scratch = tempfile::tempdir().expect("a temporary directory");
-            let drafts = Drafts::new(scratch.path().to_owned(), "key");
+            let drafts = window(&scratch);
             let path = drafts.path("00u1", 0);
             std::fs::write(&path, garbled).expect("written");
             let failure = drafts.read("00u1").await.expect_err(garbled);
             let aside = path.with_extension("json.aside-1");
             assert!(failure.what.contains(&aside.display().to_string()));
-            drafts
-                .keep("00u1", draft("new", None))
-                .await
-                .expect("its place is free");
-            assert_eq!(
-                drafts.read("00u1").await,
-                Ok(left(Some(draft("new", None))))
-            );
+            keep(&drafts, "new").await;
+            assert_eq!(left(&drafts).await.as_deref(), Some("new"));
             drafts.drop("00u1").await.expect("dropped");
             assert_eq!(
                 std::fs::read_to_string(&aside).ok().as_deref(),
@@ -532,7 +514,7 @@ mod tests {
     #[tokio::test]
     async fn a_draft_file_that_leads_elsewhere_is_named() {
         let scratch = tempfile::tempdir().expect("a temporary directory");
-        let drafts = Drafts::new(scratch.path().to_owned(), "key");
+        let drafts = window(&scratch);
         let path = drafts.path("00u1", 0);
         std::os::unix::fs::symlink("/etc/passwd", &path).expect("linked");
         let failure = drafts.read("00u1").await.expect_err("refused");
@@ -541,7 +523,7 @@ mod tests {
             "{failure}"
         );
         // What is written now is safe all the same.
-        drafts.keep("00u1", draft("x", None)).await.expect("kept");
+        keep(&drafts, "x").await;
         let now = drafts.read("00u1").await.expect("its own file");
         assert_eq!(now.draft, Some(draft("x", None)));
     }

@@ -9,41 +9,22 @@ use crate::{account::KeptDraft, failure::Kind, fuzz};
 
 const SECRET: &str = "zQ7x-k9X2w-J4v8T1y6";
 
-const WORDS: &[&str] = &[
-    "{",
-    "}",
-    "[",
-    "]",
-    ":",
-    ",",
-    "\"",
-    "\\",
-    "\\u0000",
-    "\\ud800",
-    "null",
-    "1",
-    "2",
-    "1e999",
-    "-0",
-    "true",
-    "version",
-    "text",
-    "based_on",
-    "sub",
-    "name",
-    "refresh_token",
-    "id_token",
-    "exp",
-    "\n",
-];
+const WORDS: &str = r#"
+{ } [ ] : , " \ \u0000 \ud800 null 1 2 1e999 -0 true version text based_on sub name refresh_token id_token exp
+"#;
+
+fn words() -> Vec<&'static str> {
+    let more = ["\n"];
+    WORDS.split_whitespace().chain(more).collect()
+}
 
 #[test]
 fn whatever_is_kept_is_read_as_it_was_written_or_not_at_all() {
     let draft = json!({"version": 1, "text": "Mistakes\nare é", "based_on": null});
     let entry = json!({"version": 1, "sub": "00u1", "name": "James", "refresh_token": SECRET, "id_token": SECRET, "exp": 5});
     let text = (
-        fuzz::garbled_json(vec![draft.clone(), entry.clone()], WORDS),
-        fuzz::garbled(vec![draft.to_string(), entry.to_string()], WORDS),
+        fuzz::garbled_json(vec![draft.clone(), entry.clone()], &words()),
+        fuzz::garbled(vec![draft.to_string(), entry.to_string()], &words()),
         any::<bool>(),
     )
         .prop_map(|(json, text, is_json)| if is_json { json.to_string() } else { text });

@@ -4,15 +4,33 @@ mod doubles;
 
 use std::sync::atomic::Ordering;
 
-use tokio::sync::Notify;
-
 use self::doubles::{Database, Memory, Okta, Scripted, World, user};
 use super::*;
 use crate::{config::Store, keyring::Keyring};
 
-async fn sign_in(session: &Session<Okta, Memory, Database>) -> Result<Restored, Failure> {
+type OfDoubles = Session<Okta, Memory, Database>;
+
+/// With no one signed in.
+fn signed_out() -> (World, Arc<OfDoubles>) {
+    let world = World::new();
+    let session = world.session();
+    (world, session)
+}
+
+/// With someone who signed in earlier, whose ID token has so many seconds left.
+fn signed_in(left: i64) -> (World, Arc<OfDoubles>) {
+    let (world, session) = signed_out();
+    world.signed_in(left);
+    (world, session)
+}
+
+async fn sign_in(session: &OfDoubles) -> Result<Restored, Failure> {
     session.request_code(&Progress::silent()).await?;
     session.await_approval(&Progress::silent()).await
+}
+
+async fn load(session: &Session<Okta, impl Vault, Database>) -> Result<Option<Saved>, Failure> {
+    session.load(&Progress::silent()).await
 }
 
 fn draft(text: &str) -> KeptDraft {
@@ -28,17 +46,12 @@ fn kind<T>(outcome: Result<T, Failure>) -> Option<Kind> {
 
 #[tokio::test]
 async fn a_warm_start_asks_okta_nothing_and_leaves_the_vault_alone() {
-    let world = World::new();
-    world.signed_in(3600);
-    let session = world.session();
+    let (world, session) = signed_in(3600);
     let restored = session.restore().await.expect("read").expect("signed in");
     assert_eq!(restored.user, user());
-    session.load(&Progress::silent()).await.expect("loaded");
-    session.load(&Progress::silent()).await.expect("loaded");
-    assert_eq!(
-        *world.database.tokens.lock().expect("free"),
-        ["id-1", "id-1"]
-    );
+    load(&session).await.expect("loaded");
+    load(&session).await.expect("loaded");
+    assert_eq!(world.database.tokens(), ["id-1", "id-1"]);
     assert_eq!(world.okta.refreshes(), 0);
     assert_eq!(world.vault.0.reads.load(Ordering::SeqCst), 1);
     assert_eq!(world.vault.0.writes.load(Ordering::SeqCst), 0);
@@ -47,69 +60,51 @@ async fn a_warm_start_asks_okta_nothing_and_leaves_the_vault_alone() {
 
 #[tokio::test]
 async fn not_signed_in_is_said_without_asking_the_database() {
-    let world = World::new();
-    let session = world.session();
+    let (world, session) = signed_out();
     assert_eq!(session.restore().await, Ok(None));
     assert_eq!(session.standing().await, Ok(None));
-    assert_eq!(
-        kind(session.load(&Progress::silent()).await),
-        Some(Kind::NotSignedIn)
-    );
+    assert_eq!(kind(load(&session).await), Some(Kind::NotSignedIn));
     assert_eq!(world.database.connects.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]
 async fn an_expired_token_is_renewed_while_the_database_connects() {
-    let world = World::new();
-    world.signed_in(59);
-    let session = world.session();
-    session.load(&Progress::silent()).await.expect("loaded");
-    assert_eq!(*world.database.tokens.lock().expect("free"), ["id-2"]);
+    let (world, session) = signed_in(59);
+    load(&session).await.expect("loaded");
+    assert_eq!(world.database.tokens(), ["id-2"]);
     assert_eq!(world.database.connects.load(Ordering::SeqCst), 1);
     assert!(world.vault.text().contains("refresh-2") && world.vault.text().contains("id-2"));
     // A new process finds it.
-    world
-        .session()
-        .load(&Progress::silent())
-        .await
-        .expect("loaded");
+    load(&world.session()).await.expect("loaded");
     assert_eq!(world.okta.refreshes(), 1);
 }
 
 #[tokio::test]
 async fn a_token_that_has_expired_for_the_database_is_renewed_once() {
-    let world = World::new();
-    world.signed_in(3600);
+    let (world, session) = signed_in(3600);
     world.database.expired.store(1, Ordering::SeqCst);
-    let session = world.session();
-    session.load(&Progress::silent()).await.expect("loaded");
-    let tokens = || world.database.tokens.lock().expect("free").clone();
-    assert_eq!(tokens(), ["id-1", "id-2"]);
+    load(&session).await.expect("loaded");
+    assert_eq!(world.database.tokens(), ["id-1", "id-2"]);
     assert!(world.vault.text().contains("refresh-2") && world.vault.text().contains("id-2"));
     assert_eq!(world.okta.refreshes(), 1);
 
     // Its clock is wrong: another sign-in would not help, so the session stays.
     world.database.expired.store(2, Ordering::SeqCst);
-    let failure = session.load(&Progress::silent()).await.expect_err("late");
+    let failure = load(&session).await.expect_err("late");
     assert_eq!(failure.kind, Kind::Database, "{failure}");
     assert!(failure.what.contains("clock"), "{failure}");
-    assert_eq!(tokens(), ["id-1", "id-2", "id-2", "id-3"]);
+    assert_eq!(world.database.tokens(), ["id-1", "id-2", "id-2", "id-3"]);
     assert!(session.standing().await.expect("read").is_some());
 }
 
 #[tokio::test]
 async fn another_processs_renewal_is_used_when_ours_is_refused() {
-    let world = World::new();
-    world.signed_in(3600);
-    let session = world.session();
-    session.load(&Progress::silent()).await.expect("loaded");
+    let (world, session) = signed_in(3600);
+    load(&session).await.expect("loaded");
     world.signed_in(3600);
     world.database.expired.store(1, Ordering::SeqCst);
-    session.load(&Progress::silent()).await.expect("loaded");
-    assert_eq!(
-        *world.database.tokens.lock().expect("free"),
-        ["id-1", "id-1", "id-2"]
-    );
+    load(&session).await.expect("loaded");
+    assert_eq!(world.database.tokens(), ["id-1", "id-1", "id-2"]);
     assert_eq!(world.okta.refreshes(), 0);
 }
 
@@ -129,8 +124,7 @@ async fn eight_operations_of_two_processes_renew_once_over_one_vault() {
         .write(world.vault.text().into())
         .await
         .expect("written");
-    let gate = Arc::new(Notify::new());
-    *world.okta.0.gate.lock().expect("free") = Some(Arc::clone(&gate));
+    let gate = world.okta.shut_gate();
     let sessions = [0, 1].map(|number| {
         Arc::new(Session::new(
             world.okta.clone(),
@@ -143,7 +137,7 @@ async fn eight_operations_of_two_processes_renew_once_over_one_vault() {
     let operations: Vec<_> = (0..8)
         .map(|number| {
             let session = Arc::clone(&sessions[number % 2]);
-            tokio::spawn(async move { session.load(&Progress::silent()).await })
+            tokio::spawn(async move { load(&session).await })
         })
         .collect();
     world.okta.0.began.notified().await;
@@ -152,42 +146,27 @@ async fn eight_operations_of_two_processes_renew_once_over_one_vault() {
         assert_eq!(operation.await.expect("no panic"), Ok(None));
     }
     assert_eq!(world.okta.refreshes(), 1);
-    assert!(
-        world
-            .database
-            .tokens
-            .lock()
-            .expect("free")
-            .iter()
-            .all(|token| token == "id-2")
-    );
+    assert!(world.database.tokens().iter().all(|token| token == "id-2"));
 }
 
 #[tokio::test]
 async fn an_outage_at_okta_ends_no_session() {
-    let world = World::new();
-    world.signed_in(0);
-    let session = world.session();
+    let (world, session) = signed_in(0);
     for failure in [Kind::Unreachable, Kind::Okta, Kind::Failed] {
         world.okta.script(Scripted::Fail(failure));
-        assert_eq!(kind(session.load(&Progress::silent()).await), Some(failure));
+        assert_eq!(kind(load(&session).await), Some(failure));
         assert!(world.vault.text().contains("refresh-1"));
     }
-    session.load(&Progress::silent()).await.expect("back again");
+    load(&session).await.expect("back again");
 }
 
 #[tokio::test]
 async fn an_ended_session_empties_the_vault_and_keeps_the_draft() {
-    let world = World::new();
-    world.signed_in(0);
-    let session = world.session();
+    let (world, session) = signed_in(0);
     session.restore().await.expect("read");
     session.keep_draft(draft("unsaved")).await.expect("kept");
     world.okta.script(Scripted::End);
-    assert_eq!(
-        kind(session.load(&Progress::silent()).await),
-        Some(Kind::NotSignedIn)
-    );
+    assert_eq!(kind(load(&session).await), Some(Kind::NotSignedIn));
     assert_eq!(world.vault.text(), "");
     session
         .keep_draft(draft("unsaved and more"))
@@ -199,15 +178,12 @@ async fn an_ended_session_empties_the_vault_and_keeps_the_draft() {
 
 #[tokio::test]
 async fn a_token_rotated_elsewhere_is_adopted() {
-    let world = World::new();
-    world.signed_in(0);
-    let session = world.session();
+    let (world, session) = signed_in(0);
     session.restore().await.expect("read");
-    let gate = Arc::new(Notify::new());
-    *world.okta.0.gate.lock().expect("free") = Some(Arc::clone(&gate));
+    let gate = world.okta.shut_gate();
     let loading = tokio::spawn({
         let session = Arc::clone(&session);
-        async move { session.load(&Progress::silent()).await }
+        async move { load(&session).await }
     });
     // A program without our lock renews while our own request is on its way.
     world.okta.0.began.notified().await;
@@ -216,54 +192,40 @@ async fn a_token_rotated_elsewhere_is_adopted() {
     world.okta.0.began.notified().await;
     gate.notify_one();
     assert_eq!(loading.await.expect("no panic"), Ok(None));
-    assert_eq!(*world.database.tokens.lock().expect("free"), ["id-3"]);
+    assert_eq!(world.database.tokens(), ["id-3"]);
 }
 
 #[tokio::test]
 async fn a_rotated_token_is_kept_though_its_id_token_is_rejected() {
-    let world = World::new();
-    world.signed_in(0);
+    let (world, session) = signed_in(0);
     world.okta.script(Scripted::RotateOnly);
-    let session = world.session();
-    assert_eq!(
-        kind(session.load(&Progress::silent()).await),
-        Some(Kind::Okta)
-    );
+    assert_eq!(kind(load(&session).await), Some(Kind::Okta));
     assert!(world.vault.text().contains("refresh-2"));
-    session
-        .load(&Progress::silent())
-        .await
-        .expect("with the rotated one");
+    load(&session).await.expect("with the rotated one");
 }
 
 #[tokio::test]
 async fn a_refresh_is_kept_though_its_caller_has_gone() {
-    let world = World::new();
-    world.signed_in(0);
-    let session = world.session();
-    let gate = Arc::new(Notify::new());
-    *world.okta.0.gate.lock().expect("free") = Some(Arc::clone(&gate));
+    let (world, session) = signed_in(0);
+    let gate = world.okta.shut_gate();
     let loading = tokio::spawn({
         let session = Arc::clone(&session);
-        async move { session.load(&Progress::silent()).await }
+        async move { load(&session).await }
     });
     world.okta.0.began.notified().await;
     loading.abort();
     assert!(loading.await.is_err_and(|error| error.is_cancelled()));
     *world.okta.0.gate.lock().expect("free") = None;
     gate.notify_one();
-    session.load(&Progress::silent()).await.expect("loaded");
+    load(&session).await.expect("loaded");
     assert_eq!(world.okta.refreshes(), 1);
     assert!(world.vault.text().contains("refresh-2"));
 }
 
 #[tokio::test]
 async fn the_end_waits_until_a_renewed_session_is_written() {
-    let world = World::new();
-    world.signed_in(0);
-    let session = world.session();
-    let gate = Arc::new(Notify::new());
-    *world.okta.0.gate.lock().expect("free") = Some(Arc::clone(&gate));
+    let (world, session) = signed_in(0);
+    let gate = world.okta.shut_gate();
     {
         let silent = Progress::silent();
         let abandoned = session.load(&silent);
@@ -278,11 +240,9 @@ async fn the_end_waits_until_a_renewed_session_is_written() {
 
 #[tokio::test]
 async fn a_vault_that_refuses_a_renewal_is_reported_once() {
-    let world = World::new();
-    world.signed_in(0);
+    let (world, session) = signed_in(0);
     world.okta.0.lifetime.store(30, Ordering::SeqCst);
     world.vault.0.refuses_writes.store(true, Ordering::SeqCst);
-    let session = world.session();
     let told = Arc::new(Mutex::new(Vec::new()));
     let progress = Progress::new({
         let told = Arc::clone(&told);
@@ -312,18 +272,13 @@ async fn a_vault_that_refuses_a_renewal_is_reported_once() {
 
 #[tokio::test]
 async fn a_locked_vault_ends_no_session() {
-    let world = World::new();
-    world.signed_in(0);
-    let session = world.session();
+    let (world, session) = signed_in(0);
     session.restore().await.expect("read");
     world.vault.0.refuses_reads.store(true, Ordering::SeqCst);
-    assert_eq!(
-        kind(session.load(&Progress::silent()).await),
-        Some(Kind::Vault)
-    );
+    assert_eq!(kind(load(&session).await), Some(Kind::Vault));
     assert_eq!(world.okta.refreshes(), 0);
     world.vault.0.refuses_reads.store(false, Ordering::SeqCst);
-    session.load(&Progress::silent()).await.expect("unlocked");
+    load(&session).await.expect("unlocked");
 }
 
 #[tokio::test]
@@ -335,12 +290,10 @@ async fn what_another_process_did_to_the_session_is_noticed() {
             "Another person",
         ),
     ] {
-        let world = World::new();
-        world.signed_in(0);
-        let session = world.session();
+        let (world, session) = signed_in(0);
         session.restore().await.expect("read");
         *world.vault.0.secret.lock().expect("free") = text.map(str::to_owned);
-        let failure = session.load(&Progress::silent()).await.expect_err("ended");
+        let failure = load(&session).await.expect_err("ended");
         assert_eq!(failure.kind, Kind::NotSignedIn);
         assert!(failure.what.contains(words), "{failure}");
         assert_eq!(world.okta.refreshes(), 0);
@@ -351,14 +304,10 @@ async fn what_another_process_did_to_the_session_is_noticed() {
 #[tokio::test]
 async fn an_entry_that_cannot_be_read_is_replaced_by_a_sign_in_only() {
     for text in ["garbled", r#"{"version":2}"#] {
-        let world = World::new();
+        let (world, session) = signed_out();
         world.vault.put(text);
-        let session = world.session();
         assert_eq!(kind(session.restore().await), Some(Kind::Vault));
-        assert_eq!(
-            kind(session.load(&Progress::silent()).await),
-            Some(Kind::Vault)
-        );
+        assert_eq!(kind(load(&session).await), Some(Kind::Vault));
         assert_eq!(world.vault.text(), text);
         sign_in(&session).await.expect("signed in");
         assert!(world.vault.text().contains("refresh-1"));
@@ -377,20 +326,18 @@ async fn no_browser_is_opened_for_a_session_that_cannot_be_kept() {
 
 #[tokio::test]
 async fn a_sign_in_that_the_vault_does_not_take_is_revoked_and_said() {
-    let world = World::new();
+    let (world, session) = signed_out();
     world.vault.0.refuses_writes.store(true, Ordering::SeqCst);
-    let session = world.session();
     assert_eq!(kind(sign_in(&session).await), Some(Kind::Vault));
-    assert_eq!(*world.okta.0.revoked.lock().expect("free"), ["refresh-1"]);
+    assert_eq!(world.okta.revoked(), ["refresh-1"]);
     assert_eq!(session.standing().await, Ok(None));
 }
 
 #[tokio::test]
 async fn a_session_without_a_refresh_token_is_short_and_says_why() {
-    let world = World::new();
+    let (world, session) = signed_out();
     world.okta.0.no_refresh_token.store(true, Ordering::SeqCst);
     world.okta.0.lifetime.store(30, Ordering::SeqCst);
-    let session = world.session();
     let restored = sign_in(&session).await.expect("signed in");
     assert!(
         restored
@@ -404,21 +351,17 @@ async fn a_session_without_a_refresh_token_is_short_and_says_why() {
             .expect("read")
             .is_some_and(|it| !it.renews)
     );
-    assert_eq!(
-        kind(session.load(&Progress::silent()).await),
-        Some(Kind::NotSignedIn)
-    );
+    assert_eq!(kind(load(&session).await), Some(Kind::NotSignedIn));
     assert_eq!(world.okta.refreshes(), 0);
 }
 
 #[tokio::test]
 async fn a_sign_out_leaves_no_trace_here_and_revokes_there() {
-    let world = World::new();
-    let session = world.session();
+    let (world, session) = signed_out();
     sign_in(&session).await.expect("signed in");
     session.keep_draft(draft("unsaved")).await.expect("kept");
     assert_eq!(session.sign_out().await, Ok(SignOutOutcome::Revoked));
-    assert_eq!(*world.okta.0.revoked.lock().expect("free"), ["refresh-1"]);
+    assert_eq!(world.okta.revoked(), ["refresh-1"]);
     assert_eq!(world.vault.text(), "");
     assert_eq!(session.standing().await, Ok(None));
     assert_eq!(sign_in(&session).await.expect("signed in").draft, None);
@@ -442,21 +385,17 @@ async fn a_sign_out_works_offline_and_of_an_entry_that_cannot_be_read() {
 
 #[tokio::test]
 async fn a_sign_out_revokes_the_token_that_another_process_rotated() {
-    let world = World::new();
-    world.signed_in(3600);
-    let session = world.session();
+    let (world, session) = signed_in(3600);
     session.restore().await.expect("read");
     world.signed_in(3600);
     session.sign_out().await.expect("emptied");
-    assert_eq!(*world.okta.0.revoked.lock().expect("free"), ["refresh-2"]);
+    assert_eq!(world.okta.revoked(), ["refresh-2"]);
 }
 
 /// Over a window that was left open, for example.
 #[tokio::test]
 async fn a_sign_out_spares_the_session_of_another_person() {
-    let world = World::new();
-    world.signed_in(3600);
-    let session = world.session();
+    let (world, session) = signed_in(3600);
     session.restore().await.expect("read");
     let theirs = r#"{"version":1,"sub":"00u2","name":"Nora","refresh_token":"hers"}"#;
     world.vault.put(theirs);
@@ -466,7 +405,7 @@ async fn a_sign_out_spares_the_session_of_another_person() {
     drop(nora);
     assert_eq!(session.sign_out().await, Ok(SignOutOutcome::Revoked));
     assert_eq!(world.vault.text(), theirs);
-    assert_eq!(*world.okta.0.revoked.lock().expect("free"), ["refresh-1"]);
+    assert_eq!(world.okta.revoked(), ["refresh-1"]);
     let restored = world.session().restore().await.expect("read");
     assert_eq!(
         restored.and_then(|restored| restored.draft),
@@ -480,14 +419,22 @@ async fn what_stays_in_a_vault_that_cannot_be_emptied_is_revoked() {
     world.signed_in(3600);
     world.vault.0.refuses_writes.store(true, Ordering::SeqCst);
     assert_eq!(kind(world.session().sign_out().await), Some(Kind::Vault));
-    assert_eq!(*world.okta.0.revoked.lock().expect("free"), ["refresh-1"]);
+    assert_eq!(world.okta.revoked(), ["refresh-1"]);
+}
+
+#[tokio::test]
+async fn a_sign_out_revokes_the_token_that_the_vault_never_took() {
+    let (world, session) = signed_in(0);
+    world.vault.0.refuses_writes.store(true, Ordering::SeqCst);
+    load(&session).await.expect("loaded");
+    assert_eq!(kind(session.sign_out().await), Some(Kind::Vault));
+    assert_eq!(world.okta.revoked(), ["refresh-2"]);
 }
 
 /// Esc, while a keyring takes its time.
 #[tokio::test]
 async fn a_sign_in_that_is_given_up_while_it_is_being_kept_is_undone() {
-    let world = World::new();
-    let session = world.session();
+    let (world, session) = signed_out();
     let held_up = world.vault.0.gate.write().await;
     let being_kept = async {
         while world.vault.0.writes.load(Ordering::SeqCst) == 0 {
@@ -500,14 +447,13 @@ async fn a_sign_in_that_is_given_up_while_it_is_being_kept_is_undone() {
     }
     tokio::join!(session.abandon_sign_in(), async { drop(held_up) });
     assert_eq!(world.vault.text(), "");
-    assert_eq!(world.okta.0.revoked.lock().expect("free").len(), 1);
+    assert_eq!(world.okta.revoked().len(), 1);
     assert_eq!(session.restore().await, Ok(None));
 }
 
 #[tokio::test]
 async fn an_approval_without_a_code_is_refused() {
-    let world = World::new();
-    let session = world.session();
+    let (_world, session) = signed_out();
     session
         .request_code(&Progress::silent())
         .await

@@ -1,6 +1,6 @@
 //! A client of the stand-in that speaks plain HTTP, so that nothing of ours stands between a test and the answers.
 
-use reqwest::{Certificate, Client, Response, redirect::Policy};
+use reqwest::{Client, Response};
 use serde_json::Value;
 
 use crate::support::{
@@ -12,13 +12,7 @@ pub(super) const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_c
 pub(super) const SCOPE: &str = "openid profile email offline_access";
 
 pub(super) fn client() -> Client {
-    let pem = std::fs::read(ca::trusted().pem_path()).expect("the authority is a file");
-    Client::builder()
-        .add_root_certificate(Certificate::from_pem(&pem).expect("the authority is PEM"))
-        .redirect(Policy::none())
-        .no_proxy()
-        .build()
-        .expect("a client")
+    ca::http_client(ca::trusted().pem_path())
 }
 
 /// A client that speaks to one server of a stand-in.

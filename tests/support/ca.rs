@@ -24,6 +24,9 @@ use openssl::{
     },
 };
 
+use native_tls::Identity;
+use tokio_native_tls::TlsAcceptor;
+
 use super::guardian::Scratch;
 
 const DAY: i64 = 24 * 60 * 60;
@@ -71,6 +74,17 @@ pub(crate) fn stranger() -> &'static Ca {
 pub(crate) fn localhost() -> &'static Leaf {
     static LEAF: OnceLock<Leaf> = OnceLock::new();
     LEAF.get_or_init(|| trusted().leaf(&["localhost", "127.0.0.1"], Validity::Current))
+}
+
+/// A client that trusts the authority of this certificate as well, and follows no redirect.
+pub(crate) fn http_client(root: &Path) -> reqwest::Client {
+    let root = fs::read(root).expect("the authority's certificate");
+    reqwest::Client::builder()
+        .add_root_certificate(reqwest::Certificate::from_pem(&root).expect("it is PEM"))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .expect("an HTTP client")
 }
 
 impl Ca {
@@ -148,6 +162,13 @@ impl Ca {
 }
 
 impl Leaf {
+    /// What takes TLS with it.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        let identity = Identity::from_pkcs8(&self.certificate_pem, &self.key_pem);
+        let acceptor = native_tls::TlsAcceptor::new(identity.expect("both are PEM"));
+        acceptor.expect("they belong together").into()
+    }
+
     /// Writes both as `STEM.crt` and `STEM.key` (0600) and returns their paths.
     pub(crate) fn write(&self, directory: &Path, stem: &str) -> (PathBuf, PathBuf) {
         let write = |extension: &str, pem: &[u8]| {

@@ -129,6 +129,16 @@ impl Scratch {
         self.guard(command, PathBuf::new()).into_output()
     }
 
+    /// Runs a command that must succeed, and returns what it printed.
+    #[track_caller]
+    pub(crate) fn done(&self, command: Command) -> String {
+        let program = program(&command);
+        let output = self.run(command);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program}: {said}");
+        String::from_utf8(output.stdout).expect("it prints UTF-8")
+    }
+
     /// Stops a process with our own end that was started elsewhere and shares our process group, because it has our terminal.
     pub(crate) fn watch(&self, process: u32) {
         self.0.tell("start", &process.to_string());
@@ -267,6 +277,16 @@ impl Started {
                 self.log()
             );
         }
+    }
+
+    /// Waits until it has printed that it is ready, or that its port is taken.
+    #[track_caller]
+    pub(crate) fn is_ready(&mut self, ready: &str, taken: &str) -> bool {
+        self.wait_until("it is ready", |process| {
+            let log = process.log();
+            let is_ready = log.contains(ready);
+            (is_ready || log.contains(taken)).then_some(is_ready)
+        })
     }
 
     /// Waits for its end.

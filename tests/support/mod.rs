@@ -22,8 +22,7 @@ pub(crate) mod pty;
 #[cfg(all(test, target_os = "linux"))]
 pub(crate) mod secret_service;
 pub(crate) mod secrets;
-#[cfg(test)]
-pub(crate) mod sign_in;
+pub(crate) mod served;
 pub(crate) mod signals;
 #[cfg(test)]
 pub(crate) mod stage;
@@ -33,7 +32,6 @@ pub(crate) mod token;
 pub(crate) mod token_cases;
 
 use std::{
-    net::{Ipv4Addr, TcpListener},
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -67,8 +65,5 @@ pub(crate) fn wait_until<T>(what: &str, mut condition: impl FnMut() -> Option<T>
 
 /// Finds a free port on the loopback interface, for a server that cannot choose one by itself.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .expect("a free port on the loopback interface")
-        .port()
+    served::listen().1
 }

@@ -6,20 +6,21 @@ use std::{
     io,
     net::Ipv4Addr,
     sync::{Arc, Mutex, MutexGuard},
-    thread::{self, JoinHandle},
     time::Duration,
 };
 
-use native_tls::Identity;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy},
     net::{TcpListener, TcpStream},
-    sync::oneshot,
     time::{Instant, sleep_until},
 };
 use tokio_native_tls::{TlsAcceptor, TlsConnector};
 
-use super::{ca, postgres::Cluster};
+use super::{
+    ca,
+    postgres::Cluster,
+    served::{Served, listen},
+};
 
 /// How far the front goes along with a connection before its trouble begins.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,8 +48,7 @@ pub(crate) enum Then {
 pub(crate) struct Neon {
     port: u16,
     state: Arc<Mutex<State>>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _served: Served,
 }
 
 #[derive(Default)]
@@ -62,30 +62,13 @@ struct State {
 impl Neon {
     /// Stands before a cluster, with the certificate that the cluster has too: so channel binding holds from end to end.
     pub(crate) fn before(cluster: &Cluster) -> Self {
-        let listener =
-            std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port on loopback");
-        listener.set_nonblocking(true).expect("a socket option");
-        let port = listener.local_addr().expect("it is bound").port();
+        let (listener, port) = listen();
         let state = Arc::new(Mutex::new(State::default()));
-        let (stop, stopped) = oneshot::channel();
         let (server, shared) = (cluster.port(), Arc::clone(&state));
-        let thread = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime of its own");
-            runtime.block_on(async {
-                tokio::select! {
-                    () = serve(listener, server, shared) => {}
-                    _ = stopped => {}
-                }
-            });
-        });
         Self {
             port,
             state,
-            stop: Some(stop),
-            thread: Some(thread),
+            _served: Served::on(listener, move |listener| serve(listener, server, shared)),
         }
     }
 
@@ -117,25 +100,12 @@ impl Neon {
     }
 }
 
-impl Drop for Neon {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            thread.join().ok();
-        }
-    }
-}
-
 fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().expect("no panic under lock")
 }
 
-async fn serve(listener: std::net::TcpListener, server: u16, state: Arc<Mutex<State>>) {
-    let leaf = ca::localhost();
-    let identity = Identity::from_pkcs8(&leaf.certificate_pem, &leaf.key_pem)
-        .expect("the certificate and its key are PEM");
-    let acceptor = TlsAcceptor::from(native_tls::TlsAcceptor::new(identity).expect("it fits"));
-    let listener = TcpListener::from_std(listener).expect("it does not block");
+async fn serve(listener: TcpListener, server: u16, state: Arc<Mutex<State>>) {
+    let acceptor = ca::localhost().acceptor();
     loop {
         let Ok((client, _)) = listener.accept().await else {
             continue;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, env, fs, path::PathBuf, process::Command};
 
-use reqwest::{Certificate, Client, Response, header, redirect::Policy};
+use reqwest::{Client, Response, header};
 use serde_json::json;
 
 use super::{
@@ -137,7 +137,7 @@ impl OidcProvider {
 
     /// The keys that it publishes.
     pub(crate) async fn published_keys(&self) -> Vec<serde_json::Value> {
-        let client = http_client();
+        let client = ca::http_client(ca::trusted().pem_path());
         let json = async |address: String| -> serde_json::Value {
             let response = client.get(address).send().await;
             let text = response.expect("the provider answers").text().await;
@@ -151,8 +151,12 @@ impl OidcProvider {
 
     /// Plays the person in the browser, from the address in the QR code to the last page.
     pub(crate) async fn decide(&self, verification_uri_complete: &str, decision: Decision) {
-        let mut browser = Browser::new();
-        let mut page = browser.get(verification_uri_complete).await;
+        let mut browser = Browser {
+            client: ca::http_client(ca::trusted().pem_path()),
+            cookies: BTreeMap::new(),
+        };
+        let address = verification_uri_complete.parse().expect("an address");
+        let mut page = browser.follow(address, None).await;
         let end = match decision {
             Decision::Approve => "Sign-in Success",
             Decision::Deny => "The Sign-in request was interrupted",
@@ -171,21 +175,13 @@ impl OidcProvider {
                 form.fields.insert("login".into(), Self::PERSON.0.into());
                 form.fields.insert("password".into(), "any".into());
             }
-            page = browser.post(&form).await;
+            let body = url::form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(&form.fields)
+                .finish();
+            page = browser.follow(form.action, Some(body)).await;
         }
         panic!("no page said {end:?}; the last one was:\n{}", page.text);
     }
-}
-
-/// A client that trusts the test authority and follows no redirect.
-pub(crate) fn http_client() -> Client {
-    let root = fs::read(ca::trusted().pem_path()).expect("the authority's certificate");
-    Client::builder()
-        .tls_certs_merge([Certificate::from_pem(&root).expect("a certificate")])
-        .redirect(Policy::none())
-        .no_proxy()
-        .build()
-        .expect("an HTTP client")
 }
 
 /// As much of a browser as these pages need: cookies, redirects and forms.
@@ -206,25 +202,7 @@ struct Form {
 }
 
 impl Browser {
-    fn new() -> Self {
-        Self {
-            client: http_client(),
-            cookies: BTreeMap::new(),
-        }
-    }
-
-    async fn get(&mut self, address: &str) -> Page {
-        let address = address.parse().expect("an address");
-        self.follow(address, None).await
-    }
-
-    async fn post(&mut self, form: &Form) -> Page {
-        let body = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(&form.fields)
-            .finish();
-        self.follow(form.action.clone(), Some(body)).await
-    }
-
+    /// Sends a form, or asks for a page, and goes where the answers lead.
     async fn follow(&mut self, mut address: url::Url, mut body: Option<String>) -> Page {
         loop {
             let cookies: Vec<_> = self

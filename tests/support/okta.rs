@@ -10,25 +10,30 @@ mod page;
 mod server;
 
 use std::{
+    collections::HashMap,
     fmt,
-    net::Ipv4Addr,
     sync::{Arc, Condvar, Mutex},
-    thread::{self, JoinHandle},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
-
-use tokio::sync::oneshot;
-use tokio_native_tls::native_tls::{Identity, TlsAcceptor};
 
 pub(crate) use self::{
     answer::Answer,
     org::{CodeError, Person, Rotation, Settings},
 };
 use self::{
-    org::{Decision, Org},
+    keys::SigningKey,
+    org::{Decision, Org, RefreshToken},
     server::Shared,
 };
-use super::{PATIENCE, ca, proxy::Proxy, secrets};
+use super::{
+    PATIENCE, ca,
+    proxy::Proxy,
+    secrets,
+    served::{Served, listen},
+};
+
+/// The fields of a form by their names.
+type Form = HashMap<String, String>;
 
 /// One of the authorization servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,20 +70,17 @@ pub(crate) enum Endpoint {
 pub(crate) struct Request {
     pub(crate) at: Instant,
     pub(crate) endpoint: Endpoint,
-    pub(crate) path: String,
     pub(crate) fields: Vec<String>,
     pub(crate) scope: Option<String>,
     pub(crate) grant_type: Option<String>,
     pub(crate) has_authorization: bool,
     pub(crate) user_agent: Option<String>,
-    pub(crate) content_type: Option<String>,
 }
 
 /// A running stand-in; it ends when it is dropped.
 pub(crate) struct Okta {
     shared: Arc<Shared>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _served: Served,
 }
 
 impl Okta {
@@ -101,39 +103,19 @@ impl Okta {
 
     /// Starts it, with its own port in its addresses or another one. Returns its own.
     fn serve(certificate: &ca::Leaf, port_in_addresses: Option<u16>) -> (Self, u16) {
-        let identity = Identity::from_pkcs8(&certificate.certificate_pem, &certificate.key_pem)
-            .expect("the certificate and its key are PEM");
-        let acceptor = TlsAcceptor::new(identity).expect("TLS takes the certificate");
-        let listener =
-            std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
-        listener
-            .set_nonblocking(true)
-            .expect("a listener can be made non-blocking");
-        let port = listener.local_addr().expect("a bound listener").port();
+        let acceptor = certificate.acceptor();
+        let (listener, port) = listen();
         let shared = Arc::new(Shared {
             base: format!("https://localhost:{}", port_in_addresses.unwrap_or(port)),
             org: Mutex::new(Org::new()),
             changed: Condvar::new(),
         });
-        let (stop, stopped) = oneshot::channel();
         let served = shared.clone();
-        let thread = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime of its own");
-            runtime.block_on(async {
-                let listener = tokio::net::TcpListener::from_std(listener).expect("non-blocking");
-                tokio::select! {
-                    () = server::serve(listener, acceptor.into(), served) => {}
-                    _ = stopped => {}
-                }
-            });
-        });
         let okta = Self {
             shared,
-            stop: Some(stop),
-            thread: Some(thread),
+            _served: Served::on(listener, |listener| {
+                server::serve(listener, acceptor, served)
+            }),
         };
         (okta, port)
     }
@@ -213,28 +195,41 @@ impl Okta {
 
     /// Rotates the signing keys as planned: the next one was published before, and the old one stays published.
     pub(crate) fn rotate_keys(&self) {
-        self.shared.org().rotate_keys();
+        let keys = &mut self.shared.org().keys;
+        keys.push_back(SigningKey::new());
+        if keys.len() > 3 {
+            keys.pop_front();
+        }
     }
 
     /// Replaces all signing keys at once, as after a leak.
     pub(crate) fn replace_keys(&self) {
-        self.shared.org().replace_keys();
+        self.shared.org().keys = [SigningKey::new(), SigningKey::new()].into();
     }
 
     /// The keys that are published now.
     pub(crate) fn published_keys(&self) -> Vec<serde_json::Value> {
         let keys = &self.shared.org().keys;
-        keys.iter().map(keys::SigningKey::public).collect()
+        keys.iter().map(SigningKey::jwk).collect()
     }
 
     /// Ends every session of a person, as an administrator can.
     pub(crate) fn revoke_all(&self, person: Person) {
-        self.shared.org().revoke_all(person);
+        for grant in &mut self.shared.org().grants {
+            grant.revoked |= grant.person == person;
+        }
     }
 
     /// Returns how many refresh tokens of a person still work (two within the grace period of a rotation).
     pub(crate) fn live_refresh_tokens(&self, person: Person) -> usize {
-        self.shared.org().live_refresh_tokens(person)
+        let org = self.shared.org();
+        let works = |token: &&RefreshToken| {
+            let grant = &org.grants[token.grant];
+            let since = token.replaced.map(|replaced| replaced.elapsed());
+            let in_grace = since.is_none_or(|since| since <= org.settings.grace);
+            grant.person == person && !grant.revoked && in_grace
+        };
+        org.refresh_tokens.values().filter(works).count()
     }
 
     /// Every request so far.
@@ -244,20 +239,18 @@ impl Okta {
 
     /// How many requests an endpoint has had.
     pub(crate) fn count(&self, endpoint: Endpoint) -> usize {
-        let requests = &self.shared.org().requests;
-        requests
-            .iter()
-            .filter(|request| request.endpoint == endpoint)
-            .count()
+        self.requests_to(|it| it == endpoint)
     }
 
     /// How many requests came from a client, and not from the person's browser.
     pub(crate) fn client_requests(&self) -> usize {
-        let requests = &self.shared.org().requests;
-        requests
-            .iter()
-            .filter(|request| request.endpoint != Endpoint::Activate)
-            .count()
+        self.requests_to(|it| it != Endpoint::Activate)
+    }
+
+    fn requests_to(&self, is_one: impl Fn(Endpoint) -> bool) -> usize {
+        let requests = self.requests();
+        let endpoints = requests.iter().map(|request| request.endpoint);
+        endpoints.filter(|it| is_one(*it)).count()
     }
 
     /// Every device code and token that was ever issued, and the client secret: what no output may hold.
@@ -269,23 +262,8 @@ impl Okta {
     }
 }
 
-impl Drop for Okta {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            thread.join().ok();
-        }
-    }
-}
-
 impl fmt::Debug for Okta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Okta({})", self.shared.base)
     }
-}
-
-fn unix_now() -> i64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs().cast_signed())
 }

@@ -10,7 +10,7 @@ use super::{
     ca, free_port,
     guardian::{Scratch, Started},
     postgres::{Cluster, Database},
-    privilege, wait_until,
+    privilege,
 };
 
 /// A running pooler; it goes when it is dropped.
@@ -65,18 +65,7 @@ impl PgBouncer {
                 let mut command = Command::new(program());
                 command.arg(&ini);
                 let mut process = scratch.spawn(privilege::as_unprivileged(command));
-                let ready = wait_until("PgBouncer starts", || {
-                    let ended = process.exit_status().is_some();
-                    let log = process.log();
-                    if log.contains("process up") {
-                        Some(true)
-                    } else if log.contains("in use") {
-                        Some(false)
-                    } else {
-                        assert!(!ended, "PgBouncer ended:\n{log}");
-                        None
-                    }
-                });
+                let ready = process.is_ready("process up", "in use");
                 ready.then_some(Self {
                     _process: process,
                     port,

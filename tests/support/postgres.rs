@@ -50,16 +50,21 @@ pub(crate) struct Settings<'a> {
 /// A running cluster; it goes when it is dropped or when our process ends.
 pub(crate) struct Cluster {
     process: Started,
-    /// The directory of its programs.
-    server: PathBuf,
     /// Where its data are.
     data: PathBuf,
     scratch: Scratch,
     port: u16,
+    made: Made,
+}
+
+/// What a cluster shares with its standby.
+#[derive(Clone)]
+struct Made {
+    /// The directory of its programs.
+    server: PathBuf,
     password: String,
     plaintext: bool,
     authority: PathBuf,
-    version: u32,
 }
 
 /// The cluster that the tests of this process share, each with a database of its own.
@@ -126,45 +131,46 @@ impl Cluster {
         // The superuser's way in, for `psql` alone: without TLS and a password it costs a third.
         let lines = format!("local all {SUPERUSER} trust\n{lines}");
         fs::write(data.join("pg_hba.conf"), lines).expect("the data directory is writable");
-        let conf = data.join("postgresql.conf");
-        let given = fs::read_to_string(&conf).expect("initdb wrote it");
-        let text = format!(
-            "{given}\n\
-             listen_addresses = '127.0.0.1'\nunix_socket_directories = '{}'\n\
+        let lines_of_ours = format!(
+            "listen_addresses = '127.0.0.1'\n\
              ssl = {tls}\nssl_cert_file = '{}'\nssl_key_file = '{}'\n\
              password_encryption = 'scram-sha-256'\n\
              shared_buffers = '16MB'\nmax_connections = 100\ntimezone = 'UTC'\nlog_timezone = 'UTC'\n\
-             fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n{}\n",
-            home.display(),
+             fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n{}",
             certificate.display(),
             key.display(),
             settings.conf,
         );
-        fs::write(&conf, text).expect("the data directory is writable");
-
-        let (process, port) = (0..5)
-            .find_map(|_| serve(&scratch, server, &data))
-            .expect("PostgreSQL finds a free port within five tries");
-        let mut cluster = Self {
-            process,
+        let authority = settings.ca.unwrap_or_else(|| ca::trusted());
+        let made = Made {
             server: server.to_owned(),
+            password,
+            plaintext: settings.plaintext,
+            authority: authority.pem_path().to_owned(),
+        };
+        Self::serve(scratch, data, &lines_of_ours, made)
+    }
+
+    /// Starts the server on a free port, with these lines added to its settings.
+    fn serve(scratch: Scratch, data: PathBuf, more: &str, made: Made) -> Self {
+        let conf = data.join("postgresql.conf");
+        let given = fs::read_to_string(&conf).expect("initdb wrote it");
+        let home = data.parent().expect("it is in its home").display();
+        let text = format!("{given}\nunix_socket_directories = '{home}'\n{more}\n");
+        fs::write(&conf, text).expect("the data directory is writable");
+        let (process, port) = (0..5)
+            .find_map(|_| {
+                let port = free_port();
+                start(&scratch, &made.server, &data, port).map(|process| (process, port))
+            })
+            .expect("PostgreSQL finds a free port within five tries");
+        Self {
+            process,
             data,
             scratch,
             port,
-            password,
-            plaintext: settings.plaintext,
-            authority: settings
-                .ca
-                .unwrap_or_else(|| ca::trusted())
-                .pem_path()
-                .to_owned(),
-            version: 0,
-        };
-        cluster.version = cluster
-            .query("postgres", "show server_version_num")
-            .parse()
-            .expect("the server's version is a number");
-        cluster
+            made,
+        }
     }
 
     /// Makes a standby of it, which follows by streaming replication; for that it stops and starts again.
@@ -179,40 +185,17 @@ impl Cluster {
         self.stop();
         let mut command = Command::new("cp");
         command.arg("-R").arg(&self.data).arg(&data);
-        let output = scratch.run(privilege::as_unprivileged(command));
-        assert!(
-            output.status.success(),
-            "cp: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        scratch.done(privilege::as_unprivileged(command));
         self.start_again();
         let signal = data.join("standby.signal");
         fs::write(&signal, "").expect("the data directory is writable");
         privilege::give_away(&signal);
-        let conf = data.join("postgresql.conf");
-        let given = fs::read_to_string(&conf).expect("it was copied");
         // No quote and no backslash is in the password.
-        let text = format!(
-            "{given}\nunix_socket_directories = '{}'\nprimary_conninfo = 'host=localhost port={} user={SUPERUSER} password={} sslmode=require'\n",
-            home.display(),
-            self.port,
-            self.password,
+        let primary = format!(
+            "primary_conninfo = 'host=localhost port={} user={SUPERUSER} password={} sslmode=require'",
+            self.port, self.made.password,
         );
-        fs::write(&conf, text).expect("the data directory is writable");
-        let (process, port) = (0..5)
-            .find_map(|_| serve(&scratch, &self.server, &data))
-            .expect("PostgreSQL finds a free port within five tries");
-        Self {
-            process,
-            server: self.server.clone(),
-            data,
-            scratch,
-            port,
-            password: self.password.clone(),
-            plaintext: self.plaintext,
-            authority: self.authority.clone(),
-            version: self.version,
-        }
+        Self::serve(scratch, data, &primary, self.made.clone())
     }
 
     /// Waits until this standby has all that its primary has by now.
@@ -233,7 +216,7 @@ impl Cluster {
 
     /// Starts it again, on the same port.
     pub(crate) fn start_again(&mut self) {
-        self.process = start(&self.scratch, &self.server, &self.data, self.port)
+        self.process = start(&self.scratch, &self.made.server, &self.data, self.port)
             .expect("its port is still free");
     }
 
@@ -244,7 +227,8 @@ impl Cluster {
 
     /// Its version as `server_version_num` has it, for example 150018.
     pub(crate) fn version(&self) -> u32 {
-        self.version
+        let version = self.query("postgres", "show server_version_num");
+        version.parse().expect("a number")
     }
 
     /// What the server has logged so far.
@@ -269,29 +253,33 @@ impl Cluster {
     fn query_at(&self, host: &OsStr, port: u16, database: &str, sql: &str) -> String {
         let mut command = Command::new(program("psql"));
         command
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"])
-            .args(["-U", SUPERUSER, "-d", database, "-c", sql, "-h"])
-            .arg(host)
-            .arg("-p")
-            .arg(port.to_string())
-            .env_clear()
-            .env("PATH", env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.scratch.path())
-            .env("PGPASSWORD", &self.password);
-        if !self.plaintext {
+            .args(["-v", "ON_ERROR_STOP=1", "-c", sql, "-h"])
+            .arg(host);
+        self.use_psql(&mut command, port, database, SUPERUSER, &self.made.password);
+        if !self.made.plaintext {
             // This is our own way in, and not what is tested: the certificate may be a bad one on purpose.
             command.env("PGSSLMODE", "require");
         }
-        let output = self.scratch.run(command);
-        assert!(
-            output.status.success(),
-            "psql: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout)
-            .expect("psql prints UTF-8")
-            .trim_end_matches('\n')
-            .to_owned()
+        let printed = self.scratch.done(command);
+        printed.trim_end_matches('\n').to_owned()
+    }
+
+    /// Completes a command line of `psql`, which prints rows alone and knows nothing of the person's own settings.
+    fn use_psql(
+        &self,
+        command: &mut Command,
+        port: u16,
+        database: &str,
+        user: &str,
+        password: &str,
+    ) {
+        command
+            .args(["-X", "-q", "-A", "-t", "-U", user, "-d", database])
+            .args(["-p", &port.to_string()])
+            .env_clear()
+            .env("PATH", env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.scratch.path())
+            .env("PGPASSWORD", password);
     }
 
     /// Makes an empty database, its owner, and a role that may log in and nothing else.
@@ -321,7 +309,7 @@ impl Cluster {
         let database = self.database();
         database.migrate().await;
         database.grant();
-        database.trust(token::ISSUER, token::AUDIENCE, &[token::signer().jwk()]);
+        database.trust_signer();
         database
     }
 
@@ -332,7 +320,7 @@ impl Cluster {
             database.query(&text);
         }
         database.grant();
-        database.trust(token::ISSUER, token::AUDIENCE, &[token::signer().jwk()]);
+        database.trust_signer();
         database
     }
 
@@ -344,7 +332,7 @@ impl Cluster {
             database.apply(&text);
         }
         database.query(&format!("grant epigraph_user to {}", database.user.name));
-        database.trust(token::ISSUER, token::AUDIENCE, &[token::signer().jwk()]);
+        database.trust_signer();
         database
     }
 
@@ -505,6 +493,10 @@ impl Database<'_> {
         ));
     }
 
+    fn trust_signer(&self) {
+        self.trust(token::ISSUER, token::AUDIENCE, &[token::signer().jwk()]);
+    }
+
     /// The owner's connection string, as Neon's console would give it.
     pub(crate) fn owner_url(&self) -> String {
         self.url(&self.owner).to_string()
@@ -536,23 +528,8 @@ impl Database<'_> {
     }
 
     async fn session(&self, role: &Role) -> tokio_postgres::Client {
-        let root = fs::read(ca::trusted().pem_path()).expect("the authority's certificate");
-        let tls = native_tls::TlsConnector::builder()
-            .add_root_certificate(native_tls::Certificate::from_pem(&root).expect("it is one"))
-            .build()
-            .expect("good settings");
-        let (client, connection) = tokio_postgres::Config::new()
-            .host("localhost")
-            .port(self.cluster.port)
-            .user(&role.name)
-            .password(&role.password)
-            .dbname(&self.name)
-            .ssl_mode(tokio_postgres::config::SslMode::Require)
-            .connect(postgres_native_tls::MakeTlsConnector::new(tls))
-            .await
-            .expect("the role may log in");
-        tokio::spawn(connection);
-        client
+        let client = connect(&self.url(role)).await;
+        client.expect("the role may log in")
     }
 
     /// Runs SQL in it as the superuser; see [`Cluster::query`].
@@ -573,15 +550,14 @@ impl Database<'_> {
         command
             .args(["-c", "exec \"$0\" \"$@\" 2>&1"])
             .arg(program("psql"))
-            .args(["-X", "-q", "-A", "-t", "-h", &url.host, "-U", &url.user])
-            .args(["-d", &url.database, "-p", &url.port.to_string(), "-f"])
-            .arg(&file)
-            .env_clear()
-            .env("PATH", env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.cluster.scratch.path())
-            .env("PGPASSWORD", &url.password)
+            .args(["-h", &url.host, "-f"])
+            .arg(&file);
+        let Url { user, password, .. } = url;
+        self.cluster
+            .use_psql(&mut command, url.port, &url.database, user, password);
+        command
             .env("PGSSLMODE", "verify-full")
-            .env("PGSSLROOTCERT", &self.cluster.authority);
+            .env("PGSSLROOTCERT", &self.cluster.made.authority);
         let output = self.cluster.scratch.run(command);
         fs::remove_file(&file).expect("it is still there");
         String::from_utf8_lossy(&output.stdout).into_owned()
@@ -589,12 +565,15 @@ impl Database<'_> {
 
     fn url(&self, role: &Role) -> Url {
         let mut parameters = Vec::new();
-        if self.cluster.plaintext {
+        if self.cluster.made.plaintext {
             parameters.push(("sslmode", "disable".into()));
         } else {
             parameters.push(("sslmode", "verify-full".into()));
             parameters.push(("channel_binding", "require".into()));
-            parameters.push(("sslrootcert", self.cluster.authority.display().to_string()));
+            parameters.push((
+                "sslrootcert",
+                self.cluster.made.authority.display().to_string(),
+            ));
         }
         Url {
             user: role.name.clone(),
@@ -663,6 +642,26 @@ impl fmt::Display for Url {
     }
 }
 
+/// Opens a session without our own program.
+pub(crate) async fn connect(url: &Url) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
+    let root = fs::read(ca::trusted().pem_path()).expect("the authority's certificate");
+    let tls = native_tls::TlsConnector::builder()
+        .add_root_certificate(native_tls::Certificate::from_pem(&root).expect("it is one"))
+        .build()
+        .expect("good settings");
+    let (client, connection) = tokio_postgres::Config::new()
+        .host(&url.host)
+        .port(url.port)
+        .user(&url.user)
+        .password(&url.password)
+        .dbname(&url.database)
+        .ssl_mode(tokio_postgres::config::SslMode::Require)
+        .connect(postgres_native_tls::MakeTlsConnector::new(tls))
+        .await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
 /// A text as a literal of SQL.
 pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
@@ -693,19 +692,8 @@ fn initialise(scratch: &Scratch, server: &Path, home: &Path, password: &str) {
         .arg("-D")
         .arg(home.join("data"))
         .env("HOME", home);
-    let output = scratch.run(privilege::as_unprivileged(command));
-    assert!(
-        output.status.success(),
-        "initdb: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    scratch.done(privilege::as_unprivileged(command));
     fs::remove_file(&file).expect("the file is still there");
-}
-
-/// Starts the server on a free port; `None` if someone else took the port in between.
-fn serve(scratch: &Scratch, server: &Path, data: &Path) -> Option<(Started, u16)> {
-    let port = free_port();
-    start(scratch, server, data, port).map(|process| (process, port))
 }
 
 /// Starts the server; `None` if someone else has the port.
@@ -713,17 +701,6 @@ fn start(scratch: &Scratch, server: &Path, data: &Path, port: u16) -> Option<Sta
     let mut command = Command::new(server.join("postgres"));
     command.arg("-D").arg(data).arg("-p").arg(port.to_string());
     let mut process = scratch.spawn(privilege::as_unprivileged(command));
-    let ready = wait_until("PostgreSQL starts", || {
-        let ended = process.exit_status().is_some();
-        let log = process.log();
-        if log.contains("database system is ready to accept") {
-            Some(true)
-        } else if log.contains("could not bind") {
-            Some(false)
-        } else {
-            assert!(!ended, "PostgreSQL ended:\n{log}");
-            None
-        }
-    });
+    let ready = process.is_ready("database system is ready to accept", "could not bind");
     ready.then_some(process)
 }

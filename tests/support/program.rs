@@ -39,20 +39,18 @@ impl Home {
     /// Makes an empty home.
     pub(crate) fn new() -> Self {
         let scratch = Scratch::new("home");
-        let mut variables = BTreeMap::new();
-        for (name, value) in [
+        let authority = ca::trusted().pem_path();
+        let variables = [
             ("HOME", scratch.path().display().to_string()),
             // Neither the tests' own keyring nor the desktop's.
             ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent".into()),
-            (
-                "SSL_CERT_FILE",
-                ca::trusted().pem_path().display().to_string(),
-            ),
+            ("SSL_CERT_FILE", authority.display().to_string()),
             ("PATH", std::env::var("PATH").unwrap_or_default()),
             ("TZ", "UTC".into()),
-        ] {
-            variables.insert(name.to_owned(), value);
-        }
+        ];
+        let variables = variables
+            .map(|(name, value)| (name.to_owned(), value))
+            .into();
         Self {
             scratch,
             variables,

@@ -3,7 +3,7 @@
 
 use std::{
     io::{Read, Write},
-    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream},
     sync::{
         Arc, Condvar, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
@@ -12,6 +12,8 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+
+use super::served::listen;
 
 /// What has passed through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,9 +106,7 @@ pub(crate) enum Way {
 impl Proxy {
     /// Leads to a port of the loopback interface.
     pub(crate) fn to(server: u16) -> Self {
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port on loopback");
-        let port = listener.local_addr().expect("it is bound").port();
+        let (listener, port) = listen();
         let network = Arc::new(Network::default());
         network.state().server = server;
         let shared = Arc::clone(&network);
@@ -183,11 +183,6 @@ impl Proxy {
     /// Cuts every connection; what is held back on it is lost.
     pub(crate) fn cut(&self) {
         self.network.end(Break::Closed);
-    }
-
-    /// Resets every connection; what is held back on it is lost.
-    pub(crate) fn reset(&self) {
-        self.network.end(Break::Reset);
     }
 
     /// Lets the bytes through one by one, each after a while, or as they come.

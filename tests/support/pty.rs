@@ -31,24 +31,13 @@ pub(crate) enum Key {
     Char(char),
     /// Ctrl and a letter.
     Ctrl(char),
-    /// Alt and a character: Escape in front of it.
-    Alt(char),
     Enter,
     /// Alt and Enter.
     AltEnter,
     Esc,
-    Tab,
-    BackTab,
     Backspace,
-    Delete,
     Up,
-    Down,
-    Right,
-    Left,
     Home,
-    End,
-    PageUp,
-    PageDown,
 }
 
 impl Key {
@@ -56,22 +45,12 @@ impl Key {
         match self {
             Self::Char(char) => char.to_string(),
             Self::Ctrl(letter) => char::from(u8::try_from(letter).expect("ASCII") & 0x1f).into(),
-            Self::Alt(char) => format!("\x1b{char}"),
             Self::Enter => "\r".into(),
             Self::AltEnter => "\x1b\r".into(),
             Self::Esc => "\x1b".into(),
-            Self::Tab => "\t".into(),
-            Self::BackTab => "\x1b[Z".into(),
             Self::Backspace => "\x7f".into(),
-            Self::Delete => "\x1b[3~".into(),
             Self::Up => "\x1b[A".into(),
-            Self::Down => "\x1b[B".into(),
-            Self::Right => "\x1b[C".into(),
-            Self::Left => "\x1b[D".into(),
             Self::Home => "\x1b[H".into(),
-            Self::End => "\x1b[F".into(),
-            Self::PageUp => "\x1b[5~".into(),
-            Self::PageDown => "\x1b[6~".into(),
         }
     }
 }

@@ -73,8 +73,7 @@ impl Stage {
 
     /// Signs James Joyce in without the screens.
     pub(crate) fn log_in(&self) {
-        let mut login = self.login(&["login", "--json"]);
-        assert_eq!(login.next()["event"], "code");
+        let (login, _) = Login::with_code(&self.home);
         self.approve();
         assert_eq!(login.end().code, Some(0));
     }
@@ -261,6 +260,15 @@ impl Login {
         let mut child = Home::start(command);
         let events = BufReader::new(child.stdout.take().expect("piped"));
         Self { child, events }
+    }
+
+    /// Starts `login --json`, and reads the event that brings the code.
+    #[track_caller]
+    pub(crate) fn with_code(home: &Home) -> (Self, Value) {
+        let mut login = Self::start(&mut home.command(&["login", "--json"]));
+        let event = login.next();
+        assert_eq!(event["event"], "code", "{event}");
+        (login, event)
     }
 
     /// Ends it by Ctrl-C.

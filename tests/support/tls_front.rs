@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
+    net::{Ipv4Addr, Shutdown, TcpStream},
     sync::{Arc, Mutex},
     thread,
     time::Duration,
@@ -14,7 +14,7 @@ use openssl::{
     x509::X509,
 };
 
-use super::ca::Leaf;
+use super::{ca::Leaf, served::listen};
 
 /// The front; it serves until the process ends.
 pub(crate) struct TlsFront {
@@ -35,9 +35,7 @@ impl TlsFront {
             ssl::select_next_proto(b"\x0apostgresql", offered).ok_or(ssl::AlpnError::ALERT_FATAL)
         });
         let acceptor = builder.build();
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port on loopback");
-        let port = listener.local_addr().expect("it is bound").port();
+        let (listener, port) = listen();
         let asked_for = Arc::new(Mutex::new(Vec::new()));
         let names = Arc::clone(&asked_for);
         thread::spawn(move || {

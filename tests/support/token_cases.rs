@@ -3,208 +3,66 @@
 //! Left out is where they differ on purpose: how far clocks may be apart, a header without `kid` (the program tries every
 //! key, the database finds keys by their names), and what PostgreSQL cannot hold in a text (a NUL).
 
-/// How a token differs from one as Okta issues it; every value is written as it stands in the JSON.
-pub(crate) enum Change {
-    /// A header parameter that has this value.
-    Header(&'static str, &'static str),
-    /// A claim that has this value.
-    Claim(&'static str, &'static str),
-    /// A claim that is not there.
-    NoClaim(&'static str),
-    /// Members in front of those of the header.
-    BeforeHeader(&'static str),
-    /// Members in front of the claims.
-    BeforeClaims(&'static str),
-}
-
-use Change::{BeforeClaims, BeforeHeader, Claim, Header, NoClaim};
-
-/// Whether a token with these changes is taken. `{us}` stands for the client id, `{iss}` for the issuer, `{kid}` for the
-/// name of the key, `{now}` and `{later}` for times.
-pub(crate) const CASES: &[(bool, &[Change])] = &[
-    (true, &[]),
-    // The type.
-    (true, &[Header("typ", r#""JWT""#)]),
-    (true, &[Header("typ", r#""jwt""#)]),
-    (true, &[Header("typ", r#""\u004aWT""#)]),
-    (false, &[Header("typ", r#""at+jwt""#)]),
-    (false, &[Header("typ", r#""logout+jwt""#)]),
-    (false, &[Header("typ", r#""application/jwt""#)]),
-    (false, &[Header("typ", r#""""#)]),
-    (false, &[Header("typ", "null")]),
-    (false, &[Header("typ", "1")]),
-    (false, &[Header("typ", r#"["JWT"]"#)]),
-    // The algorithm.
-    (true, &[Header("alg", r#""R\u0053256""#)]),
-    (false, &[Header("alg", r#""rs256""#)]),
-    (false, &[Header("alg", r#""RS512""#)]),
-    (false, &[Header("alg", r#""none""#)]),
-    (false, &[Header("alg", r#"["RS256"]"#)]),
-    (false, &[Header("alg", "null")]),
-    // The key.
-    (false, &[Header("kid", "null")]),
-    (false, &[Header("kid", "1")]),
-    (false, &[Header("kid", r#"["{kid}"]"#)]),
-    (false, &[Header("kid", r#""another""#)]),
-    // Extensions, and what must not be followed.
-    (
-        false,
-        &[Header("crit", r#"["b64"]"#), Header("b64", "false")],
-    ),
-    (false, &[Header("crit", "[]")]),
-    (false, &[Header("crit", "null")]),
-    (true, &[Header("x5t", r#""abc""#)]),
-    (true, &[Header("x5t#S256", r#""abc""#)]),
-    (true, &[Header("x5c", r#"["MIIB"]"#)]),
-    (true, &[Header("jku", r#""https://evil.example/keys""#)]),
-    (
-        true,
-        &[Header("jwk", r#"{"kty":"RSA","n":"AQAB","e":"AQAB"}"#)],
-    ),
-    (
-        true,
-        &[Header("anything", "[1e400, null, {\"alg\": \"none\"}]")],
-    ),
-    // One name twice.
-    (false, &[BeforeHeader(r#""alg":"RS256""#)]),
-    (false, &[BeforeHeader(r#""alg":"none""#)]),
-    (false, &[BeforeHeader(r#""\u0061lg":"none""#)]),
-    (false, &[BeforeHeader(r#""x5t":"a","x5t":"a""#)]),
-    (false, &[BeforeClaims(r#""sub":"00u-woolf""#)]),
-    (false, &[BeforeClaims(r#""\u0073ub":"00u-woolf""#)]),
-    (false, &[BeforeClaims(r#""a":1,"a":1"#)]),
-    (false, &[BeforeClaims(r#""":1,"":1"#)]),
-    (true, &[BeforeClaims(r#""":1,"a":{"b":1,"b":1},"A":1"#)]),
-    (
-        true,
-        &[BeforeClaims(r#""alg":"none","kid":1,"typ":null,"crit":1"#)],
-    ),
-    // The issuer.
-    (false, &[Claim("iss", r#""{iss}/""#)]),
-    (false, &[Claim("iss", r#"["{iss}"]"#)]),
-    (false, &[NoClaim("iss")]),
-    // For whom.
-    (true, &[Claim("aud", r#"["{us}"]"#)]),
-    (
-        true,
-        &[Claim("aud", r#"["{us}"]"#), Claim("azp", r#""{us}""#)],
-    ),
-    (
-        true,
-        &[
-            Claim("aud", r#"["other","{us}"]"#),
-            Claim("azp", r#""{us}""#),
-        ],
-    ),
-    (
-        true,
-        &[Claim("aud", r#"[1,"{us}"]"#), Claim("azp", r#""{us}""#)],
-    ),
-    (true, &[Claim("azp", r#""{us}""#)]),
-    (false, &[Claim("aud", r#"["{us}","other"]"#)]),
-    (false, &[Claim("aud", r#"["{us}","{us}"]"#)]),
-    (
-        false,
-        &[
-            Claim("aud", r#"["{us}","other"]"#),
-            Claim("azp", r#""other""#),
-        ],
-    ),
-    (
-        false,
-        &[Claim("aud", r#"["{us}"]"#), Claim("azp", r#""other""#)],
-    ),
-    (
-        false,
-        &[Claim("aud", r#"["{us}","other"]"#), Claim("azp", "null")],
-    ),
-    (
-        false,
-        &[Claim("aud", r#"["other"]"#), Claim("azp", r#""{us}""#)],
-    ),
-    (
-        false,
-        &[Claim("aud", r#"[["{us}"]]"#), Claim("azp", r#""{us}""#)],
-    ),
-    (false, &[Claim("aud", "[]"), Claim("azp", r#""{us}""#)]),
-    (
-        false,
-        &[Claim("aud", r#"{"{us}":1}"#), Claim("azp", r#""{us}""#)],
-    ),
-    (false, &[Claim("aud", r#""other""#)]),
-    (
-        false,
-        &[Claim("aud", r#""other""#), Claim("azp", r#""{us}""#)],
-    ),
-    (false, &[Claim("aud", r#""{us} ""#)]),
-    (false, &[Claim("aud", "null")]),
-    (false, &[NoClaim("aud")]),
-    (false, &[NoClaim("aud"), Claim("azp", r#""{us}""#)]),
-    (false, &[Claim("azp", r#""other""#)]),
-    (false, &[Claim("azp", r#"["{us}"]"#)]),
-    (false, &[Claim("azp", "null")]),
-    // Times.
-    (true, &[Claim("exp", "{later}.5")]),
-    (true, &[Claim("exp", "{later}.0e0")]),
-    (true, &[Claim("exp", "253402300799")]),
-    (true, &[Claim("iat", "1.7e9")]),
-    (true, &[Claim("iat", "17E+8")]),
-    (true, &[Claim("iat", "1700000000.5")]),
-    (true, &[Claim("iat", "0")]),
-    (true, &[Claim("nbf", "{now}")]),
-    (true, &[Claim("nbf", "1.5")]),
-    (true, &[Claim("nbf", "1e-400")]),
-    (false, &[Claim("exp", "253402300799.5")]),
-    (false, &[Claim("exp", "253402300800")]),
-    (false, &[Claim("exp", "1e13")]),
-    (false, &[Claim("exp", "1e400")]),
-    (false, &[Claim("exp", "1e999999")]),
-    (false, &[Claim("exp", "99999999999999999999999")]),
-    (false, &[Claim("exp", r#""{later}""#)]),
-    (false, &[Claim("exp", "[{later}]")]),
-    (false, &[Claim("exp", "true")]),
-    (false, &[Claim("exp", "null")]),
-    (false, &[NoClaim("exp")]),
-    (false, &[Claim("iat", "-1")]),
-    (false, &[Claim("iat", "-0.5")]),
-    (false, &[Claim("iat", r#""{now}""#)]),
-    (false, &[Claim("iat", "null")]),
-    (false, &[NoClaim("iat")]),
-    (false, &[Claim("nbf", "-1")]),
-    (false, &[Claim("nbf", r#""{now}""#)]),
-    (false, &[Claim("nbf", "null")]),
-    (false, &[Claim("nbf", "01")]),
-    // Who.
-    (true, &[Claim("sub", r#"" a ""#)]),
-    (true, &[Claim("sub", r#""\u00e9\\x00'""#)]),
-    (false, &[Claim("sub", r#""""#)]),
-    (false, &[Claim("sub", r#"" ""#)]),
-    (false, &[Claim("sub", r#""a\u0009b""#)]),
-    (false, &[Claim("sub", r#""a\u007fb""#)]),
-    (false, &[Claim("sub", r#""a\u0085b""#)]),
-    (false, &[Claim("sub", r#""a\u0000b""#)]),
-    (false, &[Claim("sub", r#""a\ud800b""#)]),
-    (false, &[Claim("sub", r#""{256}""#)]),
-    (false, &[Claim("sub", r#""{254}é""#)]),
-    (true, &[Claim("sub", r#""{254}e""#)]),
-    (false, &[Claim("sub", "1")]),
-    (false, &[Claim("sub", r#"["a"]"#)]),
-    (false, &[Claim("sub", "null")]),
-    (false, &[NoClaim("sub")]),
-    // For what: another sign-in of this app, a log-out, an access.
-    (true, &[Claim("nonce", "null")]),
-    (false, &[Claim("nonce", r#""n""#)]),
-    (false, &[Claim("nonce", r#""""#)]),
-    (false, &[Claim("nonce", "0")]),
-    (false, &[Claim("events", "{}")]),
-    (false, &[Claim("scp", r#"["openid"]"#)]),
-    (false, &[Claim("cid", r#""{us}""#)]),
-    (false, &[Claim("cid", "null")]),
-    (
-        true,
-        &[Claim("groups", r#"["a",1,null,{"sub":"b","cid":1}]"#)],
-    ),
-];
+/// A line is an outcome, the part of the token that is changed, and changes in place of each other: what a member is, that it is
+/// not there, or members in front of the others. `{us}` stands for the client id, `{iss}` for the issuer, `{kid}` for the name
+/// of the key, `{now}` and `{later}` for times.
+const CASES: &str = r#"
+taken claims ver = 1
+# The type.
+taken header typ = "JWT" | typ = "jwt" | typ = "\u004aWT"
+refused header typ = "at+jwt" | typ = "logout+jwt" | typ = "application/jwt" | typ = "" | typ = null | typ = 1
+refused header typ = ["JWT"]
+# The algorithm.
+taken header alg = "R\u0053256"
+refused header alg = "rs256" | alg = "RS512" | alg = "none" | alg = ["RS256"] | alg = null
+# The key.
+refused header kid = null | kid = 1 | kid = ["{kid}"] | kid = "another"
+# Extensions, and what must not be followed.
+refused header crit = ["b64"] & b64 = false | crit = [] | crit = null
+taken header x5t = "abc"
+taken header x5t#S256 = "abc"
+taken header x5c = ["MIIB"]
+taken header jku = "https://evil.example/keys"
+taken header jwk = {"kty":"RSA","n":"AQAB","e":"AQAB"}
+taken header anything = [1e400, null, {"alg": "none"}]
+# One name twice.
+refused header "alg":"RS256" | "alg":"none" | "\u0061lg":"none" | "x5t":"a","x5t":"a"
+refused claims "sub":"00u-woolf" | "\u0073ub":"00u-woolf" | "a":1,"a":1 | "":1,"":1
+taken claims "":1,"a":{"b":1,"b":1},"A":1 | "alg":"none","kid":1,"typ":null,"crit":1
+# The issuer.
+refused claims iss = "{iss}/" | iss = ["{iss}"] | iss = null | no iss
+# For whom.
+taken claims aud = ["{us}"] | aud = ["{us}"] & azp = "{us}" | aud = ["other","{us}"] & azp = "{us}"
+taken claims aud = [1,"{us}"] & azp = "{us}"
+taken claims azp = "{us}"
+refused claims aud = ["{us}","other"] | aud = ["{us}","{us}"] | aud = ["{us}","other"] & azp = "other"
+refused claims aud = ["{us}"] & azp = "other" | aud = ["{us}","other"] & azp = null
+refused claims aud = ["other"] & azp = "{us}" | aud = [["{us}"]] & azp = "{us}" | aud = [] & azp = "{us}"
+refused claims aud = {"{us}":1} & azp = "{us}" | aud = "other" | aud = "other" & azp = "{us}" | aud = "{us} "
+refused claims aud = null | no aud | no aud & azp = "{us}"
+refused claims azp = "other" | azp = ["{us}"] | azp = null
+# Times.
+taken claims exp = {later}.5 | exp = {later}.0e0 | exp = 253402300799
+taken claims iat = 1.7e9 | iat = 17E+8 | iat = 1700000000.5 | iat = 0
+taken claims nbf = {now} | nbf = 1.5 | nbf = 1e-400
+refused claims exp = 253402300799.5 | exp = 253402300800 | exp = 1e13 | exp = 1e400 | exp = 1e999999
+refused claims exp = 99999999999999999999999 | exp = "{later}" | exp = [{later}] | exp = true | exp = null | no exp
+refused claims iat = -1 | iat = -0.5 | iat = "{now}" | iat = null | no iat
+refused claims nbf = -1 | nbf = "{now}" | nbf = null | nbf = 01
+# Who.
+taken claims sub = " a " | sub = "\u00e9\\x00'"
+refused claims sub = "" | sub = " " | sub = "a\u0009b" | sub = "a\u007fb" | sub = "a\u0085b" | sub = "a\u0000b"
+refused claims sub = "a\ud800b" | sub = "{256}" | sub = "{254}é"
+taken claims sub = "{254}e"
+refused claims sub = 1 | sub = ["a"] | sub = null | no sub
+# For what: another sign-in of this app, a log-out, an access.
+taken claims nonce = null
+refused claims nonce = "n" | nonce = "" | nonce = 0
+refused claims events = {}
+refused claims scp = ["openid"]
+refused claims cid = "{us}" | cid = null
+taken claims groups = ["a",1,null,{"sub":"b","cid":1}]
+"#;
 
 /// What the placeholders stand for.
 pub(crate) struct World<'a> {
@@ -215,8 +73,26 @@ pub(crate) struct World<'a> {
 }
 
 impl World<'_> {
-    /// The header and the claims of a token with these changes.
-    pub(crate) fn written(&self, changes: &[Change]) -> (String, String) {
+    /// Whether a token is taken, its header and its claims, for every case.
+    pub(crate) fn cases(&self) -> Vec<(bool, String, String)> {
+        let lines = CASES.lines();
+        lines
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .flat_map(|line| {
+                let mut words = line.splitn(3, ' ');
+                let is_taken = words.next() == Some("taken");
+                let is_header = words.next() == Some("header");
+                let changes = words.next().expect("changes").split(" | ");
+                changes.map(move |changes| {
+                    let (header, claims) = self.written(is_header, changes);
+                    (is_taken, header, claims)
+                })
+            })
+            .collect()
+    }
+
+    /// A header and claims as Okta writes them, with changes in one of the two.
+    fn written(&self, is_header: bool, changes: &str) -> (String, String) {
         let mut header = vec![("kid", r#""{kid}""#), ("alg", r#""RS256""#)];
         let mut claims = vec![
             ("sub", r#""00u-joyce""#),
@@ -228,22 +104,20 @@ impl World<'_> {
             ("amr", r#"["pwd"]"#),
         ];
         let [mut before_header, mut before_claims] = [""; 2];
-        for change in changes {
-            let (members, name, value) = match *change {
-                Header(name, value) => (&mut header, name, Some(value)),
-                Claim(name, value) => (&mut claims, name, Some(value)),
-                NoClaim(name) => (&mut claims, name, None),
-                BeforeHeader(text) => {
-                    before_header = text;
-                    continue;
-                }
-                BeforeClaims(text) => {
-                    before_claims = text;
-                    continue;
-                }
-            };
-            members.retain(|member| member.0 != name);
-            members.extend(value.map(|value| (name, value)));
+        let (members, before) = if is_header {
+            (&mut header, &mut before_header)
+        } else {
+            (&mut claims, &mut before_claims)
+        };
+        for change in changes.split(" & ") {
+            if let Some((name, value)) = change.split_once(" = ") {
+                members.retain(|member| member.0 != name);
+                members.push((name, value));
+            } else if let Some(name) = change.strip_prefix("no ") {
+                members.retain(|member| member.0 != name);
+            } else {
+                *before = change;
+            }
         }
         (
             self.object(before_header, &header),
@@ -256,11 +130,8 @@ impl World<'_> {
             .iter()
             .map(|(name, value)| format!("\"{name}\":{value}"));
         let before = Some(before.to_owned()).filter(|before| !before.is_empty());
-        let text = before
-            .into_iter()
-            .chain(members)
-            .collect::<Vec<_>>()
-            .join(",");
+        let members: Vec<_> = before.into_iter().chain(members).collect();
+        let text = members.join(",");
         let text = text
             .replace("{iss}", self.issuer)
             .replace("{us}", self.client_id)

@@ -1,4 +1,4 @@
-use secrecy::zeroize::Zeroizing;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -7,13 +7,7 @@ use super::*;
     reason = "it stands for the outcome of a request"
 )]
 fn answer(status: u16, body: &str) -> Result<Answer, http::Error> {
-    Ok(Answer {
-        status,
-        body: Zeroizing::new(body.as_bytes().to_vec()),
-        retry_after: None,
-        clock_ahead: None,
-        one_was_lost: false,
-    })
+    Ok(Answer::of(status, body))
 }
 
 fn oauth(error: &str) -> Result<Answer, http::Error> {
@@ -21,6 +15,13 @@ fn oauth(error: &str) -> Result<Answer, http::Error> {
         400,
         &format!(r#"{{"error":"{error}","error_description":"…"}}"#),
     )
+}
+
+fn busy(seconds: u64) -> Result<Answer, http::Error> {
+    answer(429, "").map(|answer| Answer {
+        retry_after: Some(Duration::from_secs(seconds)),
+        ..answer
+    })
 }
 
 fn schedule() -> Schedule {
@@ -39,26 +40,45 @@ fn asks_again(next: Next) -> (u64, Activity) {
     }
 }
 
-fn pauses(schedule: &mut Schedule, outcomes: Vec<Result<Answer, http::Error>>) -> Vec<u64> {
-    outcomes
-        .into_iter()
-        .map(|outcome| asks_again(schedule.after(outcome, false)).0)
-        .collect()
-}
-
 #[test]
-fn slow_down_adds_five_seconds_for_good() {
-    let outcomes = [
-        "authorization_pending",
-        "slow_down",
-        "authorization_pending",
-        "slow_down",
-        "authorization_pending",
-    ];
-    assert_eq!(
-        pauses(&mut schedule(), outcomes.map(oauth).into()),
-        [5, 10, 10, 15, 15]
-    );
+fn the_pauses_follow_what_is_answered() {
+    for (case, answers, pauses) in [
+        (
+            "slow_down adds five seconds for good",
+            "authorization_pending slow_down authorization_pending slow_down authorization_pending",
+            &[5, 10, 10, 15, 15][..],
+        ),
+        (
+            "they grow while Okta is away",
+            "lost lost lost lost lost lost lost",
+            &[5, 10, 20, 20, 20, 20, 20],
+        ),
+        (
+            "they are as before when it is back",
+            "lost lost lost authorization_pending lost",
+            &[5, 10, 20, 5, 5],
+        ),
+        (
+            "none is shorter than a rhythm that was slowed down",
+            "slow_down slow_down slow_down slow_down slow_down lost down",
+            &[10, 15, 20, 25, 30, 30, 30],
+        ),
+        ("a named time is kept to", "busy:42 busy:0", &[42, 5]),
+    ] {
+        let mut schedule = schedule();
+        let made = answers.split(' ').map(|word| {
+            let outcome = match word {
+                "lost" => Err(http::Error::Connection),
+                "down" => answer(500, ""),
+                _ => match word.split_once(':') {
+                    Some((_, seconds)) => busy(seconds.parse().expect("a number")),
+                    None => oauth(word),
+                },
+            };
+            asks_again(schedule.after(outcome, false)).0
+        });
+        assert_eq!(made.collect::<Vec<_>>(), pauses, "{case}");
+    }
 }
 
 #[test]
@@ -117,51 +137,8 @@ fn oktas_own_word_ends_it_with_what_to_do_next() {
     ));
 }
 
-#[test]
-fn polling_slows_while_okta_is_away_and_then_recovers() {
-    let lost = || Err(http::Error::Connection);
-    let mut schedule = schedule();
-    assert_eq!(
-        pauses(
-            &mut schedule,
-            vec![lost(), lost(), lost(), lost(), lost(), lost(), lost()]
-        ),
-        [5, 10, 20, 20, 20, 20, 20]
-    );
-    assert_eq!(
-        pauses(&mut schedule, vec![oauth("authorization_pending"), lost()]),
-        [5, 5]
-    );
-}
-
-#[test]
-fn a_backoff_is_never_shorter_than_a_slowed_down_rhythm() {
-    let mut schedule = schedule();
-    for _ in 0..5 {
-        schedule.after(oauth("slow_down"), false);
-    }
-    assert_eq!(
-        pauses(
-            &mut schedule,
-            vec![Err(http::Error::Connection), answer(500, "")]
-        ),
-        [30, 30]
-    );
-}
-
-#[test]
-fn a_server_that_names_a_time_to_wait_gets_it() {
-    let busy = |seconds| {
-        answer(429, "").map(|answer| Answer {
-            retry_after: Some(Duration::from_secs(seconds)),
-            ..answer
-        })
-    };
-    assert_eq!(pauses(&mut schedule(), vec![busy(42), busy(0)]), [42, 5]);
-}
-
-fn issued(changes: &serde_json::Value) -> Result<(DeviceCode, Pending), Failure> {
-    let mut body = serde_json::json!({"device_code": "secret-device-code", "user_code": "BCDFGHJK",
+fn issued(changes: &Value) -> Result<(DeviceCode, Pending), Failure> {
+    let mut body = json!({"device_code": "secret-device-code", "user_code": "BCDFGHJK",
         "verification_uri": "https://org.okta.com/activate",
         "verification_uri_complete": "https://org.okta.com/activate?user_code=BCDFGHJK",
         "expires_in": 600, "interval": 5});
@@ -176,7 +153,7 @@ fn issued(changes: &serde_json::Value) -> Result<(DeviceCode, Pending), Failure>
 
 #[test]
 fn a_code_as_okta_issues_it_is_taken_apart() {
-    let (code, pending) = issued(&serde_json::json!({})).expect("accepted");
+    let (code, pending) = issued(&json!({})).expect("accepted");
     assert_eq!(code.user_code, "BCDFGHJK");
     assert_eq!(code.verification_uri, "https://org.okta.com/activate");
     assert_eq!(
@@ -195,34 +172,29 @@ fn a_code_as_okta_issues_it_is_taken_apart() {
 
 #[test]
 fn what_is_left_out_has_the_value_of_the_standard() {
-    let bare = serde_json::json!({"interval": null, "verification_uri_complete": null, "expires_in": null});
+    let bare = json!({"interval": null, "verification_uri_complete": null, "expires_in": null});
     let (code, pending) = issued(&bare).expect("accepted");
     assert_eq!(pending.interval, DEFAULT_INTERVAL);
     assert_eq!(code.verification_uri_complete, None);
-    let (_, pending) =
-        issued(&serde_json::json!({"interval": 0, "expires_in": 0})).expect("accepted");
+    let (_, pending) = issued(&json!({"interval": 0, "expires_in": 0})).expect("accepted");
     assert_eq!(pending.interval, Duration::from_secs(1));
     assert_eq!(pending.left(), Duration::ZERO);
 }
 
 #[test]
 fn numbers_may_be_text_and_the_address_may_have_its_older_name() {
-    let lenient = serde_json::json!({"interval": "7", "expires_in": 60.5, "verification_url": "https://o.example/older"});
+    let lenient =
+        json!({"interval": "7", "expires_in": 60.5, "verification_url": "https://o.example/older"});
     let (code, pending) = issued(&lenient).expect("accepted");
     assert_eq!(pending.interval, Duration::from_secs(7));
     assert!(pending.left() > Duration::from_mins(1));
     assert!(!code.verification_uri.contains("older"));
-    let older = serde_json::json!({"verification_uri": null, "verification_url": "https://o.example/older"});
+    let older = json!({"verification_uri": null, "verification_url": "https://o.example/older"});
     let (code, _) = issued(&older).expect("accepted");
     assert_eq!(code.verification_uri, "https://o.example/older");
-    assert!(issued(&serde_json::json!({"verification_uri": null})).is_err());
-    for nonsense in [
-        serde_json::json!(-1),
-        "soon".into(),
-        serde_json::json!({}),
-        1e300.into(),
-    ] {
-        let changes = serde_json::json!({"interval": nonsense});
+    assert!(issued(&json!({"verification_uri": null})).is_err());
+    for nonsense in [json!(-1), "soon".into(), json!({}), 1e300.into()] {
+        let changes = json!({"interval": nonsense});
         let (_, pending) = issued(&changes).expect("accepted");
         let longest = Duration::from_secs(LONGEST_LIFETIME);
         assert!(
@@ -241,35 +213,28 @@ fn an_address_that_may_not_be_shown_is_refused_or_left_out() {
         "org.okta.com/activate",
         "https://x@org.okta.com/",
     ] {
-        let failure = issued(&serde_json::json!({"verification_uri": uri}))
-            .err()
-            .expect(uri);
+        let failure = issued(&json!({"verification_uri": uri})).err().expect(uri);
         assert_eq!(failure.kind, Kind::Okta);
-        let (code, _) =
-            issued(&serde_json::json!({"verification_uri_complete": uri})).expect("accepted");
+        let (code, _) = issued(&json!({"verification_uri_complete": uri})).expect("accepted");
         assert_eq!(code.verification_uri_complete, None);
     }
-    let (code, _) = issued(
-        &serde_json::json!({"verification_uri": "https://org.okta.com/\u{1b}[2Jactivate\u{202e}"}),
-    )
-    .expect("accepted");
+    let (code, _) =
+        issued(&json!({"verification_uri": "https://org.okta.com/\u{1b}[2Jactivate\u{202e}"}))
+            .expect("accepted");
     assert!(code.verification_uri.is_ascii() && !code.verification_uri.contains('\u{1b}'));
 }
 
 #[test]
 fn a_code_that_a_terminal_would_obey_is_refused() {
     for code in ["", "AB\u{1b}[2J", "AB\u{202e}CD", "A\nB", &"A".repeat(65)] {
-        assert!(
-            issued(&serde_json::json!({"user_code": code})).is_err(),
-            "{code:?}"
-        );
+        assert!(issued(&json!({"user_code": code})).is_err(), "{code:?}");
     }
-    assert!(issued(&serde_json::json!({"device_code": ""})).is_err());
+    assert!(issued(&json!({"device_code": ""})).is_err());
 }
 
 /// A code that works for ten minutes, five seconds between two questions.
 fn pending() -> Pending {
-    let (_, pending) = issued(&serde_json::json!({})).expect("accepted");
+    let (_, pending) = issued(&json!({})).expect("accepted");
     pending
 }
 
@@ -319,10 +284,7 @@ async fn a_rate_limit_of_hours_is_checked_every_minute() {
         if seconds > 100 {
             return answer(200, r#"{"id_token":"x"}"#);
         }
-        answer(429, "").map(|answer| Answer {
-            retry_after: Some(Duration::from_hours(3)),
-            ..answer
-        })
+        busy(3 * 3_600)
     })
     .await;
     assert!(end.is_ok());

@@ -2,11 +2,12 @@
 
 use std::sync::LazyLock;
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use openssl::{hash::MessageDigest, pkey::PKey, pkey::Private, rsa::Rsa, sign::Signer};
 use serde_json::{Value, json};
 
 use super::*;
-use token_cases::{CASES, World};
+use token_cases::World;
 
 #[path = "../../../tests/support/token_cases.rs"]
 mod token_cases;
@@ -23,11 +24,7 @@ fn new_key() -> PKey<Private> {
 }
 
 pub(super) fn base64url(bytes: &[u8]) -> String {
-    openssl::base64::encode_block(bytes)
-        .replace('+', "-")
-        .replace('/', "_")
-        .trim_end_matches('=')
-        .to_owned()
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
 pub(super) fn public(key: &PKey<Private>, more: &Value) -> Value {
@@ -132,10 +129,9 @@ fn the_table_that_it_shares_with_the_database_holds() {
         kid: "k1",
         now: NOW,
     };
-    for (accepted, changes) in CASES {
-        let (header, claims) = world.written(changes);
+    for (accepted, header, claims) in world.cases() {
         let token = signed_by(&KEY, &header, &claims).into();
-        assert_eq!(checked(&token).is_ok(), *accepted, "{header}.{claims}");
+        assert_eq!(checked(&token).is_ok(), accepted, "{header}.{claims}");
     }
 }
 
@@ -150,61 +146,11 @@ fn clocks_may_be_five_minutes_apart() {
     ] {
         assert_eq!(checked_when(&token, now, None).is_ok(), accepted, "{now}");
     }
-}
-
-#[test]
-fn a_wrong_clock_is_named_instead_of_an_expired_token() {
-    let token = token(&header(), &claims());
-    let failure = refusal(checked_when(&token, NOW - 3600, Some(3600)));
-    assert!(failure.what.contains("60 minutes slow"), "{failure}");
-    let failure = refusal(checked_when(&token, NOW + 7200, Some(-7200)));
-    assert!(failure.what.contains("2 hours fast"), "{failure}");
-    let failure = refusal(checked_when(&token, NOW + 7200, Some(0)));
-    assert!(failure.what.contains("not valid at this time"), "{failure}");
-}
-
-#[test]
-fn how_far_a_clock_is_off_is_said_in_a_unit_that_fits() {
-    let words = |ahead| clock(Some(ahead)).map(|failure| failure.what);
-    assert_eq!(words(0), None);
-    assert_eq!(words(-300), None);
-    for (ahead, part) in [
-        (301, "5 minutes slow"),
-        (-3600, "60 minutes fast"),
-        (-7000, "2 hours fast"),
-        (86_400, "24 hours slow"),
-        (-10 * 86_400, "10 days fast"),
-    ] {
-        assert!(
-            words(ahead).is_some_and(|what| what.contains(part)),
-            "{ahead}"
-        );
+    let early = with(&json!({"nbf": NOW + 301}));
+    assert!(checked(&super::tests::token(&header(), &early)).is_err());
+    for no_matter in [None, Some(0), Some(-300)] {
+        assert_eq!(clock(no_matter), None);
     }
-    assert!(clock(None).is_none());
-}
-
-#[test]
-fn a_token_meant_for_another_is_refused() {
-    for (changes, words) in [
-        (json!({"iss": "https://org.okta.com"}), "another issuer"),
-        (json!({"iss": format!("{ISSUER}/")}), "another issuer"),
-        (json!({"aud": "0oa2"}), "another app"),
-        (json!({"aud": []}), "another app"),
-        (json!({"aud": [CLIENT, "api"]}), "another app"),
-        (json!({"aud": [CLIENT, "api"], "azp": "api"}), "another app"),
-        (json!({"azp": "0oa2"}), "another app"),
-        (json!({"nonce": "n"}), "another request"),
-        (json!({"sub": ""}), "has no subject"),
-        (json!({"sub": " "}), "has no subject"),
-        (json!({"sub": "00u\u{0}1"}), "has no subject"),
-        (json!({"sub": "x".repeat(256)}), "has no subject"),
-    ] {
-        let failure = refusal(checked(&token(&header(), &with(&changes))));
-        assert!(failure.what.contains(words), "{changes}: {failure}");
-        assert_eq!(failure.kind, Kind::Okta);
-    }
-    let shared = with(&json!({"aud": [CLIENT, "api"], "azp": CLIENT}));
-    assert!(checked(&token(&header(), &shared)).is_ok());
 }
 
 #[test]
@@ -226,56 +172,35 @@ fn a_token_that_okta_did_not_sign_is_refused() {
 }
 
 #[test]
-fn an_unknown_key_is_reported_as_one_to_fetch() {
-    let token = token(&json!({"alg": "RS256", "kid": "k2"}), &claims());
-    assert!(matches!(checked(&token), Err(Rejected::UnknownKey)));
-}
-
-#[test]
 fn a_key_id_may_be_missing_if_any_key_fits() {
     let ours = |more| public(&KEY, &more);
     let other = |more| public(&OTHER_KEY, &more);
-    let curves = [
+    let named = |key, kid| public(key, &json!({"kid": kid}));
+    let crowd = [
         json!({"kty": "EC", "crv": "P-256", "x": base64url(&[1; 32]), "y": base64url(&[2; 32]), "use": "sig"}),
         json!({"kty": "OKP", "crv": "Ed25519", "x": base64url(&[3; 32]), "use": "sig"}),
+        other(json!({"use": "enc"})),
+        other(json!({})),
+        ours(json!({})),
     ];
-    let crowd: Vec<_> = curves
-        .into_iter()
-        .chain([
-            other(json!({"use": "enc"})),
-            other(json!({})),
-            ours(json!({})),
-        ])
-        .collect();
-    let named = token(&header(), &claims());
+    let not_to_sign = other(json!({"kid": "k1", "use": "enc"}));
+    let of_k1 = token(&header(), &claims());
     let nameless = token(&json!({"alg": "RS256"}), &claims());
     let now = expected(NOW, None);
     for (token, keys) in [
-        (&nameless, set(&[ours(json!({}))])),
-        (
-            &nameless,
-            set(&[other(json!({"kid": "a"})), ours(json!({"kid": "b"}))]),
-        ),
-        (&nameless, set(&crowd)),
-        (&named, set(&crowd)),
-        (
-            &named,
-            set(&[other(json!({"kid": "k1"})), ours(json!({"kid": "k1"}))]),
-        ),
-        (
-            &named,
-            set(&[
-                other(json!({"kid": "k1", "use": "enc"})),
-                ours(json!({"kid": "k1"})),
-            ]),
-        ),
+        (&nameless, &[ours(json!({}))][..]),
+        (&nameless, &[named(&OTHER_KEY, "a"), named(&KEY, "b")]),
+        (&nameless, &crowd),
+        (&of_k1, &crowd),
+        (&of_k1, &[named(&OTHER_KEY, "k1"), named(&KEY, "k1")]),
+        (&of_k1, &[not_to_sign, named(&KEY, "k1")]),
     ] {
-        assert!(check(token, &keys, &now).is_ok(), "{keys:?}");
+        assert!(check(token, &set(keys), &now).is_ok(), "{keys:?}");
     }
     for (token, keys) in [
         (&nameless, set(&[other(json!({}))])),
-        (&named, set(&[other(json!({}))])),
-        (&named, set(&[ours(json!({"kid": "k2"}))])),
+        (&of_k1, set(&[other(json!({}))])),
+        (&of_k1, set(&[ours(json!({"kid": "k2"}))])),
         (&nameless, set(&[])),
     ] {
         let outcome = check(token, &keys, &now);
@@ -285,7 +210,7 @@ fn a_key_id_may_be_missing_if_any_key_fits() {
         json!({"kid": "k1", "use": "enc"}),
         json!({"kid": "k1", "alg": "RS384"}),
     ] {
-        assert!(check(&named, &set(&[ours(more)]), &now).is_err());
+        assert!(check(&of_k1, &set(&[ours(more)]), &now).is_err());
     }
 }
 
@@ -298,24 +223,6 @@ fn claims_that_do_not_count_may_be_anything() {
     );
     let accepted = checked(&token(&header(), &odd)).expect("accepted");
     assert_eq!(accepted.user.name, "jj@example.com");
-    for changes in [
-        json!({"exp": "1800003600"}),
-        json!({"exp": null}),
-        json!({"iat": null}),
-        json!({"sub": 5}),
-        json!({"aud": null}),
-        json!({"iss": null}),
-        json!({"exp": 1e300}),
-        json!({"nbf": NOW + 301}),
-    ] {
-        assert!(
-            checked(&token(&header(), &with(&changes))).is_err(),
-            "{changes}"
-        );
-    }
-    assert!(checked(&token(&header(), &json!({"sub": "00u1"}))).is_err());
-    let extended = with_changes(header(), &json!({"crit": ["b64"], "b64": false}));
-    assert!(checked(&token(&extended, &claims())).is_err());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a person is told of the database, in one piece.
+//! What a person is told of the database, in one piece, and after which errors it is tried again.
 
 use std::path::Path;
 
@@ -15,34 +15,147 @@ use super::{
         operation::unconfirmed,
         quotes::{bypasses, not_guarded, other_shape, restless},
     },
-    tests::{REFUSALS, target},
     *,
 };
-use crate::failure::list;
+use crate::{
+    failure::{list, table},
+    text::harmless,
+};
+
+fn target() -> Target {
+    Target::parse(
+        &"postgresql://alex:pw@ep-x.eu.aws.neon.tech/neondb"
+            .to_owned()
+            .into(),
+    )
+    .expect("a good connection string")
+}
+
+/// What PostgreSQL, Neon's proxy (XX000), PgBouncer (08P01) and the check of the ID token (28E) send: a code and a message.
+const REFUSALS: &str = r#"
+28P01 password authentication failed for user "alex"
+28000 role "alex" does not exist
+28000 no pg_hba.conf entry for host "1.2.3.4", user "alex", database "neondb", SSL encryption
+3D000 database "neondb" does not exist
+42P01 relation "public.user_messages" does not exist
+3F000 schema "epigraph" does not exist
+42703 column "message" does not exist
+42804 column "message" is of type integer but expression is of type text
+42883 operator does not exist: integer = text
+42883 function epigraph.load_quote() does not exist
+42501 permission denied for schema epigraph
+42501 permission denied for database "neondb"
+25006 cannot execute INSERT in a read-only transaction
+0A000 cannot set transaction read-write mode during recovery
+08P01 transaction blocks not allowed in statement pooling mode
+XX000 SCRAM authentication failed
+53300 sorry, too many clients already
+53100 could not extend file: No space left on device
+53200 out of memory
+57014 canceling statement due to statement timeout
+57P01 terminating connection due to administrator command
+57P03 the database system is starting up
+40001 could not serialize access due to concurrent update
+40P01 deadlock detected
+22P05 character with byte sequence 0xe2 0x80 0x9c has no equivalent in encoding "LATIN2"
+23514 new row for relation "user_messages" violates check constraint "short"
+XX000 password authentication failed for user 'alex'
+XX000 Endpoint ID is not specified. Either please upgrade the postgres client library (libpq) for SNI support
+XX000 The requested endpoint could not be found, or you don't have access to it.
+XX000 The endpoint cannot be found
+XX000 endpoint is disabled
+XX000 endpoint is temporarily unavailable. Check your quotas and/or contact our support
+XX000 This IP address 1.2.3.4 is not allowed to connect to this endpoint.
+XX000 Inconsistent project name inferred from SNI ('a') and project option ('b').
+XX000 connection is insecure (try using `sslmode=require`)
+XX000 database "neondb" does not exist
+XX000 Couldn't connect to compute node
+XX000 Control plane request failed
+XX000 Too many connections attempts
+XX000 Failed to acquire permit to connect to the database. Too many database connection attempts are currently ongoing.
+XX000 Too many connections to this endpoint. Please try again later.
+XX000 Authentication timed out
+XX000 early eof
+XX000 something new
+08P01 SASL authentication failed
+08P01 unsupported startup parameter in options: search_path
+08P01 no such user: alex
+08P01 no such database: neondb
+08P01 query_wait_timeout
+08P01 server login has been failing, cached error: connect failed (server_login_retry)
+XX000 The endpoint has been disabled. Enable it using Neon API and retry.
+XX000 You have exceeded the limit of concurrently active endpoints. Please suspend some endpoints and try again.
+XX000 Your project already has running operations. Please wait until they complete, and then try again.
+08P01 no more connections allowed (max_client_conn)
+08P01 server conn crashed?
+08P01 something new
+28E01 There is no ID token.
+28E02 The ID token is not three parts with dots between.
+28E04 The ID token is signed with a key that this database does not know.
+28E06 The ID token is of another issuer.
+28E07 The ID token is for another client.
+28E08 The ID token has expired.
+28E09 The ID token is not valid yet.
+28E11 This person is blocked.
+28E12 This database knows no issuer of ID tokens.
+28E13 The ID token is longer than 16384 bytes.
+28E14 ID tokens are taken at the isolation level read committed only.
+42P99 something new
+53300 too many connections for role "alex"
+22021 invalid byte sequence
+57P03 not yet accepting connections
+"#;
 
 #[test]
-fn every_refusal_of_the_database() {
-    let target = target();
-    let more = [
-        ("42P99", "something new"),
-        ("57014", "canceling statement due to statement timeout"),
-        ("53100", "could not extend file: No space left on device"),
-        ("53300", "too many connections for role \"alex\""),
-        ("22021", "invalid byte sequence"),
-        ("57P03", "not yet accepting connections"),
-        (
-            "28E02",
-            "The ID token is not three parts with dots between.",
-        ),
+fn every_refusal_says_what_it_means_and_whether_to_try_again() {
+    let sent = REFUSALS.lines().filter_map(|line| line.split_once(' '));
+    let meanings = MEANINGS.iter().map(|meaning| ("XX000", meaning.message));
+    let odd = ("28E99", "Something \u{1b}new.");
+    let cases = sent.chain(meanings).chain([odd]).map(|(code, message)| {
+        let again = is_transient_refusal(code, message);
+        let again = if again { " (tried again)" } else { "" };
+        let case = format!("{code} {}{again}", harmless(message));
+        (case, refusal(code, message, &target()))
+    });
+    insta::assert_snapshot!(table(cases));
+}
+
+#[test]
+fn a_failure_of_tls_says_which_one() {
+    let chains = [
+        "error performing tls handshake: the certificate was not trusted.",
+        "certificate verify failed (self-signed certificate in certificate chain)",
+        "certificate verify failed (unable to get local issuer certificate)",
+        "a certificate chain processed, but terminated in a root certificate which is not trusted by the trust provider.",
+        "certificate verify failed (certificate has expired)",
+        "a required certificate is not within its validity period",
+        "certificate verify failed (certificate is not yet valid)",
+        "certificate verify failed (hostname mismatch)",
+        "certificate verify failed (ip address mismatch)",
+        "the target principal name is incorrect.",
+        "wrong version number",
     ];
-    let known = REFUSALS.iter().map(|(code, message, ..)| (*code, *message));
-    let refusals = known
-        .chain(more)
-        .map(|(code, message)| refusal(code, message, &target));
-    let meanings = MEANINGS
-        .iter()
-        .map(|meaning| refusal("XX000", meaning.message, &target));
-    insta::assert_snapshot!(list(refusals.chain(meanings)));
+    let by_question = chains.map(|chain| (chain, tls(chain, "db.example", false)));
+    let eof = "unexpected eof";
+    let at_once = ("at once: unexpected eof", tls(eof, "db.example", true));
+    let cases = by_question.into_iter().chain([at_once]);
+    insta::assert_snapshot!(table(cases));
+}
+
+#[test]
+fn a_reset_is_one_whatever_the_tls_library_calls_it() {
+    let is_one = |text: &&str| is_transient_io(&io::Error::other(*text));
+    let resets = [
+        "unexpected EOF: error:80000068:system library:tls_retry_write_records:reason(2)",
+        "error:0A000126:SSL routines::unexpected eof while reading",
+        "connection closed via error",
+    ];
+    let others = [
+        "error:0A00010B:SSL routines::wrong version number",
+        "invalid message length: 1",
+    ];
+    let all = resets.iter().chain(&others).copied();
+    assert_eq!(all.filter(is_one).collect::<Vec<_>>(), resets);
 }
 
 /// The driver's error where a server gives this answer and hangs up.
@@ -66,49 +179,34 @@ async fn answered(answer: &[u8], binding: ChannelBinding, tls: SslMode) -> tokio
 
 #[tokio::test]
 async fn every_reason_why_the_database_cannot_be_reached() {
-    let target = target();
+    use ChannelBinding::{Prefer, Require};
+
     let io = |kind: io::ErrorKind| io::Error::from(kind);
-    let start = [
-        (&b"N"[..], ChannelBinding::Prefer, SslMode::Require),
-        (
-            b"R\0\0\0\x08\0\0\0\0",
-            ChannelBinding::Require,
-            SslMode::Disable,
-        ),
-        (
-            b"R\0\0\0\x08\0\0\0\x02",
-            ChannelBinding::Prefer,
-            SslMode::Disable,
-        ),
-        (b"", ChannelBinding::Prefer, SslMode::Disable),
+    let mut errors = vec![
+        Error::Resolve(io(io::ErrorKind::Other)),
+        Error::Dial(io(io::ErrorKind::ConnectionRefused)),
+        Error::Dial(io(io::ErrorKind::TimedOut)),
+        Error::Dial(io(io::ErrorKind::NetworkUnreachable)),
+        Error::StartTimedOut,
+        Error::StatementTimedOut,
+    ];
+    for (answer, binding, tls) in [
+        (&b"N"[..], Prefer, SslMode::Require),
+        (b"R\0\0\0\x08\0\0\0\0", Require, SslMode::Disable),
+        (b"R\0\0\0\x08\0\0\0\x02", Prefer, SslMode::Disable),
+        (b"", Prefer, SslMode::Disable),
         (
             b"HTTP/1.1 400 Bad Request\r\n\r\n",
-            ChannelBinding::Prefer,
+            Prefer,
             SslMode::Disable,
         ),
-    ];
-    let mut failures = vec![
-        Error::Resolve(io(io::ErrorKind::Other)).failure(&target, &[]),
-        Error::Dial(io(io::ErrorKind::ConnectionRefused)).failure(&target, &[]),
-        Error::Dial(io(io::ErrorKind::TimedOut)).failure(&target, &[]),
-        Error::Dial(io(io::ErrorKind::NetworkUnreachable)).failure(&target, &[]),
-        Error::StartTimedOut.failure(&target, &[]),
-        Error::StatementTimedOut.failure(&target, &[]),
-    ];
-    for (answer, binding, tls) in start {
-        failures.push(Error::Start(answered(answer, binding, tls).await).failure(&target, &[]));
+    ] {
+        errors.push(Error::Start(answered(answer, binding, tls).await));
     }
-    let cut = answered(b"", ChannelBinding::Prefer, SslMode::Disable).await;
-    failures.push(Error::Statement(cut).failure(&target, &[]));
-    let host = &target.host;
-    failures.extend([
-        tls("hostname mismatch", host, false),
-        tls("not yet valid", host, false),
-        tls("expired", host, false),
-        tls("self-signed", host, false),
-        tls("unexpected eof", host, true),
-        tls("unexpected eof", host, false),
-    ]);
+    let cut = answered(b"", Prefer, SslMode::Disable).await;
+    errors.push(Error::Statement(cut));
+    let target = target();
+    let failures = errors.into_iter().map(|error| error.failure(&target, &[]));
     insta::assert_snapshot!(list(failures));
 }
 

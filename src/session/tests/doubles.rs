@@ -66,6 +66,17 @@ impl Okta {
         self.0.script.lock().expect("free").push_back(scripted);
     }
 
+    pub(super) fn revoked(&self) -> Vec<String> {
+        self.0.revoked.lock().expect("free").clone()
+    }
+
+    /// Has refreshes wait until they are let through.
+    pub(super) fn shut_gate(&self) -> Arc<Notify> {
+        let gate = Arc::new(Notify::new());
+        *self.0.gate.lock().expect("free") = Some(Arc::clone(&gate));
+        gate
+    }
+
     pub(super) fn issue(&self) -> (IdToken, SecretString) {
         let number = self.0.newest.fetch_add(1, Ordering::SeqCst) + 1;
         let id_token = IdToken {
@@ -215,6 +226,12 @@ pub(super) struct Database {
     pub(super) connects: Arc<AtomicUsize>,
     /// How many of the next tokens it takes for expired, whatever they say.
     pub(super) expired: Arc<AtomicUsize>,
+}
+
+impl Database {
+    pub(super) fn tokens(&self) -> Vec<String> {
+        self.tokens.lock().expect("free").clone()
+    }
 }
 
 impl Quotes for Database {

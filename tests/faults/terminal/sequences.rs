@@ -67,7 +67,7 @@ async fn nothing_that_a_terminal_sends_makes_the_screens_deaf() {
         writes.sees(WRITING);
         writes.type_("one");
         writes.sees("one");
-        writes.key(Key::Left);
+        writes.send(b"\x1b[D");
         writes.send(bytes.as_bytes());
         thread::sleep(Duration::from_millis(600));
         writes.type_("two");

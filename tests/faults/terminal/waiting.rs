@@ -42,7 +42,7 @@ async fn with_a_draft() -> (Stage, [Pty; 2]) {
 fn press(screen: &mut Pty, keys: &str) {
     for key in keys.chars() {
         if key == 'y' {
-            screen.sees("Delete your quote?");
+            screen.sees("n no");
         }
         screen.key(Key::Char(key));
     }
@@ -149,9 +149,7 @@ async fn states() -> Vec<Waiting> {
     }
     stage.okta_network.hold_answers(true);
     for screen in &mut screens {
-        screen.key(Key::Char('s'));
-        screen.sees("Sign out, here and at Okta?");
-        screen.key(Key::Char('y'));
+        press(screen, "sy");
         screen.sees("Signing out…");
     }
     add("the session is ended", stage, screens, None);

@@ -6,7 +6,6 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use reqwest::Certificate;
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
@@ -17,7 +16,7 @@ use tokio::{
 use crate::{
     Outcome,
     stage::Stage,
-    support::{PATIENCE, okta::Person},
+    support::{PATIENCE, ca, okta::Person},
 };
 
 const QUOTE: &str = "Mistakes are the portals of discovery - James Joyce";
@@ -234,19 +233,19 @@ impl Story<'_> {
             .map_err(|error| format!("{shown}: {error}"))?;
         let [stdout, stderr] = [output.stdout, output.stderr]
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let held =
-            output.status.code() == Some(code) && !self.leaks(&stdout) && !self.leaks(&stderr);
-        self.report(what, shown, held, started.elapsed());
-        if held {
-            return Ok(stdout);
-        }
-        if self.leaks(&stdout) || self.leaks(&stderr) {
-            return Err(format!("{shown} printed a token"));
-        }
-        Err(format!(
-            "{shown} was to end with exit code {code} and ended with {}. It printed:\n{stdout}{stderr}",
-            output.status
-        ))
+        let leaks = self.leaks(&stdout) || self.leaks(&stderr);
+        let held = output.status.code() == Some(code) && !leaks;
+        let reported = self.report(what, shown, held, started.elapsed());
+        let status = output.status;
+        reported.map_err(|_| {
+            if leaks {
+                return format!("{shown} printed a token");
+            }
+            format!(
+                "{shown} was to end with exit code {code} and ended with {status}. It printed:\n{stdout}{stderr}"
+            )
+        })?;
+        Ok(stdout)
     }
 
     /// Signs in by device code: the program prints its events, and the demo does what a person does in a browser.
@@ -260,39 +259,26 @@ impl Story<'_> {
         let code = event(&mut events, "code").await?;
         let user_code = code["user_code"].as_str().unwrap_or_default().to_owned();
         let page = code["verification_uri"].as_str().unwrap_or_default();
-        self.report(
-            &format!("shows the code {user_code}"),
+        let is_shown = !user_code.is_empty() && page == self.stage.okta.activate_page();
+        let (what, login) = (
+            format!("shows the code {user_code}"),
             "epigraph login --json",
-            !user_code.is_empty() && page == self.stage.okta.activate_page(),
-            started.elapsed(),
         );
+        self.report(&what, login, is_shown, started.elapsed())?;
         self.approve(page, &user_code, person).await?;
         let signed_in = event(&mut events, "signed_in").await?;
         let status = timeout(PATIENCE, running.ended())
             .await
             .map_err(|_| "epigraph login did not end".to_owned())??;
-        self.report(
-            "goes on when the person has approved in a browser",
-            "epigraph login --json",
-            status.success() && signed_in["id"] == person.id(),
-            started.elapsed(),
-        );
-        if status.success() && signed_in["id"] == person.id() {
-            Ok(())
-        } else {
-            Err(format!("epigraph login ended with {status}"))
-        }
+        let held = status.success() && signed_in["id"] == person.id();
+        let what = "goes on when the person has approved in a browser";
+        self.report(what, login, held, started.elapsed())
     }
 
     /// Opens the page and posts its form.
     async fn approve(&self, page: &str, user_code: &str, person: Person) -> Outcome {
         let failed = |error: reqwest::Error| format!("the page to approve on: {error}");
-        let pem = std::fs::read(&self.stage.authority).map_err(|error| error.to_string())?;
-        let browser = reqwest::Client::builder()
-            .add_root_certificate(Certificate::from_pem(&pem).map_err(failed)?)
-            .no_proxy()
-            .build()
-            .map_err(failed)?;
+        let browser = ca::http_client(&self.stage.authority);
         let page_with_code = format!("{page}?user_code={user_code}");
         let shown = browser.get(page_with_code).send().await.map_err(failed)?;
         let shown = shown.text().await.map_err(failed)?;
@@ -314,15 +300,10 @@ impl Story<'_> {
     }
 
     fn hold(&mut self, what: &str, held: bool) -> Outcome {
-        self.report(what, "", held, Duration::ZERO);
-        if held {
-            Ok(())
-        } else {
-            Err(format!("this did not hold: {what}"))
-        }
+        self.report(what, "", held, Duration::ZERO)
     }
 
-    fn report(&mut self, what: &str, command: &str, held: bool, took: Duration) {
+    fn report(&mut self, what: &str, command: &str, held: bool, took: Duration) -> Outcome {
         self.steps += 1;
         let result = if held { "ok" } else { "FAILED" };
         println!(
@@ -330,6 +311,8 @@ impl Story<'_> {
             self.steps,
             took.as_secs_f32()
         );
+        let failed = || format!("this did not hold: {what}");
+        held.then_some(()).ok_or_else(failed)
     }
 
     fn leaks(&self, output: &str) -> bool {
@@ -367,15 +350,10 @@ fn json(text: &str) -> Result<Value, String> {
 
 /// Writes arguments as one types them; a long one is cut.
 fn shown(arguments: &[&str]) -> String {
-    let mut words = Vec::new();
-    for argument in arguments {
-        let line = argument.lines().next().unwrap_or_default();
-        let start: String = line.chars().take(24).collect();
-        words.push(if start.len() < argument.len() {
-            format!("'{start}…'")
-        } else {
-            start
-        });
-    }
+    let cut = |argument: &&str| match argument.char_indices().nth(24) {
+        Some((end, _)) => format!("'{}…'", &argument[..end]),
+        None => (*argument).to_owned(),
+    };
+    let words: Vec<_> = arguments.iter().map(cut).collect();
     words.join(" ")
 }

@@ -1,11 +1,13 @@
 //! What an endpoint answers, and the ways in which it can be told to misbehave.
 
-use std::{borrow::Cow, collections::VecDeque, pin::Pin, task::Poll, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, SizeHint};
+use futures_util::{StreamExt, stream};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::Frame;
 use serde_json::{Value, json};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::sleep;
 
 use super::keys;
 
@@ -93,7 +95,7 @@ impl Answer {
 
     /// Answers as Okta does when a rate limit is used up; the limit is reset `seconds` from now.
     pub(crate) fn rate_limited(seconds: i64) -> Self {
-        let reset = super::unix_now() + seconds;
+        let reset = crate::support::token::now() + seconds;
         Self::then(Then::Reply(
             Reply::api_error(
                 429,
@@ -196,82 +198,34 @@ impl Reply {
         self
     }
 
-    pub(super) fn into_body(self) -> Paced {
-        let length = self.body.len();
-        let (chunks, cut) = match self.pace {
-            Pace::Whole => (VecDeque::from([Bytes::from(self.body)]), false),
-            Pace::Half => (
-                VecDeque::from([Bytes::copy_from_slice(&self.body[..length / 2])]),
-                true,
-            ),
-            Pace::Slow(_) => (
-                self.body
-                    .iter()
-                    .map(|byte| Bytes::copy_from_slice(&[*byte]))
-                    .collect(),
-                false,
-            ),
-        };
-        Paced {
-            length: length as u64,
-            chunks,
-            cut,
-            pause: match self.pace {
-                Pace::Whole => None,
+    pub(super) fn into_body(self) -> Sent {
+        let (pieces, pause) = match self.pace {
+            Pace::Whole => {
+                let whole = Full::new(Bytes::from(self.body));
+                return whole.map_err(|never| match never {}).boxed_unsync();
+            }
+            Pace::Half => {
+                let half = Bytes::copy_from_slice(&self.body[..self.body.len() / 2]);
                 // Without a pause the first half would be thrown away with the connection.
-                Pace::Half => Some(Duration::from_millis(20)),
-                Pace::Slow(pause) => Some(pause),
-            },
-            sleep: None,
-        }
+                (vec![Ok(half), Err(Closed)], Duration::from_millis(20))
+            }
+            Pace::Slow(pause) => {
+                let bytes = self.body.chunks(1).map(Bytes::copy_from_slice);
+                (bytes.map(Ok).collect(), pause)
+            }
+        };
+        let frames = stream::iter(pieces).then(move |piece| async move {
+            sleep(pause).await;
+            piece.map(Frame::data)
+        });
+        StreamBody::new(frames).boxed_unsync()
     }
 }
 
 /// A body that is sent at its own pace and may end too early.
-pub(crate) struct Paced {
-    length: u64,
-    chunks: VecDeque<Bytes>,
-    cut: bool,
-    pause: Option<Duration>,
-    sleep: Option<Pin<Box<Sleep>>>,
-}
+pub(crate) type Sent = UnsyncBoxBody<Bytes, Closed>;
 
 /// The connection ends here, on purpose.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is closed on purpose")]
 pub(crate) struct Closed;
-
-impl Body for Paced {
-    type Data = Bytes;
-    type Error = Closed;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Closed>>> {
-        if let Some(pause) = self.pause
-            && !self.is_end_stream()
-        {
-            let sleep = self
-                .sleep
-                .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + pause)));
-            if sleep.as_mut().poll(context).is_pending() {
-                return Poll::Pending;
-            }
-            self.sleep = None;
-        }
-        Poll::Ready(match self.chunks.pop_front() {
-            Some(chunk) => Some(Ok(Frame::data(chunk))),
-            None if self.cut => Some(Err(Closed)),
-            None => None,
-        })
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.chunks.is_empty() && !self.cut
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.length)
-    }
-}

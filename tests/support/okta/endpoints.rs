@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::{
-    Server,
+    Form, Server,
     answer::Reply,
     keys,
     org::{Decision, Device, Grant, Org, Rotation},
@@ -23,12 +23,38 @@ const SCOPES: [&str; 8] = [
     "device_sso",
 ];
 
+// What Okta says when it refuses: the error, and its description.
+const NO_SCOPE: &str = "invalid_request: The request must contain the following parameters: scope.";
+const UNKNOWN_SCOPE: &str =
+    "invalid_scope: One or more scopes are not configured for the authorization server resource.";
+const UNKNOWN_GRANT_TYPE: &str = "unsupported_grant_type: The authorization grant type is not supported by the authorization server.";
+const NO_GRANT_TYPE: &str =
+    "invalid_request: The token endpoint requires a 'grant_type' parameter.";
+const NO_TOKEN: &str =
+    "invalid_request: The revocation request must contain the 'token' parameter.";
+const NO_DEVICE_CODE: &str =
+    "invalid_request: The token request must contain the 'device_code' parameter.";
+const UNKNOWN_CODE: &str = "invalid_grant: The device code is invalid or expired.";
+const EXPIRED_CODE: &str = "expired_token: The device code has expired.";
+const TOO_FAST: &str = "slow_down: The device is polling too frequently. Please slow down.";
+const PENDING: &str =
+    "authorization_pending: The device authorization is pending. Please try again later.";
+const DENIED: &str = "access_denied: The resource owner denied the request.";
+const NOT_ASSIGNED: &str = "access_denied: User is not assigned to the client application.";
+const UNKNOWN_TOKEN: &str = "invalid_grant: The refresh token is invalid or expired.";
+const NO_REFRESH_TOKEN: &str =
+    "invalid_request: The token request must contain the 'refresh_token' parameter.";
+const MORE_SCOPES: &str = "invalid_scope: The requested scopes exceed those of the original grant.";
+const TWO_CREDENTIALS: &str = "invalid_request: Cannot supply multiple client credentials. Use one of the following: credentials in the Authorization header, credentials in the post body, or a client_assertion in the post body.";
+const NO_PROOF: &str = "invalid_dpop_proof: The DPoP proof JWT header is missing.";
+const POLICY: &str = "access_denied: Policy evaluation failed for this request, please check the policy configurations.";
+
 /// What a request to a server carries.
 pub(super) struct Call<'a> {
     /// Where the stand-in is reached: `https://localhost:PORT`.
     pub(super) base: &'a str,
     pub(super) server: Server,
-    pub(super) form: &'a [(String, String)],
+    pub(super) form: &'a Form,
     /// User and password of an `Authorization: Basic` header.
     pub(super) basic: Option<(String, String)>,
     pub(super) has_dpop_proof: bool,
@@ -36,11 +62,8 @@ pub(super) struct Call<'a> {
 
 impl Call<'_> {
     fn field(&self, name: &str) -> Option<&str> {
-        self.form
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
-            .filter(|value| !value.is_empty())
+        let value = self.form.get(name)?;
+        Some(value.as_str()).filter(|value| !value.is_empty())
     }
 
     fn issuer(&self) -> String {
@@ -105,7 +128,7 @@ pub(super) fn no_such_server(id: &str) -> Reply {
 
 impl Org {
     pub(super) fn key_set(&self) -> Reply {
-        let keys: Vec<_> = self.keys.iter().map(keys::SigningKey::public).collect();
+        let keys: Vec<_> = self.keys.iter().map(keys::SigningKey::jwk).collect();
         Reply::json(200, &json!({ "keys": keys }))
             .header("Cache-Control", "max-age=3832304, must-revalidate")
     }
@@ -116,20 +139,11 @@ impl Org {
             return Err(self.grant_not_ticked());
         }
         let scope = call.field("scope").unwrap_or_default();
-        if scope.is_empty() {
-            return Err(Reply::error(
-                400,
-                "invalid_request",
-                "The request must contain the following parameters: scope.",
-            ));
-        }
-        if scope.len() > 1024 || !scope.split(' ').all(|scope| SCOPES.contains(&scope)) {
-            return Err(Reply::error(
-                400,
-                "invalid_scope",
-                "One or more scopes are not configured for the authorization server resource.",
-            ));
-        }
+        refuse_if(scope.is_empty(), NO_SCOPE)?;
+        refuse_if(
+            scope.len() > 1024 || !scope.split(' ').all(|scope| SCOPES.contains(&scope)),
+            UNKNOWN_SCOPE,
+        )?;
         let device = Device {
             secret: self.keep_secret(&keys::device_code()),
             user_code: keys::user_code(),
@@ -164,28 +178,14 @@ impl Org {
         match call.field("grant_type") {
             Some(DEVICE_GRANT) => self.poll(call),
             Some("refresh_token") => self.refresh(call),
-            Some(_) => Err(Reply::error(
-                400,
-                "unsupported_grant_type",
-                "The authorization grant type is not supported by the authorization server.",
-            )),
-            None => Err(Reply::error(
-                400,
-                "invalid_request",
-                "The token endpoint requires a 'grant_type' parameter.",
-            )),
+            Some(_) => Err(refuse(UNKNOWN_GRANT_TYPE)),
+            None => Err(refuse(NO_GRANT_TYPE)),
         }
     }
 
     pub(super) fn revoke(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
         self.authenticate(call)?;
-        let Some(token) = call.field("token") else {
-            return Err(Reply::error(
-                400,
-                "invalid_request",
-                "The revocation request must contain the 'token' parameter.",
-            ));
-        };
+        let token = call.field("token").ok_or_else(|| refuse(NO_TOKEN))?;
         if let Some(token) = self.refresh_tokens.get(token) {
             self.grants[token.grant].revoked = true;
         }
@@ -196,14 +196,10 @@ impl Org {
         if !self.settings.device_grant {
             return Err(self.grant_not_ticked());
         }
-        self.demand_dpop(call)?;
-        let Some(device_code) = call.field("device_code") else {
-            return Err(Reply::error(
-                400,
-                "invalid_request",
-                "The token request must contain the 'device_code' parameter.",
-            ));
-        };
+        refuse_if(self.settings.dpop && !call.has_dpop_proof, NO_PROOF)?;
+        let device_code = call
+            .field("device_code")
+            .ok_or_else(|| refuse(NO_DEVICE_CODE))?;
         let now = Instant::now();
         let slow_down = self.settings.slow_down;
         let device = self
@@ -212,20 +208,8 @@ impl Org {
             .find(|device| {
                 device.secret == device_code && device.server == call.server && !device.used
             })
-            .ok_or_else(|| {
-                Reply::error(
-                    400,
-                    "invalid_grant",
-                    "The device code is invalid or expired.",
-                )
-            })?;
-        if device.expires <= now {
-            return Err(Reply::error(
-                400,
-                "expired_token",
-                "The device code has expired.",
-            ));
-        }
+            .ok_or_else(|| refuse(UNKNOWN_CODE))?;
+        refuse_if(device.expires <= now, EXPIRED_CODE)?;
         // A tenth less than was asked for: a network may bring two polls closer together.
         let too_fast = device
             .polled
@@ -233,36 +217,16 @@ impl Org {
         device.polled = Some(now);
         if slow_down && too_fast {
             device.interval += Duration::from_secs(5);
-            return Err(Reply::error(
-                400,
-                "slow_down",
-                "The device is polling too frequently. Please slow down.",
-            ));
+            return Err(refuse(TOO_FAST));
         }
-        let decision = device.decision.ok_or_else(|| {
-            Reply::error(
-                400,
-                "authorization_pending",
-                "The device authorization is pending. Please try again later.",
-            )
-        })?;
+        let decision = device.decision.ok_or_else(|| refuse(PENDING))?;
         device.used = true;
         let scope = device.scope.clone();
         let Decision::Approved(person) = decision else {
-            return Err(Reply::error(
-                400,
-                "access_denied",
-                "The resource owner denied the request.",
-            ));
+            return Err(refuse(DENIED));
         };
-        if self.settings.unassigned.contains(&person) {
-            return Err(Reply::error(
-                400,
-                "access_denied",
-                "User is not assigned to the client application.",
-            ));
-        }
-        self.ask_policy()?;
+        refuse_if(self.settings.unassigned.contains(&person), NOT_ASSIGNED)?;
+        refuse_if(self.settings.policy_refuses, POLICY)?;
         self.grants.push(Grant {
             person,
             server: call.server,
@@ -282,21 +246,11 @@ impl Org {
         if !self.settings.refresh_grant {
             return Err(self.grant_not_ticked());
         }
-        self.demand_dpop(call)?;
-        let invalid = || {
-            Reply::error(
-                400,
-                "invalid_grant",
-                "The refresh token is invalid or expired.",
-            )
-        };
-        let presented = call.field("refresh_token").ok_or_else(|| {
-            Reply::error(
-                400,
-                "invalid_request",
-                "The token request must contain the 'refresh_token' parameter.",
-            )
-        })?;
+        refuse_if(self.settings.dpop && !call.has_dpop_proof, NO_PROOF)?;
+        let invalid = || refuse(UNKNOWN_TOKEN);
+        let presented = call
+            .field("refresh_token")
+            .ok_or_else(|| refuse(NO_REFRESH_TOKEN))?;
         let token = *self.refresh_tokens.get(presented).ok_or_else(invalid)?;
         let grace = self.settings.grace;
         let grant = &mut self.grants[token.grant];
@@ -314,20 +268,16 @@ impl Org {
         let granted = grant.scope.clone();
         let scope = call.field("scope").unwrap_or("offline_access").to_owned();
         let person = grant.person;
-        if !scope
-            .split(' ')
-            .all(|scope| granted.split(' ').any(|granted| granted == scope))
-        {
-            return Err(Reply::error(
-                400,
-                "invalid_scope",
-                "The requested scopes exceed those of the original grant.",
-            ));
-        }
+        refuse_if(
+            !scope
+                .split(' ')
+                .all(|scope| granted.split(' ').any(|granted| granted == scope)),
+            MORE_SCOPES,
+        )?;
         if self.settings.unassigned.contains(&person) {
             return Err(invalid());
         }
-        self.ask_policy()?;
+        refuse_if(self.settings.policy_refuses, POLICY)?;
         let mut answer = self.tokens(token.grant, &call.issuer(), &scope);
         match self.settings.rotation {
             Rotation::Rotate => {
@@ -347,11 +297,7 @@ impl Org {
         let in_form = (call.field("client_id"), call.field("client_secret"));
         let (id, secret) = match (&call.basic, in_form) {
             (Some(_), (Some(_), _) | (_, Some(_))) => {
-                return Err(Reply::error(
-                    400,
-                    "invalid_request",
-                    "Cannot supply multiple client credentials. Use one of the following: credentials in the Authorization header, credentials in the post body, or a client_assertion in the post body.",
-                ));
+                return Err(refuse(TWO_CREDENTIALS));
             }
             (Some((id, secret)), _) => (id.as_str(), Some(secret.as_str())),
             (None, (Some(id), secret)) => (id, secret),
@@ -376,28 +322,6 @@ impl Org {
         }
     }
 
-    fn demand_dpop(&self, call: &Call<'_>) -> Result<(), Reply> {
-        if self.settings.dpop && !call.has_dpop_proof {
-            return Err(Reply::error(
-                400,
-                "invalid_dpop_proof",
-                "The DPoP proof JWT header is missing.",
-            ));
-        }
-        Ok(())
-    }
-
-    fn ask_policy(&self) -> Result<(), Reply> {
-        if self.settings.policy_refuses {
-            return Err(Reply::error(
-                400,
-                "access_denied",
-                "Policy evaluation failed for this request, please check the policy configurations.",
-            ));
-        }
-        Ok(())
-    }
-
     fn grant_not_ticked(&self) -> Reply {
         let mut ticked = vec!["authorization_code"];
         if self.settings.device_grant {
@@ -414,6 +338,19 @@ impl Org {
                 ticked.join(", ")
             ),
         )
+    }
+}
+
+fn refuse(words: &str) -> Reply {
+    let (error, description) = words.split_once(": ").expect("both");
+    Reply::error(400, error, description)
+}
+
+fn refuse_if(condition: bool, words: &str) -> Result<(), Reply> {
+    if condition {
+        Err(refuse(words))
+    } else {
+        Ok(())
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use openssl::{
-    base64::encode_block,
     hash::MessageDigest,
     pkey::{PKey, Private},
     rand::rand_bytes,
@@ -13,6 +13,8 @@ use openssl::{
 };
 use serde_json::{Value, json};
 
+use crate::support::secrets;
+
 /// One RSA key of an authorization server.
 pub(crate) struct SigningKey {
     id: String,
@@ -21,16 +23,14 @@ pub(crate) struct SigningKey {
 
 impl SigningKey {
     /// Makes a new key with an identifier of its own.
-    pub(crate) fn generate() -> Self {
+    pub(crate) fn new() -> Self {
         Self::of_bits(2048)
     }
 
     /// The same of another size.
     pub(crate) fn of_bits(bits: u32) -> Self {
-        Self {
-            id: token(),
-            key: new_key(bits),
-        }
+        let (id, key) = (token(), new_key(bits));
+        Self { id, key }
     }
 
     /// Makes the two keys of a fresh organisation. All of this process share them (under other identifiers), because making one takes a while.
@@ -41,7 +41,7 @@ impl SigningKey {
     }
 
     /// Returns the public half as an entry of a key set.
-    pub(crate) fn public(&self) -> Value {
+    pub(crate) fn jwk(&self) -> Value {
         let rsa = self.key.rsa().expect("the key is an RSA key");
         json!({
             "kty": "RSA",
@@ -56,6 +56,11 @@ impl SigningKey {
     /// Returns the header that Okta writes: the algorithm and the key's identifier, nothing else.
     pub(crate) fn header(&self) -> Value {
         json!({ "kid": self.id, "alg": "RS256" })
+    }
+
+    /// A token with these claims and the header that Okta writes.
+    pub(crate) fn token(&self, claims: &Value) -> String {
+        self.sign(&self.header(), claims)
     }
 
     /// Signs a token with RS256, whatever its header claims.
@@ -73,7 +78,9 @@ impl SigningKey {
         let signature = signer
             .sign_oneshot_to_vec(input.as_bytes())
             .expect("OpenSSL signs");
-        format!("{input}.{}", base64url(&signature))
+        let token = format!("{input}.{}", base64url(&signature));
+        secrets::know(&token);
+        token
     }
 }
 
@@ -130,9 +137,5 @@ fn random<const N: usize>() -> [u8; N] {
 }
 
 fn base64url(bytes: &[u8]) -> String {
-    encode_block(bytes)
-        .replace('+', "-")
-        .replace('/', "_")
-        .trim_end_matches('=')
-        .to_owned()
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }

@@ -8,8 +8,8 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{Endpoint, Request, Server, answer::Answer, keys, keys::SigningKey, unix_now};
-use crate::support::secrets;
+use super::{Endpoint, Request, Server, answer::Answer, keys, keys::SigningKey};
+use crate::support::{secrets, token};
 
 /// A person of the organisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,30 +23,38 @@ impl Person {
     /// Everybody.
     pub(crate) const ALL: [Self; 3] = [Self::James, Self::Nora, Self::Sylvia];
 
-    /// Returns the full name.
+    /// The full name.
     pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::James => "James Joyce",
-            Self::Nora => "Nora Barnacle",
-            Self::Sylvia => "Sylvia Beach",
-        }
+        self.known().0
     }
 
-    /// Returns the login, which is an e-mail address.
+    /// The login, which is an e-mail address.
     pub(crate) const fn login(self) -> &'static str {
-        match self {
-            Self::James => "james.joyce@example.com",
-            Self::Nora => "nora.barnacle@example.com",
-            Self::Sylvia => "sylvia.beach@example.com",
-        }
+        self.known().1
     }
 
-    /// Returns the user id, the `sub` of an ID token.
+    /// The user id, the `sub` of an ID token.
     pub(crate) const fn id(self) -> &'static str {
+        self.known().2
+    }
+
+    const fn known(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::James => "00u1jamesjoyce1882x7",
-            Self::Nora => "00u2norabarnacle84x7",
-            Self::Sylvia => "00u3sylviabeach887x7",
+            Self::James => (
+                "James Joyce",
+                "james.joyce@example.com",
+                "00u1jamesjoyce1882x7",
+            ),
+            Self::Nora => (
+                "Nora Barnacle",
+                "nora.barnacle@example.com",
+                "00u2norabarnacle84x7",
+            ),
+            Self::Sylvia => (
+                "Sylvia Beach",
+                "sylvia.beach@example.com",
+                "00u3sylviabeach887x7",
+            ),
         }
     }
 
@@ -222,28 +230,15 @@ impl Org {
 
     /// What time the servers think it is.
     pub(super) fn now(&self) -> i64 {
-        unix_now() + self.settings.clock_offset
+        token::now() + self.settings.clock_offset
     }
 
     /// Signs with the key that is published for longest but one: the last one is for the next rotation.
     fn signing_key(&self) -> &SigningKey {
         if self.settings.unpublished_key {
-            return self.unpublished.get_or_init(SigningKey::generate);
+            return self.unpublished.get_or_init(SigningKey::new);
         }
         &self.keys[self.keys.len() - 2]
-    }
-
-    /// Rotates as planned: the published next key signs from now on, and the old one stays for what it signed.
-    pub(super) fn rotate_keys(&mut self) {
-        self.keys.push_back(SigningKey::generate());
-        if self.keys.len() > 3 {
-            self.keys.pop_front();
-        }
-    }
-
-    /// Rotates as after a leak: every key is new.
-    pub(super) fn replace_keys(&mut self) {
-        self.keys = [SigningKey::generate(), SigningKey::generate()].into();
     }
 
     pub(super) fn keep_secret(&mut self, secret: &str) -> String {
@@ -276,28 +271,6 @@ impl Org {
             return Err(CodeError::NotAssigned);
         }
         Ok(())
-    }
-
-    /// Ends every session of a person.
-    pub(super) fn revoke_all(&mut self, person: Person) {
-        for grant in &mut self.grants {
-            grant.revoked |= grant.person == person;
-        }
-    }
-
-    /// Returns how many refresh tokens of a person still work.
-    pub(super) fn live_refresh_tokens(&self, person: Person) -> usize {
-        self.refresh_tokens
-            .values()
-            .filter(|token| {
-                let grant = &self.grants[token.grant];
-                grant.person == person
-                    && !grant.revoked
-                    && token
-                        .replaced
-                        .is_none_or(|replaced| replaced.elapsed() <= self.settings.grace)
-            })
-            .count()
     }
 
     /// Makes the tokens of one answer: an access token, and an ID token where the scope asks for it.

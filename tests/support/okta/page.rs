@@ -1,6 +1,7 @@
 //! The web page on which a person types the code and approves: plain forms, for a browser and for curl.
 
 use super::{
+    Form,
     answer::Reply,
     org::{CodeError, Decision, Org, Person},
 };
@@ -8,17 +9,8 @@ use super::{
 const STYLE: &str = include_str!("page.css");
 
 /// Shows the page, or takes the form.
-pub(super) fn activate(
-    org: &mut Org,
-    is_post: bool,
-    form: &[(String, String)],
-    wants_html: bool,
-) -> Reply {
-    let field = |name: &str| {
-        form.iter()
-            .find(|(key, _)| key == name)
-            .map_or("", |(_, value)| value.trim())
-    };
+pub(super) fn activate(org: &mut Org, is_post: bool, form: &Form, wants_html: bool) -> Reply {
+    let field = |name: &str| form.get(name).map_or("", |value| value.trim());
     let code = field("user_code");
     // Whoever uses curl and names no one is James Joyce.
     let name = Some(field("person"))

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use hyper::{
     Method, Response, StatusCode,
     body::Incoming,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, USER_AGENT},
+    header::{ACCEPT, AUTHORIZATION, HeaderMap, USER_AGENT},
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,8 +19,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_native_tls::TlsAcceptor;
 
 use super::{
-    Endpoint, Request, Server,
-    answer::{Answer, Closed, Paced, Reply, Then},
+    Endpoint, Form, Request, Server,
+    answer::{Answer, Closed, Reply, Sent, Then},
     endpoints::{self, Call},
     org::Org,
     page,
@@ -80,14 +80,15 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared
 async fn respond(
     shared: &Shared,
     request: hyper::Request<Incoming>,
-) -> Result<Response<Paced>, Closed> {
+) -> Result<Response<Sent>, Closed> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Closed)?.to_bytes();
-    let form = if head.method == Method::POST {
-        parse(&body)
+    let sent = if head.method == Method::POST {
+        &body[..]
     } else {
-        parse(head.uri.query().unwrap_or_default().as_bytes())
+        head.uri.query().unwrap_or_default().as_bytes()
     };
+    let form = parse(sent);
     let path = head.uri.path();
     let (endpoint, server) = route(path);
     let script = {
@@ -95,13 +96,11 @@ async fn respond(
         org.requests.push(Request {
             at: Instant::now(),
             endpoint,
-            path: path.to_owned(),
-            fields: form.iter().map(|(name, _)| name.clone()).collect(),
-            scope: field(&form, "scope"),
-            grant_type: field(&form, "grant_type"),
+            fields: names(sent),
+            scope: form.get("scope").cloned(),
+            grant_type: form.get("grant_type").cloned(),
             has_authorization: head.headers.contains_key(AUTHORIZATION),
             user_agent: text(&head.headers, &USER_AGENT),
-            content_type: text(&head.headers, &CONTENT_TYPE),
         });
         org.scripts
             .get_mut(&endpoint)
@@ -143,6 +142,7 @@ async fn respond(
     let mut response = Response::builder()
         .status(StatusCode::from_u16(reply.status).expect("a status that exists"))
         .header("Date", date)
+        .header("Content-Length", reply.body.len())
         .header("X-Okta-Request-Id", super::keys::identifier("req"));
     for (name, value) in &reply.headers {
         response = response.header(name.as_ref(), value);
@@ -227,13 +227,14 @@ fn unknown_server(path: &str) -> Option<&str> {
     rest.split('/').next().filter(|id| *id != "v1")
 }
 
-fn parse(form: &[u8]) -> Vec<(String, String)> {
-    url::form_urlencoded::parse(form).into_owned().collect()
+/// The names of its fields, one that is there twice included.
+fn names(form: &[u8]) -> Vec<String> {
+    let fields = url::form_urlencoded::parse(form);
+    fields.map(|(name, _)| name.into_owned()).collect()
 }
 
-fn field(form: &[(String, String)], name: &str) -> Option<String> {
-    let (_, value) = form.iter().find(|(key, _)| key == name)?;
-    Some(value.clone())
+fn parse(form: &[u8]) -> Form {
+    url::form_urlencoded::parse(form).into_owned().collect()
 }
 
 fn text(headers: &HeaderMap, name: &hyper::header::HeaderName) -> Option<String> {
@@ -246,10 +247,7 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let decoded = decode_block(header.strip_prefix("Basic ")?).ok()?;
     let decoded = String::from_utf8(decoded).ok()?;
     let (id, secret) = decoded.split_once(':')?;
-    let decode = |text: &str| {
-        let form = format!("x={text}");
-        parse(form.as_bytes()).pop().map(|(_, value)| value)
-    };
+    let decode = |text: &str| parse(format!("x={text}").as_bytes()).remove("x");
     Some((decode(id)?, decode(secret)?))
 }
 

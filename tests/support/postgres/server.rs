@@ -78,7 +78,7 @@ fn reachable(bin: &Path) -> PathBuf {
     let place = copy.path().join("copy");
     let mut command = Command::new("cp");
     command.arg("-R").arg(installation).arg(&place);
-    assert!(copy.run(command).status.success(), "it can be copied");
+    copy.done(command);
     // It goes with our process.
     mem::forget(copy);
     place.join(name)
