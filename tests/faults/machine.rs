@@ -128,7 +128,7 @@ async fn a_bad_home_is_named_and_xdg_variables_replace_it() {
         stage
             .run(&["--config", &config, "login"])
             .fails(9, &["the session file", "cannot be used"]);
-        stage.run(&["whoami"]).fails(8, &["missing"]);
+        stage.run(&["whoami"]).fails(8, &["is not set up"]);
     }
     assert_eq!(stage.okta.count(Endpoint::DeviceAuthorize), 0);
     assert_eq!(fs::read(file).ok().as_deref(), Some(&b"precious"[..]));

@@ -185,17 +185,18 @@ fn assert_none_is_answered(database: &Database, url: &Url) {
     for (who, begin) in askers() {
         let mut questions = ask("public.user_messages");
         questions.extend(FUNCTIONS.iter().flat_map(|function| ask(function)));
-        let states = answers(database, url, &begin, &questions);
-        for (index, question) in questions.iter().enumerate() {
-            let first = &states[0][index];
-            for state in &states {
-                assert_eq!(&state[index], first, "{who}: {question}");
-                assert!(
-                    !state[index].contains("libraries if you like\n"),
-                    "{who}: {question}"
-                );
-            }
-        }
+        let told_by = |asked: &[String]| -> Vec<String> {
+            let states = answers(database, url, &begin, asked);
+            let quote = "libraries if you like\n";
+            let shows_it = |answer: &String| answer.contains(quote);
+            assert!(!states.iter().flatten().any(shows_it), "{who}: {states:?}");
+            let told = (0..asked.len())
+                .filter(|at| states.iter().any(|state| state[*at] != states[0][*at]));
+            told.map(|at| asked[at].clone()).collect()
+        };
+        // Other tests use the same buffers, and may put pages out between two states. What is told is told again.
+        let told = told_by(&questions);
+        assert_eq!(told_by(&told), [""; 0], "{who}");
     }
 }
 
