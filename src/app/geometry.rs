@@ -1,12 +1,14 @@
 //! How much room everything has. Decided here once, for scrolling as well as for drawing.
 
-use std::ops::Range;
-
 use super::{
     model::{Conflict, Model, Pane, Screen, SignIn, Tone},
     words,
 };
-use crate::{keymap::Scroll, quote::Saved, text};
+use crate::{
+    keymap::Scroll,
+    text,
+    typeset::{Typeset, typeset},
+};
 
 /// The widest that running text gets: longer rows are hard to read.
 const WIDEST: usize = 72;
@@ -129,11 +131,39 @@ pub fn quote_room(model: &Model) -> Room {
     }
 }
 
-/// Wraps a quote that is read. Blank rows at its end are left out.
-#[must_use]
-pub fn quote_rows(model: &Model, saved: &Saved) -> Vec<Range<usize>> {
-    text::wrap(saved.text.trim_end(), quote_room(model).columns)
+/// A row of a quote that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum QuoteRow<'a> {
+    /// What was said.
+    Words(&'a str),
+    /// Between that and its author.
+    Gap,
+    /// Who said it.
+    Author(&'a str),
 }
+
+/// Wraps a quote that is read. The gap is left out where there is little room.
+pub(crate) fn quote_rows<'a>(model: &Model, set: &Typeset<'a>) -> Vec<QuoteRow<'a>> {
+    let room = quote_room(model);
+    let wrapped = |text: &'a str, columns| {
+        let rows = text::wrap(text, columns).into_iter();
+        rows.map(move |row| text[row].trim_end())
+    };
+    let mut rows: Vec<_> = wrapped(set.words, room.columns)
+        .map(QuoteRow::Words)
+        .collect();
+    if let Some(author) = set.author {
+        if rows.len() + 2 <= room.rows {
+            rows.push(QuoteRow::Gap);
+        }
+        let columns = room.columns.saturating_sub(text::width(AUTHOR_DASH));
+        rows.extend(wrapped(author, columns).map(QuoteRow::Author));
+    }
+    rows
+}
+
+/// Stands before the author of a quote.
+pub(crate) const AUTHOR_DASH: &str = "— ";
 
 /// Returns the room for a text that is written.
 #[must_use]
@@ -213,7 +243,7 @@ fn reach(model: &Model) -> (usize, usize) {
             let rows = desk
                 .saved
                 .as_ref()
-                .map_or(0, |saved| quote_rows(model, saved).len());
+                .map_or(0, |saved| quote_rows(model, &typeset(&saved.text)).len());
             (rows.saturating_sub(room.rows), room.rows)
         }
         Pane::Choice(conflict) => {

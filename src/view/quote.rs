@@ -4,10 +4,15 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 use super::{centre, centred, inner, lifted, measure, paragraph, put, theme};
 use crate::{
-    app::{Desk, Model, geometry, words},
+    app::{
+        Desk, Model,
+        geometry::{self, QuoteRow},
+        words,
+    },
     failure::Failure,
     quote::Saved,
     text,
+    typeset::typeset,
 };
 
 pub(super) fn draw(model: &Model, desk: &Desk, buffer: &mut Buffer, area: Rect) {
@@ -20,14 +25,12 @@ pub(super) fn draw(model: &Model, desk: &Desk, buffer: &mut Buffer, area: Rect) 
 
 fn draw_saved(model: &Model, desk: &Desk, saved: &Saved, buffer: &mut Buffer, area: Rect) {
     let room = geometry::quote_room(model);
-    let rows: Vec<&str> = geometry::quote_rows(model, saved)
-        .into_iter()
-        .map(|row| saved.text[row].trim_end())
-        .collect();
+    let set = typeset(&saved.text);
+    let rows = geometry::quote_rows(model, &set);
     let last = rows.len() - 1;
     let seen = &rows[desk.scroll.min(last)..(desk.scroll + room.rows).min(rows.len())];
     // The block stands in the middle, its rows one under the other: verse stays verse.
-    let width = rows.iter().map(|row| text::width(row)).max().unwrap_or(0);
+    let width = rows.iter().map(width_of).max().unwrap_or(0);
     let left = centred(area, width);
     let mut top = lifted(area, room.above + seen.len() + room.below);
 
@@ -36,20 +39,31 @@ fn draw_saved(model: &Model, desk: &Desk, saved: &Saved, buffer: &mut Buffer, ar
         put(buffer, area, (column, top), words::WONDERFUL, theme::QUIET);
         top += room.above;
     }
+    let is_words = |row: &QuoteRow<'_>| matches!(row, QuoteRow::Words(_));
+    let last_words = rows.iter().rposition(is_words);
     for (at, row) in seen.iter().enumerate() {
         let number = desk.scroll + at;
-        put(buffer, area, (left, top + at), row, theme::STRONG);
-        if number == 0 && left > 0 {
-            put(buffer, area, (left - 1, top + at), "“", theme::STRONG);
-        }
-        if number == last {
-            put(
-                buffer,
-                area,
-                (left + text::width(row), top + at),
-                "”",
-                theme::STRONG,
-            );
+        let mut write =
+            |column, part: &str, style| put(buffer, area, (column, top + at), part, style);
+        match row {
+            QuoteRow::Words(words) => {
+                write(left, words, theme::STRONG);
+                let before = left
+                    .checked_sub(text::width(set.open))
+                    .filter(|_| number == 0);
+                if let Some(before) = before {
+                    write(before, set.open, theme::STRONG);
+                }
+                if Some(number) == last_words {
+                    write(left + text::width(words), set.close, theme::STRONG);
+                }
+            }
+            QuoteRow::Gap => {}
+            QuoteRow::Author(name) => {
+                let dash = geometry::AUTHOR_DASH;
+                write(left, dash, theme::QUIET);
+                write(left + text::width(dash), name, theme::QUIET);
+            }
         }
     }
     if room.below > 0 {
@@ -73,6 +87,14 @@ fn draw_saved(model: &Model, desk: &Desk, saved: &Saved, buffer: &mut Buffer, ar
             &about,
             theme::QUIET,
         );
+    }
+}
+
+fn width_of(row: &QuoteRow<'_>) -> usize {
+    match row {
+        QuoteRow::Words(words) => text::width(words),
+        QuoteRow::Gap => 0,
+        QuoteRow::Author(name) => text::width(geometry::AUTHOR_DASH) + text::width(name),
     }
 }
 

@@ -105,6 +105,10 @@ fn every_screen_looks_as_it_should() {
         model
     });
     pictures("no_quote", |columns, rows| reading(columns, rows, None));
+    pictures("quote_with_an_author", |columns, rows| {
+        let quote = "“Mistakes are the portals\nof discovery.” - James Joyce";
+        reading(columns, rows, Some(quote))
+    });
     pictures("quote", |columns, rows| {
         reading(
             columns,
