@@ -112,7 +112,7 @@ fn is_author(name: &str, before: &str) -> bool {
         && words.len() <= MOST_WORDS
         && text::width(name) <= WIDEST_AUTHOR
         && begins(first)
-        && words.iter().all(|word| fits(&word))
+        && words.iter().all(fits)
         && !ends_sentence
 }
 
