@@ -312,6 +312,10 @@ fn screens(config: &Config) -> Outcome {
     }
     let about = About {
         database: Target::parse(config.database_url()?)?.summary(),
+        okta: url::Url::parse(&config.okta()?.issuer)
+            .ok()
+            .and_then(|issuer| issuer.host_str().map(str::to_owned))
+            .unwrap_or_default(),
         can_open_browser: can_open_browser(),
         no_color: is_set("NO_COLOR"),
         warning: locale::not_utf8(|name| std::env::var(name).ok())

@@ -111,8 +111,10 @@ fn configuration(
         Verdict::Ok(format!("{}, client {}", okta.issuer, okta.client_id))
     });
     checks.push(check("Okta settings", started, okta));
-    // A good one is the database's own to report.
-    if let Err(failure) = target {
+    // A good one is the database's own to report, and what is missing for both is said once.
+    if let Err(failure) = target
+        && config.okta().err().as_ref() != Some(failure)
+    {
         checks.push(check(
             "database settings",
             started,

@@ -26,6 +26,13 @@ fn nothing_configured_says_what_to_put_where() {
             ],
         );
     }
+    let examined = home.run(&["doctor"]);
+    assert_eq!(examined.code, Some(8));
+    assert_eq!(
+        examined.stdout.matches("is not set up").count(),
+        1,
+        "{examined:?}"
+    );
 }
 
 #[test]

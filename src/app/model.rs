@@ -14,6 +14,8 @@ use super::{Activity, DeviceCode, Effect, KeptDraft, User};
 pub struct About {
     /// The database in a few words, such as "neondb · direct".
     pub database: String,
+    /// The host where people sign in.
+    pub okta: String,
     /// Whether a browser on this machine can show something to the person.
     pub can_open_browser: bool,
     /// Whether the person asked for no colours.

@@ -15,6 +15,7 @@ use crate::{
 pub(crate) fn about() -> About {
     About {
         database: "neondb · direct".into(),
+        okta: "dev-12345678.okta.com".into(),
         can_open_browser: true,
         no_color: false,
         warning: None,

@@ -103,9 +103,13 @@ fn summary(report: &Report<'_>) -> String {
             .filter(|line| line.status == status)
             .count()
     };
-    match (count("failed"), count("warning")) {
-        (0, 0) => "everything works".to_owned(),
-        (0, warnings) => format!("everything works; {warnings} to look at"),
-        (failed, warnings) => format!("{failed} failed, {warnings} to look at"),
+    let warnings = match count("warning") {
+        0 => String::new(),
+        1 => "; 1 warning".to_owned(),
+        warnings => format!("; {warnings} warnings"),
+    };
+    match count("failed") {
+        0 => format!("everything works{warnings}"),
+        failed => format!("{failed} failed{warnings}"),
     }
 }

@@ -30,6 +30,10 @@ pub(super) fn welcome(model: &Model, buffer: &mut Buffer, area: Rect) {
         theme::QUIET,
         2,
     ));
+    let whose = format!("Sign in with your Okta account at {}.", model.about.okta);
+    if model.context_under_help() == Context::SignedOut && !model.about.okta.is_empty() {
+        rows.extend(paragraph(&whose, columns, theme::QUIET, 2));
+    }
     rows.extend(paragraph("", columns, Style::new(), 3));
     let (button, style) = match model.context_under_help() {
         Context::SignedOut => ("  Log in  ", theme::BLOCK),
