@@ -76,7 +76,7 @@ async fn nothing_that_a_terminal_sends_makes_the_screens_deaf() {
         reads.sees(INVITATION);
         reads.send(bytes.as_bytes());
         thread::sleep(Duration::from_millis(600));
-        is_heard(&mut reads, b"q", |screen| screen.has_ended());
+        is_heard(&mut reads, b"q", Pty::has_ended);
         ends(&mut reads, 0);
 
         let mut writes = stage.open();
@@ -93,7 +93,7 @@ async fn nothing_that_a_terminal_sends_makes_the_screens_deaf() {
         writes.sees("ontwoe");
         writes.send(bytes.as_bytes());
         thread::sleep(Duration::from_millis(10));
-        is_heard(&mut writes, b"\x03", |screen| screen.has_ended());
+        is_heard(&mut writes, b"\x03", Pty::has_ended);
         ends(&mut writes, 0);
         assert_eq!(kept_text(&stage).as_deref(), Some("ontwoe"), "{bytes:?}");
         std::fs::remove_file(stage.kept().remove(0)).expect("the draft");
