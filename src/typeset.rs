@@ -141,7 +141,7 @@ mod tests {
         ("So it goes. | Kurt Vonnegut", "“So it goes.”", Some("Kurt Vonnegut")),
         ("Two roads diverged in a wood, and I—\nI took the one less traveled by\n~ Robert Frost", "“Two roads diverged in a wood, and I—\nI took the one less traveled by”", Some("Robert Frost")),
         ("„Es irrt der Mensch, solang er strebt.“ — Goethe", "„Es irrt der Mensch, solang er strebt.“", Some("Goethe")),
-        ("»Alle Tiere sind gleich.«\n– George Orwell", "»Alle Tiere sind gleich.«", Some("George Orwell")),
+        ("»Rose, oh reiner Widerspruch«\n– Rainer Maria Rilke", "»Rose, oh reiner Widerspruch«", Some("Rainer Maria Rilke")),
         ("Man sieht nur mit dem Herzen gut. - Antoine de Saint-Exupéry", "“Man sieht nur mit dem Herzen gut.”", Some("Antoine de Saint-Exupéry")),
         ("« Je pense, donc je suis. » — René Descartes", "« Je pense, donc je suis.»", Some("René Descartes")),
         ("L'enfer, c'est les autres.\n— Jean-Paul Sartre", "“L'enfer, c'est les autres.”", Some("Jean-Paul Sartre")),
