@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    config::SECRET_VARIABLES,
+    config::hide_secrets,
     failure::{Failure, Kind},
 };
 
@@ -40,9 +40,7 @@ pub(crate) fn none() -> Failure {
 
 /// Starts a launcher apart from this terminal, and without this program's secrets in its environment.
 fn starts(mut command: Command) -> bool {
-    for name in SECRET_VARIABLES {
-        command.env_remove(name);
-    }
+    hide_secrets(&mut command);
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())

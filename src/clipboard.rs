@@ -6,7 +6,7 @@ use std::{env, process::Stdio, time::Duration};
 
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 
-use crate::{app::Clipboard, config::SECRET_VARIABLES};
+use crate::{app::Clipboard, config::hide_secrets};
 
 /// How long a program may take for it.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -135,9 +135,7 @@ async fn run(command: &[&str], input: Option<&[u8]>) -> Option<Vec<u8>> {
         })
         .stderr(Stdio::null())
         .kill_on_drop(true);
-    for name in SECRET_VARIABLES {
-        command.env_remove(name);
-    }
+    hide_secrets(command.as_std_mut());
     #[cfg(unix)]
     command.process_group(0);
     let ended = timeout(PATIENCE, async {

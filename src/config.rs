@@ -6,6 +6,7 @@ use std::{
     ffi::OsString,
     fmt,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use secrecy::{ExposeSecret, SecretString};
@@ -156,6 +157,13 @@ pub const ADMIN_DATABASE_URL: &str = "EPIGRAPH_ADMIN_DATABASE_URL";
 
 /// The variables that hold a secret: no child process may inherit them.
 pub const SECRET_VARIABLES: [&str; 3] = ["AUTH_OKTA_SECRET", "DATABASE_URL", ADMIN_DATABASE_URL];
+
+/// Keeps the secrets of this program out of the environment of another.
+pub(crate) fn hide_secrets(command: &mut Command) {
+    for name in SECRET_VARIABLES {
+        command.env_remove(name);
+    }
+}
 
 /// Where a value came from, in the words of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,14 +8,14 @@
 //!
 //! runtime   the loop     owns trait Console ◀─ terminal, trait Services (what session can do)
 //! session   who is it?   owns traits Identity ◀─ okta, Vault ◀─ keyring, Quotes ◀─ postgres
-//! app       the model    stands on quote, editor, keymap
+//! app       the model    stands on quote, editor, keymap, typeset
 //! below     for many     account: what every layer says of a person · config · failure: what a person is told
-//!                        text: made harmless, measured, wrapped · typeset · browser · clipboard · locale
+//!                        text: made harmless, measured, wrapped · browser · clipboard · locale
 //!                        private_file: 0600, whole or not at all · tls: trust for okta and postgres alike
 //! database  the check    migrations: V4 the ID token, V5 the guard of a table, V6 the functions that keep a quote
 //! ```
 //!
-//! Arrows go one way: no module uses one that uses it. `app`, `view`, `editor`, `keymap`, `quote` and `text` are pure.
+//! Arrows go one way: no module uses one that uses it. `app`, `view`, `editor`, `keymap`, `quote`, `text` and `typeset` are pure.
 //! No secret ever enters `app`: tokens and passwords live in `session`, `okta`, `keyring` and `postgres` only.
 //!
 //! Another program whose people have rows of their own needs `config`, `client`, `session`, `postgres` and `failure`. This is one;

@@ -267,13 +267,13 @@ async fn turn<C: Console, S: Services>(
             seen = Seen::No;
         } else if seen == Seen::No && console.is_shown() {
             // What is there by now was pressed before.
+            let shown = model.clone();
             take_at_hand(console, &mut events)?;
-            effects = app::take_in(model, &mut events, Seen::No);
-            seen = Seen::Yes;
-            if !effects.is_empty() || !model.asks() {
-                continue;
+            effects = app::take_in(model, &mut events, &mut seen);
+            if *model == shown {
+                seen = Seen::Yes;
             }
-            console.draw(model)?;
+            continue;
         }
         effects = select! {
             biased;
@@ -292,7 +292,7 @@ async fn turn<C: Console, S: Services>(
             msg = tasks.next() => app::update(model, msg),
             gathered = gather(console, model, &mut events) => {
                 gathered?;
-                app::take_in(model, &mut events, seen)
+                app::take_in(model, &mut events, &mut seen)
             }
         };
     }

@@ -204,7 +204,10 @@ impl Console for Terminal {
                 decoded = self.input.next() => decoded?,
                 // Its message is printed, and the terminal is in other hands: going on would leave the person with neither.
                 () = PANICKED.notified() => panic::resume_unwind(Box::new("a task has panicked")),
-                () = self.output.caught_up(), if self.behind || self.awaited => return Ok(None),
+                () = self.output.caught_up(), if self.behind || self.awaited => {
+                    self.awaited = false;
+                    return Ok(None);
+                }
             };
             if let Some(event) = self.take_in(decoded)? {
                 return Ok(Some(event));

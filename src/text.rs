@@ -1,4 +1,5 @@
-//! Text as a terminal shows it: made harmless, measured in cells, wrapped to a width. Pure.
+//! Text as a terminal shows it: made harmless, measured in cells, wrapped to a width. Pure, but for what the one
+//! terminal has said of its widths.
 
 use std::{
     borrow::Cow,

@@ -50,9 +50,10 @@ fn a_configuration_that_was_sent_is_put_in_its_place() {
     ] {
         assert!(ran.stderr.contains(words), "{words:?}: {ran:?}");
     }
-    let mode = |path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    let mode =
+        |path: &std::path::Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
     assert_eq!(
-        (mode(&place), mode(&place.parent().expect("one").to_owned())),
+        (mode(&place), mode(place.parent().expect("one"))),
         (0o600, 0o700)
     );
     home.run(&["whoami"]).fails(NOBODY, &[]);
@@ -61,6 +62,9 @@ fn a_configuration_that_was_sent_is_put_in_its_place() {
         Some(0),
         "the same is no other"
     );
+    fs::set_permissions(&place, fs::Permissions::from_mode(0o644)).expect("a mode");
+    assert_eq!(home.run(&["use", "sent.toml"]).code, Some(0));
+    assert_eq!(mode(&place), 0o600, "open to others no more");
 
     // What is no configuration replaces nothing, and another one only where the person says so.
     for (text, code, says) in [
@@ -104,6 +108,8 @@ fn a_configuration_that_was_sent_is_put_in_its_place() {
     ];
     assert_eq!(answered(&agreed), 0);
     assert_eq!(fs::read_to_string(&place).expect("there"), other);
+    // The end of the input is no wish to log in.
+    assert_eq!(answered(&[("Log in now? [Y/n]", "\x04")]), 0);
     fs::write(&sent, GOOD).expect("written");
     assert_eq!(home.run(&["use", "sent.toml", "--yes"]).code, Some(0));
     assert_eq!(fs::read_to_string(&place).expect("there"), GOOD);

@@ -92,10 +92,12 @@ fn library_without(exempt: &[&str]) -> Vec<PathBuf> {
 
 #[test]
 fn pure_modules_name_no_database_network_or_runtime() {
-    let pure: Vec<_> = ["app", "view", "editor", "keymap", "quote", "text"]
-        .iter()
-        .flat_map(|name| module(name))
-        .collect();
+    let pure: Vec<_> = [
+        "app", "view", "editor", "keymap", "quote", "text", "typeset",
+    ]
+    .iter()
+    .flat_map(|name| module(name))
+    .collect();
     let worldly = [
         "tokio",
         "tokio_postgres",

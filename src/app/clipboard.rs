@@ -3,7 +3,8 @@
 use super::{
     Clipboard, Copied, Effect,
     model::{Cut, Model},
-    writing::{draft, edit, paste},
+    saving::kept,
+    writing::{draft, paste},
 };
 use crate::{editor::Motion, keymap::Context};
 
@@ -20,24 +21,24 @@ pub(super) fn cut_to(model: &mut Model, motion: Motion) -> Vec<Effect> {
     if cut.is_empty() {
         return Vec::new();
     }
+    let effects = vec![kept(draft)];
     let text = match std::mem::take(&mut model.cut) {
         Cut { text, grows: true } if backwards => cut + &text,
         Cut { text, grows: true } => text + &cut,
         _ => cut,
     };
     model.cut = Cut { text, grows: true };
-    edit(model, |_| {})
+    effects
 }
 
 /// Cuts what is selected, to the clipboard as well.
 pub(super) fn cut(model: &mut Model) -> Vec<Effect> {
-    let Some(text) = draft(model).and_then(|draft| draft.editor.cut()) else {
+    let cut = draft(model).and_then(|draft| Some((draft.editor.cut()?, kept(draft))));
+    let Some((text, follows)) = cut else {
         model.say(NOTHING_SELECTED);
         return Vec::new();
     };
-    let mut effects = edit(model, |_| {});
-    effects.push(keep(model, text));
-    effects
+    vec![follows, keep(model, text)]
 }
 
 /// Copies what is selected, to the clipboard as well.

@@ -673,7 +673,7 @@ fn at_once(model: &mut Model, keys: impl IntoIterator<Item = KeyEvent>) -> Vec<E
     let mut events: VecDeque<_> = keys.into_iter().map(Event::Key).collect();
     let mut effects = Vec::new();
     while !events.is_empty() {
-        effects.extend(take_in(model, &mut events, Seen::No));
+        effects.extend(take_in(model, &mut events, &mut Seen::No));
     }
     effects
 }
@@ -783,7 +783,7 @@ fn a_question_takes_no_key_from_before_it_was_seen() {
         for seen in [Seen::No, Seen::Yes] {
             let mut model = asked();
             let mut events = VecDeque::from([Event::Key(key_event(key))]);
-            let effects = take_in(&mut model, &mut events, seen);
+            let effects = take_in(&mut model, &mut events, &mut seen.clone());
             assert_eq!(effects.is_empty(), seen == Seen::No, "{key}: {effects:?}");
         }
     }
@@ -792,7 +792,7 @@ fn a_question_takes_no_key_from_before_it_was_seen() {
     take_in(
         &mut model,
         &mut VecDeque::from([Event::Key(key_event("n"))]),
-        Seen::No,
+        &mut Seen::No,
     );
     assert!(!model.asks());
     // The key that asks, and the answer, in one moment: with a key between that is no letter.

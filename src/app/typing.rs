@@ -21,18 +21,17 @@ pub enum Seen {
 /// A run of characters is one change, so that a paste without brackets costs no draft and no frame per key. In such a paste
 /// Enter ends a line: between characters that came in the same moment no one has pressed it. Where letters are commands, such
 /// a run is a paste that has missed the editor, and a key that was pressed before a question could be seen answers nothing.
-pub fn take_in(model: &mut Model, events: &mut VecDeque<Event>, seen: Seen) -> Vec<Effect> {
-    let mut seen = seen;
+/// What is asked while they are taken in was not seen, and `seen` says so.
+pub fn take_in(model: &mut Model, events: &mut VecDeque<Event>, seen: &mut Seen) -> Vec<Effect> {
     let mut effects = Vec::new();
     loop {
         if !model.asks() {
-            // What is asked from now on was not seen yet.
-            seen = Seen::No;
+            *seen = Seen::No;
         }
         let Some(msg) = next(model, events, cfg!(windows)) else {
             break;
         };
-        if seen == Seen::No && decides(model, &msg) {
+        if *seen == Seen::No && decides(model, &msg) {
             continue;
         }
         let news = update(model, msg);

@@ -449,18 +449,11 @@ async fn may_replace(owner: &mut Owner, okta: &config::Okta, replace: bool) -> R
         output::warn(&difference);
         return Ok(true);
     }
-    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+    if !input::can_ask() {
         return Err(admin::not_replaced(&difference).into());
     }
     output::warn(&difference);
-    output::ask("Register the new one in its place? [y/N] ");
-    let answer = input::on_a_thread(|| {
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer).map(|_| answer)
-    })
-    .await
-    .unwrap_or_default();
-    if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+    if input::answer("Register the new one in its place? [y/N] ").await == Some(true) {
         Ok(true)
     } else {
         Err(nothing_changed().into())

@@ -9,7 +9,7 @@ use std::{
 
 use super::{draft::DraftFile, input, output, signals::HoldInterrupts};
 use crate::{
-    config::{Config, SECRET_VARIABLES},
+    config::{Config, hide_secrets},
     failure::{Failure, Kind},
 };
 
@@ -157,9 +157,7 @@ async fn run(editor: &str, path: &Path) -> io::Result<ExitStatus> {
         command.args(words);
         command
     };
-    for name in SECRET_VARIABLES {
-        command.env_remove(name);
-    }
+    hide_secrets(command.as_std_mut());
     // Ctrl-C belongs to the editor while it runs.
     let _held = HoldInterrupts::new();
     command.arg(path).status().await

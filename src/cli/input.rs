@@ -1,10 +1,11 @@
 //! Standard input and other bytes from outside, as text: bounded, and valid UTF-8.
 
 use std::{
-    io::{self, Read as _},
+    io::{self, IsTerminal, Read as _},
     thread,
 };
 
+use super::output;
 use crate::{
     failure::{Failure, Kind},
     quote::MAX_BYTES,
@@ -75,6 +76,28 @@ pub(super) fn text_of(mut bytes: Vec<u8>, whence: &str) -> Result<String, Failur
 pub(super) fn without_last_line_break(text: &str) -> &str {
     let rest = text.strip_suffix('\n').unwrap_or(text);
     rest.strip_suffix('\r').unwrap_or(rest)
+}
+
+/// Says whether there is someone to ask.
+pub(super) fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks, and waits for a yes or a no; `None` where it is neither. The end of the input is a no.
+pub(super) async fn answer(question: &str) -> Option<bool> {
+    output::ask(question);
+    let line = on_a_thread(|| {
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).map(|_| line)
+    })
+    .await
+    .unwrap_or_default();
+    match line.trim().to_lowercase().as_str() {
+        "y" | "yes" => Some(true),
+        "n" | "no" => Some(false),
+        _ if line.is_empty() => Some(false),
+        _ => None,
+    }
 }
 
 /// Waits for something that blocks, on a thread that may be left behind when a signal ends the program.

@@ -80,7 +80,6 @@ fn every_message_of_using_a_configuration() {
     );
     let gone = io::ErrorKind::NotFound.into();
     insta::assert_snapshot!(list([
-        use_config::no_home(),
         use_config::unreadable(file, &gone),
         use_config::is_there(place),
         use_config::left_alone(place),

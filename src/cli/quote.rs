@@ -9,7 +9,7 @@ use super::{
     account::quiet,
     draft::{DraftFile, typed},
     edit,
-    input::{of_input, on_a_thread, standard_input},
+    input::{answer, can_ask, of_input, standard_input},
     output::{self, Outcome},
 };
 use crate::{
@@ -101,7 +101,7 @@ async fn write(
 /// Deletes the quote.
 pub(super) async fn delete(config: &Config, yes: bool) -> Outcome {
     let ask = !yes;
-    if ask && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+    if ask && !can_ask() {
         return Err(nobody_to_ask().into());
     }
     let session = client::session(config)?;
@@ -110,14 +110,7 @@ pub(super) async fn delete(config: &Config, yes: bool) -> Outcome {
     let saved = saved.ok_or_else(no_quote)?;
     if ask {
         output::say(&format!("{}\n", saved.text));
-        output::ask("Delete this quote? [y/N] ");
-        let answer = on_a_thread(|| {
-            let mut answer = String::new();
-            io::stdin().read_line(&mut answer).map(|_| answer)
-        })
-        .await
-        .unwrap_or_default();
-        if !matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+        if answer("Delete this quote? [y/N] ").await != Some(true) {
             return Err(kept().into());
         }
     }

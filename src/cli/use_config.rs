@@ -1,13 +1,11 @@
 //! `use FILE`: puts a configuration that a person was sent in its place.
 
-use std::{
-    fs,
-    io::{self, IsTerminal},
-    path::Path,
-};
+use std::{fs, io, path::Path};
+
+use secrecy::zeroize::Zeroizing;
 
 use super::{
-    input::{on_a_thread, text_of},
+    input::{answer, can_ask},
     output::{self, Outcome},
 };
 use crate::{
@@ -17,19 +15,12 @@ use crate::{
     private_file,
 };
 
-/// More than any configuration has.
-const LONGEST: u64 = 1 << 20;
-
 /// Checks a configuration file, and copies it to where it is looked for. Another one is replaced only where the person says so.
 /// Returns whether they want to log in at once.
 async fn put_in_place(file: &Path, place: Option<&Path>, yes: bool) -> Result<bool, Failure> {
-    let places = Places::of_this_platform().ok_or_else(no_home)?;
-    let place = place.unwrap_or(&places.config_file);
-    let text = fs::read(file).map_err(|error| unreadable(file, &error))?;
-    if text.len() as u64 > LONGEST {
-        return Err(unreadable(file, &io::Error::other("it is too long")));
-    }
-    let text = text_of(text, &file.display().to_string())?;
+    let cannot_read = |error: io::Error| unreadable(file, &error);
+    fs::metadata(file).map_err(cannot_read)?;
+    let places = Places::of_this_platform();
     let config = Config::load(&Sources {
         file: Some(file),
         env_file: None,
@@ -37,18 +28,19 @@ async fn put_in_place(file: &Path, place: Option<&Path>, yes: bool) -> Result<bo
         given: &[],
         // What is set here now may be gone tomorrow: the file must do.
         variable: &|_| None,
-        places: Some(places.clone()),
+        places: places.clone(),
     })?;
     config.okta()?;
     Target::parse(config.database_url()?)?;
+    let places = places.expect("nothing is read without a home");
+    let place = place.unwrap_or(&places.config_file);
 
-    let there = fs::read(place).ok();
-    if there.as_deref() != Some(text.as_bytes()) {
-        if there.is_some() && !yes && !may_replace(place).await? {
-            return Err(left_alone(place));
-        }
-        private_file::write(place, text.as_bytes()).map_err(|error| not_written(place, &error))?;
+    let text = Zeroizing::new(fs::read(file).map_err(cannot_read)?);
+    let there = fs::read(place).ok().map(Zeroizing::new);
+    if there.is_some_and(|there| there != text) && !yes && !may_replace(place).await? {
+        return Err(left_alone(place));
     }
+    private_file::write(place, &text).map_err(|error| not_written(place, &error))?;
     output::say(&format!("the configuration is in {}", place.display()));
     if fs::canonicalize(file).ok() != fs::canonicalize(place).ok() {
         output::say(&format!(
@@ -56,50 +48,22 @@ async fn put_in_place(file: &Path, place: Option<&Path>, yes: bool) -> Result<bo
             file.display()
         ));
     }
-    if !has_person() {
+    if !can_ask() {
         output::say("next: epigraph login");
         return Ok(false);
     }
-    Ok(answer("Log in now? [Y/n] ").await? != Some(false))
-}
-
-fn has_person() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
+    Ok(answer("Log in now? [Y/n] ").await != Some(false))
 }
 
 async fn may_replace(place: &Path) -> Result<bool, Failure> {
-    if !has_person() {
+    if !can_ask() {
         return Err(is_there(place));
     }
     let question = format!(
         "Replace the other configuration in {}? [y/N] ",
         place.display()
     );
-    Ok(answer(&question).await? == Some(true))
-}
-
-/// Asks, and returns the answer; `None` where there was none.
-async fn answer(question: &str) -> Result<Option<bool>, Failure> {
-    output::ask(question);
-    let line = on_a_thread(|| {
-        let mut line = String::new();
-        io::stdin().read_line(&mut line).map(|_| line)
-    })
-    .await
-    .map_err(|error| super::secret::unreadable(&error))?;
-    Ok(match line.trim().to_lowercase().as_str() {
-        "y" | "yes" => Some(true),
-        "n" | "no" => Some(false),
-        _ => None,
-    })
-}
-
-pub(super) fn no_home() -> Failure {
-    Failure::new(
-        Kind::Config,
-        "This account has no home directory, so there is no place for a configuration.",
-    )
-    .cure("Name the file with --config wherever you run epigraph.")
+    Ok(answer(&question).await == Some(true))
 }
 
 pub(super) fn unreadable(file: &Path, error: &io::Error) -> Failure {

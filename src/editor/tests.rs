@@ -26,6 +26,13 @@ fn marked(editor: &Editor) -> String {
     text
 }
 
+/// What an editor shows after a change.
+fn after_it(before: &str, change: impl FnOnce(&mut Editor)) -> String {
+    let mut editor = at(before);
+    change(&mut editor);
+    marked(&editor)
+}
+
 fn rows_of(editor: &Editor) -> Vec<&str> {
     let rows = editor.visible_rows();
     rows.map(|row| &editor.text[row]).collect()
@@ -73,9 +80,11 @@ fn motions_go_where_they_say() {
         ("日本|\nabcdef", Down, "日本\nabcd|ef"),
         ("日本\nabc|def", Up, "日|本\nabcdef"),
     ] {
-        let mut editor = at(before);
-        editor.go(motion);
-        assert_eq!(marked(&editor), after, "{motion:?} from {before:?}");
+        assert_eq!(
+            after_it(before, |editor| editor.go(motion)),
+            after,
+            "{motion:?} from {before:?}"
+        );
     }
 }
 
@@ -92,9 +101,8 @@ fn deleting_takes_what_the_motion_passes_over() {
         ("a|", Right, "a|"),
         ("|a", Left, "|a"),
     ] {
-        let mut editor = at(before);
-        editor.delete(motion);
-        assert_eq!(marked(&editor), after, "{motion:?} from {before:?}");
+        let deleted = after_it(before, |editor| drop(editor.delete(motion)));
+        assert_eq!(deleted, after, "{motion:?} from {before:?}");
     }
 }
 
@@ -166,13 +174,8 @@ fn every_motion_selects_with_shift_and_leaves_without() {
         ("a|b\nc", LineEnd, "a^b|\nc"),
         ("👨‍👩‍👧|", Left, "|👨‍👩‍👧^"),
     ] {
-        let mut editor = at(before);
-        editor.select(motion);
-        assert_eq!(
-            marked(&editor),
-            after,
-            "Shift and {motion:?} from {before:?}"
-        );
+        let selected = after_it(before, |editor| editor.select(motion));
+        assert_eq!(selected, after, "Shift and {motion:?} from {before:?}");
     }
     for (before, motion, after) in [
         ("o^ne| two", Left, "o|ne two"),
@@ -181,9 +184,11 @@ fn every_motion_selects_with_shift_and_leaves_without() {
         ("o^ne| two", WordRight, "one two|"),
         ("o^ne| two", TextStart, "|one two"),
     ] {
-        let mut editor = at(before);
-        editor.go(motion);
-        assert_eq!(marked(&editor), after, "{motion:?} from {before:?}");
+        assert_eq!(
+            after_it(before, |editor| editor.go(motion)),
+            after,
+            "{motion:?} from {before:?}"
+        );
     }
 }
 
@@ -246,8 +251,10 @@ fn the_characters_at_the_cursor_are_swapped() {
         ("a\n|b", "a\n|b"),
         ("ab|\nc", "ba|\nc"),
     ] {
-        let mut editor = at(before);
-        editor.swap_characters();
-        assert_eq!(marked(&editor), after, "from {before:?}");
+        assert_eq!(
+            after_it(before, Editor::swap_characters),
+            after,
+            "from {before:?}"
+        );
     }
 }

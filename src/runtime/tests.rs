@@ -1,6 +1,10 @@
 use std::{
     collections::VecDeque,
-    sync::{Mutex, mpsc},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
     time::Instant,
 };
@@ -98,6 +102,8 @@ struct FakeConsole {
     calls: Arc<Mutex<Vec<String>>>,
     /// Whether a key was given out, and nothing came in the same moment.
     rests: bool,
+    /// Whether what was drawn is on the screen.
+    takes_frames: Arc<AtomicBool>,
 }
 
 impl Console for FakeConsole {
@@ -125,7 +131,7 @@ impl Console for FakeConsole {
     }
 
     fn is_shown(&mut self) -> bool {
-        true
+        self.takes_frames.load(Ordering::Relaxed)
     }
 
     async fn next(&mut self) -> io::Result<Option<Event>> {
@@ -179,6 +185,7 @@ struct Running {
     keys: channel::Sender<io::Result<Vec<Event>>>,
     frames: mpsc::Receiver<String>,
     calls: Arc<Mutex<Vec<String>>>,
+    takes_frames: Arc<AtomicBool>,
     ended: thread::JoinHandle<Result<ExitReason, Error>>,
     script: Script,
 }
@@ -188,6 +195,7 @@ impl Running {
         let (keys, receiver) = channel::channel(64);
         let (sender, frames) = mpsc::channel();
         let calls = Arc::<Mutex<Vec<String>>>::default();
+        let takes_frames = Arc::new(AtomicBool::new(true));
         let mut console = FakeConsole {
             keys: receiver,
             at_hand: VecDeque::new(),
@@ -195,6 +203,7 @@ impl Running {
             count: Arc::clone(&script.frames),
             calls: Arc::clone(&calls),
             rests: false,
+            takes_frames: Arc::clone(&takes_frames),
         };
         let services = script.clone();
         let ended = thread::spawn(move || {
@@ -211,6 +220,7 @@ impl Running {
             keys,
             frames,
             calls,
+            takes_frames,
             ended,
             script,
         }
@@ -637,5 +647,32 @@ fn a_paste_in_a_console_of_windows_is_a_paste() {
             .iter()
             .any(|order| matches!(order, Effect::Save { .. }))
     );
+    running.end().expect("an end");
+}
+
+#[test]
+fn a_question_that_is_not_on_the_screen_takes_no_answer() {
+    let running = Running::start(signed_in());
+    running.sees("“Yes.”");
+    running.press("d");
+    running.sees("Delete your quote?");
+    // It is left and asked once more in one moment, and the terminal stands still.
+    running.takes_frames.store(false, Ordering::Relaxed);
+    let again = ["n", "down", "d"].map(|key| Event::Key(key_event(key)));
+    running.comes_at_once(again.to_vec());
+    running.press("y ?");
+    running.sees("Esc back");
+    assert!(
+        !running
+            .script
+            .orders()
+            .iter()
+            .any(|order| matches!(order, Effect::Delete { .. }))
+    );
+    running.takes_frames.store(true, Ordering::Relaxed);
+    running.press("Esc y");
+    let text = "Yes.".to_owned();
+    running.orders_until(&Effect::Delete { based_on: text });
+    running.press("Ctrl-C");
     running.end().expect("an end");
 }

@@ -215,6 +215,42 @@ impl Frames {
             && cells[..covered].iter().any(|cell| *cell != Cell::EMPTY)
     }
 
+    /// Writes what has changed.
+    fn write<'a>(&mut self, content: impl Iterator<Item = (u16, u16, &'a Cell)>) -> io::Result<()> {
+        let mut changed: BTreeMap<u16, Vec<u16>> = BTreeMap::new();
+        let mut uneven = BTreeSet::new();
+        for (x, y, cell) in content {
+            // The terminal may have become smaller since.
+            let Some(row) = self
+                .rows
+                .get(usize::from(y))
+                .filter(|row| usize::from(x) < row.len())
+            else {
+                continue;
+            };
+            if !changed.contains_key(&y) && self.is_uneven(row) {
+                uneven.insert(y);
+            }
+            changed.entry(y).or_default().push(x);
+            self.rows[usize::from(y)][usize::from(x)].clone_from(cell);
+        }
+        for (y, columns) in changed {
+            let row = &self.rows[usize::from(y)];
+            let goes_on = self.cursor == columns.first().map(|x| Position { x: *x, y })
+                && self.ends_row(y, &columns);
+            if !goes_on && (uneven.contains(&y) || self.is_uneven(row)) {
+                self.put_row(y)?;
+                continue;
+            }
+            let flows = self.is_doubtful(&self.rows[usize::from(y)]);
+            for x in columns {
+                let cell = self.rows[usize::from(y)][usize::from(x)].clone();
+                self.put(Position { x, y }, &cell, flows)?;
+            }
+        }
+        Ok(())
+    }
+
     fn move_to(&mut self, position: Position) -> io::Result<()> {
         if self.cursor != Some(position) {
             queue!(self.bytes, MoveTo(position.x, position.y))?;
@@ -280,35 +316,7 @@ impl Backend for Frames {
     {
         let size = self.size()?;
         self.fit(size);
-        let mut changed: BTreeMap<u16, Vec<u16>> = BTreeMap::new();
-        let mut uneven = BTreeSet::new();
-        for (x, y, cell) in content {
-            let Some(row) = self.rows.get(usize::from(y)) else {
-                continue;
-            };
-            if !changed.contains_key(&y) && self.is_uneven(row) {
-                uneven.insert(y);
-            }
-            changed.entry(y).or_default().push(x);
-            if let Some(place) = self.rows[usize::from(y)].get_mut(usize::from(x)) {
-                place.clone_from(cell);
-            }
-        }
-        for (y, columns) in changed {
-            let row = &self.rows[usize::from(y)];
-            let goes_on = self.cursor == columns.first().map(|x| Position { x: *x, y })
-                && self.ends_row(y, &columns);
-            if !goes_on && (uneven.contains(&y) || self.is_uneven(row)) {
-                self.put_row(y)?;
-                continue;
-            }
-            let flows = self.is_doubtful(&self.rows[usize::from(y)]);
-            for x in columns {
-                let cell = self.rows[usize::from(y)][usize::from(x)].clone();
-                self.put(Position { x, y }, &cell, flows)?;
-            }
-        }
-        Ok(())
+        self.write(content)
     }
 
     fn hide_cursor(&mut self) -> io::Result<()> {
@@ -487,6 +495,18 @@ mod tests {
                 assert_eq!(cursor, 2 + behind, "the cursor in {text:?}, {what}");
             }
         }
+    }
+
+    #[test]
+    fn a_cell_outside_the_screen_is_left_out() {
+        let mut frames = Frames {
+            rows: vec![row_of("one")],
+            ..Frames::default()
+        };
+        let cell = Cell::new("x");
+        let outside = [(100, 0, &cell), (0, 1, &cell), (u16::MAX, u16::MAX, &cell)];
+        frames.write(outside.into_iter()).expect("bytes");
+        assert_eq!(frames.take(), b"");
     }
 
     #[test]

@@ -219,7 +219,7 @@ impl Decoder {
                 let alt = mem::take(&mut self.alt) && byte != 0x03;
                 self.key(sequences::control(byte), alt);
             }
-            0x8f | 0x90 | 0x98 | 0x9b | 0x9d..=0x9f => self.control_of_eight_bits(byte),
+            0x80..=0x9f if is_introducer(byte) => self.control_of_eight_bits(byte),
             0x20..=0x7e => self.character(char::from(byte)),
             0x80..=0xbf | 0xf8..=0xff => self.character(char::REPLACEMENT_CHARACTER),
             _ => {
@@ -231,7 +231,7 @@ impl Decoder {
 
     /// What is ESC and another byte elsewhere, of a terminal that is set to 8-bit controls.
     fn control_of_eight_bits(&mut self, byte: u8) {
-        if matches!(byte, 0x8f | 0x90 | 0x98 | 0x9b | 0x9d..=0x9f) {
+        if is_introducer(byte) {
             self.behind_escape(byte - 0x40);
         } else {
             self.alt = false;
@@ -382,6 +382,11 @@ impl Decoder {
         let text = String::from_utf8_lossy(text).into_owned();
         self.decoded.push_back(Decoded::Event(Event::Paste(text)));
     }
+}
+
+/// Says whether one of the 8-bit controls begins a sequence: SS3, DCS, SOS, CSI, OSC, PM or APC.
+fn is_introducer(byte: u8) -> bool {
+    matches!(byte, 0x8f | 0x90 | 0x98 | 0x9b | 0x9d..=0x9f)
 }
 
 /// Says whether bytes are what one press of a key sends: one character, or one sequence.

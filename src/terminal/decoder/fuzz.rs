@@ -197,7 +197,7 @@ fn what_is_typed_is_in_the_draft_and_no_sequence_is_a_command() {
             for piece in &pieces {
                 let mut events = VecDeque::from(feed(&mut decoder, &mut now, piece));
                 while !events.is_empty() {
-                    for effect in take_in(&mut model, &mut events, Seen::Yes) {
+                    for effect in take_in(&mut model, &mut events, &mut Seen::Yes) {
                         match effect {
                             Effect::KeepDraft(kept) => draft = kept.text,
                             Effect::DropDraft => draft.clear(),
@@ -226,7 +226,7 @@ fn no_sequence_is_a_command_where_letters_are() {
             for piece in cut(sequence.as_bytes(), cuts) {
                 let mut events = VecDeque::from(feed(&mut decoder, &mut now, &piece));
                 while !events.is_empty() {
-                    let effects = take_in(&mut model, &mut events, Seen::Yes);
+                    let effects = take_in(&mut model, &mut events, &mut Seen::Yes);
                     prop_assert_eq!(effects, []);
                 }
             }

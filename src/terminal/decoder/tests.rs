@@ -1,4 +1,5 @@
 use super::*;
+use crate::keymap::{Chord, Section};
 use crossterm::event::{KeyCode, KeyEventKind};
 
 /// A key as the tables write it, without its kind.
@@ -207,6 +208,74 @@ fn a_key_is_the_same_key_in_whatever_pieces_it_comes() {
             assert_eq!(keys_of(&decoded), [key(*code, *modifiers)], "{bytes:?}");
         }
     }
+}
+
+/// What a terminal sends for a chord of the table: as most have always done, where that is told apart at all, and in kitty's protocol.
+fn sent(chord: &KeyEvent) -> [Option<String>; 2] {
+    let mask = 1
+        + u8::from(chord.modifiers.contains(SHIFT))
+        + 2 * u8::from(chord.modifiers.contains(ALT))
+        + 4 * u8::from(chord.modifiers.contains(CTRL));
+    let lettered = |letter: char| match mask {
+        1 => format!("\x1b[{letter}"),
+        _ => format!("\x1b[1;{mask}{letter}"),
+    };
+    let numbered = |number: u8| match mask {
+        1 => format!("\x1b[{number}~"),
+        _ => format!("\x1b[{number};{mask}~"),
+    };
+    let byte = |byte: u8| match chord.modifiers {
+        NONE => Some(char::from(byte).to_string()),
+        ALT => Some(format!("\x1b{}", char::from(byte))),
+        _ => None,
+    };
+    let kitty = |code: u32| Some(format!("\x1b[{code};{mask}u"));
+    let both = |sequence: String| [Some(sequence.clone()), Some(sequence)];
+    match chord.code {
+        KeyCode::Up => both(lettered('A')),
+        KeyCode::Down => both(lettered('B')),
+        KeyCode::Right => both(lettered('C')),
+        KeyCode::Left => both(lettered('D')),
+        KeyCode::End => both(lettered('F')),
+        KeyCode::Home => both(lettered('H')),
+        KeyCode::F(1) => both("\x1bOP".into()),
+        KeyCode::Insert => both(numbered(2)),
+        KeyCode::Delete => both(numbered(3)),
+        KeyCode::PageUp => both(numbered(5)),
+        KeyCode::PageDown => both(numbered(6)),
+        KeyCode::Enter => [byte(b'\r'), kitty(13)],
+        KeyCode::Esc => [byte(0x1b), kitty(27)],
+        KeyCode::Backspace => [byte(0x7f), kitty(127)],
+        KeyCode::Char(c) if chord.modifiers == CTRL => {
+            let control = u8::try_from(u32::from(c)).expect("ASCII") & 0x1f;
+            [Some(char::from(control).to_string()), kitty(c.into())]
+        }
+        KeyCode::Char(c) if chord.modifiers.contains(CTRL) => [None, kitty(c.into())],
+        KeyCode::Char(c) => [
+            byte(u8::try_from(u32::from(c)).expect("ASCII")),
+            kitty(c.into()),
+        ],
+        other => panic!("no terminal sends {other:?}"),
+    }
+}
+
+#[test]
+fn every_key_of_the_table_is_what_terminals_send_for_it() {
+    let bindings = Section::ALL.into_iter().flat_map(Section::bindings);
+    let mut count = 0;
+    for chord in bindings.flat_map(|binding| binding.keys) {
+        let ways = sent(&chord.event());
+        assert!(ways.iter().any(Option::is_some), "{chord}");
+        for bytes in ways.into_iter().flatten() {
+            let came = decoded(&[bytes.as_bytes()], Duration::ZERO);
+            let [Decoded::Event(Event::Key(key))] = came.as_slice() else {
+                panic!("{chord} by {bytes:?} is {came:?}");
+            };
+            assert_eq!(Chord::of(*key), Some(*chord), "{bytes:?}");
+            count += 1;
+        }
+    }
+    assert!(count > 120, "{count}");
 }
 
 #[test]
