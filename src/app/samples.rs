@@ -150,6 +150,7 @@ pub(crate) fn key_event(name: &str) -> KeyEvent {
     let (modifiers, name) = match name.split_once('-') {
         Some(("Ctrl", name)) => (KeyModifiers::CONTROL, name.to_lowercase()),
         Some(("Alt", name)) => (KeyModifiers::ALT, name.to_lowercase()),
+        Some(("Shift", name)) => (KeyModifiers::SHIFT, name.to_lowercase()),
         _ => (KeyModifiers::NONE, name.to_owned()),
     };
     let code = match name.to_lowercase().as_str() {
@@ -160,9 +161,15 @@ pub(crate) fn key_event(name: &str) -> KeyEvent {
         "left" => KeyCode::Left,
         "pgdn" => KeyCode::PageDown,
         "down" => KeyCode::Down,
+        "home" => KeyCode::Home,
         "end" => KeyCode::End,
         "f1" => KeyCode::F(1),
-        _ => KeyCode::Char(name.chars().next().expect("a key")),
+        _ => {
+            let mut chars = name.chars();
+            let key = chars.next().expect("a key");
+            assert_eq!(chars.next(), None, "no key is called {name}");
+            KeyCode::Char(key)
+        }
     };
     KeyEvent::new(code, modifiers)
 }

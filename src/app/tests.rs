@@ -668,6 +668,41 @@ fn a_key_that_is_let_go_is_not_pressed_twice() {
     assert_eq!(text_in_editor(&model), "x");
 }
 
+#[test]
+fn what_keys_cut_one_after_the_other_comes_back_as_one() {
+    for (keys, then, text) in [
+        ("Ctrl-W Ctrl-W", "Ctrl-Y", "one two three"),
+        ("Ctrl-W Left Ctrl-W", "Ctrl-Y", "one two "),
+        ("Ctrl-A Alt-d Alt-d", "Ctrl-E Ctrl-Y", " threeone two"),
+        (
+            "Shift-Left Shift-Left Ctrl-X",
+            "Ctrl-A Ctrl-Y",
+            "eeone two thr",
+        ),
+        (
+            "Shift-Home Ctrl-X",
+            "Ctrl-Y Ctrl-Y",
+            "one two threeone two three",
+        ),
+        (
+            "Shift-Left Shift-Left Alt-w",
+            "Ctrl-A Ctrl-Y",
+            "eeone two three",
+        ),
+        (
+            "Shift-Left Shift-Left Left Ctrl-K",
+            "Ctrl-A Ctrl-Y",
+            "eeone two thr",
+        ),
+    ] {
+        let mut model = reading(80, 24, Some("one two three"));
+        press(&mut model, "e");
+        press(&mut model, keys);
+        press(&mut model, then);
+        assert_eq!(text_in_editor(&model), text, "{keys}");
+    }
+}
+
 /// Lets keys come in at once.
 fn at_once(model: &mut Model, keys: impl IntoIterator<Item = KeyEvent>) -> Vec<Effect> {
     let mut events: VecDeque<_> = keys.into_iter().map(Event::Key).collect();

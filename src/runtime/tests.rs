@@ -2,7 +2,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicUsize, Ordering},
         mpsc,
     },
     thread,
@@ -92,6 +92,9 @@ impl Services for Script {
     }
 }
 
+/// What comes behind it in one moment is there when the loop asks once more.
+const PAUSE: Event = Event::FocusGained;
+
 /// A terminal that a test types at and looks at.
 struct FakeConsole {
     keys: channel::Receiver<io::Result<Vec<Event>>>,
@@ -102,8 +105,8 @@ struct FakeConsole {
     calls: Arc<Mutex<Vec<String>>>,
     /// Whether a key was given out, and nothing came in the same moment.
     rests: bool,
-    /// Whether what was drawn is on the screen.
-    takes_frames: Arc<AtomicBool>,
+    /// How often what was drawn is on the screen when the loop asks.
+    takes_frames: Arc<AtomicUsize>,
 }
 
 impl Console for FakeConsole {
@@ -131,7 +134,10 @@ impl Console for FakeConsole {
     }
 
     fn is_shown(&mut self) -> bool {
-        self.takes_frames.load(Ordering::Relaxed)
+        let one_less = |times: usize| times.checked_sub(1);
+        let relaxed = Ordering::Relaxed;
+        let taken = self.takes_frames.fetch_update(relaxed, relaxed, one_less);
+        taken.is_ok()
     }
 
     async fn next(&mut self) -> io::Result<Option<Event>> {
@@ -149,7 +155,7 @@ impl Console for FakeConsole {
     }
 
     fn at_hand(&mut self) -> io::Result<Option<Event>> {
-        Ok(self.at_hand.pop_front())
+        Ok(self.at_hand.pop_front().filter(|event| *event != PAUSE))
     }
 
     fn redraw(&mut self) -> io::Result<()> {
@@ -185,7 +191,7 @@ struct Running {
     keys: channel::Sender<io::Result<Vec<Event>>>,
     frames: mpsc::Receiver<String>,
     calls: Arc<Mutex<Vec<String>>>,
-    takes_frames: Arc<AtomicBool>,
+    takes_frames: Arc<AtomicUsize>,
     ended: thread::JoinHandle<Result<ExitReason, Error>>,
     script: Script,
 }
@@ -195,7 +201,7 @@ impl Running {
         let (keys, receiver) = channel::channel(64);
         let (sender, frames) = mpsc::channel();
         let calls = Arc::<Mutex<Vec<String>>>::default();
-        let takes_frames = Arc::new(AtomicBool::new(true));
+        let takes_frames = Arc::new(AtomicUsize::new(usize::MAX));
         let mut console = FakeConsole {
             keys: receiver,
             at_hand: VecDeque::new(),
@@ -650,29 +656,51 @@ fn a_paste_in_a_console_of_windows_is_a_paste() {
     running.end().expect("an end");
 }
 
+/// Presses `y` where the question is not on the screen, and sees that it is still asked.
+fn answer_too_early(running: &Running, question: &str) {
+    running.press("y ?");
+    running.sees("Esc back");
+    running.press("Esc");
+    running.sees(question);
+    running.takes_frames.store(usize::MAX, Ordering::Relaxed);
+}
+
 #[test]
 fn a_question_that_is_not_on_the_screen_takes_no_answer() {
     let running = Running::start(signed_in());
     running.sees("“Yes.”");
     running.press("d");
     running.sees("Delete your quote?");
+    let patience = Instant::now() + Duration::from_secs(20);
+    while running.takes_frames.load(Ordering::Relaxed) == usize::MAX {
+        assert!(Instant::now() < patience, "no one asks whether it is shown");
+        thread::sleep(Duration::from_millis(5));
+    }
     // It is left and asked once more in one moment, and the terminal stands still.
-    running.takes_frames.store(false, Ordering::Relaxed);
+    running.takes_frames.store(0, Ordering::Relaxed);
     let again = ["n", "down", "d"].map(|key| Event::Key(key_event(key)));
     running.comes_at_once(again.to_vec());
-    running.press("y ?");
-    running.sees("Esc back");
-    assert!(
-        !running
-            .script
-            .orders()
-            .iter()
-            .any(|order| matches!(order, Effect::Delete { .. }))
-    );
-    running.takes_frames.store(true, Ordering::Relaxed);
-    running.press("Esc y");
+    answer_too_early(&running, "Delete your quote?");
+    running.press("y");
     let text = "Yes.".to_owned();
     running.orders_until(&Effect::Delete { based_on: text });
+    running.press("Ctrl-C");
+    running.end().expect("an end");
+}
+
+#[test]
+fn a_question_takes_no_answer_to_the_one_before_it() {
+    let running = Running::start(signed_in());
+    running.sees("“Yes.”");
+    // The first is on the screen while keys for the second are there already, and then the terminal stands still.
+    running.takes_frames.store(1, Ordering::Relaxed);
+    let mut keys = vec![Event::Key(key_event("d")), PAUSE];
+    keys.extend(["n", "down", "s"].map(|key| Event::Key(key_event(key))));
+    running.comes_at_once(keys);
+    running.sees("Sign out, here and at Okta?");
+    answer_too_early(&running, "Sign out, here and at Okta?");
+    running.press("y");
+    running.orders_until(&Effect::SignOut);
     running.press("Ctrl-C");
     running.end().expect("an end");
 }
