@@ -20,6 +20,7 @@ pub mod geometry;
 mod model;
 mod outcomes;
 mod saving;
+mod scrolling;
 mod typing;
 mod update;
 pub mod words;

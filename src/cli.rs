@@ -318,8 +318,9 @@ fn screens(config: &Config) -> Outcome {
             .unwrap_or_default(),
         can_open_browser: can_open_browser(),
         no_color: is_set("NO_COLOR"),
-        warning: locale::not_utf8(|name| std::env::var(name).ok())
-            .map(|failure| failure.to_string()),
+        no_frames: !config.frames,
+        square_corners: std::env::var_os("TERM").is_some_and(|term| term == "linux"),
+        warning: locale::not_utf8(|name| std::env::var(name).ok()),
     };
     let session = client::session(config)?;
     match runtime::run(about, session, Terminal::take) {

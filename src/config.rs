@@ -59,6 +59,8 @@ pub struct Config {
     pub store: Store,
     /// Whether the command line chose that place against the configuration, for this run alone.
     pub store_for_now: bool,
+    /// Whether the screens have frames: a screen reader may read them aloud.
+    pub frames: bool,
     /// Where state is kept: the lock, the draft, the file that replaces the keyring.
     pub state_dir: PathBuf,
     /// The keys of the settings that are missing.
@@ -150,7 +152,20 @@ const STORE: Setting = Setting {
     example: "keyring",
     secret: false,
 };
-const SETTINGS: [Setting; 5] = [ISSUER, CLIENT_ID, CLIENT_SECRET, DATABASE_URL, STORE];
+const FRAMES: Setting = Setting {
+    key: "frames",
+    variable: None,
+    example: "on",
+    secret: false,
+};
+const SETTINGS: [Setting; 6] = [
+    ISSUER,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    DATABASE_URL,
+    STORE,
+    FRAMES,
+];
 
 /// The variable that gives an administrator's connection string to `admin`.
 pub const ADMIN_DATABASE_URL: &str = "EPIGRAPH_ADMIN_DATABASE_URL";
@@ -260,6 +275,7 @@ impl Config {
         let database_url = find(DATABASE_URL)?;
         let lasting = find(STORE)?.map_or(Ok(Store::Keyring), |value| store_named(&value))?;
         let store = sources.store.unwrap_or(lasting);
+        let frames = find(FRAMES)?.map_or(Ok(true), |value| is_on(&value))?;
 
         let missing: Vec<Setting> = [
             (ISSUER, issuer.is_none()),
@@ -285,6 +301,7 @@ impl Config {
             warnings,
             store,
             store_for_now: store != lasting,
+            frames,
             state_dir: places.state_dir,
             missing: missing.iter().map(|setting| setting.key).collect(),
             okta,
@@ -352,6 +369,19 @@ fn store_named(value: &Value) -> Result<Store, Failure> {
             format!("{} is neither \"keyring\" nor \"file\".", value.origin),
         )
         .cure("Write store = \"keyring\" (the default), or store = \"file\" where there is no keyring.")),
+    }
+}
+
+/// Says whether a setting is on.
+fn is_on(value: &Value) -> Result<bool, Failure> {
+    match value.text() {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(Failure::new(
+            Kind::Config,
+            format!("{} is neither \"on\" nor \"off\".", value.origin),
+        )
+        .cure("Write frames = \"on\" (the default), or frames = \"off\" for a screen reader.")),
     }
 }
 

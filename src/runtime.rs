@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use tokio::{runtime, select, time};
 
 use crate::{
-    app::{self, About, Effect, Model, Msg, Order, Seen, Size, Tone},
+    app::{self, About, Effect, Model, Msg, Order, Seen, Size},
     session::{self, Progress},
 };
 
@@ -225,7 +225,7 @@ fn end_of(order: Order, model: &Model) -> Last {
         return Last::Unconfirmed(order);
     }
     match &model.notice {
-        Some(notice) if notice.tone != Tone::Info => Last::Told(notice.text.clone()),
+        Some(notice) if notice.tone.is_bad() => Last::Told(notice.to_string()),
         _ => Last::Done(order),
     }
 }

@@ -10,6 +10,8 @@ use std::{
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+pub(crate) mod difference;
+
 /// A tab is shown as this.
 const TAB: &str = "    ";
 

@@ -1,14 +1,16 @@
 //! The screen as a function of the model. Nothing here decides anything.
 //!
 //! ```text
-//!  Welcome, James Joyce!                         s Sign out    user_bar
-//! ──────────────────────────────────────────────────────────
-//!                Your quote is wonderful...                    quote, editor, conflict,
-//!        “Mistakes are the portals of discovery.”              sign_in, help
-//!                 saved 3 May 2026, 14:02
-//!
-//!  Saving…                                                     status
-//!  e edit  d delete  c copy  ? help      neondb · direct       status
+//! ╭─ epigraph ──────────────── neondb · direct ─╮
+//! │ Welcome, James Joyce!            s Sign out │   user_bar
+//! ╰─────────────────────────────────────────────╯
+//! ╭─ Your quote is wonderful... ────────────────╮   frame
+//! │    ▄▀ ▄▀  Mistakes are the portals          │
+//! │    ██ ██  of discovery.                     │   quote, editor, conflict,
+//! │                                             │   sign_in, help
+//! │           ▌ Delete your quote?              │   told
+//! ╰─────────────────── saved 3 May 2026, 14:02 ─╯
+//!   y Delete Quote   n no                           hints
 //! ```
 
 use std::borrow::Cow;
@@ -19,83 +21,155 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::{
     app::{
         Ahead, Model, Pane, Screen, SignIn,
-        geometry::{self, Layout},
+        geometry::{self, Layout, Place},
+        words,
     },
+    keymap::Context,
     text,
 };
 
+use frame::Edge;
+
 mod conflict;
 mod editor;
+mod frame;
 mod help;
+mod hints;
 mod large;
 mod qr;
 mod quote;
 mod sign_in;
-mod status;
 mod theme;
+mod told;
 mod user_bar;
 
 /// Draws the screen.
 pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
     let layout = Layout::of(model);
-    let mut top = 0;
-    let mut rows = |height| {
-        let area = Rect::new(0, top, model.size.columns, height);
-        top += height;
-        area
-    };
-    let (bar, rule, body) = (rows(layout.bar), rows(layout.rule), rows(layout.body));
-    let (status, hints) = (rows(layout.status), rows(layout.hints));
-
     let buffer = frame.buffer_mut();
     if let Screen::SignedIn { user, .. } = &model.screen {
-        user_bar::draw(model, user, buffer, bar);
-        user_bar::rule(buffer, rule);
+        user_bar::draw(model, &layout, user, buffer);
     }
-    status::draw(model, buffer, status);
-    status::hints(model, buffer, hints);
-    if let Some(cursor) = draw_body(model, buffer, body) {
+    hints::draw(model, &layout, buffer);
+    if let Some(cursor) = draw_body(model, &layout, buffer) {
         frame.set_cursor_position(cursor);
     }
 }
 
 /// Draws the main part. Returns where the cursor is, where there is one.
-fn draw_body(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<(u16, u16)> {
+fn draw_body(model: &Model, layout: &Layout, buffer: &mut Buffer) -> Option<(u16, u16)> {
     if let Some(scroll) = model.help {
-        help::draw(model, scroll, buffer, area);
+        help::draw(model, layout, scroll, buffer);
         return None;
     }
     match &model.screen {
-        Screen::SignedIn { pane, .. } => return draw_pane(model, pane, buffer, area),
+        Screen::SignedIn { pane, .. } => return draw_pane(model, layout, pane, buffer),
         Screen::SignedOut {
             sign_in: SignIn::Waiting(code),
             ..
-        } => sign_in::code(model, code, buffer, area),
-        _ => sign_in::welcome(model, buffer, area),
+        } => sign_in::code(model, layout, code, buffer),
+        _ => sign_in::welcome(model, layout, buffer),
     }
     None
 }
 
-fn draw_pane(model: &Model, pane: &Pane, buffer: &mut Buffer, area: Rect) -> Option<(u16, u16)> {
-    match pane {
-        Pane::Unread { failure, ahead } => match (ahead, failure) {
-            (Ahead::Looking(draft), Some(failure)) => {
-                quote::unread(model, failure, draft.is_some(), buffer, area);
-            }
-            (Ahead::Looking(_), None) => {}
-            (Ahead::Writing(draft), _) => return editor::draw(model, None, draft, buffer, area),
-            (Ahead::ToSave(draft), _) => {
-                editor::draw(model, None, draft, buffer, area);
-            }
-        },
-        Pane::Quote { desk, .. } => quote::draw(model, desk, buffer, area),
+fn draw_pane(
+    model: &Model,
+    layout: &Layout,
+    pane: &Pane,
+    buffer: &mut Buffer,
+) -> Option<(u16, u16)> {
+    let (place, mut foot, cursor) = match pane {
+        Pane::Unread {
+            ahead: Ahead::Looking(_),
+            ..
+        } => with_no_cursor(quote::unread(model, buffer)),
+        Pane::Unread {
+            ahead: Ahead::Writing(draft),
+            ..
+        } => editor::draw(model, None, draft, false, buffer),
+        Pane::Unread {
+            ahead: Ahead::ToSave(draft),
+            ..
+        } => editor::draw(model, None, draft, true, buffer),
+        Pane::Quote { desk, .. } => with_no_cursor(quote::draw(model, desk, buffer)),
         Pane::Editor { sheet, saving } => {
-            let cursor = editor::draw(model, sheet.saved.as_ref(), &sheet.draft, buffer, area);
-            return cursor.filter(|_| !saving);
+            editor::draw(model, sheet.saved.as_ref(), &sheet.draft, *saving, buffer)
         }
-        Pane::Choice(conflict) => conflict::draw(model, conflict, buffer, area),
+        Pane::Choice(conflict) => {
+            conflict::draw(model, conflict, buffer);
+            return None;
+        }
+    };
+    let takes_typing = model.context() == Context::Writing;
+    if let Some(news) = geometry::news_in_foot(model, layout) {
+        foot.left = news.to_string();
+        foot.left_style = theme::STRONG;
     }
-    None
+    let edge = Edge {
+        title: words::title(pane),
+        title_style: if takes_typing {
+            theme::STRONG
+        } else {
+            Style::new()
+        },
+        right: if layout.bar.height < 3 {
+            &model.about.database
+        } else {
+            ""
+        },
+        foot,
+        takes_typing,
+    };
+    draw_edge(model, layout, &place, &edge, buffer);
+    cursor.filter(|_| takes_typing)
+}
+
+fn with_no_cursor<P, F>((place, foot): (P, F)) -> (P, F, Option<(u16, u16)>) {
+    (place, foot, None)
+}
+
+/// Draws the frame of the pane, or in rows of its own what would stand in it.
+fn draw_edge(model: &Model, layout: &Layout, place: &Place, edge: &Edge<'_>, buffer: &mut Buffer) {
+    if layout.framed {
+        frame::draw(model, buffer, layout.pane, edge);
+        return;
+    }
+    let inside = layout.inside();
+    if place.top > inside.y {
+        let margin = usize::from(layout.margin());
+        let room = usize::from(inside.width).saturating_sub(margin);
+        let title = text::cut(edge.title, room);
+        put(buffer, inside, (margin, 0), &title, edge.title_style);
+    }
+    if place.has_foot {
+        edge.foot.draw(buffer, quote::last_row(layout));
+    }
+}
+
+/// Draws the large quotation mark before a text, where there is room for it.
+fn draw_mark(model: &Model, place: &Place, buffer: &mut Buffer) {
+    const MARK: [&str; 2] = ["▄▀ ▄▀", "██ ██"];
+    let layout = Layout::of(model);
+    if !place.has_mark(&layout) {
+        return;
+    }
+    let area = layout.inside();
+    for (row, part) in MARK.into_iter().enumerate() {
+        let at = is_in(area, (place.left - 8, usize::from(place.top) + row));
+        put(buffer, area, at, part, theme::mark(model));
+    }
+}
+
+/// Returns where text is drawn: the pane within its frame.
+fn pane_area(model: &Model) -> Rect {
+    Layout::of(model).inside()
+}
+
+/// Counts a place on the screen from the corner of an area.
+fn is_in(area: Rect, (column, row): (u16, usize)) -> (usize, usize) {
+    let column = column.saturating_sub(area.x);
+    (column.into(), row.saturating_sub(area.y.into()))
 }
 
 /// Writes one row of text, harmless and cut to the area. Rows and columns are counted within it.
@@ -116,11 +190,10 @@ fn put(buffer: &mut Buffer, area: Rect, (column, row): (usize, usize), text: &st
         }
         for (at, x) in (x..end).enumerate() {
             let cell = &mut buffer[(x, y)];
+            // What is behind a wide character is hidden by it.
+            cell.reset();
             if at == 0 {
                 cell.set_symbol(grapheme).set_style(style);
-            } else {
-                // What is behind a wide character is hidden by it.
-                cell.reset();
             }
         }
         x = end;
@@ -151,41 +224,6 @@ fn fit(rows: &mut Vec<Row<'_>>, height: usize) {
             Some(at) if rank > 0 => rows.remove(at),
             _ => break,
         };
-    }
-}
-
-/// Sets rows in the middle, each by itself.
-fn centre(buffer: &mut Buffer, area: Rect, mut rows: Vec<Row<'_>>) {
-    fit(&mut rows, area.height.into());
-    let top = lifted(area, rows.len());
-    for (at, row) in rows.iter().enumerate() {
-        let column = centred(area, text::width(&row.text));
-        put(buffer, area, (column, top + at), &row.text, row.style);
-    }
-}
-
-/// Returns the columns of a paragraph that is set in the middle.
-fn measure(area: Rect) -> usize {
-    usize::from(area.width).min(60)
-}
-
-/// Returns the column at which a text stands in the middle.
-fn centred(area: Rect, width: usize) -> usize {
-    usize::from(area.width).saturating_sub(width) / 2
-}
-
-/// Returns the first row of a block that is a little above the middle.
-fn lifted(area: Rect, height: usize) -> usize {
-    usize::from(area.height).saturating_sub(height) * 2 / 5
-}
-
-/// Returns the part of an area between the margins.
-fn inner(model: &Model, area: Rect) -> Rect {
-    let margin = u16::try_from(geometry::margin(model)).unwrap_or(0);
-    Rect {
-        x: area.x + margin,
-        width: area.width.saturating_sub(2 * margin),
-        ..area
     }
 }
 

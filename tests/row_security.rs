@@ -93,7 +93,7 @@ async fn a_key_that_the_database_lacks_costs_no_text() {
     screen.type_("Think you're escaping and run into yourself.");
     stage.okta.replace_keys();
     screen.key(Key::Enter);
-    screen.sees("Your text is still here, not saved.");
+    screen.sees("Not saved. Your text is still here");
     screen.sees("epigraph admin keys");
     screen.sees("Think you're escaping");
     stage.run(&["show"]).fails(

@@ -2,13 +2,16 @@
 
 use super::{
     Clipboard, Copied, Effect,
-    model::{Cut, Model},
+    model::{Cut, Model, Notice, Tone},
     saving::kept,
     writing::{draft, paste},
 };
 use crate::{editor::Motion, keymap::Context};
 
-const NOTHING_SELECTED: &str = "Nothing is selected. Shift with the arrow keys selects.";
+fn say_nothing_selected(model: &mut Model) {
+    let rest = "Shift with the arrow keys selects.";
+    model.tell(Notice::new(Tone::Info, "Nothing is selected.", rest));
+}
 
 /// Cuts up to where a motion leads. What keys cut one after the other is one text.
 pub(super) fn cut_to(model: &mut Model, motion: Motion) -> Vec<Effect> {
@@ -35,7 +38,7 @@ pub(super) fn cut_to(model: &mut Model, motion: Motion) -> Vec<Effect> {
 pub(super) fn cut(model: &mut Model) -> Vec<Effect> {
     let cut = draft(model).and_then(|draft| Some((draft.editor.cut()?, kept(draft))));
     let Some((text, follows)) = cut else {
-        model.say(NOTHING_SELECTED);
+        say_nothing_selected(model);
         return Vec::new();
     };
     vec![follows, keep(model, text)]
@@ -47,7 +50,7 @@ pub(super) fn copy_selection(model: &mut Model) -> Vec<Effect> {
     if let Some(text) = selected {
         return vec![keep(model, text)];
     }
-    model.say(NOTHING_SELECTED);
+    say_nothing_selected(model);
     Vec::new()
 }
 
@@ -74,7 +77,8 @@ pub(super) fn take_clipboard(model: &mut Model, text: Option<String>) -> Vec<Eff
         return Vec::new();
     }
     if text.is_empty() {
-        model.say("Nothing to paste. Your terminal has a key of its own, often Ctrl-Shift-V.");
+        let rest = "Your terminal has a key of its own, often Ctrl-Shift-V.";
+        model.tell(Notice::new(Tone::Info, "Nothing to paste.", rest));
         return Vec::new();
     }
     paste(model, &text)

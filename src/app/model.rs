@@ -1,10 +1,13 @@
 //! What the program knows: which screen, and what the person has in front of them. No secret is in here.
 
+use std::{fmt, ops::Range};
+
 use crate::{
     editor::Editor,
     failure::Failure,
     keymap::{Action, Context},
     quote::Saved,
+    text::difference,
 };
 
 use super::{Activity, DeviceCode, Effect, KeptDraft, User};
@@ -20,8 +23,12 @@ pub struct About {
     pub can_open_browser: bool,
     /// Whether the person asked for no colours.
     pub no_color: bool,
-    /// What is wrong with the terminal from the start, in full sentences.
-    pub warning: Option<String>,
+    /// Whether the person asked for screens without frames: a screen reader may read them aloud.
+    pub no_frames: bool,
+    /// Whether the terminal's letters have no round corners, as those of the Linux console.
+    pub square_corners: bool,
+    /// What is wrong with the terminal from the start.
+    pub warning: Option<Failure>,
 }
 
 /// The size of the terminal in cells.
@@ -55,13 +62,34 @@ pub struct Model {
     pub(super) draft_failure_told: bool,
 }
 
-/// Something that the person must be told.
+/// Something that the person must be told: the outcome first, in a few words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// Whether it is bad news.
+    /// What kind of news it is.
     pub tone: Tone,
-    /// One or more sentences.
-    pub text: String,
+    /// What came of it, in one to five words where it is bad news.
+    pub outcome: String,
+    /// Whether their text is safe, which key helps, and why it is so. It may be empty.
+    pub rest: String,
+}
+
+impl Notice {
+    /// Says what came of something, and more about it.
+    pub(crate) fn new(tone: Tone, outcome: impl Into<String>, rest: impl Into<String>) -> Self {
+        Self {
+            tone,
+            outcome: outcome.into(),
+            rest: rest.into(),
+        }
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [self.outcome.as_str(), self.rest.as_str()];
+        let told: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        f.write_str(&told.join(" "))
+    }
 }
 
 /// What was cut or copied last.
@@ -86,10 +114,22 @@ pub enum Order {
 /// Good news or bad news.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// Something was done.
+    /// Something was done, or is under way.
     Info,
+    /// Something is asked, or can be undone.
+    Question,
+    /// Something is not as the person may think.
+    Warning,
     /// Something went wrong.
     Failure,
+}
+
+impl Tone {
+    /// Says whether it is news that a person must not miss.
+    #[must_use]
+    pub const fn is_bad(self) -> bool {
+        matches!(self, Self::Warning | Self::Failure)
+    }
 }
 
 /// Where the person is.
@@ -247,6 +287,8 @@ pub struct Conflict {
     pub mine: Draft,
     /// What the database has.
     pub theirs: Option<Saved>,
+    /// The words of each that the other has not, in bytes of the text.
+    pub differing: [Vec<Range<usize>>; 2],
     /// How many rows of both are scrolled away.
     pub scroll: usize,
 }
@@ -352,35 +394,44 @@ impl Model {
     }
 
     /// Says something, unless there is bad news that the person has not yet dismissed with a key.
-    pub(super) fn say(&mut self, text: impl Into<String>) {
-        if !matches!(&self.notice, Some(notice) if notice.tone == Tone::Failure) {
-            self.notice = Some(Notice {
-                tone: Tone::Info,
-                text: text.into(),
-            });
+    pub(super) fn say(&mut self, words: impl Into<String>) {
+        self.tell(Notice::new(Tone::Info, words, ""));
+    }
+
+    /// Says something, unless there is bad news that the person has not yet dismissed with a key.
+    pub(super) fn tell(&mut self, notice: Notice) {
+        if notice.tone.is_bad() || !matches!(&self.notice, Some(notice) if notice.tone.is_bad()) {
+            self.notice = Some(notice);
         }
     }
 
-    /// Says something that went wrong, in full sentences.
-    pub(super) fn warn(&mut self, text: impl Into<String>) {
-        self.notice = Some(Notice {
-            tone: Tone::Failure,
-            text: text.into(),
-        });
+    /// Says what is not as the person may think.
+    pub(super) fn warn(&mut self, outcome: impl Into<String>, rest: impl Into<String>) {
+        self.tell(Notice::new(Tone::Warning, outcome, rest));
+    }
+
+    /// Says what did not come about, why, and what to do.
+    pub(super) fn fail(&mut self, outcome: &str, failure: &Failure) {
+        self.fail_safely(outcome, "", failure);
+    }
+
+    /// Says what did not come about, first of all whether the text is safe, then why, and what to do.
+    pub(super) fn fail_safely(&mut self, outcome: &str, safe: &str, failure: &Failure) {
+        let why = failure.to_string();
+        // It may say in full what came of it.
+        let why = why.strip_prefix(outcome).unwrap_or(&why).trim_start();
+        let rest = [safe, why].join(" ");
+        self.tell(Notice::new(Tone::Failure, outcome, rest.trim()));
     }
 
     /// Says what went wrong beside what is said already.
-    pub(super) fn warn_as_well(&mut self, failure: &Failure) {
-        let text = match self.notice.take() {
-            Some(notice) if notice.tone == Tone::Failure => format!("{} {failure}", notice.text),
-            _ => failure.to_string(),
-        };
-        self.warn(text);
-    }
-
-    /// Says what went wrong, and what to do.
-    pub(super) fn fail(&mut self, failure: &Failure) {
-        self.warn(failure.to_string());
+    pub(super) fn warn_as_well(&mut self, outcome: &str, failure: &Failure) {
+        match &mut self.notice {
+            Some(notice) if notice.tone.is_bad() => {
+                notice.rest = format!("{} {failure}", notice.rest).trim_start().to_owned();
+            }
+            _ => self.warn(outcome, failure.to_string()),
+        }
     }
 }
 
@@ -419,9 +470,12 @@ impl Pane {
 
     /// Lets the person choose between two texts.
     pub(super) fn choice(mine: Draft, theirs: Option<Saved>) -> Self {
+        let other = theirs.as_ref().map_or("", |theirs| theirs.text.as_str());
+        let differing = difference::words(mine.editor.text(), other);
         Self::Choice(Conflict {
             mine,
             theirs,
+            differing,
             scroll: 0,
         })
     }
@@ -469,7 +523,22 @@ impl Pane {
     }
 
     /// Returns what stands in the editor, while it is being written and while it is being saved.
-    pub(super) fn in_editor(&mut self) -> Option<&mut Draft> {
+    pub(super) fn in_editor(&self) -> Option<&Draft> {
+        match self {
+            Self::Unread {
+                ahead: Ahead::Writing(draft) | Ahead::ToSave(draft),
+                ..
+            }
+            | Self::Editor {
+                sheet: Sheet { draft, .. },
+                ..
+            } => Some(draft),
+            _ => None,
+        }
+    }
+
+    /// Returns the same, to be changed.
+    pub(super) fn in_editor_mut(&mut self) -> Option<&mut Draft> {
         match self {
             Self::Unread {
                 ahead: Ahead::Writing(draft) | Ahead::ToSave(draft),

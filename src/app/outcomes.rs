@@ -4,9 +4,11 @@ use super::{
     Activity, DeleteOutcome, Effect, Msg, Restored, SaveOutcome, SignOutOutcome, User,
     clipboard::{say_copied, take_clipboard},
     model::{
-        Ahead, Desk, DeskOrder, Draft, Model, Over, Pane, Screen, Sheet, SignIn, Unsaved, same_text,
+        Ahead, Desk, DeskOrder, Draft, Model, Notice, Over, Pane, Screen, Sheet, SignIn, Tone,
+        Unsaved, same_text,
     },
     saving::{kept, resume, save, write_on},
+    words::UNREAD,
 };
 use crate::{
     failure::{Failure, Kind},
@@ -18,16 +20,20 @@ pub(super) fn take_outcome(model: &mut Model, outcome: Msg) -> Vec<Effect> {
     let outcome = match outcome {
         Msg::Progressed(activity) => {
             match activity {
-                Activity::SessionNotKept(failure) => model.fail(&failure),
+                Activity::SessionNotKept(failure) => {
+                    model.fail("Your session is not kept.", &failure);
+                }
                 // It comes while no one has had time to read what the start had to say.
-                Activity::Unguarded(failure) => model.warn_as_well(&failure),
+                Activity::Unguarded(failure) => {
+                    model.warn_as_well("Others may read your quote.", &failure);
+                }
                 activity => model.activity = Some(activity),
             }
             return Vec::new();
         }
         Msg::DraftFailed(failure) => {
             if !std::mem::replace(&mut model.draft_failure_told, true) {
-                model.fail(&failure);
+                model.fail("No draft is kept.", &failure);
             }
             return Vec::new();
         }
@@ -49,7 +55,7 @@ fn take_on_screen(model: &mut Model, outcome: Msg, screen: Screen) -> (Screen, V
         (Msg::Restored(Ok(Some(restored))), Screen::Restoring) => enter(model, restored, None),
         (Msg::Restored(Ok(None)), Screen::Restoring) => (Screen::signed_out(None), Vec::new()),
         (Msg::Restored(Err(failure)), Screen::Restoring) => {
-            model.fail(&failure);
+            model.fail("Your session cannot be looked up.", &failure);
             (Screen::VaultFailed, Vec::new())
         }
         (outcome, Screen::SignedOut { unsaved, sign_in }) => {
@@ -87,7 +93,7 @@ fn take_while_signing_in(
         }
         (Msg::CodeIssued(Err(failure)), SignIn::Requesting)
         | (Msg::SignedIn(Err(failure)), SignIn::Waiting(_)) => {
-            model.fail(&failure);
+            model.fail("Not signed in.", &failure);
             (SignIn::Idle, Vec::new())
         }
         (Msg::SignedIn(Ok(restored)), SignIn::Waiting(_)) => {
@@ -96,7 +102,7 @@ fn take_while_signing_in(
         (Msg::BrowserOpened(result), sign_in @ SignIn::Waiting(_)) => {
             match result {
                 Ok(()) => model.say("Opened in your browser."),
-                Err(failure) => model.fail(&failure),
+                Err(failure) => model.fail("No browser was opened.", &failure),
             }
             (sign_in, Vec::new())
         }
@@ -113,11 +119,12 @@ fn signed_out(
 ) -> (Screen, Vec<Effect>) {
     match outcome {
         Ok(SignOutOutcome::Revoked) => model.say("You are signed out."),
-        Ok(SignOutOutcome::OnlyLocally(failure)) => model.warn(format!(
-            "You are signed out on this machine, but your session at Okta lives on until it expires. {failure}"
-        )),
+        Ok(SignOutOutcome::OnlyLocally(failure)) => model.warn(
+            "Signed out on this machine only.",
+            format!("Your session at Okta lives on until it expires. {failure}"),
+        ),
         Err(failure) => {
-            model.fail(&failure);
+            model.fail("Not signed out.", &failure);
             // The draft file went first.
             let effects = pane.unsaved().map(kept).into_iter().collect();
             return (Screen::signed_in(user, pane), effects);
@@ -130,7 +137,7 @@ fn signed_out(
 fn enter(model: &mut Model, restored: Restored, unsaved: Option<Unsaved>) -> (Screen, Vec<Effect>) {
     model.more_drafts = restored.more_drafts;
     if let Some(warning) = restored.warning {
-        model.warn(warning);
+        model.warn("", warning);
     }
     let leftover = match unsaved {
         Some(unsaved) if unsaved.user_id == restored.user.id => Some(unsaved.draft),
@@ -221,7 +228,7 @@ fn saved(model: &mut Model, outcome: SaveOutcome, mut sheet: Sheet) -> (Pane, Ve
 fn deleted(model: &mut Model, outcome: DeleteOutcome, desk: Desk) -> (Pane, Vec<Effect>) {
     match outcome {
         DeleteOutcome::Deleted => {
-            model.say("Your quote is deleted. Press u to bring it back.");
+            model.tell(Notice::new(Tone::Question, "Your quote is deleted.", UNDO));
             let draft = desk.draft.map(|draft| Draft {
                 based_on: None,
                 ..draft
@@ -235,7 +242,8 @@ fn deleted(model: &mut Model, outcome: DeleteOutcome, desk: Desk) -> (Pane, Vec<
             (Pane::quote(desk), effects)
         }
         DeleteOutcome::Conflict(saved) => {
-            model.warn("It was changed elsewhere, so it was not deleted; this is the new text.");
+            let why = "It was changed elsewhere; this is the new text.";
+            model.warn("Not deleted.", why);
             let desk = Desk {
                 saved: Some(saved),
                 scroll: 0,
@@ -245,6 +253,8 @@ fn deleted(model: &mut Model, outcome: DeleteOutcome, desk: Desk) -> (Pane, Vec<
         }
     }
 }
+
+const UNDO: &str = "Press u to bring it back.";
 
 /// What was asked before and never answered shows here too: it need not have been someone else.
 fn reloaded(model: &mut Model, saved: Option<Saved>, mut desk: Desk) -> (Pane, Vec<Effect>) {
@@ -259,15 +269,18 @@ fn reloaded(model: &mut Model, saved: Option<Saved>, mut desk: Desk) -> (Pane, V
     let draft = desk.draft.as_mut();
     let is_sent = draft.is_some_and(|draft| draft.recognizes(saved.as_ref()));
     let gone = desk.saved.as_ref().filter(|_| saved.is_none());
-    model.say(if is_sent {
-        "The text you sent before is saved; your changes since are kept."
-    } else if saved == desk.saved {
-        "Up to date."
-    } else if gone.is_some() {
-        "Your quote has since been deleted. Press u to bring it back."
+    if gone.is_some() {
+        let outcome = "Your quote has since been deleted.";
+        model.tell(Notice::new(Tone::Question, outcome, UNDO));
     } else {
-        "It has changed; this is the new text."
-    });
+        model.say(if is_sent {
+            "The text you sent before is saved; your changes since are kept."
+        } else if saved == desk.saved {
+            "Up to date."
+        } else {
+            "It has changed; this is the new text."
+        });
+    }
     let deleted = gone.map(|gone| gone.text.clone()).or(desk.deleted);
     let desk = Desk {
         saved,
@@ -285,23 +298,20 @@ fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen
         return (session_over(model, failure, user, &pane), Vec::new());
     }
     let safe = match &pane {
-        Pane::Editor { .. } if failure.unconfirmed => Some("Your text is still here."),
-        Pane::Editor { .. } => Some("Your text is still here, not saved."),
-        pane => pane.unsaved().map(|_| "Your unsaved text is kept."),
+        Pane::Editor { .. } => "Your text is still here: Enter tries again.",
+        Pane::Unread {
+            ahead: Ahead::Writing(_),
+            ..
+        } => "Your text is still here.",
+        pane if pane.unsaved().is_some() => "Your unsaved text is kept.",
+        _ => "",
     };
-    let told = match safe {
-        // Before what to do next, which is read by someone who knows it.
-        Some(safe) => Failure {
-            what: format!("{} {safe}", failure.what),
-            ..failure.clone()
-        },
-        None => failure.clone(),
-    };
+    let outcome = outcome_of(&pane, failure);
     let pane = match pane {
         Pane::Unread { ahead, .. } => {
             let ahead = match ahead {
                 Ahead::Writing(draft) => {
-                    model.fail(&told);
+                    model.fail_safely(outcome, safe, failure);
                     Ahead::Writing(draft)
                 }
                 // The pane itself shows the failure, and that something is kept.
@@ -331,8 +341,31 @@ fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen
         }
         pane @ Pane::Choice(_) => pane,
     };
-    model.fail(&told);
+    model.fail_safely(outcome, safe, failure);
     (Screen::signed_in(user, pane), Vec::new())
+}
+
+/// Says in a few words what did not come about, or perhaps did.
+fn outcome_of(pane: &Pane, failure: &Failure) -> &'static str {
+    let order = match pane {
+        Pane::Quote { order, .. } => *order,
+        Pane::Editor { .. } => {
+            return if failure.unconfirmed {
+                "Perhaps not saved."
+            } else {
+                "Not saved."
+            };
+        }
+        Pane::Unread { .. } => return UNREAD,
+        Pane::Choice(_) => None,
+    };
+    match (order, failure.unconfirmed) {
+        (Some(DeskOrder::Delete), false) => "Not deleted.",
+        (Some(DeskOrder::Delete), true) => "Perhaps not deleted.",
+        (Some(DeskOrder::Undelete), false) => "Not brought back.",
+        (Some(DeskOrder::Undelete), true) => "Perhaps not brought back.",
+        (Some(DeskOrder::Reload) | None, _) => "Not read again.",
+    }
 }
 
 /// The session has ended by itself: what was written waits for the same person.
@@ -341,13 +374,11 @@ fn session_over(model: &mut Model, failure: &Failure, user: User, pane: &Pane) -
         user_id: user.id,
         draft,
     });
-    if unsaved.is_some() {
-        model.warn(format!(
-            "{failure} Your unsaved text is kept for your next sign-in."
-        ));
-    } else {
-        model.fail(failure);
-    }
+    let safe = match &unsaved {
+        Some(_) => "Your unsaved text is kept for your next sign-in.",
+        None => "",
+    };
+    model.fail_safely("Your session has ended.", safe, failure);
     Screen::signed_out(unsaved)
 }
 
@@ -373,7 +404,7 @@ fn undeleted(model: &mut Model, outcome: SaveOutcome, desk: Desk) -> (Pane, Vec<
             (Pane::choice(mine, theirs), Vec::new())
         }
         (SaveOutcome::Conflict(saved), draft) => {
-            model.warn("Another quote was saved elsewhere, so yours was not brought back.");
+            model.warn("Not brought back.", "Another quote was saved elsewhere.");
             (
                 Pane::quote(Desk {
                     saved,

@@ -18,6 +18,8 @@ pub(crate) fn about() -> About {
         okta: "dev-12345678.okta.com".into(),
         can_open_browser: true,
         no_color: false,
+        no_frames: false,
+        square_corners: false,
         warning: None,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Effect,
-    model::{Desk, DeskOrder, Draft, Model, Pane, Sheet, same_text},
+    model::{Desk, DeskOrder, Draft, Model, Notice, Pane, Sheet, Tone, same_text},
 };
 use crate::quote::{Quote, QuoteError, Saved};
 
@@ -53,18 +53,33 @@ pub(super) fn save(model: &mut Model, sheet: Sheet) -> (Pane, Vec<Effect>) {
 
 /// Says why a text cannot be saved.
 pub(super) fn refuse(model: &mut Model, error: QuoteError, can_delete: bool) {
-    model.warn(match error {
-        QuoteError::Empty if can_delete => {
-            "Nothing to save. To delete your quote, press Esc and then d.".to_owned()
-        }
-        QuoteError::Empty => "Nothing to save yet.".to_owned(),
-        error @ QuoteError::TooLong { .. } => {
-            format!("It was not saved: {error}. It is all still here: shorten it.")
-        }
-        error @ QuoteError::Control { .. } => {
-            format!("It was not saved: {error}. It is all still here: remove that character.")
-        }
-    });
+    let (outcome, rest) = match error {
+        QuoteError::Empty if can_delete => (
+            "Nothing to save.",
+            "To delete your quote, press Esc and then d.".to_owned(),
+        ),
+        QuoteError::Empty => ("Nothing to save yet.", String::new()),
+        error @ QuoteError::TooLong { .. } => (
+            "Not saved.",
+            format!("It is all still here: shorten it. {}.", capital(&error)),
+        ),
+        error @ QuoteError::Control { .. } => (
+            "Not saved.",
+            format!(
+                "It is all still here: remove that character. {}.",
+                capital(&error)
+            ),
+        ),
+    };
+    model.warn(outcome, rest);
+}
+
+/// Starts a sentence with what is wrong.
+fn capital(error: &QuoteError) -> String {
+    let words = error.to_string();
+    let mut chars = words.chars();
+    let first = chars.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(chars).collect()
 }
 
 /// Brings the quote back that was deleted last.
@@ -90,12 +105,11 @@ pub(super) fn undelete(model: &mut Model, desk: Desk) -> (Pane, Vec<Effect>) {
         Err(error) => {
             // Another program wrote it. It is not lost, unless it would take the place of what this person wrote.
             if desk.draft.is_some() {
-                model.warn(format!("It cannot be brought back: {error}."));
+                model.warn("Not brought back.", format!("{}.", capital(&error)));
                 return (Pane::quote(desk), Vec::new());
             }
-            model.warn(format!(
-                "It cannot be brought back as it was: {error}. It is here for you to change."
-            ));
+            let why = format!("It is here for you to change. {}.", capital(&error));
+            model.warn("Not brought back as it was.", why);
             let draft = Draft::of_a_new_quote(text);
             let effects = vec![kept(&draft)];
             let sheet = Sheet {
@@ -125,10 +139,17 @@ pub(super) fn write_on(model: &mut Model, draft: Draft, saved: Option<Saved>) ->
     }
     let sheet = Sheet::with(saved, draft);
     if !sheet.replaces_what_is_saved() {
-        model.say(match sheet.saved {
-            Some(_) => "There is already another text. You will see both when you save yours.",
-            None => "Your quote has since been deleted. You will be asked when you save this text.",
-        });
+        let (outcome, rest) = match sheet.saved {
+            Some(_) => (
+                "There is already another text.",
+                "You will see both when you save yours.",
+            ),
+            None => (
+                "Your quote has since been deleted.",
+                "You will be asked when you save this text.",
+            ),
+        };
+        model.tell(Notice::new(Tone::Question, outcome, rest));
     }
     sheet
 }

@@ -28,8 +28,9 @@ fn has_unsaved(model: &Model) -> bool {
     model.unsaved().is_some()
 }
 
-fn told(model: &Model) -> &str {
-    model.notice.as_ref().map_or("", |notice| &notice.text)
+fn told(model: &Model) -> String {
+    let notice = model.notice.as_ref();
+    notice.map(ToString::to_string).unwrap_or_default()
 }
 
 #[test]
@@ -78,7 +79,10 @@ fn a_sign_in_that_fails_says_why_and_can_be_tried_again() {
     let mut model = waiting(80, 24);
     let denied = Failure::new(Kind::Denied, "The code has expired.").cure("Log in again.");
     update(&mut model, Msg::SignedIn(Err(denied)));
-    assert_eq!(told(&model), "The code has expired. Log in again.");
+    assert_eq!(
+        told(&model),
+        "Not signed in. The code has expired. Log in again."
+    );
     assert_eq!(press(&mut model, "Enter"), [Effect::RequestCode]);
 }
 
@@ -87,7 +91,10 @@ fn a_vault_that_fails_can_be_asked_again() {
     let mut model = started(80, 24);
     let locked = Failure::new(Kind::Vault, "The keyring is waiting to be unlocked.");
     update(&mut model, Msg::Restored(Err(locked)));
-    assert_eq!(told(&model), "The keyring is waiting to be unlocked.");
+    assert_eq!(
+        told(&model),
+        "Your session cannot be looked up. The keyring is waiting to be unlocked."
+    );
     assert_eq!(press(&mut model, "r"), [Effect::Restore]);
     update(&mut model, Msg::Restored(Ok(None)));
     assert_eq!(press(&mut model, "r"), [], "there is nothing to try again");
@@ -160,7 +167,7 @@ fn what_cannot_be_saved_stays_in_the_editor_with_the_reason() {
     assert!(told(&model).contains("65537 bytes"), "{}", told(&model));
     assert_eq!(press(&mut model, "Enter"), []);
     assert!(
-        told(&model).starts_with("It was not saved: "),
+        told(&model).starts_with("Not saved. It is all still here"),
         "{}",
         told(&model)
     );
@@ -168,11 +175,7 @@ fn what_cannot_be_saved_stays_in_the_editor_with_the_reason() {
 
     let enormous = "x".repeat(crate::quote::MAX_BYTES * 16);
     update(&mut model, Msg::Terminal(Event::Paste(enormous)));
-    assert!(
-        told(&model).starts_with("Paste ignored: "),
-        "{}",
-        told(&model)
-    );
+    assert!(told(&model).starts_with("Not pasted. "), "{}", told(&model));
     assert_eq!(text_in_editor(&model), long);
 }
 
@@ -186,14 +189,14 @@ fn a_failed_save_leads_back_to_the_text_and_says_why() {
     assert_eq!(text_in_editor(&model), "Yes");
     assert_eq!(
         told(&model),
-        "The database does not answer. Your text is still here, not saved. Check your network, and try again."
+        "Not saved. Your text is still here: Enter tries again. The database does not answer. Check your network, and try again."
     );
     press(&mut model, "Enter");
     update(&mut model, Msg::Saved(Err(unconfirmed())));
     assert_eq!(text_in_editor(&model), "Yes");
     assert_eq!(
         told(&model),
-        "The database does not answer. Your text is still here. Check your network, and try again."
+        "Perhaps not saved. Your text is still here: Enter tries again. The database does not answer. Check your network, and try again."
     );
 }
 
@@ -643,7 +646,7 @@ fn that_drafts_cannot_be_kept_is_said_once() {
     let mut model = reading(80, 24, None);
     let full = Failure::new(Kind::Failed, "The disk is full.");
     update(&mut model, Msg::DraftFailed(full.clone()));
-    assert_eq!(told(&model), "The disk is full.");
+    assert_eq!(told(&model), "No draft is kept. The disk is full.");
     press(&mut model, "e");
     update(&mut model, Msg::DraftFailed(full));
     assert_eq!(told(&model), "");

@@ -5,13 +5,13 @@ use crossterm::event::Event;
 use super::{
     Copied, Effect, Msg,
     clipboard::{copy_selection, cut, cut_to, put_back},
-    geometry,
     model::{
         About, Ahead, Conflict, Cut, Desk, DeskOrder, Draft, Model, Notice, Over, Pane, Question,
         Screen, Sheet, SignIn, Size, Tone,
     },
     outcomes::take_outcome,
     saving::{refuse, resume, save, undelete},
+    scrolling,
     writing::{edit, in_editor, paste, type_text, undo},
 };
 use crate::{
@@ -24,9 +24,9 @@ use crate::{
 /// Returns the first picture, and the first order.
 #[must_use]
 pub fn init(about: About, size: Size) -> (Model, Vec<Effect>) {
-    let notice = about.warning.clone().map(|text| Notice {
-        tone: Tone::Failure,
-        text,
+    let notice = about.warning.as_ref().map(|failure| {
+        let cure = failure.cure.clone().unwrap_or_default();
+        Notice::new(Tone::Warning, failure.what.clone(), cure)
     });
     let model = Model {
         about,
@@ -63,7 +63,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     if effects.iter().any(waits_anew) {
         model.activity = None;
     }
-    geometry::fit(model);
+    scrolling::fit(model);
     effects
 }
 
@@ -105,7 +105,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Redraw => return vec![Effect::Redraw],
         Action::Help => model.help = Some(0),
         Action::LeaveHelp => model.help = None,
-        Action::Scroll(scroll) => geometry::scroll(model, scroll),
+        Action::Scroll(scroll) => scrolling::scroll(model, scroll),
         Action::BreakLine => return edit(model, |editor| editor.insert("\n")),
         Action::Erase(motion) => return edit(model, |editor| drop(editor.delete(motion))),
         Action::CutTo(motion) => return cut_to(model, motion),
@@ -333,12 +333,13 @@ fn rebase(conflict: Conflict) -> Sheet {
     }
 }
 
-const KEPT: &str = "Your unsaved text is kept. Press e to go on with it.";
+const KEPT: &str = "Your unsaved text is kept.";
+const GO_ON: &str = "Press e to go on with it.";
 
 /// Leaves the editor while no one knows what is saved.
 fn lay_aside(model: &mut Model, draft: Draft) -> (Option<Draft>, Vec<Effect>) {
     if draft.is_worth_keeping() {
-        model.say(KEPT);
+        model.tell(Notice::new(Tone::Info, KEPT, GO_ON));
         (Some(draft), Vec::new())
     } else {
         (None, vec![Effect::DropDraft])
@@ -350,7 +351,7 @@ fn leave_editor(model: &mut Model, sheet: Sheet) -> (Pane, Vec<Effect>) {
     if !draft.is_worth_keeping() {
         return (Pane::quote(Desk::with(saved)), vec![Effect::DropDraft]);
     }
-    model.say(KEPT);
+    model.tell(Notice::new(Tone::Info, KEPT, GO_ON));
     let desk = Desk {
         draft: Some(draft),
         ..Desk::with(saved)

@@ -4,7 +4,7 @@ use chrono::{DateTime, FixedOffset};
 
 use super::{
     Activity,
-    model::{Ahead, DeskOrder, Model, Over, Pane, Question, Screen, SignIn, Tone},
+    model::{Ahead, DeskOrder, Model, Notice, Over, Pane, Question, Screen, SignIn, Tone},
 };
 use crate::{
     keymap::{self, Action, Binding, Chord, Section},
@@ -18,32 +18,72 @@ pub const INVITATION: &str = "Save an inspiring quote for yourself...";
 /// In the place for a quote.
 pub const PLACEHOLDER: &str = "Mistakes are the portals of discovery - James Joyce";
 
-/// Returns what is going on, for the status line: bad news or good, then what is being waited for, or the question.
+/// Where the quote could not be read.
+pub const UNREAD: &str = "Your quote could not be read.";
+/// Before the first quote.
+pub const NO_QUOTE_YET: &str = "No quote is kept yet.";
+/// The key that leads on from there.
+pub const WRITE_FIRST: &str = "Enter writes your first one.";
+/// Where there was a quote.
+pub const NO_QUOTE: &str = "No quote is kept.";
+
+/// Returns what stands over the main part, where someone is signed in.
 #[must_use]
-pub fn status(model: &Model) -> Vec<(Tone, String)> {
-    let notice = model
-        .notice
-        .iter()
-        .map(|notice| (notice.tone, notice.text.clone()));
-    let rest = question(model).or_else(|| {
-        let waiting = waiting_for(model)?;
-        Some(match &model.screen {
-            Screen::SignedIn {
-                pane:
-                    Pane::Unread {
-                        ahead: Ahead::ToSave(_),
-                        ..
-                    },
-                ..
-            } => format!("{waiting} Then yours is saved."),
-            _ => waiting.to_owned(),
-        })
-    });
-    notice.chain(rest.map(|text| (Tone::Info, text))).collect()
+pub fn title(pane: &Pane) -> &'static str {
+    match pane {
+        Pane::Unread { ahead, .. } => match ahead {
+            Ahead::Looking(_) => "Your quote",
+            Ahead::Writing(_) | Ahead::ToSave(_) => INVITATION,
+        },
+        Pane::Quote { desk, .. } if desk.saved.is_some() => WONDERFUL,
+        Pane::Editor { sheet, .. } if sheet.saved.is_some() => "Edit your quote",
+        Pane::Quote { .. } | Pane::Editor { .. } => INVITATION,
+        Pane::Choice(conflict) => match (&conflict.mine.based_on, &conflict.theirs) {
+            (Some(_), Some(_)) => "Your quote was changed elsewhere.",
+            (None, Some(_)) => "There is already a quote.",
+            (_, None) => "Your quote was deleted elsewhere.",
+        },
+    }
+}
+
+/// Returns what is asked about two texts.
+#[must_use]
+pub const fn choice(theirs: bool) -> &'static str {
+    if theirs {
+        "Which one do you want to keep?"
+    } else {
+        "Do you want to keep your text?"
+    }
+}
+
+/// Returns what the person is told beside what they look at: what became of something, then what is asked or waited for.
+#[must_use]
+pub fn said(model: &Model) -> Vec<Notice> {
+    let failure = match &model.screen {
+        Screen::SignedIn {
+            pane:
+                Pane::Unread {
+                    failure: Some(failure),
+                    ahead: Ahead::Looking(draft),
+                },
+            ..
+        } => {
+            let safe = draft.as_ref().map_or("", |_| "Your unsaved text is kept. ");
+            let why = format!("{safe}{failure}");
+            Some(Notice::new(Tone::Failure, UNREAD, why))
+        }
+        _ => None,
+    };
+    let asked = question(model).or_else(|| under_way(model));
+    failure
+        .into_iter()
+        .chain(model.notice.clone())
+        .chain(asked)
+        .collect()
 }
 
 /// Returns the question that is asked, if one is.
-fn question(model: &Model) -> Option<String> {
+fn question(model: &Model) -> Option<Notice> {
     let Screen::SignedIn {
         pane,
         over: Some(Over::Question(question)),
@@ -52,22 +92,25 @@ fn question(model: &Model) -> Option<String> {
     else {
         return None;
     };
-    let words = match question {
-        Question::Delete => "Delete your quote?",
-        Question::Discard => "Discard your unsaved text?",
-        Question::SignOut if pane.unsaved().is_some() => "Sign out, and lose your unsaved text?",
-        Question::SignOut if model.more_drafts => {
-            "Sign out, and lose the unsaved text of another window?"
+    let (question, rest) = match question {
+        Question::Delete => ("Delete your quote?", "You can undo it afterwards."),
+        Question::Discard => ("Discard your unsaved text?", "This cannot be undone."),
+        Question::SignOut if pane.unsaved().is_some() => {
+            ("Sign out, and lose your unsaved text?", "")
         }
-        Question::SignOut => "Sign out, here and at Okta?",
+        Question::SignOut if model.more_drafts => {
+            ("Sign out, and lose the unsaved text of another window?", "")
+        }
+        Question::SignOut => ("Sign out, here and at Okta?", "Your quote is kept."),
     };
-    Some(words.to_owned())
+    Some(Notice::new(Tone::Question, question, rest))
 }
 
 const APPROVAL: &str = "Waiting for your approval…";
 
-/// Returns what is being waited for, if anything is.
-fn waiting_for(model: &Model) -> Option<&'static str> {
+/// Returns what is under way, if anything is, and what it waits for.
+fn under_way(model: &Model) -> Option<Notice> {
+    let mut then = "";
     let by_screen = match &model.screen {
         Screen::Restoring => "Looking for your session…",
         Screen::VaultFailed => return None,
@@ -81,8 +124,16 @@ fn waiting_for(model: &Model) -> Option<&'static str> {
             ..
         } => "Signing out…",
         Screen::SignedIn { pane, .. } => match pane {
-            Pane::Unread { failure: None, .. }
-            | Pane::Quote {
+            Pane::Unread {
+                failure: None,
+                ahead,
+            } => {
+                if matches!(ahead, Ahead::ToSave(_)) {
+                    then = "Then yours is saved.";
+                }
+                "Reading your quote…"
+            }
+            Pane::Quote {
                 order: Some(DeskOrder::Reload),
                 ..
             } => "Reading your quote…",
@@ -98,31 +149,105 @@ fn waiting_for(model: &Model) -> Option<&'static str> {
             _ => return None,
         },
     };
-    Some(match model.activity {
+    let waits_for = match model.activity {
         None
         | Some(
             Activity::WaitingForApproval | Activity::SessionNotKept(_) | Activity::Unguarded(_),
-        ) => by_screen,
+        ) => "",
         Some(Activity::AskingKeyring) => "Asking the keyring…",
-        Some(Activity::AskingOkta) if by_screen == APPROVAL => by_screen,
+        Some(Activity::AskingOkta) if by_screen == APPROVAL => "",
         Some(Activity::AskingOkta) => "Asking Okta…",
         Some(Activity::RetryingOkta) => "Okta does not answer; trying again…",
         Some(Activity::ConnectingDatabase) => "Connecting to the database…",
         Some(Activity::WakingDatabase) => "Waking the database…",
         Some(Activity::RetryingDatabase) => "The database does not answer; trying again…",
-    })
+    };
+    let rest = [waits_for, then].join(" ");
+    Some(Notice::new(Tone::Info, by_screen, rest.trim()))
 }
 
-/// Returns the keys of the hint line with their words, as things are.
-pub fn hints(model: &Model) -> impl Iterator<Item = (Chord, &'static str)> {
-    keymap::bindings(model.context()).filter_map(|binding| {
-        let word = hint(model, binding);
-        let doubled = binding.action == Action::Help
-            && binding.section == Section::Everywhere
-            && model.context() != keymap::Context::Writing;
-        (!word.is_empty() && !doubled && model.offers(binding.action))
-            .then(|| (binding.keys[0], word))
-    })
+/// How a hint looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// It is the next likely step.
+    Next,
+    /// It is the answer that destroys something.
+    Destroys,
+    /// It is one of the others.
+    Plain,
+}
+
+/// Returns the keys of the hint line with their words, as things are: the next likely step first.
+#[must_use]
+pub fn hints(model: &Model) -> Vec<(Chord, &'static str, Weight)> {
+    let context = model.context();
+    let writes = context == keymap::Context::Writing;
+    let mut hints: Vec<_> = keymap::bindings(context)
+        .filter(|binding| {
+            // Where letters are keys, the same is done by one of them.
+            let doubled = matches!(binding.section, Section::Everywhere | Section::Always);
+            // What a choice keeps, its key stands on.
+            let elsewhere = matches!(binding.action, Action::KeepMine | Action::TakeTheirs);
+            (writes || !doubled) && !elsewhere && model.offers(binding.action)
+        })
+        .map(|binding| (binding, hint(model, binding)))
+        .filter(|(_, word)| !word.is_empty())
+        .collect();
+    // What was just deleted is likely to be wanted back.
+    hints.sort_by_key(|(binding, _)| binding.action != Action::Undelete);
+    let hints = hints.into_iter().enumerate();
+    hints
+        .map(|(at, (binding, word))| {
+            let weight = match at {
+                0 => weight(model, binding.action),
+                _ => Weight::Plain,
+            };
+            (key_of(model, binding), word, weight)
+        })
+        .collect()
+}
+
+/// Says how the first hint looks. The buttons of the log-in screen and of a choice stand elsewhere.
+fn weight(model: &Model, action: Action) -> Weight {
+    let destroys = match &model.screen {
+        Screen::SignedIn {
+            over: Some(Over::Question(question)),
+            pane,
+            ..
+        } => *question != Question::SignOut || pane.unsaved().is_some() || model.more_drafts,
+        _ => false,
+    };
+    match action {
+        Action::Answer(true) if destroys => Weight::Destroys,
+        Action::Answer(true)
+        | Action::Edit
+        | Action::LeaveHelp
+        | Action::OpenBrowser
+        | Action::Reload
+        | Action::Save
+        | Action::Undelete
+            if model.context() != keymap::Context::Conflict =>
+        {
+            Weight::Next
+        }
+        _ => Weight::Plain,
+    }
+}
+
+/// Returns the key that is shown of a row of the table. An empty screen says that Enter writes.
+fn key_of(model: &Model, binding: &Binding) -> Chord {
+    let at = usize::from(binding.action == Action::Edit && is_empty(model));
+    binding.keys.get(at).copied().unwrap_or(binding.keys[0])
+}
+
+/// Says whether there is neither a quote nor a text that waits.
+#[must_use]
+pub fn is_empty(model: &Model) -> bool {
+    matches!(
+        &model.screen,
+        Screen::SignedIn { pane: Pane::Quote { desk, .. }, over: None, .. }
+            if desk.saved.is_none() && desk.draft.is_none() && desk.deleted.is_none()
+    )
 }
 
 /// Returns the word of a key: that of the table, or one that fits better as things are.
@@ -163,10 +288,16 @@ pub fn saved_on(at: &DateTime<FixedOffset>) -> String {
     format!("saved {}", at.format("%-d %B %Y"))
 }
 
+/// Says when a quote was saved, beside another one.
+#[must_use]
+pub fn saved_lately(at: &DateTime<FixedOffset>) -> String {
+    format!("saved {}", at.format("%-d %b, %H:%M"))
+}
+
 /// Says until when a code works.
 #[must_use]
 pub fn works_until(at: &DateTime<FixedOffset>) -> String {
-    format!("It works until {}.", at.format("%H:%M"))
+    format!("The code works until {}.", at.format("%H:%M"))
 }
 
 /// A line of the help.

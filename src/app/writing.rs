@@ -16,7 +16,7 @@ pub(super) fn draft(model: &mut Model) -> Option<&mut Draft> {
         return None;
     }
     match &mut model.screen {
-        Screen::SignedIn { pane, .. } => pane.in_editor(),
+        Screen::SignedIn { pane, .. } => pane.in_editor_mut(),
         _ => None,
     }
 }
@@ -60,11 +60,12 @@ pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
         Context::Writing => {
             let there = draft(model).map_or(0, |draft| draft.editor.text().len());
             if there + text.len() > MAX_DRAFT_BYTES {
-                model.warn(format!(
-                    "Paste ignored: it is {} bytes long, and a quote may have {}.",
+                let why = format!(
+                    "It is {} bytes long, and a quote may have {}.",
                     text.len(),
                     quote::MAX_BYTES
-                ));
+                );
+                model.warn("Not pasted.", why);
                 return Vec::new();
             }
             model.notice = None;
@@ -102,10 +103,11 @@ const PASTE_INTO_EDITOR: &str = "To paste, press e first.";
 fn warn_of_length(model: &mut Model) {
     let bytes = draft(model).map_or(0, |draft| draft.editor.text().len());
     if bytes > quote::MAX_BYTES {
-        model.warn(format!(
-            "It is all here, but too long to save: {bytes} bytes; the limit is {}.",
+        let why = format!(
+            "It is all here: {bytes} bytes; a quote may have {}.",
             quote::MAX_BYTES
-        ));
+        );
+        model.warn("Too long to save.", why);
     }
 }
 /// Takes typed characters in, where text is written.
@@ -121,10 +123,9 @@ pub(super) fn type_text(model: &mut Model, text: &str) -> Vec<Effect> {
         warn_of_length(model);
     }
     if understood.len() != text.len() {
-        model.warn(NOT_UTF8);
+        model.warn("Some of it was left out.", NOT_UTF8);
     }
     effects
 }
 
-const NOT_UTF8: &str =
-    "What you typed is not UTF-8, so it was left out. Set your terminal to UTF-8.";
+const NOT_UTF8: &str = "What you typed is not UTF-8. Set your terminal to UTF-8.";

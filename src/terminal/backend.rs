@@ -9,11 +9,11 @@ use std::{
 use crossterm::{
     cursor::{Hide, MoveTo, Show},
     queue,
-    style::{Attribute, Colors, Print, SetAttribute, SetColors},
+    style::Print,
     terminal::{self, Clear},
 };
 use ratatui::{
-    backend::{Backend, ClearType, IntoCrossterm, WindowSize},
+    backend::{Backend, ClearType, WindowSize},
     buffer::Cell,
     layout::{Position, Size},
     style::{Color, Modifier},
@@ -57,13 +57,60 @@ struct Look {
     modifiers: Modifier,
 }
 
-/// What the program uses; each has its sequence.
-const ATTRIBUTES: [(Modifier, Attribute); 4] = [
-    (Modifier::BOLD, Attribute::Bold),
-    (Modifier::DIM, Attribute::Dim),
-    (Modifier::UNDERLINED, Attribute::Underlined),
-    (Modifier::REVERSED, Attribute::Reverse),
+/// What the program uses, with the parameters of SGR.
+const ATTRIBUTES: [(Modifier, u8); 5] = [
+    (Modifier::BOLD, 1),
+    (Modifier::DIM, 2),
+    (Modifier::ITALIC, 3),
+    (Modifier::UNDERLINED, 4),
+    (Modifier::REVERSED, 7),
 ];
+
+impl Look {
+    /// Returns the sequence that sets it, whatever was set before (SGR, ECMA-48 8.3.117). Named colours are those of eight and
+    /// sixteen colours (30 to 37, 90 to 97): not every terminal has more.
+    fn sequence(self) -> String {
+        let attributes = ATTRIBUTES
+            .into_iter()
+            .filter(|(modifier, _)| self.modifiers.contains(*modifier))
+            .map(|(_, parameter)| format!(";{parameter}"));
+        let colours = [
+            parameters(self.foreground, 30),
+            parameters(self.background, 40),
+        ];
+        let set: String = attributes.chain(colours).collect();
+        // Nothing before the first semicolon is a zero, which takes all back.
+        format!("\x1b[{set}m")
+    }
+}
+
+/// Returns the parameters of a colour, counted from those of black.
+fn parameters(color: Color, black: u8) -> String {
+    let named = match color {
+        Color::Reset => return String::new(),
+        Color::Indexed(index) => return format!(";{};5;{index}", black + 8),
+        Color::Rgb(red, green, blue) => {
+            return format!(";{};2;{red};{green};{blue}", black + 8);
+        }
+        Color::Black => 0,
+        Color::Red => 1,
+        Color::Green => 2,
+        Color::Yellow => 3,
+        Color::Blue => 4,
+        Color::Magenta => 5,
+        Color::Cyan => 6,
+        Color::Gray => 7,
+        Color::DarkGray => 60,
+        Color::LightRed => 61,
+        Color::LightGreen => 62,
+        Color::LightYellow => 63,
+        Color::LightBlue => 64,
+        Color::LightMagenta => 65,
+        Color::LightCyan => 66,
+        Color::White => 67,
+    };
+    format!(";{}", black + named)
+}
 
 impl Frames {
     /// Takes the bytes of the frame.
@@ -263,19 +310,7 @@ impl Frames {
         if self.look == Some(look) {
             return Ok(());
         }
-        queue!(self.bytes, SetAttribute(Attribute::Reset))?;
-        for (modifier, attribute) in ATTRIBUTES {
-            if look.modifiers.contains(modifier) {
-                queue!(self.bytes, SetAttribute(attribute))?;
-            }
-        }
-        if (look.foreground, look.background) != (Color::Reset, Color::Reset) {
-            let colors = Colors::new(
-                look.foreground.into_crossterm(),
-                look.background.into_crossterm(),
-            );
-            queue!(self.bytes, SetColors(colors))?;
-        }
+        queue!(self.bytes, Print(look.sequence()))?;
         self.look = Some(look);
         Ok(())
     }

@@ -4,52 +4,78 @@ use std::ops::Range;
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
-use super::{centred, inner, put, theme};
+use super::{draw_mark, frame::Foot, is_in, pane_area, put, quote::rows_in_sight, theme, told};
 use crate::{
-    app::{Draft, Model, geometry, words},
+    app::{
+        Draft, Model,
+        geometry::{self, Place},
+        words,
+    },
     editor::Editor,
     quote::{self, Saved},
     text,
 };
 
+/// Draws the text, and returns where the cursor is.
 pub(super) fn draw(
     model: &Model,
     saved: Option<&Saved>,
     draft: &Draft,
+    saving: bool,
     buffer: &mut Buffer,
-    area: Rect,
-) -> Option<(u16, u16)> {
-    let area = inner(model, area);
-    let room = geometry::editor_room(model);
+) -> (Place, Foot, Option<(u16, u16)>) {
     let editor = &draft.editor;
-    let left = centred(area, room.columns);
-    if room.above > 0 {
-        let heading = match saved {
-            Some(_) => "Edit your quote",
-            None => words::INVITATION,
-        };
-        let row = (room.above - 1) / 2;
-        put(buffer, area, (left, row), heading, theme::STRONG);
-        let about = about(editor, room.rows);
-        let column = (left + room.columns).saturating_sub(text::width(&about));
-        if column > left + heading.len() + 1 {
-            put(buffer, area, (column, row), &about, theme::QUIET);
-        }
+    let place = geometry::text_place(model, editor.text());
+    let area = pane_area(model);
+    let top = usize::from(place.top);
+    let (above, below) = editor.hidden_rows();
+    if above == 0 {
+        draw_mark(model, &place, buffer);
     }
     if editor.text().is_empty() {
-        let placeholder = text::cut(words::PLACEHOLDER, room.columns);
-        put(buffer, area, (left, room.above), &placeholder, theme::QUIET);
+        let placeholder = text::cut(words::PLACEHOLDER, place.columns.into());
+        let at = is_in(area, (place.left, top));
+        put(buffer, area, at, &placeholder, theme::PLACEHOLDER);
     }
-    for (at, row) in editor.visible_rows().take(room.rows).enumerate() {
-        draw_row(editor, row, buffer, area, (left, room.above + at));
+    let rows = editor.visible_rows().take(place.rows.into());
+    let mut shown = 0;
+    for row in rows {
+        let at = is_in(area, (place.left, top + shown));
+        draw_row(editor, row, buffer, area, at);
+        shown += 1;
     }
+    told::under(model, &place, shown, buffer);
+
     let (column, row) = editor.cursor_in_view();
-    let (column, row) = (left + column, room.above + row);
-    let inside = column < area.width.into() && row < area.height.into();
-    let position = (u16::try_from(column), u16::try_from(row));
-    match position {
-        (Ok(column), Ok(row)) if inside => Some((area.x + column, area.y + row)),
+    let cursor = (usize::from(place.left) + column, top + row);
+    let inside = cursor.0 < area.right().into() && cursor.1 < area.bottom().into();
+    let position = (u16::try_from(cursor.0), u16::try_from(cursor.1));
+    let cursor = match position {
+        (Ok(column), Ok(row)) if inside => Some((column, row)),
         _ => None,
+    };
+    let foot = Foot {
+        left: rows_in_sight(above, shown, above + shown + below, place.columns),
+        right: state(saved, draft, saving),
+        ..Foot::default()
+    };
+    (place, foot, cursor)
+}
+
+/// Says in which state the text is: how long, where that gets tight, or whether it is saved.
+fn state(saved: Option<&Saved>, draft: &Draft, saving: bool) -> Vec<String> {
+    let bytes = draft.editor.text().len();
+    if bytes > quote::MAX_BYTES / 10 * 9 {
+        return vec![format!("{bytes} of {} bytes", quote::MAX_BYTES)];
+    }
+    match saved {
+        _ if saving => vec!["saving".to_owned()],
+        Some(saved) if !draft.is_worth_keeping() => vec![
+            words::saved_at(&saved.saved_at),
+            words::saved_on(&saved.saved_at),
+        ],
+        _ if draft.is_worth_keeping() => vec!["not saved yet".to_owned()],
+        _ => Vec::new(),
     }
 }
 
@@ -78,19 +104,4 @@ fn draw_row(
         put(buffer, area, (column, at), part, style);
         column += text::width(part);
     }
-}
-
-/// Says what is out of sight: rows, and how much is left where it gets tight.
-fn about(editor: &Editor, height: usize) -> String {
-    let (above, below) = editor.hidden_rows();
-    let mut about = Vec::new();
-    if above + below > 0 {
-        let all = above + height + below;
-        about.push(format!("rows {} to {} of {all}", above + 1, above + height));
-    }
-    let bytes = editor.text().len();
-    if bytes > quote::MAX_BYTES / 10 * 9 {
-        about.push(format!("{bytes} of {} bytes", quote::MAX_BYTES));
-    }
-    about.join(" · ")
 }

@@ -1,146 +1,135 @@
-//! The quote, or the place for one.
+//! The quote, set as a quote, or the place for one.
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
-use super::{centre, centred, inner, lifted, measure, paragraph, put, theme};
+use super::{draw_mark, frame::Foot, is_in, pane_area, put, theme, told};
 use crate::{
     app::{
         Desk, Model,
-        geometry::{self, QuoteRow},
+        geometry::{self, Layout, Place, QuoteRow},
         words,
     },
-    failure::Failure,
     quote::Saved,
     text,
     typeset::typeset,
 };
 
-pub(super) fn draw(model: &Model, desk: &Desk, buffer: &mut Buffer, area: Rect) {
-    let area = inner(model, area);
+pub(super) fn draw(model: &Model, desk: &Desk, buffer: &mut Buffer) -> (Place, Foot) {
     match &desk.saved {
-        Some(saved) => draw_saved(model, desk, saved, buffer, area),
-        None => draw_place(desk, buffer, area),
+        Some(saved) => draw_saved(model, desk, saved, buffer),
+        None => draw_place(model, desk, buffer),
     }
 }
 
-fn draw_saved(model: &Model, desk: &Desk, saved: &Saved, buffer: &mut Buffer, area: Rect) {
-    let room = geometry::quote_room(model);
+fn draw_saved(model: &Model, desk: &Desk, saved: &Saved, buffer: &mut Buffer) -> (Place, Foot) {
+    let place = geometry::text_place(model, &saved.text);
     let set = typeset(&saved.text);
-    let rows = geometry::quote_rows(model, &set);
-    let last = rows.len() - 1;
-    let seen = &rows[desk.scroll.min(last)..(desk.scroll + room.rows).min(rows.len())];
-    // The block stands in the middle, its rows one under the other: verse stays verse.
-    let width = rows.iter().map(width_of).max().unwrap_or(0);
-    let left = centred(area, width);
-    let mut top = lifted(area, room.above + seen.len() + room.below);
-
-    if room.above > 0 {
-        let column = centred(area, words::WONDERFUL.len());
-        put(buffer, area, (column, top), words::WONDERFUL, theme::QUIET);
-        top += room.above;
+    let rows = geometry::rows_of_quote(model, &place, &set);
+    let first = desk.scroll.min(rows.len() - 1);
+    let seen = rows.iter().skip(first).take(place.rows.into());
+    let shown = seen.len();
+    let area = pane_area(model);
+    if first == 0 {
+        draw_mark(model, &place, buffer);
     }
-    let is_words = |row: &QuoteRow<'_>| matches!(row, QuoteRow::Words(_));
-    let last_words = rows.iter().rposition(is_words);
-    for (at, row) in seen.iter().enumerate() {
-        let number = desk.scroll + at;
-        let mut write =
-            |column, part: &str, style| put(buffer, area, (column, top + at), part, style);
+    for (at, row) in seen.enumerate() {
+        let at = is_in(area, (place.left, usize::from(place.top) + at));
         match row {
-            QuoteRow::Words(words) => {
-                write(left, words, theme::STRONG);
-                let before = left
-                    .checked_sub(text::width(set.open))
-                    .filter(|_| number == 0);
-                if let Some(before) = before {
-                    write(before, set.open, theme::STRONG);
-                }
-                if Some(number) == last_words {
-                    write(left + text::width(words), set.close, theme::STRONG);
-                }
-            }
+            QuoteRow::Words(words) => put(buffer, area, at, words, theme::STRONG),
             QuoteRow::Gap => {}
-            QuoteRow::Author(name) => {
-                let dash = geometry::AUTHOR_DASH;
-                write(left, dash, theme::QUIET);
-                write(left + text::width(dash), name, theme::QUIET);
+            QuoteRow::Author { name, is_first } => {
+                let dash = if *is_first { geometry::AUTHOR_DASH } else { "" };
+                let indent = text::width(geometry::AUTHOR_DASH);
+                put(buffer, area, at, dash, theme::QUIET);
+                put(buffer, area, (at.0 + indent, at.1), name, theme::QUIET);
             }
         }
     }
-    if room.below > 0 {
-        let mut about = words::saved_at(&saved.saved_at);
-        if rows.len() > room.rows {
-            let (first, last) = (desk.scroll + 1, desk.scroll + seen.len());
-            about = format!("{about} · rows {first} to {last} of {}", rows.len());
-        }
-        if desk.draft.is_some() {
-            about.push_str(" · a draft is waiting");
-        }
-        if text::width(&about) > area.width.into() {
-            about = words::saved_on(&saved.saved_at);
-        }
-        let about = text::cut(&about, area.width.into());
-        let row = top + seen.len() + room.below - 1;
-        put(
-            buffer,
-            area,
-            (centred(area, text::width(&about)), row),
-            &about,
-            theme::QUIET,
-        );
-    }
+    told::under(model, &place, shown, buffer);
+
+    let date = [
+        words::saved_at(&saved.saved_at),
+        words::saved_on(&saved.saved_at),
+    ];
+    let right = if desk.draft.is_some() {
+        let waits = "a draft is waiting";
+        vec![format!("{waits} · {}", date[1]), waits.to_owned()]
+    } else {
+        date.to_vec()
+    };
+    let foot = Foot {
+        left: rows_in_sight(first, shown, rows.len(), place.columns),
+        right,
+        ..Foot::default()
+    };
+    (place, foot)
 }
 
-fn width_of(row: &QuoteRow<'_>) -> usize {
-    match row {
-        QuoteRow::Words(words) => text::width(words),
-        QuoteRow::Gap => 0,
-        QuoteRow::Author(name) => text::width(geometry::AUTHOR_DASH) + text::width(name),
+/// Says which rows are in sight, where others are not, and where those are.
+pub(super) fn rows_in_sight(first: usize, shown: usize, all: usize, columns: u16) -> String {
+    if shown >= all {
+        return String::new();
     }
+    let last = first + shown;
+    let up = if first > 0 { "↑" } else { "" };
+    let down = if last < all { "↓" } else { "" };
+    let first = first + 1;
+    if columns < 24 {
+        return format!("{first}-{last} of {all} {up}{down}");
+    }
+    format!("rows {first} to {last} of {all} {up}{down}")
 }
 
-fn draw_place(desk: &Desk, buffer: &mut Buffer, area: Rect) {
-    let columns = measure(area);
-    let mut rows = Vec::new();
-    rows.extend(paragraph(words::INVITATION, columns, theme::STRONG, 0));
-    rows.extend(paragraph("", columns, Style::new(), 3));
-    rows.extend(paragraph(words::PLACEHOLDER, columns, theme::QUIET, 2));
+fn draw_place(model: &Model, desk: &Desk, buffer: &mut Buffer) -> (Place, Foot) {
+    let mut paragraphs = Vec::new();
+    if words::is_empty(model) {
+        paragraphs.extend([words::NO_QUOTE_YET, words::WRITE_FIRST]);
+    } else {
+        paragraphs.push(words::NO_QUOTE);
+    }
     if desk.draft.is_some() {
-        rows.extend(paragraph("", columns, Style::new(), 3));
-        rows.extend(paragraph("A draft is waiting.", columns, Style::new(), 1));
+        paragraphs.push("A draft is waiting.");
     }
-    centre(buffer, area, rows);
+    let needed = |columns| -> usize {
+        let rows = paragraphs
+            .iter()
+            .map(|text| text::wrap(text, columns).len());
+        rows.sum()
+    };
+    let place = geometry::place(model, needed);
+    let area = pane_area(model);
+    let rows = paragraphs.iter().flat_map(|paragraph| {
+        text::wrap(paragraph, place.columns.into())
+            .into_iter()
+            .map(|row| paragraph[row].trim_end())
+    });
+    let mut shown = 0;
+    for row in rows.take(place.rows.into()) {
+        let at = is_in(area, (place.left, usize::from(place.top) + shown));
+        put(buffer, area, at, row, Style::new());
+        if row.starts_with("Enter ") {
+            put(buffer, area, at, "Enter", theme::STRONG);
+        }
+        shown += 1;
+    }
+    told::under(model, &place, shown, buffer);
+    (place, Foot::default())
 }
 
-/// Says why there is no quote on the screen.
-pub(super) fn unread(
-    model: &Model,
-    failure: &Failure,
-    draft: bool,
-    buffer: &mut Buffer,
-    area: Rect,
-) {
-    let area = inner(model, area);
-    let columns = measure(area);
-    let mut rows = Vec::new();
-    rows.extend(paragraph(
-        "Your quote could not be read.",
-        columns,
-        theme::STRONG,
-        2,
-    ));
-    rows.extend(paragraph("", columns, Style::new(), 4));
-    rows.extend(paragraph(&failure.what, columns, Style::new(), 0));
-    if let Some(cure) = &failure.cure {
-        rows.extend(paragraph(cure, columns, Style::new(), 1));
+/// Shows that the quote is not there yet, or why it could not be read.
+pub(super) fn unread(model: &Model, buffer: &mut Buffer) -> (Place, Foot) {
+    let place = geometry::place(model, |_| 0);
+    told::under(model, &place, 0, buffer);
+    (place, Foot::default())
+}
+
+/// Returns the last row of a pane without a frame, within its margins.
+pub(super) fn last_row(layout: &Layout) -> Rect {
+    let inside = layout.inside();
+    Rect {
+        x: inside.x + layout.margin(),
+        y: inside.bottom().saturating_sub(1),
+        width: inside.width.saturating_sub(2 * layout.margin()),
+        height: inside.height.min(1),
     }
-    if draft {
-        rows.extend(paragraph("", columns, Style::new(), 4));
-        rows.extend(paragraph(
-            "Your unsaved text is kept.",
-            columns,
-            Style::new(),
-            3,
-        ));
-    }
-    centre(buffer, area, rows);
 }

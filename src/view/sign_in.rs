@@ -5,114 +5,296 @@ use std::borrow::Cow;
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 use super::{
-    Row, centre, centred, fit, inner, large::large, lifted, measure, paragraph, put, qr::Qr, theme,
+    Row, draw_edge, draw_mark, fit,
+    frame::{Edge, Foot},
+    is_in,
+    large::large,
+    paragraph, put,
+    qr::Qr,
+    quote::last_row,
+    theme, told,
 };
 use crate::{
     account::DeviceCode,
-    app::{Model, words},
+    app::{
+        Model, Screen, Tone,
+        geometry::{self, Layout, Place},
+        words::{self, Weight},
+    },
     keymap::Context,
     text,
 };
 
-/// The least columns that the words beside a QR code need.
-const WORDS: usize = 34;
+/// The least columns that the steps need beside a QR code.
+const STEPS: usize = 34;
 
 /// Draws the screen on which no one is signed in.
-pub(super) fn welcome(model: &Model, buffer: &mut Buffer, area: Rect) {
-    let area = inner(model, area);
-    let columns = measure(area);
-    let mut rows = Vec::new();
-    rows.extend(paragraph("epigraph", columns, theme::STRONG, 1));
-    rows.extend(paragraph("", columns, Style::new(), 3));
-    rows.extend(paragraph(
-        "Your favourite quote, kept for you.",
-        columns,
-        theme::QUIET,
-        2,
-    ));
-    let whose = format!("Sign in with your Okta account at {}.", model.about.okta);
-    if model.context_under_help() == Context::SignedOut && !model.about.okta.is_empty() {
-        rows.extend(paragraph(&whose, columns, theme::QUIET, 2));
-    }
-    rows.extend(paragraph("", columns, Style::new(), 3));
-    let (button, style) = match model.context_under_help() {
-        Context::SignedOut => ("  Log in  ", theme::BLOCK),
-        _ => ("", Style::new()),
-    };
-    // Its blanks are part of it.
-    rows.push(Row {
-        text: Cow::Borrowed(button),
-        style,
-        rank: 0,
-    });
-    centre(buffer, area, rows);
-}
-
-/// Draws the code, the address, and the QR code where it fits.
-pub(super) fn code(model: &Model, code: &DeviceCode, buffer: &mut Buffer, area: Rect) {
-    let area = inner(model, area);
-    let (columns, height) = (usize::from(area.width), usize::from(area.height));
-    let address = text::width(&code.verification_uri);
-    let least = WORDS.max(address);
-    // Its quiet zone is the space between it and the words.
-    let qr = code
-        .verification_uri_complete
-        .as_deref()
-        .and_then(Qr::of)
-        .filter(|qr| qr.rows() <= height && least + qr.columns() <= columns + 1);
-
-    let beside = qr.as_ref().map_or(0, Qr::columns);
-    let gap = (columns + 1).saturating_sub(least + beside).min(6);
-    let words = if qr.is_some() {
-        least
-    } else {
-        least.max(60).min(columns)
-    };
-    let left = centred(area, words + if qr.is_some() { gap + beside } else { 0 });
-
-    let mut rows = rows(code, words);
-    fit(&mut rows, height);
-    let top = lifted(area, rows.len());
+pub(super) fn welcome(model: &Model, layout: &Layout, buffer: &mut Buffer) {
+    let place = geometry::place(model, |columns| welcome_rows(model, columns).len());
+    let mut rows = welcome_rows(model, place.columns.into());
+    fit(&mut rows, place.rows.into());
+    let area = layout.inside();
     for (at, row) in rows.iter().enumerate() {
-        put(buffer, area, (left, top + at), &row.text, row.style);
+        let at = is_in(area, (place.left, usize::from(place.top) + at));
+        put(buffer, area, at, &row.text, row.style);
+        if row.text == BUTTON {
+            put(
+                buffer,
+                area,
+                (at.0 + BUTTON.len() + 1, at.1),
+                "Enter",
+                theme::STRONG,
+            );
+        }
     }
-    if let Some(qr) = qr {
-        let area = Rect {
-            // The right margin may be white.
-            width: area.width + 1,
-            ..area
-        };
-        qr.draw(buffer, area, (left + words + gap, lifted(area, qr.rows())));
+    told::under(model, &place, rows.len(), buffer);
+    // It is there for a moment: a frame would be drawn for nothing.
+    if model.screen == Screen::Restoring {
+        return;
+    }
+    draw_mark(model, &place, buffer);
+    let mut foot = Foot {
+        right: vec![model.about.database.clone()],
+        ..Foot::default()
+    };
+    if let Some(news) = geometry::news_in_foot(model, layout) {
+        foot.left = news.to_string();
+        foot.left_style = theme::STRONG;
+    }
+    let edge = Edge {
+        title: "epigraph",
+        title_style: theme::STRONG,
+        foot,
+        ..Edge::default()
+    };
+    if layout.framed || !edge.foot.left.is_empty() {
+        draw_edge(model, layout, &place, &edge, buffer);
     }
 }
 
-fn rows(code: &DeviceCode, columns: usize) -> Vec<Row<'_>> {
-    let until = words::works_until(&code.expires_at);
-    let until = Row {
-        text: Cow::Owned(until),
-        style: Style::new(),
-        rank: 1,
-    };
-    let blank = || paragraph("", columns, Style::new(), 6);
+const BUTTON: &str = "  Log in  ";
 
+fn welcome_rows(model: &Model, columns: usize) -> Vec<Row<'static>> {
+    if model.screen == Screen::Restoring {
+        return Vec::new();
+    }
+    let can_log_in = model.context_under_help() == Context::SignedOut;
+    let row = |text: &'static str, style, rank| Row {
+        text: Cow::Borrowed(text),
+        style,
+        rank,
+    };
+    let mut rows = vec![
+        row("Your favourite quote,", theme::STRONG, 2),
+        row("kept for you.", theme::STRONG, 2),
+        row("", Style::new(), 4),
+    ];
+    if can_log_in && !model.about.okta.is_empty() {
+        let whose = format!("Sign in with your Okta account at {}.", model.about.okta);
+        let wrapped = text::wrap(&whose, columns).into_iter().map(|row| Row {
+            text: Cow::Owned(whose[row].trim_end().to_owned()),
+            style: theme::QUIET,
+            rank: 3,
+        });
+        rows.extend(wrapped);
+        rows.push(row("", Style::new(), 4));
+    }
+    if can_log_in {
+        rows.push(row(BUTTON, theme::hint(model, Weight::Next), 0));
+    }
+    rows
+}
+
+/// Draws the code, the address, and the QR code where it fits: for that, the frame goes, and the address gets a row of its own.
+pub(super) fn code(model: &Model, layout: &Layout, code: &DeviceCode, buffer: &mut Buffer) {
+    let qr = code.verification_uri_complete.as_deref().and_then(Qr::of);
+    let address = text::width(&code.verification_uri);
+    let inside = layout.inside();
+    let beside = |qr: &Qr, area: Rect, steps: usize, rows: u16| {
+        qr.rows() <= usize::from(area.height.saturating_sub(rows))
+            && steps + qr.columns() <= area.width.into()
+    };
+    let margin = usize::from(layout.margin());
+    let waiting = waiting(model, code);
+    match qr {
+        Some(qr) if beside(&qr, inside, margin + STEPS.max(address) + 1, 0) => {
+            let x = usize::from(inside.width) - qr.columns() - usize::from(layout.framed);
+            let y = (usize::from(inside.height) - qr.rows()) / 2;
+            qr.draw(buffer, inside, (x, y));
+            draw_steps(model, layout, code, &waiting, buffer);
+        }
+        Some(qr) if beside(&qr, layout.pane, STEPS, 1) => {
+            draw_without_frame(model, layout, code, &qr, &waiting, buffer);
+        }
+        _ => draw_steps(model, layout, code, &waiting, buffer),
+    }
+}
+
+/// Returns what is waited for, and for how long: in a sentence, and in less room.
+fn waiting(model: &Model, code: &DeviceCode) -> [String; 2] {
+    let said = words::said(model);
+    let waits = said
+        .iter()
+        .find(|notice| Some(*notice) != model.notice.as_ref());
+    let waits = waits.map(ToString::to_string).unwrap_or_default();
+    [
+        format!("{waits} {}", words::works_until(&code.expires_at)),
+        format!("{waits} {}", code.expires_at.format("%H:%M")),
+    ]
+}
+
+/// Draws the steps, and the rest in the frame where there is one.
+fn draw_steps(
+    model: &Model,
+    layout: &Layout,
+    code: &DeviceCode,
+    waiting: &[String; 2],
+    buffer: &mut Buffer,
+) {
+    let inside = layout.inside();
+    let margin = layout.margin();
+    let columns = inside.width.saturating_sub(2 * margin);
+    let mut foot = Foot::default();
+    let mut height = usize::from(inside.height);
+    if layout.framed {
+        waiting[0].clone_into(&mut foot.left);
+    } else {
+        height = height.saturating_sub(1);
+    }
+    let notice: Vec<_> = model.notice.iter().cloned().collect();
+    let told = geometry::said_rows(&notice, columns);
+    let told_rows = told.len().min(height.saturating_sub(2));
+    let mut rows = rows(code, columns.into(), false);
+    fit(&mut rows, height - told_rows);
+    let top = height.saturating_sub(told_rows + rows.len()) * 2 / 5;
+    let area = Rect {
+        x: inside.x + margin,
+        width: columns,
+        ..inside
+    };
+    draw_rows(model, &rows, buffer, area, top);
+    let told_at = Rect {
+        y: area.y + u16::try_from(top + rows.len()).unwrap_or(u16::MAX),
+        height: u16::try_from(told_rows).unwrap_or(u16::MAX),
+        ..area
+    };
+    told::draw(model, &told, buffer, told_at);
+    let edge = Edge {
+        title: "Log in",
+        title_style: theme::STRONG,
+        foot,
+        ..Edge::default()
+    };
+    if layout.framed {
+        draw_edge(model, layout, &Place::default(), &edge, buffer);
+    } else {
+        let row = last_row(layout);
+        let columns = row.width.into();
+        let fits = |waiting: &&String| text::width(waiting) <= columns;
+        let waiting = waiting.iter().find(fits).unwrap_or(&waiting[1]);
+        let waiting = text::cut(waiting, columns);
+        put(buffer, row, (0, 0), &waiting, Style::new());
+    }
+}
+
+/// Draws the steps beside a QR code that leaves no room for a frame.
+fn draw_without_frame(
+    model: &Model,
+    layout: &Layout,
+    code: &DeviceCode,
+    qr: &Qr,
+    waiting: &[String; 2],
+    buffer: &mut Buffer,
+) {
+    let area = layout.pane;
+    let (width, height) = (usize::from(area.width), usize::from(area.height));
+    put(buffer, area, (1, 0), "1", theme::STRONG);
+    put(buffer, area, (3, 0), OPEN_SHORT, Style::new());
+    let column = 3 + OPEN_SHORT.len() + 1;
+    let address = text::cut(&code.verification_uri, width.saturating_sub(column));
+    put(buffer, area, (column, 0), &address, theme::ADDRESS);
+    qr.draw(buffer, area, (width - qr.columns(), 1));
+
+    let columns = width - qr.columns() - 2;
+    let left = Rect {
+        x: area.x + 1,
+        y: area.y + 2,
+        width: u16::try_from(columns).unwrap_or(u16::MAX),
+        height: area.height - 2,
+    };
+    let told = geometry::said_rows(
+        &model.notice.iter().cloned().collect::<Vec<_>>(),
+        left.width,
+    );
+    let waiting = &waiting[0];
+    let below = text::wrap(waiting, columns);
+    let room = height - 2 - told.len().min(4) - below.len();
+    let mut rows = rows(code, columns, true);
+    fit(&mut rows, room);
+    draw_rows(model, &rows, buffer, left, 0);
+    let at = Rect {
+        y: left.y + u16::try_from(room).unwrap_or(u16::MAX),
+        height: 4,
+        ..left
+    };
+    told::draw(model, &told, buffer, at);
+    let first = height - 2 - below.len();
+    for (at, row) in below.into_iter().enumerate() {
+        put(
+            buffer,
+            left,
+            (0, first + at),
+            waiting[row].trim_end(),
+            Style::new(),
+        );
+    }
+}
+
+const OPEN_SHORT: &str = "Open on any device:";
+
+/// What a step starts with; it stands out.
+const STEP_NUMBERS: [&str; 3] = ["1 ", "2 ", "3 "];
+
+fn draw_rows(model: &Model, rows: &[Row<'_>], buffer: &mut Buffer, area: Rect, top: usize) {
+    for (at, row) in rows.iter().enumerate() {
+        let at = (0, top + at);
+        put(buffer, area, at, &row.text, row.style);
+        if STEP_NUMBERS
+            .iter()
+            .any(|number| row.text.starts_with(number))
+        {
+            put(buffer, area, at, &row.text[..1], theme::STRONG);
+        }
+        if row.text.starts_with(BAR) {
+            put(buffer, area, at, BAR, theme::bar(model, Tone::Question));
+        }
+    }
+}
+
+/// Stands before a warning.
+const BAR: &str = "▌ ";
+
+/// Returns the steps, without the first where that stands elsewhere.
+fn rows(code: &DeviceCode, columns: usize, address_elsewhere: bool) -> Vec<Row<'_>> {
+    let blank = || Row {
+        text: Cow::Borrowed(""),
+        style: Style::new(),
+        rank: 7,
+    };
     let mut rows = Vec::new();
-    rows.extend(paragraph("Log in", columns, theme::STRONG, 5));
-    rows.extend(blank());
+    if !address_elsewhere {
+        let open = "1 Open this address on any device:";
+        rows.extend(paragraph(open, columns, Style::new(), 3));
+        rows.extend(paragraph(
+            &code.verification_uri,
+            columns,
+            theme::ADDRESS,
+            0,
+        ));
+        rows.push(blank());
+    }
     rows.extend(paragraph(
-        "Open this address on any device:",
-        columns,
-        Style::new(),
-        3,
-    ));
-    rows.extend(paragraph(
-        &code.verification_uri,
-        columns,
-        theme::ADDRESS,
-        0,
-    ));
-    rows.extend(blank());
-    rows.extend(paragraph(
-        "and approve this code:",
+        "2 Enter this code there:",
         columns,
         Style::new(),
         3,
@@ -122,7 +304,7 @@ fn rows(code: &DeviceCode, columns: usize) -> Vec<Row<'_>> {
         style: theme::STRONG,
         rank: 0,
     });
-    rows.extend(blank());
+    rows.push(blank());
     let letters = large(&code.user_code)
         .into_iter()
         .flatten()
@@ -130,16 +312,22 @@ fn rows(code: &DeviceCode, columns: usize) -> Vec<Row<'_>> {
     rows.extend(letters.map(|row| Row {
         text: Cow::Owned(row),
         style: theme::STRONG,
-        rank: 4,
+        rank: 6,
     }));
-    rows.extend(blank());
-    rows.push(until);
-    rows.extend(blank());
+    rows.push(blank());
     rows.extend(paragraph(
-        "Approve only a code from your own screen. Never enter one that was sent to you.",
+        "3 Approve. This goes on by itself.",
         columns,
-        theme::QUIET,
-        2,
+        Style::new(),
+        4,
     ));
+    rows.push(blank());
+    let warning = "Approve only a code from your own screen, never one that somebody sent you.";
+    let narrow = columns.saturating_sub(2).min(STEPS - 4);
+    rows.extend(text::wrap(warning, narrow).into_iter().map(|row| Row {
+        text: Cow::Owned(format!("{BAR}{}", warning[row].trim_end())),
+        style: Style::new(),
+        rank: 2,
+    }));
     rows
 }

@@ -62,16 +62,3 @@ fn side_by_side(commands: impl IntoIterator<Item = Command>) -> Vec<Ran> {
         .map(|child| child.wait_with_output().expect("it ends").into())
         .collect()
 }
-
-/// What a screen says, without its line ends.
-fn words(shown: &str) -> String {
-    shown.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Waits for words that may lie on two rows.
-#[track_caller]
-fn sees_words(screen: &mut Pty, said: &str) {
-    screen.sees_that(&format!("shows {said:?}"), |screen| {
-        words(&screen.contents()).contains(said)
-    });
-}

@@ -60,7 +60,7 @@ async fn a_restarted_keyring_or_bus_is_used_again() {
     keyring.end_bus();
     screen.key(Key::Char('r'));
     screen.sees("There is no keyring here");
-    screen.sees("“Mistakes.”");
+    screen.reads("Mistakes.");
     keyring.start_bus_again();
     keyring.start_again();
     let before = kept(&keyring);
@@ -174,7 +174,7 @@ fn renew_while(stage: &Stage, screen: &mut Pty, fail: impl FnOnce()) {
     stage.okta_network.hold_answers(false);
     screen.sees("Your session was renewed, but could not be kept");
     screen.sees("r reload");
-    screen.sees("“Mistakes.”");
+    screen.reads("Mistakes.");
 }
 
 #[tokio::test]

@@ -100,7 +100,7 @@ async fn a_full_disk_costs_neither_text_nor_session() {
 
     // No log, no word of it: it would go over the screen.
     let mut screen = Pty::spawn(&after(FULL, &stage.home.command(&["--log", "log"])), 80, 24);
-    screen.sees("“Saved all the same.”");
+    screen.reads("Saved all the same.");
     screen.key(Key::Char('e'));
     screen.sees("Enter Save Quote");
     screen.type_(" And this.");
@@ -399,7 +399,7 @@ async fn whatever_the_umask_nothing_is_open_to_others_at_any_time() {
     run(&mut command(&["set", "--edit"])).data();
     assert_eq!(stage.quote(), "Edited");
     let mut screen = Pty::spawn(&command(&[]), 80, 24);
-    screen.sees("“Edited”");
+    screen.reads("Edited");
     write_draft(&stage, &mut screen, " again");
     ends_at_once(screen, Key::Ctrl('c'));
     ended.store(true, Ordering::Relaxed);

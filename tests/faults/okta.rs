@@ -15,7 +15,6 @@ use serde_json::Value;
 use crate::support::{
     okta::{Okta, Server},
     program::Home,
-    pty::Pty,
     stage::Stage,
     wait_until,
 };
@@ -99,15 +98,5 @@ fn an_hour_passes(home: &Home) {
 fn is_kept(stage: &Stage, text: &str) {
     wait_until(&format!("{text:?} is in the draft file"), || {
         stage.draft()?.contains(text).then_some(())
-    });
-}
-
-/// Waits until a screen says this, however its lines are broken.
-#[track_caller]
-fn tells(screen: &mut Pty, text: &str) {
-    screen.sees_that(&format!("tells {text:?}"), |screen| {
-        let contents = screen.contents();
-        let words: Vec<_> = contents.split_whitespace().collect();
-        words.join(" ").contains(text)
     });
 }

@@ -194,7 +194,16 @@ impl Pty {
     #[track_caller]
     pub(crate) fn sees(&mut self, text: &str) {
         self.sees_that(&format!("shows {text:?}"), |screen| {
-            screen.contents().contains(text)
+            shows(&screen.contents(), text)
+        });
+    }
+
+    /// Waits until a quote is on the screen as it is read, not as it is written.
+    #[track_caller]
+    pub(crate) fn reads(&mut self, quote: &str) {
+        self.sees_that(&format!("shows the quote {quote:?}"), |screen| {
+            let screen = screen.contents();
+            screen.contains("Your quote is wonderful...") && shows(&screen, quote)
         });
     }
 
@@ -202,7 +211,7 @@ impl Pty {
     #[track_caller]
     pub(crate) fn sees_no_more(&mut self, text: &str) {
         self.sees_that(&format!("no longer shows {text:?}"), |screen| {
-            !screen.contents().contains(text)
+            !shows(&screen.contents(), text)
         });
     }
 
@@ -320,6 +329,19 @@ impl Pty {
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().expect("no panic under lock")
     }
+}
+
+/// Whether a text is on a screen, also where it goes on on the next row.
+pub(crate) fn shows(screen: &str, text: &str) -> bool {
+    screen.contains(text) || words(screen).contains(text)
+}
+
+/// What a screen says, without its line ends, its frames and the bars before what is told.
+pub(crate) fn words(screen: &str) -> String {
+    let drawn = |c: char| "╭─╮│╰╯▌".contains(c);
+    let parts = screen.split(|c: char| c.is_whitespace() || drawn(c));
+    let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+    parts.join(" ")
 }
 
 impl Drop for Pty {

@@ -135,7 +135,7 @@ fn a_text_can_be_saved_though_the_quote_could_not_be_read() {
         let mut model = loading(None);
         press(&mut model, "e x");
         update(&mut model, Msg::Loaded(Err(unreachable())));
-        assert!(told(&model).contains("Your unsaved text is kept."));
+        assert!(told(&model).contains("Your text is still here."));
         model
     };
     let mut model = unread();

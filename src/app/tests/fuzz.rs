@@ -284,7 +284,7 @@ fn shows_code(model: &Model) -> bool {
 
 /// Returns what is being written.
 fn writing(model: &Model) -> Option<Draft> {
-    let mut pane = open_pane(model)?.clone();
+    let pane = open_pane(model)?.clone();
     let writes = model.context_under_help() == keymap::Context::Writing;
     pane.in_editor().filter(|_| writes).cloned()
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, process::Command, time::Duration};
 
-use super::{end_sessions, give, sees_words, side_by_side, write};
+use super::{end_sessions, give, side_by_side, write};
 use crate::{
     faults::rounds,
     support::{
@@ -231,7 +231,7 @@ async fn a_compute_that_has_to_start_is_waited_for() {
         if takes > Duration::from_secs(1) {
             screen.sees("Waking the database…");
         }
-        screen.sees(&format!("“Riverrun {number}.”"));
+        screen.reads(&format!("Riverrun {number}."));
         screen.key(Key::Char('q'));
         screen.exit_status();
     }
@@ -254,8 +254,8 @@ async fn text_written_while_a_compute_starts_stays_text() {
     write(&mut screen, "the sly");
     let refusal = LASTING[4].1.into();
     neon.always(Some((At::Authenticated, Then::Refusal(refusal))));
-    sees_words(&mut screen, LASTING[4].2[0]);
-    sees_words(&mut screen, "Your unsaved text is kept.");
+    screen.sees(LASTING[4].2[0]);
+    screen.sees("Your unsaved text is kept.");
     screen.type_(" style s yet q");
     screen.sees("the sly style s yet q");
     neon.always(None);
@@ -272,7 +272,7 @@ async fn text_written_while_a_compute_starts_stays_text() {
     screen.key(Key::Char('e'));
     screen.sees("Enter Save Quote");
     screen.type_(", thin");
-    sees_words(&mut screen, "There is already another text.");
+    screen.sees("There is already another text.");
     screen.type_("ks tk");
     screen.sees("the sly style s yet q, thinks tk");
     assert_eq!(stage.quote(), "Riverrun.");

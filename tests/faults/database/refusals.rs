@@ -1,6 +1,6 @@
 //! The database answers, and refuses; or someone else has changed what was to be written.
 
-use super::{give, sees_words, waits_for_a_lock, write};
+use super::{give, waits_for_a_lock, write};
 use crate::support::{
     okta::{Endpoint, Okta, Person, Server},
     postgres::{Cluster, Database, Settings, literal},
@@ -71,7 +71,7 @@ async fn a_refused_save_says_why_and_keeps_the_text() {
     let stage = Stage::signed_in().await;
     give(&stage, "Text 0");
     let mut screen = stage.open();
-    screen.sees("“Text 0”");
+    screen.reads("Text 0");
     for (round, (breaks, says, mends)) in REFUSALS.iter().enumerate() {
         let before = stage.quote();
         write(&mut screen, &format!(" {round}"));
@@ -79,10 +79,10 @@ async fn a_refused_save_says_why_and_keeps_the_text() {
         stage.database.query(breaks);
         screen.key(Key::Enter);
         for part in *says {
-            sees_words(&mut screen, part);
+            screen.sees(part);
         }
-        sees_words(&mut screen, "Your text is still here, not saved.");
-        sees_words(&mut screen, &text);
+        screen.sees("Not saved. Your text is still here");
+        screen.sees(&text);
         wait_until("the draft is kept", || {
             stage.draft()?.contains(&text).then_some(())
         });
@@ -109,7 +109,7 @@ async fn a_locked_row_is_waited_for_up_to_the_statement_timeout() {
     stage.home.set("DATABASE_URL", url.to_string());
     give(&stage, "One");
     let mut screen = stage.open();
-    screen.sees("“One”");
+    screen.reads("One");
     let owner = stage.database.owner_session().await;
     owner
         .batch_execute("begin; lock table public.user_messages in access exclusive mode")
@@ -117,11 +117,8 @@ async fn a_locked_row_is_waited_for_up_to_the_statement_timeout() {
         .expect("the owner may");
     write(&mut screen, " and two");
     screen.key(Key::Enter);
-    sees_words(
-        &mut screen,
-        "cancelled the statement because it took too long",
-    );
-    sees_words(&mut screen, "Your text is still here, not saved.");
+    screen.sees("cancelled the statement because it took too long");
+    screen.sees("Not saved. Your text is still here");
     owner.batch_execute("rollback").await.expect("it is open");
     screen.key(Key::Enter);
     screen.sees("Saved.");
@@ -151,7 +148,7 @@ async fn a_role_that_may_no_longer_log_in_is_told_so() {
     assert_eq!(stage.run(&["show"]).data(), "Here.");
     // A change of its password counts for the next connection, and the one that is open goes on.
     let mut screen = stage.open();
-    screen.sees("“Here.”");
+    screen.reads("Here.");
     stage
         .database
         .query(&format!("alter role {role} password 'changed'"));
@@ -161,14 +158,14 @@ async fn a_role_that_may_no_longer_log_in_is_told_so() {
     super::end_sessions(&stage);
     write(&mut screen, " now");
     screen.key(Key::Enter);
-    sees_words(&mut screen, "does not accept the user");
-    sees_words(&mut screen, "Your text is still here, not saved.");
+    screen.sees("does not accept the user");
+    screen.sees("Not saved. Your text is still here");
     stage
         .database
         .query(&format!("drop owned by {role}; drop role {role}"));
     screen.key(Key::Enter);
-    sees_words(&mut screen, "does not accept the user");
-    sees_words(&mut screen, "Here. Still now");
+    screen.sees("does not accept the user");
+    screen.sees("Here. Still now");
 }
 
 /// The database's clock decides: what is refused there is renewed at Okta, once, and tried again.
@@ -177,7 +174,7 @@ async fn a_save_with_an_expired_token_renews_it_and_succeeds() {
     let stage = Stage::signed_in().await;
     give(&stage, "One");
     let mut screen = stage.open();
-    screen.sees("“One”");
+    screen.reads("One");
     for (spent, done) in [(true, true), (false, false)] {
         let hashes: Vec<_> = stage
             .okta
@@ -207,8 +204,8 @@ async fn a_save_with_an_expired_token_renews_it_and_succeeds() {
             screen.sees("Saved.");
             assert_eq!(stage.quote(), "One, more");
         } else {
-            sees_words(&mut screen, "even a new session has expired");
-            sees_words(&mut screen, "Your text is still here, not saved.");
+            screen.sees("even a new session has expired");
+            screen.sees("Not saved. Your text is still here");
             screen.sees("One, more, more");
             assert_eq!(stage.quote(), "One, more");
         }
@@ -236,7 +233,7 @@ async fn a_change_elsewhere_is_never_overwritten_unseen() {
     let stage = Stage::signed_in().await;
     give(&stage, "One");
     let mut screen = stage.open();
-    screen.sees("“One”");
+    screen.reads("One");
     write(&mut screen, " of mine");
     give(&stage, "Two");
     screen.key(Key::Enter);
@@ -245,7 +242,7 @@ async fn a_change_elsewhere_is_never_overwritten_unseen() {
     screen.sees("Two");
     assert_eq!(stage.quote(), "Two");
     screen.key(Key::Char('t'));
-    screen.sees("“Two”");
+    screen.reads("Two");
 
     write(&mut screen, " of mine");
     stage.database.query("delete from public.user_messages");
@@ -262,11 +259,8 @@ async fn a_change_elsewhere_is_never_overwritten_unseen() {
     screen.key(Key::Char('d'));
     screen.sees("Delete your quote?");
     screen.key(Key::Char('y'));
-    sees_words(
-        &mut screen,
-        "It was changed elsewhere, so it was not deleted",
-    );
-    screen.sees("“Three”");
+    screen.sees("It was changed elsewhere, so it was not deleted");
+    screen.reads("Three");
     assert_eq!(stage.quote(), "Three");
     stage.database.query("delete from public.user_messages");
     screen.key(Key::Char('d'));
@@ -283,19 +277,16 @@ async fn a_change_elsewhere_is_never_overwritten_unseen() {
 
     // Another program's commands, in the same way.
     screen.key(Key::Char('t'));
-    screen.sees("“Four”");
+    screen.reads("Four");
     give(&stage, "Five");
     screen.key(Key::Char('r'));
-    sees_words(&mut screen, "It has changed; this is the new text.");
-    screen.sees("“Five”");
+    screen.sees("It has changed; this is the new text.");
+    screen.reads("Five");
     stage.database.query("delete from public.user_messages");
     screen.key(Key::Char('r'));
-    sees_words(
-        &mut screen,
-        "Your quote has since been deleted. Press u to bring it back.",
-    );
+    screen.sees("Your quote has since been deleted. Press u to bring it back.");
     screen.key(Key::Char('u'));
-    screen.sees("“Five”");
+    screen.reads("Five");
     assert_eq!(stage.quote(), "Five");
 }
 
@@ -305,7 +296,7 @@ async fn a_change_at_the_moment_of_the_save_is_a_conflict() {
     let stage = Stage::signed_in().await;
     give(&stage, "One");
     let mut screen = stage.open();
-    screen.sees("“One”");
+    screen.reads("One");
     write(&mut screen, " of mine");
     let owner = stage.database.owner_session().await;
     owner
@@ -335,12 +326,12 @@ async fn a_read_replica_shows_the_quote_and_refuses_the_save_in_words() {
     let mut command = stage.home.command::<&str>(&[]);
     command.env("DATABASE_URL", url.to_string());
     let mut screen = Pty::spawn(&command, 80, 24);
-    screen.sees("“Original”");
+    screen.reads("Original");
     write(&mut screen, " and copy");
     screen.key(Key::Enter);
-    sees_words(&mut screen, "The database is read-only.");
-    sees_words(&mut screen, "connection string of the primary");
-    sees_words(&mut screen, "Your text is still here, not saved.");
+    screen.sees("The database is read-only.");
+    screen.sees("connection string of the primary");
+    screen.sees("Not saved. Your text is still here");
     screen.key(Key::Ctrl('c'));
     ends(&mut screen, 0);
     assert!(

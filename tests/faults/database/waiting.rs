@@ -91,7 +91,7 @@ impl Waits {
 /// Leaves a draft behind, and holds the row that it is to go into.
 async fn with_a_draft_before_a_held_row(waits: &Waits) -> tokio_postgres::Client {
     let mut screen = Pty::spawn(&waits.command("", &[]), 80, 24);
-    screen.sees("“One”");
+    screen.reads("One");
     write(&mut screen, ", two");
     screen.key(Key::Ctrl('c'));
     screen.exit_status();
@@ -218,7 +218,7 @@ async fn a_delete_that_is_left_behind_is_told() {
     let stage = Stage::signed_in().await;
     give(&stage, "One");
     let mut screen = stage.open();
-    screen.sees("“One”");
+    screen.reads("One");
     screen.key(Key::Char('d'));
     screen.sees("Delete your quote?");
     stage.database_network.hold_requests(true);

@@ -4,7 +4,7 @@ use std::{fs, path::Path, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{an_hour_passes, is_kept, tells};
+use super::{an_hour_passes, is_kept};
 use crate::support::{
     okta::{Endpoint, Person},
     program::Home,
@@ -113,10 +113,8 @@ async fn a_clock_set_while_writing_costs_no_text() {
     an_hour_passes(&stage.home);
     set_clock(&stage.home, 9000);
     screen.key(Key::Enter);
-    tells(
-        &mut screen,
-        "so Okta's tokens cannot be checked. Your text is still here, not saved.",
-    );
+    screen.sees("so Okta's tokens cannot be checked.");
+    screen.sees("Not saved. Your text is still here");
     screen.sees("Mistakes are");
     is_kept(&stage, "Mistakes are");
     assert_eq!(stage.quote(), "Mistakes");
@@ -173,10 +171,7 @@ async fn a_sleeping_machine_notices_the_approval_when_it_wakes() {
     stage.okta_network.cut();
     set_clock(&stage.home, 1200);
     signal(&screen, Signal::CONT);
-    tells(
-        &mut screen,
-        "The code expired before it was approved. Sign in again with a new code.",
-    );
+    screen.sees("The code expired before it was approved. Sign in again with a new code.");
     stage.okta_network.refuse(false);
 
     // The clock is only set, by an hour: the code works as long as Okta says.
@@ -187,7 +182,7 @@ async fn a_sleeping_machine_notices_the_approval_when_it_wakes() {
     let before = stage.okta.count(Endpoint::Token);
     polls(before + 2);
     stage.okta.approve(&code, Person::James).expect("known");
-    tells(&mut screen, "The clock of this machine is 2 hours fast");
+    screen.sees("The clock of this machine is 2 hours fast");
     set_clock(&stage.home, 0);
     stage.sign_in(&mut screen);
     screen.key(Key::Char('q'));

@@ -5,7 +5,7 @@ use std::{fs, sync::Arc, time::Duration};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{an_hour_passes, is_kept, session_file, tells};
+use super::{an_hour_passes, is_kept, session_file};
 use crate::{
     faults::rounds,
     support::{
@@ -158,11 +158,8 @@ async fn a_lost_answer_to_a_renewal_loses_no_text() {
     screen.sees("Edit your quote");
     screen.type_(" Two");
     screen.key(Key::Enter);
-    tells(&mut screen, "cut off before its answer was kept");
-    tells(
-        &mut screen,
-        "Your unsaved text is kept for your next sign-in.",
-    );
+    screen.sees("cut off before its answer was kept");
+    screen.sees("Your unsaved text is kept for your next sign-in.");
     is_kept(&stage, "One Two");
     assert_eq!(stage.quote(), format!("{QUOTE} One"));
     stage.sign_in(&mut screen);
@@ -219,11 +216,11 @@ async fn a_save_whose_renewal_fails_returns_to_the_text() {
                     .okta
                     .script(Endpoint::Token, Answer::rate_limited(600));
             }) as &dyn Fn(),
-            "is receiving too many requests at the moment. Your text is still here, not saved.",
+            "is receiving too many requests at the moment.",
         ),
         (
             &|| stage.okta.script(Endpoint::Token, Answer::proxy_page(200)),
-            "is not one of Okta's (HTTP status 200). Your text is still here, not saved.",
+            "is not one of Okta's (HTTP status 200).",
         ),
         (
             &|| {
@@ -236,15 +233,15 @@ async fn a_save_whose_renewal_fails_returns_to_the_text() {
                     ),
                 );
             },
-            "Okta does not know this client id. Your text is still here, not saved.",
+            "Okta does not know this client id.",
         ),
         (
             &|| forge(|claims| claims["sub"] = json!("00u2somebodyelse")),
-            "with another person's ID token. Your text is still here, not saved.",
+            "with another person's ID token.",
         ),
         (
             &|| forge(|claims| drop(claims.as_object_mut().expect("claims").remove("sub"))),
-            "it lacks a required claim. Your text is still here, not saved.",
+            "it lacks a required claim.",
         ),
         (
             &|| {
@@ -253,7 +250,7 @@ async fn a_save_whose_renewal_fails_returns_to_the_text() {
                     settings.clock_offset = 3600;
                 });
             },
-            "The clock of this machine is 60 minutes slow, so Okta's tokens cannot be checked. Your text is still here, not saved.",
+            "The clock of this machine is 60 minutes slow, so Okta's tokens cannot be checked.",
         ),
         (
             &|| {
@@ -262,12 +259,13 @@ async fn a_save_whose_renewal_fails_returns_to_the_text() {
                     settings.unpublished_key = true;
                 });
             },
-            "signed with a key that the authorization server does not publish. Your text is still here, not saved.",
+            "signed with a key that the authorization server does not publish.",
         ),
     ] {
         fails();
         screen.key(Key::Enter);
-        tells(&mut screen, says);
+        screen.sees(says);
+        screen.sees("Not saved. Your text is still here");
         screen.sees("Edit your quote");
         screen.sees("Mistakes are the portals");
         is_kept(&stage, "Mistakes are the portals");
@@ -365,7 +363,7 @@ async fn a_token_used_elsewhere_is_adopted_or_ends_the_session() {
         .configure(|settings| settings.token_lifetime = 30);
     an_hour_passes(&stage.home);
     let mut screen = stage.open();
-    screen.sees("“Mistakes”");
+    screen.reads("Mistakes");
     let backup = fs::read(session_file(&stage.home)).expect("a session");
 
     // Another process has renewed it meanwhile, more than once.
@@ -389,10 +387,7 @@ async fn a_token_used_elsewhere_is_adopted_or_ends_the_session() {
     screen.sees("Edit your quote");
     screen.type_("?");
     screen.key(Key::Enter);
-    tells(
-        &mut screen,
-        "Your unsaved text is kept for your next sign-in.",
-    );
+    screen.sees("Your unsaved text is kept for your next sign-in.");
     is_kept(&stage, "Mistakes!?");
     stage.sign_in(&mut screen);
     screen.sees("Mistakes!?");

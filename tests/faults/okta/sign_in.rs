@@ -4,7 +4,7 @@ use std::{process::Child, sync::Arc, thread, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{Site, tells};
+use super::Site;
 use crate::{
     faults::rounds,
     support::{
@@ -94,7 +94,7 @@ async fn an_unusable_server_is_named_and_a_key_tries_again() {
             .fails(code, &[says.trim_end_matches('.')]);
         okta.script(endpoint, answer());
         screen.key(Key::Enter);
-        tells(&mut screen, says);
+        screen.sees(says);
         screen.sees("Enter Log in");
     }
     let none = metadata(okta, &json!({"device_authorization_endpoint": null}));
@@ -120,7 +120,7 @@ async fn an_okta_that_cannot_be_reached_is_told_and_ends_no_session() {
     let mut stage = Stage::signed_in().await;
     assert_eq!(stage.run(&["set", "Mistakes"]).code, Some(0));
     let mut screen = stage.open();
-    screen.sees("“Mistakes”");
+    screen.reads("Mistakes");
     super::an_hour_passes(&stage.home);
     let kept = stage.kept();
 
@@ -138,11 +138,11 @@ async fn an_okta_that_cannot_be_reached_is_told_and_ends_no_session() {
     let show = stage.run(&["show"]);
     show.fails(7, &[refused, "hint: check the network"]);
     end_of(login).fails(7, &[refused, "hint: check the network"]);
-    tells(&mut again, refused);
+    again.sees(refused);
     again.sees("r try again");
     stage.okta_network.refuse(false);
     again.key(Key::Char('r'));
-    again.sees("“Mistakes”");
+    again.reads("Mistakes");
     again.key(Key::Char('q'));
     ends(&mut again, 0);
 
@@ -221,7 +221,7 @@ async fn a_code_that_comes_to_nothing_says_why_and_the_next_one_works() {
         };
         screen.sees(&code);
         happens(&code);
-        tells(&mut screen, says);
+        screen.sees(says);
         screen.sees("Enter Log in");
         assert_eq!(stage.kept(), Vec::<std::path::PathBuf>::new());
     }

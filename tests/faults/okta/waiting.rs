@@ -10,7 +10,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{NOWHERE, Site, copy_of, tells};
+use super::{NOWHERE, Site, copy_of};
 use crate::support::{
     okta::{Answer, Endpoint, Okta, Person, Rotation},
     process::ticks,
@@ -301,9 +301,9 @@ async fn a_silent_or_endless_okta_is_given_up() {
         assert_eq!(ran.code, Some(code), "{ran:?}");
         assert!(ran.stderr.contains(says), "{ran:?}");
     }
-    tells(&mut screen, in_time);
+    screen.sees(in_time);
     screen.key(Key::Char('r'));
-    screen.sees("“Mistakes”");
+    screen.reads("Mistakes");
     screen.key(Key::Char('q'));
     ends(&mut screen, 0);
     let ran = login.end();

@@ -40,7 +40,7 @@ async fn a_key_that_a_slow_line_cuts_is_still_that_key() {
     let stage = Stage::signed_in().await;
     assert_eq!(stage.run(&["set", "Yes"]).code, Some(0));
     let mut screen = stage.open();
-    screen.sees("“Yes”");
+    screen.reads("Yes");
     screen.key(Key::Char('e'));
     screen.sees(WRITING);
     send_slowly(&mut screen, &["\x1b", "[D", "\x1b[", "D", "\x1bO", "D"]);
@@ -105,7 +105,7 @@ async fn a_paste_without_brackets_is_no_command() {
     let stage = Stage::signed_in().await;
     assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
     let mut screen = stage.open();
-    screen.sees("“Yes.”");
+    screen.reads("Yes.");
     screen.type_("sunny day\rdelete, quit: dy\r");
     screen.sees("To paste, press e first.");
     // The answer comes before the question can be seen.

@@ -22,7 +22,7 @@ async fn a_stop_from_outside_gives_the_terminal_back_first() {
     let stage = Stage::signed_in().await;
     assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
     let mut screen = stage.open_in_a_shell();
-    screen.sees("“Yes.”");
+    screen.reads("Yes.");
     let program = child_of(screen.id());
     screen.key(Key::Char('e'));
     screen.type_(" I will");
@@ -77,7 +77,7 @@ async fn a_save_goes_on_while_the_program_is_stopped() {
     stage.database_network.hold_answers(false);
     screen.type_("fg\r");
     screen.sees(WONDERFUL);
-    screen.sees("“Yes.”");
+    screen.reads("Yes.");
     assert_eq!(stage.quote(), "Yes.");
     wait_until("the draft is gone", || {
         stage.draft().is_none().then_some(())
@@ -93,7 +93,7 @@ async fn a_signal_during_a_save_loses_no_text_and_says_what_happened() {
     let stage = Stage::signed_in().await;
     for (before, text, signal, code) in [
         (INVITATION, "One.", Signal::TERM, 128 + 15),
-        ("“One.”", "Two.", Signal::HUP, 128 + 1),
+        ("One.", "Two.", Signal::HUP, 128 + 1),
     ] {
         let mut screen = stage.open();
         screen.sees(before);
@@ -120,7 +120,7 @@ async fn a_signal_during_a_save_loses_no_text_and_says_what_happened() {
     }
 
     let mut screen = stage.open();
-    screen.sees("“Two.”");
+    screen.reads("Two.");
     screen.key(Key::Char('e'));
     screen.sees(WRITING);
     screen.type_(" And three.");

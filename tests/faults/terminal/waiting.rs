@@ -27,7 +27,7 @@ async fn with_a_draft() -> (Stage, [Pty; 2]) {
     assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
     let mut screens = [stage.open(), stage.open()];
     for screen in &mut screens {
-        screen.sees("“Yes.”");
+        screen.reads("Yes.");
     }
     for screen in &mut screens {
         screen.key(Key::Char('e'));
@@ -129,7 +129,7 @@ async fn states() -> Vec<Waiting> {
     let screens = [0, 1].map(|_| {
         assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
         let mut screen = stage.open();
-        screen.sees("“Yes.”");
+        screen.reads("Yes.");
         press(&mut screen, "dy");
         screen.sees(INVITATION);
         screen
