@@ -248,7 +248,7 @@ fn a_person_signs_in_keeps_a_quote_and_finds_it_again() {
     terminal.key(Key::Enter);
     terminal.sees("Log in");
     terminal.key(Key::Enter);
-    terminal.sees("approve this code");
+    terminal.sees("Enter this code there:");
     let shown = terminal.screen();
     let code = shown
         .split_whitespace()
@@ -258,7 +258,7 @@ fn a_person_signs_in_keeps_a_quote_and_finds_it_again() {
     approve_in_a_browser(&place, page, code, "nora");
 
     terminal.sees("Welcome, Nora Barnacle!");
-    terminal.sees("e write");
+    terminal.sees("Enter write");
     terminal.key(Key::Char('e'));
     terminal.sees("Esc");
     terminal.type_("I thought he was a Swedish sailor.");
@@ -289,7 +289,7 @@ fn the_demo_approves_by_itself_where_there_is_no_browser() {
     terminal.type_("a\r");
     terminal.sees("Log in");
     terminal.key(Key::Enter);
-    terminal.sees("approve this code");
+    terminal.sees("Enter this code there:");
     terminal.sees("Welcome, James Joyce!");
 }
 

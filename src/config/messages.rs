@@ -37,6 +37,7 @@ fn what_is_wrong_in_the_file_is_told_with_its_line_and_a_cure() {
         "issuer \"x\"",
         "issuer = \"a\"\nissuer = \"b\"",
         "store = \"disk\"",
+        "frames = \"none\"",
     ];
     let cases = texts.map(|text| (text.replace('\n', "⏎"), unread(&Scene::new(text))));
     insta::assert_snapshot!(table(cases));

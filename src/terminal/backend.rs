@@ -1,10 +1,7 @@
 //! Frames as bytes. It remembers the terminal's cursor and style from frame to frame, so that a key that types a letter
 //! costs about one byte: over a slow line that is felt. It never asks the terminal for anything.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io,
-};
+use std::{collections::BTreeMap, io, ops::Range};
 
 use crossterm::{
     cursor::{Hide, MoveTo, Show},
@@ -47,6 +44,16 @@ enum Trust {
     Doubtful,
     /// Anything may come of it.
     None,
+}
+
+/// A part of a row behind which a wide enough gap begins.
+struct Stretch {
+    /// Its cells.
+    cells: Range<usize>,
+    /// How many of them may take one column or two.
+    doubtful: usize,
+    /// Whether some are made of several characters: anything may come of them.
+    is_wild: bool,
 }
 
 /// How a cell looks.
@@ -166,33 +173,91 @@ impl Frames {
     /// Behind a gap that is wide enough for the difference, a column is a column again.
     fn put_row(&mut self, y: u16) -> io::Result<()> {
         let row = self.rows[usize::from(y)].clone();
-        let end = row.iter().rposition(|cell| *cell != Cell::EMPTY);
-        let end = end.map_or(0, |last| last + 1);
         // Where the terminal's cursor is may be wrong by as much as what was written before it.
         self.cursor = None;
-        let is_doubtful = self.is_doubtful(&row);
-        if is_doubtful {
-            self.clear_to_end(Position { x: 0, y })?;
-        }
-        let mut doubtful = 0;
-        let mut x = 0;
-        while x < end {
-            let blanks = row[x..end].iter().take_while(|cell| **cell == Cell::EMPTY);
-            let blanks = blanks.count();
-            if is_doubtful && blanks > doubtful {
-                x += blanks;
-                doubtful = 0;
-                self.cursor = None;
+        if !self.is_doubtful(&row) {
+            let end = row.iter().rposition(|cell| *cell != Cell::EMPTY);
+            let end = end.map_or(0, |last| last + 1);
+            self.put_cells(y, &row, 0..end, false)?;
+            if end < row.len() {
+                self.clear_to_end(Position { x: column(end), y })?;
             }
-            let cell = &row[x];
-            self.put(Position { x: column(x), y }, cell, is_doubtful)?;
-            doubtful += usize::from(self.trust_in(cell) == Trust::Doubtful);
-            x += usize::from(width_of(cell));
+            return Ok(());
         }
-        if x < row.len() && !is_doubtful {
-            self.clear_to_end(Position { x: column(x), y })?;
+        self.clear_to_end(Position { x: 0, y })?;
+        let stretches = self.stretches(&row);
+        let starts = stretches.iter().skip(1).map(|stretch| stretch.cells.start);
+        let starts: Vec<_> = starts.chain([row.len()]).collect();
+        for (stretch, next) in stretches.into_iter().zip(starts) {
+            self.cursor = None;
+            let end = stretch.cells.end;
+            self.put_cells(y, &row, stretch.cells, stretch.doubtful > 0)?;
+            if stretch.is_wild && stretch.doubtful == 0 {
+                // It may reach into the gap behind it.
+                self.put_cells(y, &row, end..next, false)?;
+            }
+        }
+        self.cursor = None;
+        Ok(())
+    }
+
+    /// Writes cells of a row, one after the other.
+    fn put_cells(
+        &mut self,
+        y: u16,
+        row: &[Cell],
+        cells: Range<usize>,
+        flows: bool,
+    ) -> io::Result<()> {
+        let mut x = cells.start;
+        while x < cells.end {
+            self.put(Position { x: column(x), y }, &row[x], flows)?;
+            x += usize::from(width_of(&row[x]));
         }
         Ok(())
+    }
+
+    /// Divides a row where a gap is wide enough for all that the terminal may have taken for wider before it: behind it, a
+    /// column is a column again.
+    fn stretches(&self, row: &[Cell]) -> Vec<Stretch> {
+        let mut stretches = Vec::new();
+        let mut x = 0;
+        while x < row.len() {
+            if row[x] == Cell::EMPTY {
+                x += 1;
+                continue;
+            }
+            let mut stretch = Stretch {
+                cells: x..x,
+                doubtful: 0,
+                is_wild: false,
+            };
+            while x < row.len() {
+                let blanks = row[x..].iter().take_while(|cell| **cell == Cell::EMPTY);
+                let blanks = blanks.count();
+                if blanks > stretch.doubtful || x + blanks == row.len() {
+                    break;
+                }
+                x += blanks;
+                stretch.doubtful += usize::from(self.trust_in(&row[x]) == Trust::Doubtful);
+                stretch.is_wild |= is_composed(&row[x]);
+                x += usize::from(width_of(&row[x]));
+                stretch.cells.end = x.min(row.len());
+            }
+            stretches.push(stretch);
+        }
+        stretches
+    }
+
+    /// Says whether cells stand where nothing beside them can be wider than it should.
+    fn stand_apart(&self, row: &[Cell], columns: &[u16]) -> bool {
+        let stretches = self.stretches(row);
+        columns.iter().all(|x| {
+            let within = stretches
+                .iter()
+                .find(|stretch| stretch.cells.contains(&usize::from(*x)));
+            within.is_none_or(|stretch| stretch.doubtful == 0 && !stretch.is_wild)
+        })
     }
 
     /// Clears the row from a place on.
@@ -230,11 +295,10 @@ impl Frames {
     /// of ambiguous width.
     fn is_uneven(&self, row: &[Cell]) -> bool {
         row.iter().any(|cell| {
-            let mut chars = cell.symbol().chars();
-            let (first, second) = (chars.next(), chars.next());
+            let first = cell.symbol().chars().next();
             // What is hidden behind a character of two cells is not to be written, and ratatui takes it for one cell.
             let hides = text::measures_wide() && first.is_some_and(is_ambiguous);
-            hides || second.is_some() || self.trust_in(cell) == Trust::Doubtful
+            hides || is_composed(cell) || self.trust_in(cell) == Trust::Doubtful
         })
     }
 
@@ -244,55 +308,55 @@ impl Frames {
             .any(|cell| self.trust_in(cell) == Trust::Doubtful)
     }
 
-    /// Says whether columns lie side by side, and nothing is shown behind them: what is written there needs no other place.
-    fn ends_row(&self, y: u16, columns: &[u16]) -> bool {
+    /// Returns the stretch that ends with columns which lie side by side: what is written there needs no other place.
+    fn stretch_ended_by(&self, y: u16, columns: &[u16]) -> Option<Stretch> {
         let row = &self.rows[usize::from(y)];
-        let (Some(first), Some(last)) = (columns.first(), columns.last()) else {
-            return false;
-        };
-        let cells = &row[usize::from(*first)..];
+        let (first, last) = (
+            usize::from(*columns.first()?),
+            usize::from(*columns.last()?),
+        );
         let covered: usize = columns
             .iter()
             .map(|x| usize::from(width_of(&row[usize::from(*x)])))
             .sum();
-        let end = usize::from(*last) + usize::from(width_of(&row[usize::from(*last)]));
-        covered == end - usize::from(*first)
-            && cells.len() >= covered
-            && cells[covered..].iter().all(|cell| *cell == Cell::EMPTY)
-            && cells[..covered].iter().any(|cell| *cell != Cell::EMPTY)
+        let end = last + usize::from(width_of(&row[last]));
+        let ended = |stretch: &Stretch| {
+            stretch.cells.contains(&first) && stretch.cells.end <= end && covered == end - first
+        };
+        self.stretches(row).into_iter().find(ended)
     }
 
     /// Writes what has changed.
     fn write<'a>(&mut self, content: impl Iterator<Item = (u16, u16, &'a Cell)>) -> io::Result<()> {
-        let mut changed: BTreeMap<u16, Vec<u16>> = BTreeMap::new();
-        let mut uneven = BTreeSet::new();
+        let mut changed: BTreeMap<u16, Vec<(u16, &Cell)>> = BTreeMap::new();
         for (x, y, cell) in content {
             // The terminal may have become smaller since.
-            let Some(row) = self
-                .rows
-                .get(usize::from(y))
-                .filter(|row| usize::from(x) < row.len())
-            else {
-                continue;
-            };
-            if !changed.contains_key(&y) && self.is_uneven(row) {
-                uneven.insert(y);
+            let row = self.rows.get(usize::from(y));
+            if row.is_some_and(|row| usize::from(x) < row.len()) {
+                changed.entry(y).or_default().push((x, cell));
             }
-            changed.entry(y).or_default().push(x);
-            self.rows[usize::from(y)][usize::from(x)].clone_from(cell);
         }
-        for (y, columns) in changed {
-            let row = &self.rows[usize::from(y)];
-            let goes_on = self.cursor == columns.first().map(|x| Position { x: *x, y })
-                && self.ends_row(y, &columns);
-            if !goes_on && (uneven.contains(&y) || self.is_uneven(row)) {
-                self.put_row(y)?;
-                continue;
+        for (y, cells) in changed {
+            let before = self.rows[usize::from(y)].clone();
+            for (x, cell) in &cells {
+                self.rows[usize::from(y)][usize::from(*x)].clone_from(cell);
             }
-            let flows = self.is_doubtful(&self.rows[usize::from(y)]);
-            for x in columns {
-                let cell = self.rows[usize::from(y)][usize::from(x)].clone();
-                self.put(Position { x, y }, &cell, flows)?;
+            let columns: Vec<_> = cells.iter().map(|(x, _)| *x).collect();
+            let row = &self.rows[usize::from(y)];
+            let is_even = !self.is_uneven(&before) && !self.is_uneven(row)
+                || self.stand_apart(&before, &columns) && self.stand_apart(row, &columns);
+            let is_here = self.cursor == columns.first().map(|x| Position { x: *x, y });
+            let ended = self.stretch_ended_by(y, &columns).filter(|_| is_here);
+            let flows = match ended {
+                _ if is_even => false,
+                Some(stretch) if !stretch.is_wild => stretch.doubtful > 0,
+                _ => {
+                    self.put_row(y)?;
+                    continue;
+                }
+            };
+            for (x, cell) in cells {
+                self.put(Position { x, y }, cell, flows)?;
             }
         }
         Ok(())
@@ -326,6 +390,11 @@ impl Frames {
             queue!(self.bytes, Hide)
         }
     }
+}
+
+/// Says whether a cell is made of several characters.
+fn is_composed(cell: &Cell) -> bool {
+    cell.symbol().chars().nth(1).is_some()
 }
 
 /// Says whether a character takes one cell or two, as the terminal is set.
@@ -372,28 +441,19 @@ impl Backend for Frames {
             .rows
             .get(usize::from(at.y))
             .map_or(&[][..], Vec::as_slice);
-        let before = &row[..row.len().min(at.x.into())];
-        if self.cursor == Some(at) || !self.is_doubtful(before) {
+        let end = usize::from(at.x);
+        let reaches = |stretch: &Stretch| {
+            stretch.cells.start < end && end <= stretch.cells.end + stretch.doubtful
+        };
+        let stretches = self.stretches(row);
+        let before = stretches.into_iter().find(reaches);
+        let before = before.filter(|before| before.doubtful > 0);
+        let Some(before) = before.filter(|_| self.cursor != Some(at)) else {
             return self.move_to(at);
-        }
+        };
         // Only the terminal knows where that is: behind what stands before it.
-        let before = before.to_vec();
-        let start = before
-            .iter()
-            .position(|cell| *cell != Cell::EMPTY)
-            .unwrap_or(0);
-        let mut x = start;
-        while x < before.len() {
-            self.put(
-                Position {
-                    x: column(x),
-                    y: at.y,
-                },
-                &before[x],
-                true,
-            )?;
-            x += usize::from(width_of(&before[x]));
-        }
+        let row = row.to_vec();
+        self.put_cells(at.y, &row, before.cells.start..end.min(row.len()), true)?;
         self.cursor = Some(at);
         Ok(())
     }

@@ -8,7 +8,7 @@ fn told_after(model: &mut Model, msgs: Vec<Msg>) -> String {
     for msg in msgs {
         update(model, msg);
     }
-    told(model).to_owned()
+    told(model)
 }
 
 fn key(name: &str) -> Msg {
@@ -46,6 +46,21 @@ fn about_the_session() -> Vec<String> {
         signed_out(Ok(SignOutOutcome::Revoked)),
         signed_out(Ok(only_locally)),
         told_after(&mut with_draft, vec![Msg::Loaded(Err(session_over()))]),
+        signed_out(Err(unreachable())),
+        told_after(
+            &mut started(80, 24),
+            vec![Msg::Restored(Err(unreachable()))],
+        ),
+        while_waiting(Msg::SignedIn(Err(unreachable()))),
+        while_reading(
+            None,
+            vec![Msg::Progressed(Activity::SessionNotKept(unreachable()))],
+        ),
+        while_reading(
+            None,
+            vec![Msg::Progressed(Activity::Unguarded(unreachable()))],
+        ),
+        while_waiting(Msg::BrowserOpened(Err(unreachable()))),
         while_waiting(Msg::BrowserOpened(Ok(()))),
         while_waiting(Msg::Copied(Copied::Code, Ok(Clipboard::System))),
         while_waiting(Msg::Copied(Copied::Address, Ok(Clipboard::Tmux))),
@@ -68,6 +83,15 @@ fn about_the_quote() -> Vec<String> {
             vec![key("r"), Msg::Loaded(Ok(Some(saved(text))))],
         )
     };
+    let failed = [unreachable(), unconfirmed()].map(Err::<DeleteOutcome, _>);
+    let failed = failed.map(|outcome| {
+        let msgs = vec![key("d"), key("y"), Msg::Deleted(outcome)];
+        while_reading(Some("Yes."), msgs)
+    });
+    let not_back = [unreachable(), unconfirmed()].map(|failure| {
+        let msgs = vec![key("u"), Msg::Saved(Err(failure))];
+        after_delete(msgs)
+    });
     let elsewhere = DeleteOutcome::Conflict(saved("No."));
     let lost = SaveOutcome::Conflict(Some(saved("No.")));
     vec![
@@ -118,6 +142,10 @@ fn about_the_quote() -> Vec<String> {
         ),
         while_reading(Some("Yes."), vec![key("r"), Msg::Loaded(Ok(None))]),
     ]
+    .into_iter()
+    .chain(failed)
+    .chain(not_back)
+    .collect()
 }
 
 /// What is told to someone who writes before the quote has been read.
@@ -178,6 +206,7 @@ fn about_writing() -> Vec<String> {
             vec![key("e"), paste(" more"), key("Enter")],
         ),
         while_reading(None, vec![key("e"), long(16 * most + 1)]),
+        while_reading(None, vec![Msg::DraftFailed(unreachable())]),
     ]
 }
 

@@ -259,7 +259,7 @@ async fn a_change_elsewhere_is_never_overwritten_unseen() {
     screen.key(Key::Char('d'));
     screen.sees("Delete your quote?");
     screen.key(Key::Char('y'));
-    screen.sees("It was changed elsewhere, so it was not deleted");
+    screen.sees("Not deleted. It was changed elsewhere");
     screen.reads("Three");
     assert_eq!(stage.quote(), "Three");
     stage.database.query("delete from public.user_messages");

@@ -90,7 +90,7 @@ async fn a_strangers_words_reach_no_terminal_as_anything_but_text() {
     }
     let mut screen = stage.open();
     screen.sees("Welcome, Eve");
-    screen.sees("end”");
+    screen.sees("end");
     screen.key(Key::Char('e'));
     screen.sees("Enter Save Quote");
     screen.key(Key::Enter);
@@ -110,7 +110,7 @@ async fn a_strangers_words_reach_no_terminal_as_anything_but_text() {
     on_a_terminal(&stage, "the database", &["set", "x"], "Eve");
     on_a_terminal(&stage, "the database", &["delete", "--yes"], "Eve");
     let mut screen = stage.open();
-    screen.sees("no stranger”");
+    screen.reads("no stranger");
     screen.key(Key::Char('d'));
     screen.sees("Delete your quote?");
     screen.key(Key::Char('y'));

@@ -91,12 +91,12 @@ async fn a_paste_of_a_million_bytes_is_kept_whole() {
         } else {
             screen.send(text.replace('\n', "\r").as_bytes());
         }
-        screen.sees("It is all here, but too long to save");
+        screen.sees("Too long to save. It is all here");
         wait_until("all of it is in the draft file", || {
             (kept_text(&stage)? == text).then_some(())
         });
         screen.key(Key::Enter);
-        screen.sees("It was not saved: the quote is");
+        screen.sees("Not saved. It is all still here");
         assert_eq!(stage.rows(), "");
         // What was too much goes as it came.
         screen.key(Key::Ctrl('c'));
@@ -118,7 +118,7 @@ async fn a_paste_of_a_million_bytes_is_kept_whole() {
     screen.type_("Mine.");
     screen.sees("Mine.");
     screen.paste(&text.repeat(2));
-    screen.sees("Paste ignored: it is ");
+    screen.sees("Not pasted. It is ");
     wait_until("the text is what it was", || {
         (kept_text(&stage)? == "Mine.").then_some(())
     });
