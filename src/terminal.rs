@@ -135,10 +135,15 @@ impl Terminal {
             }
             Decoded::CursorColumn(column) => {
                 // A mark of one cell was written before it was asked, or of two.
-                text::ambiguous_is_wide(column == 3);
+                let is_wide = column == 3;
+                let as_thought = is_wide == text::measures_wide();
+                text::ambiguous_is_wide(is_wide);
                 self.screen
                     .backend_mut()
                     .trust_widths(matches!(column, 2 | 3));
+                if as_thought {
+                    return Ok(None);
+                }
                 self.resized = true;
                 size().map(|(columns, rows)| Some(Event::Resize(columns, rows)))
             }

@@ -150,15 +150,13 @@ fn draw_edge(model: &Model, layout: &Layout, place: &Place, edge: &Edge<'_>, buf
 /// Draws the large quotation mark before a text, where there is room for it.
 fn draw_mark(model: &Model, place: &Place, buffer: &mut Buffer) {
     const MARK: [&str; 2] = ["▄▀ ▄▀", "██ ██"];
-    // The gap is wider than what a terminal could take the mark for, see `terminal::backend`.
-    const MARK_AT: u16 = 10;
     let layout = Layout::of(model);
     if !place.has_mark(&layout) {
         return;
     }
     let area = layout.inside();
     for (row, part) in MARK.into_iter().enumerate() {
-        let at = is_in(area, (place.left - MARK_AT, usize::from(place.top) + row));
+        let at = is_in(area, (place.left - 8, usize::from(place.top) + row));
         put(buffer, area, at, part, theme::mark(model));
     }
 }

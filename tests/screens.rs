@@ -754,3 +754,28 @@ async fn a_letter_costs_no_more_than_it_does_in_an_editor() {
     let written = screen.raw().split_off(before);
     assert_eq!(String::from_utf8_lossy(&written), "cde");
 }
+
+/// What a line that is slow must carry, at 80 columns and 24 rows.
+#[tokio::test]
+async fn frames_cost_few_bytes() {
+    const WARM_START: usize = 2_600;
+    const OPEN_EDITOR: usize = 1_400;
+    let stage = Stage::new().await;
+    let mut screen = stage.open_with_quote("Mistakes are the portals of discovery - James Joyce");
+    screen.key(Key::Char('q'));
+    screen.exit_status();
+    // A terminal that says how wide it draws what is ambiguous, and one that says nothing.
+    for answer in ["\x1b[1;2R", ""] {
+        let mut screen = stage.open();
+        screen.sees_that("is taken over", vt100::Screen::alternate_screen);
+        screen.send(answer.as_bytes());
+        screen.reads("Mistakes are the portals of discovery");
+        screen.sees("q quit");
+        let start = screen.bytes_written();
+        assert!(start < WARM_START, "a warm start: {start} bytes");
+        screen.key(Key::Char('e'));
+        screen.sees("Ctrl-C quit");
+        let editor = screen.bytes_written() - start;
+        assert!(editor < OPEN_EDITOR, "opening the editor: {editor} bytes");
+    }
+}

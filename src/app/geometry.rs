@@ -147,7 +147,7 @@ impl Place {
     /// Says whether the large quotation mark stands before the text.
     #[must_use]
     pub fn has_mark(&self, layout: &Layout) -> bool {
-        self.left >= layout.pane.x + 12 && !text::measures_wide()
+        self.left >= layout.pane.x + 10 && !text::measures_wide()
     }
 }
 

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, io, ops::Range};
 
 use crossterm::{
-    cursor::{Hide, MoveTo, Show},
+    cursor::{Hide, MoveTo, MoveToColumn, Show},
     queue,
     style::Print,
     terminal::{self, Clear},
@@ -26,6 +26,8 @@ pub(super) struct Frames {
     bytes: Vec<u8>,
     /// Where the terminal's cursor is, where that is certain.
     cursor: Option<Position>,
+    /// Which row it is on, where that is certain.
+    row: Option<u16>,
     cursor_shown: Option<bool>,
     /// How the terminal writes now, where that is certain.
     look: Option<Look>,
@@ -138,6 +140,8 @@ impl Frames {
         let (columns, rows) = (size.width.into(), size.height.into());
         if self.rows.len() != rows || self.rows.first().is_some_and(|row| row.len() != columns) {
             self.rows = vec![vec![Cell::EMPTY; columns]; rows];
+            self.cursor = None;
+            self.row = None;
         }
     }
 
@@ -272,6 +276,8 @@ impl Frames {
         let mut chars = cell.symbol().chars();
         match (chars.next(), chars.next()) {
             (Some(' '..='~'), None) => Trust::Full,
+            // A terminal that draws these wide says so; no other is worth drawing each row of a frame anew for a letter in it.
+            (Some('\u{2500}'..='\u{259f}'), None) if !text::measures_wide() => Trust::Full,
             (Some(c), None) if is_ambiguous(c) => {
                 if self.widths_are_known {
                     Trust::Full
@@ -362,11 +368,19 @@ impl Frames {
         Ok(())
     }
 
+    /// Moves the terminal's cursor in the fewest bytes.
     fn move_to(&mut self, position: Position) -> io::Result<()> {
-        if self.cursor != Some(position) {
-            queue!(self.bytes, MoveTo(position.x, position.y))?;
-            self.cursor = Some(position);
+        if self.cursor == Some(position) {
+            return Ok(());
         }
+        match self.row {
+            Some(row) if row == position.y && position.x == 0 => self.bytes.push(b'\r'),
+            Some(row) if row + 1 == position.y && position.x == 0 => self.bytes.extend(b"\r\n"),
+            Some(row) if row == position.y => queue!(self.bytes, MoveToColumn(position.x))?,
+            _ => queue!(self.bytes, MoveTo(position.x, position.y))?,
+        }
+        self.cursor = Some(position);
+        self.row = Some(position.y);
         Ok(())
     }
 
@@ -516,10 +530,15 @@ mod tests {
                         let column = rest[1..end].split(';').nth(1).expect("a column");
                         x = column.parse::<usize>().expect("a number") - 1;
                     }
+                    "G" => x = rest[1..end].parse::<usize>().expect("a number") - 1,
                     "K" => cells[x..].fill(' '),
                     _ => {}
                 }
                 chars = rest[end + 1..].chars();
+                continue;
+            }
+            if c == '\r' {
+                x = 0;
                 continue;
             }
             let width = if wide(c) { 2 } else { 1 };
@@ -613,5 +632,42 @@ mod tests {
         frames.put_row(0).expect("bytes");
         let (row, _) = shown(&frames.take(), is_ambiguous);
         assert_eq!(row, "“a”        quit");
+    }
+
+    /// Returns the bytes that a change of a row costs.
+    fn cost(before: &str, after: &str) -> Vec<u8> {
+        let mut frames = Frames::default();
+        frames.fit(Size::new(40, 2));
+        let row = |text: &str| Buffer::with_lines([format!("{text:<40}")]);
+        let (before, after) = (row(before), row(after));
+        let all = before.content().iter().zip(0..);
+        frames
+            .write(all.map(|(cell, x)| (x, 1, cell)))
+            .expect("written");
+        frames.take();
+        let changed = after.content().iter().zip(before.content()).zip(0..);
+        let changed = changed.filter(|((new, old), _)| new != old);
+        frames
+            .write(changed.map(|((cell, _), x)| (x, 1, cell)))
+            .expect("written");
+        frames.take()
+    }
+
+    #[test]
+    fn what_stands_apart_in_a_row_is_written_by_itself() {
+        for (before, after, most) in [
+            // Within a frame, beside a letter that may take two cells, and behind one that may take any number.
+            ("│   ab      │", "│   abc     │", 8),
+            ("│ é   ab    │", "│ é   abc   │", 8),
+            ("│ 👨‍👩‍👧   ab    │", "│ 👨‍👩‍👧   abc   │", 8),
+            // In one stretch with it, the whole row.
+            ("│ éab       │", "│ éabc      │", 40),
+            ("│ é ab      │", "│ é abc     │", 40),
+        ] {
+            let bytes = cost(before, after);
+            let is_whole_row = String::from_utf8_lossy(&bytes).contains('│');
+            assert_eq!(is_whole_row, most > 8, "{after}: {bytes:?}");
+            assert!(bytes.len() <= most, "{after}: {} bytes", bytes.len());
+        }
     }
 }
