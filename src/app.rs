@@ -36,6 +36,8 @@ mod tests;
 pub enum Effect {
     /// Look in the vault for a session.
     Restore,
+    /// Keep the session in a file from now on: this computer has no keyring that works.
+    ChooseFile,
     /// Ask Okta for a device code.
     RequestCode,
     /// Wait until the person has approved the code.
@@ -106,6 +108,8 @@ pub enum Msg {
     Typed(String),
     /// The vault was read. The draft is what an earlier run left unsaved.
     Restored(Result<Option<Restored>, Failure>),
+    /// The session is kept in a file from now on, or not.
+    FileChosen(Result<(), Failure>),
     /// An effect under way reports what it waits for.
     Progressed(Activity),
     /// Okta issued a device code.

@@ -318,6 +318,7 @@ fn screens(config: &Config) -> Outcome {
             .unwrap_or_default(),
         can_open_browser: can_open_browser(),
         no_color: is_set("NO_COLOR"),
+        has_keyring: config.store == Store::Keyring,
         no_frames: !config.frames,
         square_corners: std::env::var_os("TERM").is_some_and(|term| term == "linux"),
         warning: locale::not_utf8(|name| std::env::var(name).ok()),

@@ -11,7 +11,10 @@ use std::{
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::failure::{Failure, Kind};
+use crate::{
+    failure::{Failure, Kind},
+    private_file,
+};
 
 mod environment;
 mod file;
@@ -128,6 +131,9 @@ const ISSUER: Setting = Setting {
     example: "https://example.okta.com",
     secret: false,
 };
+/// The file in the state directory that holds what the person chose on the screens: a [`Store`] by its name. The setting wins.
+pub(crate) const CHOSEN_STORE: &str = "store";
+
 const CLIENT_ID: Setting = Setting {
     key: "client_id",
     variable: Some("AUTH_OKTA_ID"),
@@ -273,7 +279,10 @@ impl Config {
         let client_id = find(CLIENT_ID)?;
         let client_secret = find(CLIENT_SECRET)?;
         let database_url = find(DATABASE_URL)?;
-        let lasting = find(STORE)?.map_or(Ok(Store::Keyring), |value| store_named(&value))?;
+        let lasting = match find(STORE)? {
+            Some(value) => store_named(&value)?,
+            None => chosen_store(&places.state_dir),
+        };
         let store = sources.store.unwrap_or(lasting);
         let frames = find(FRAMES)?.map_or(Ok(true), |value| is_on(&value))?;
 
@@ -369,6 +378,18 @@ fn store_named(value: &Value) -> Result<Store, Failure> {
             format!("{} is neither \"keyring\" nor \"file\".", value.origin),
         )
         .cure("Write store = \"keyring\" (the default), or store = \"file\" where there is no keyring.")),
+    }
+}
+
+/// Returns what the person chose on the screens.
+fn chosen_store(state_dir: &Path) -> Store {
+    let chosen = private_file::read(&state_dir.join(CHOSEN_STORE), 64);
+    let is_file = |contents: &private_file::Contents| {
+        contents.bytes.trim_ascii() == Store::File.name().as_bytes()
+    };
+    match chosen {
+        Ok(Some(contents)) if is_file(&contents) => Store::File,
+        _ => Store::Keyring,
     }
 }
 

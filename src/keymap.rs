@@ -16,6 +16,8 @@ pub enum Action {
     Answer(bool),
     BreakLine,
     Cancel,
+    /// Keeps the session in a file instead of the keyring.
+    ChooseFile,
     CopyAddress,
     CopyCode,
     CopyQuote,

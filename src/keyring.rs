@@ -5,13 +5,14 @@ mod system;
 
 use std::{
     path::Path,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 use secrecy::SecretString;
 
 use crate::{
-    config::Store,
+    config::{self, Store},
     failure::{Check, Failure, Kind, Verdict},
     private_file::short_hash,
     session::Vault,
@@ -22,12 +23,17 @@ const LIMIT: Duration = Duration::from_secs(3);
 
 /// The vault that the configuration chose.
 pub struct Keyring {
-    place: Place,
+    /// The keyring of the operating system, until the person chooses the file.
+    system: Option<system::System>,
+    file: file::File,
+    /// Where that choice is kept.
+    choice: file::File,
+    is_file_chosen: AtomicBool,
 }
 
-enum Place {
-    System(system::System),
-    File(file::File),
+enum Place<'a> {
+    System(&'a system::System),
+    File(&'a file::File),
 }
 
 impl Keyring {
@@ -35,13 +41,19 @@ impl Keyring {
     #[must_use]
     pub fn new(store: Store, state_dir: &Path, issuer: &str, client_id: &str) -> Self {
         let key = format!("{issuer} {client_id}");
-        let place = match store {
-            Store::Keyring => Place::System(system::System::new(&key)),
-            Store::File => Place::File(file::File::new(
-                state_dir.join(format!("session-{}.json", short_hash(&key))),
-            )),
-        };
-        Self { place }
+        Self {
+            system: (store == Store::Keyring).then(|| system::System::new(&key)),
+            file: file::File::new(state_dir.join(format!("session-{}.json", short_hash(&key)))),
+            choice: file::File::new(state_dir.join(config::CHOSEN_STORE)),
+            is_file_chosen: AtomicBool::new(false),
+        }
+    }
+
+    fn place(&self) -> Place<'_> {
+        match &self.system {
+            Some(system) if !self.is_file_chosen.load(Ordering::Relaxed) => Place::System(system),
+            _ => Place::File(&self.file),
+        }
     }
 
     /// Looks whether the vault answers, and the file could be written. Makes the directory of the file, changes nothing else, and keeps nothing of what it reads.
@@ -49,7 +61,7 @@ impl Keyring {
         let start = Instant::now();
         let mut found = self.read().await;
         // Only a write shows whether a keyring is locked, and has a person asked to unlock it: a look must not.
-        if let (Ok(_), Place::File(file)) = (&found, &self.place)
+        if let (Ok(_), Place::File(file)) = (&found, self.place())
             && let Err(failure) = file.would_keep().await
         {
             found = Err(failure);
@@ -76,7 +88,7 @@ impl Keyring {
     }
 
     fn was_open_to_others(&self) -> Option<Failure> {
-        match &self.place {
+        match self.place() {
             Place::File(file) if file.was_open_to_others() => Some(was_open()),
             _ => None,
         }
@@ -93,28 +105,28 @@ fn was_open() -> Failure {
 
 impl Vault for Keyring {
     async fn read(&self) -> Result<Option<SecretString>, Failure> {
-        match &self.place {
+        match self.place() {
             Place::System(system) => system.read().await,
             Place::File(file) => file.read().await,
         }
     }
 
     async fn write(&self, secret: SecretString) -> Result<(), Failure> {
-        match &self.place {
+        match self.place() {
             Place::System(system) => system.write(secret).await,
             Place::File(file) => file.write(secret).await,
         }
     }
 
     async fn clear(&self) -> Result<(), Failure> {
-        match &self.place {
+        match self.place() {
             Place::System(system) => system.clear().await,
             Place::File(file) => file.clear().await,
         }
     }
 
     async fn withdraw(&self, secret: SecretString) -> Result<(), Failure> {
-        match &self.place {
+        match self.place() {
             Place::System(system) => system.withdraw(secret).await,
             // Its write is over when it has failed.
             Place::File(_) => Ok(()),
@@ -122,21 +134,27 @@ impl Vault for Keyring {
     }
 
     async fn would_keep(&self) -> Result<(), Failure> {
-        match &self.place {
+        match self.place() {
             Place::System(system) => system.probe().await,
             Place::File(file) => file.would_keep().await,
         }
     }
 
+    async fn choose_file(&self) -> Result<(), Failure> {
+        self.choice.write(Store::File.name().into()).await?;
+        self.is_file_chosen.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
     fn location(&self) -> String {
-        match &self.place {
+        match self.place() {
             Place::System(_) => system::NAME.to_owned(),
             Place::File(file) => format!("the file {}", file.path().display()),
         }
     }
 
     fn capacity(&self) -> Option<usize> {
-        match &self.place {
+        match self.place() {
             // CRED_MAX_CREDENTIAL_BLOB_SIZE.
             Place::System(_) if cfg!(windows) => Some(2560),
             _ => None,

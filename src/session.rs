@@ -135,6 +135,12 @@ pub trait Vault: Send + Sync + 'static {
         async { self.read().await.map(drop) }
     }
 
+    /// Keeps secrets in a file from now on, on this computer also in later runs: the person chose it. Where there is no other
+    /// place, nothing changes.
+    fn choose_file(&self) -> impl Future<Output = Result<(), Failure>> + Send {
+        async { Ok(()) }
+    }
+
     /// Says in a few words where the secret is kept, for `whoami` and `doctor`.
     fn location(&self) -> String;
 
@@ -265,6 +271,14 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         Ok(Some(
             self.restored(entry.user, self.keeper.vault_warning()).await,
         ))
+    }
+
+    /// Keeps the session in a file from now on, because the person chose it.
+    ///
+    /// # Errors
+    /// When that choice cannot be written down.
+    pub async fn choose_file(&self) -> Result<(), Failure> {
+        self.keeper.choose_file().await
     }
 
     /// Asks for a device code and remembers it as the sign-in under way.

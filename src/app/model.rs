@@ -21,6 +21,8 @@ pub struct About {
     pub okta: String,
     /// Whether a browser on this machine can show something to the person.
     pub can_open_browser: bool,
+    /// Whether the session is kept in a keyring, and could be kept in a file.
+    pub has_keyring: bool,
     /// Whether the person asked for no colours.
     pub no_color: bool,
     /// Whether the person asked for screens without frames: a screen reader may read them aloud.
@@ -137,8 +139,6 @@ impl Tone {
 pub enum Screen {
     /// The vault is being asked for a session.
     Restoring,
-    /// The vault could not be read.
-    VaultFailed,
     /// You are not signed in.
     SignedOut {
         /// What was not saved when the session ended.
@@ -162,6 +162,10 @@ pub enum Screen {
 pub enum SignIn {
     /// None is under way.
     Idle,
+    /// None can be: the vault would not keep the session.
+    VaultFailed,
+    /// The vault is being given up for a file.
+    ChoosingFile,
     /// Okta is being asked for a device code.
     Requesting,
     /// The code is on the screen.
@@ -308,9 +312,9 @@ impl Model {
     pub fn context_under_help(&self) -> Context {
         match &self.screen {
             Screen::Restoring => Context::Busy,
-            Screen::VaultFailed => Context::SignedOut,
             Screen::SignedOut { sign_in, .. } => match sign_in {
-                SignIn::Idle => Context::SignedOut,
+                SignIn::Idle | SignIn::VaultFailed => Context::SignedOut,
+                SignIn::ChoosingFile => Context::Busy,
                 SignIn::Requesting => Context::Requesting,
                 SignIn::Waiting(_) => Context::Waiting,
             },
@@ -333,7 +337,13 @@ impl Model {
     #[must_use]
     pub fn offers(&self, action: Action) -> bool {
         match (action, &self.screen) {
-            (Action::Reload, Screen::SignedOut { .. }) => false,
+            // What is in no file but here stays: a session that is looked up may be another person's.
+            (Action::Reload, Screen::SignedOut { unsaved, sign_in }) => {
+                *sign_in == SignIn::VaultFailed && unsaved.is_none()
+            }
+            (Action::ChooseFile, Screen::SignedOut { sign_in, .. }) => {
+                *sign_in == SignIn::VaultFailed && self.about.has_keyring
+            }
             (
                 Action::OpenBrowser,
                 Screen::SignedOut {
@@ -368,7 +378,7 @@ impl Model {
     #[must_use]
     pub fn unsaved(&self) -> Option<&Draft> {
         match &self.screen {
-            Screen::Restoring | Screen::VaultFailed => None,
+            Screen::Restoring => None,
             Screen::SignedOut { unsaved, .. } => unsaved.as_ref().map(|unsaved| &unsaved.draft),
             // A person who signs out was asked before.
             Screen::SignedIn { pane, over, .. } => {

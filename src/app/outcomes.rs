@@ -55,8 +55,10 @@ fn take_on_screen(model: &mut Model, outcome: Msg, screen: Screen) -> (Screen, V
         (Msg::Restored(Ok(Some(restored))), Screen::Restoring) => enter(model, restored, None),
         (Msg::Restored(Ok(None)), Screen::Restoring) => (Screen::signed_out(None), Vec::new()),
         (Msg::Restored(Err(failure)), Screen::Restoring) => {
-            model.fail("Your session cannot be looked up.", &failure);
-            (Screen::VaultFailed, Vec::new())
+            fail_for_the_vault(model, "Your session cannot be looked up.", &failure);
+            let sign_in = SignIn::VaultFailed;
+            let unsaved = None;
+            (Screen::SignedOut { unsaved, sign_in }, Vec::new())
         }
         (outcome, Screen::SignedOut { unsaved, sign_in }) => {
             take_while_signing_in(model, outcome, unsaved, sign_in)
@@ -92,6 +94,25 @@ fn take_while_signing_in(
             (SignIn::Waiting(code), vec![Effect::AwaitApproval])
         }
         (Msg::CodeIssued(Err(failure)), SignIn::Requesting)
+        | (Msg::SignedIn(Err(failure)), SignIn::Waiting(_))
+            if failure.kind == Kind::Vault =>
+        {
+            fail_for_the_vault(model, "Not signed in.", &failure);
+            (SignIn::VaultFailed, Vec::new())
+        }
+        (Msg::FileChosen(Ok(())), SignIn::ChoosingFile) => {
+            model.about.has_keyring = false;
+            model.say("Your session will be kept in a file on this computer.");
+            if unsaved.is_none() {
+                return (Screen::Restoring, vec![Effect::Restore]);
+            }
+            (SignIn::Idle, Vec::new())
+        }
+        (Msg::FileChosen(Err(failure)), SignIn::ChoosingFile) => {
+            model.fail("No file can be used.", &failure);
+            (SignIn::VaultFailed, Vec::new())
+        }
+        (Msg::CodeIssued(Err(failure)), SignIn::Requesting)
         | (Msg::SignedIn(Err(failure)), SignIn::Waiting(_)) => {
             model.fail("Not signed in.", &failure);
             (SignIn::Idle, Vec::new())
@@ -109,6 +130,16 @@ fn take_while_signing_in(
         (_, sign_in) => (sign_in, Vec::new()),
     };
     (Screen::SignedOut { unsaved, sign_in }, effects)
+}
+
+/// Says that the vault does not work. What a person at the screens does about it is a key.
+fn fail_for_the_vault(model: &mut Model, outcome: &str, failure: &Failure) {
+    if !model.about.has_keyring {
+        return model.fail(outcome, failure);
+    }
+    let cure = "Press r to try again, or f to keep your session in a file that only you can read.";
+    let failure = Failure::new(failure.kind, &failure.what).cure(cure);
+    model.fail(outcome, &failure);
 }
 
 fn signed_out(

@@ -17,6 +17,7 @@ pub(crate) fn about() -> About {
         database: "neondb · direct".into(),
         okta: "dev-12345678.okta.com".into(),
         can_open_browser: true,
+        has_keyring: true,
         no_color: false,
         no_frames: false,
         square_corners: false,

@@ -91,9 +91,12 @@ fn a_vault_that_fails_can_be_asked_again() {
     let mut model = started(80, 24);
     let locked = Failure::new(Kind::Vault, "The keyring is waiting to be unlocked.");
     update(&mut model, Msg::Restored(Err(locked)));
-    assert_eq!(
-        told(&model),
-        "Your session cannot be looked up. The keyring is waiting to be unlocked."
+    assert!(
+        told(&model).starts_with(
+            "Your session cannot be looked up. The keyring is waiting to be unlocked."
+        ),
+        "{}",
+        told(&model)
     );
     assert_eq!(press(&mut model, "r"), [Effect::Restore]);
     update(&mut model, Msg::Restored(Ok(None)));
@@ -141,6 +144,53 @@ fn a_save_carries_the_text_it_is_based_on() {
             based_on: Some("Yes".into())
         }]
     );
+}
+
+#[test]
+fn a_file_takes_the_keyrings_place_only_when_the_person_says_so() {
+    let failure = || Failure::new(Kind::Vault, "There is no keyring.").cure("Configure it.");
+    let mut model = started(80, 24);
+    assert_eq!(press(&mut model, "f"), []);
+    update(&mut model, Msg::Restored(Ok(None)));
+    assert_eq!(press(&mut model, "f"), [], "the keyring works");
+    press(&mut model, "Enter");
+    update(&mut model, Msg::CodeIssued(Err(failure())));
+    assert!(
+        told(&model).contains("f to keep your session"),
+        "{}",
+        told(&model)
+    );
+    assert!(!told(&model).contains("Configure"), "{}", told(&model));
+    assert_eq!(press(&mut model, "f"), [Effect::ChooseFile]);
+    let full = Failure::new(Kind::Vault, "The disk is full.");
+    update(&mut model, Msg::FileChosen(Err(full)));
+    assert_eq!(press(&mut model, "f"), [Effect::ChooseFile]);
+    let effects = update(&mut model, Msg::FileChosen(Ok(())));
+    assert_eq!(effects, [Effect::Restore]);
+    update(&mut model, Msg::Restored(Ok(None)));
+    assert!(told(&model).contains("in a file"), "{}", told(&model));
+    // Where the file does not work either, there is no other place.
+    press(&mut model, "Enter");
+    update(&mut model, Msg::CodeIssued(Err(failure())));
+    assert!(told(&model).contains("Configure"), "{}", told(&model));
+    assert_eq!(press(&mut model, "f"), []);
+}
+
+#[test]
+fn a_text_of_an_ended_session_outlives_the_choice_of_a_file() {
+    let mut model = reading(80, 24, None);
+    press(&mut model, "e");
+    write(&mut model, "Yes.");
+    press(&mut model, "Enter");
+    update(&mut model, Msg::Saved(Err(session_over())));
+    press(&mut model, "Enter");
+    let failure = Failure::new(Kind::Vault, "There is no keyring.");
+    update(&mut model, Msg::CodeIssued(Err(failure)));
+    assert_eq!(press(&mut model, "r"), [], "it would be left behind");
+    assert_eq!(press(&mut model, "f"), [Effect::ChooseFile]);
+    assert_eq!(update(&mut model, Msg::FileChosen(Ok(()))), []);
+    assert_eq!(press(&mut model, "Enter"), [Effect::RequestCode]);
+    assert!(has_unsaved(&model));
 }
 
 #[test]

@@ -134,15 +134,10 @@ fn act_on_screen(model: &mut Model, action: Action, screen: Screen) -> (Screen, 
     #[cfg(test)]
     super::samples::may_have_a_bug(&screen);
     match screen {
-        Screen::VaultFailed => match action {
-            Action::Reload => (Screen::Restoring, vec![Effect::Restore]),
-            Action::LogIn => {
-                let (sign_in, effects) = act_on_sign_in(action, SignIn::Idle);
-                let unsaved = None;
-                (Screen::SignedOut { unsaved, sign_in }, effects)
-            }
-            _ => (Screen::VaultFailed, Vec::new()),
-        },
+        Screen::SignedOut {
+            sign_in: SignIn::VaultFailed,
+            ..
+        } if action == Action::Reload => (Screen::Restoring, vec![Effect::Restore]),
         Screen::SignedOut { unsaved, sign_in } => {
             let (sign_in, effects) = act_on_sign_in(action, sign_in);
             (Screen::SignedOut { unsaved, sign_in }, effects)
@@ -157,9 +152,11 @@ fn act_on_screen(model: &mut Model, action: Action, screen: Screen) -> (Screen, 
 
 fn act_on_sign_in(action: Action, sign_in: SignIn) -> (SignIn, Vec<Effect>) {
     match (action, sign_in) {
-        (Action::LogIn, SignIn::Idle) | (Action::NewCode, SignIn::Waiting(_)) => {
-            (SignIn::Requesting, vec![Effect::RequestCode])
+        (Action::ChooseFile, SignIn::VaultFailed) => {
+            (SignIn::ChoosingFile, vec![Effect::ChooseFile])
         }
+        (Action::LogIn, SignIn::Idle | SignIn::VaultFailed)
+        | (Action::NewCode, SignIn::Waiting(_)) => (SignIn::Requesting, vec![Effect::RequestCode]),
         (Action::Cancel, SignIn::Requesting | SignIn::Waiting(_)) => {
             (SignIn::Idle, vec![Effect::AbandonSignIn])
         }

@@ -113,9 +113,9 @@ fn under_way(model: &Model) -> Option<Notice> {
     let mut then = "";
     let by_screen = match &model.screen {
         Screen::Restoring => "Looking for your session…",
-        Screen::VaultFailed => return None,
         Screen::SignedOut { sign_in, .. } => match sign_in {
-            SignIn::Idle => return None,
+            SignIn::Idle | SignIn::VaultFailed => return None,
+            SignIn::ChoosingFile => "Writing down your choice…",
             SignIn::Requesting => "Asking Okta for a code…",
             SignIn::Waiting(_) => APPROVAL,
         },

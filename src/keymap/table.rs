@@ -7,10 +7,10 @@ use crossterm::event::KeyCode::{
 
 use super::{
     Action::{
-        self, Answer, BreakLine, Cancel, CopyAddress, CopyCode, CopyQuote, CopySelection, Cut,
-        CutTo, Discard, Edit, Erase, Go, Help, KeepMine, LeaveEditor, LeaveHelp, LogIn, NewCode,
-        OpenBrowser, Paste, PutBack, Quit, Redo, Redraw, Reload, Save, SelectAll, SignOut, Suspend,
-        SwapCharacters, TakeTheirs, Undelete, Undo,
+        self, Answer, BreakLine, Cancel, ChooseFile, CopyAddress, CopyCode, CopyQuote,
+        CopySelection, Cut, CutTo, Discard, Edit, Erase, Go, Help, KeepMine, LeaveEditor,
+        LeaveHelp, LogIn, NewCode, OpenBrowser, Paste, PutBack, Quit, Redo, Redraw, Reload, Save,
+        SelectAll, SignOut, Suspend, SwapCharacters, TakeTheirs, Undelete, Undo,
     },
     Binding, Chord, Scroll, Section,
 };
@@ -63,6 +63,7 @@ pub(super) const BINDINGS: &[Binding] = &[
     row(Section::Question, &[char('y')], Answer(true), "yes", "Yes."),
     row(Section::Question, &[char('n'), key(Esc)], Answer(false), "no", "No. Nothing changes."),
     row(Section::SignedOut, &[key(Enter), char('l')], LogIn, "Log in", "Log in with Okta."),
+    row(Section::SignedOut, &[char('f')], ChooseFile, "use a file", "Keep your session in a file that only you can read, where no keyring works."),
     row(Section::SignedOut, &[char('r')], Reload, "try again", "Look for your session again."),
     row(Section::Code, &[char('o'), key(Enter)], OpenBrowser, "open", "Open the address in the browser of this machine."),
     row(Section::Code, &[char('c')], CopyCode, "copy code", "Copy the code to the clipboard."),

@@ -252,7 +252,7 @@ impl<S: Services> Tasks<S> {
 fn lane_of(effect: &Effect) -> (Lane, bool) {
     match effect {
         Effect::Restore | Effect::RequestCode | Effect::AwaitApproval => (Lane::SignIn, false),
-        Effect::AbandonSignIn | Effect::SignOut => (Lane::SignIn, true),
+        Effect::AbandonSignIn | Effect::ChooseFile | Effect::SignOut => (Lane::SignIn, true),
         Effect::Load => (Lane::Quote, false),
         Effect::Save { .. } | Effect::Delete { .. } => (Lane::Quote, true),
         Effect::KeepDraft(_) | Effect::DropDraft => (Lane::Draft, true),

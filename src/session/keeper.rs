@@ -95,6 +95,10 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         &self.identity
     }
 
+    pub(super) async fn choose_file(&self) -> Result<(), Failure> {
+        self.vault.choose_file().await
+    }
+
     pub(super) fn vault_location(&self) -> String {
         self.vault.location()
     }

@@ -17,6 +17,7 @@ use crate::{
         },
         update,
     },
+    failure::{Failure, Kind},
     quote::DeleteOutcome,
 };
 
@@ -93,6 +94,15 @@ fn every_screen_looks_as_it_should() {
     pictures("signed_out", |columns, rows| {
         let mut model = started(columns, rows);
         update(&mut model, Msg::Restored(Ok(None)));
+        model
+    });
+    pictures("no_keyring", |columns, rows| {
+        let mut model = started(columns, rows);
+        let failure = Failure::new(
+            Kind::Vault,
+            "There is no keyring here: the keyring (Secret Service) is not running, as on most machines without a desktop.",
+        );
+        update(&mut model, Msg::Restored(Err(failure)));
         model
     });
     pictures("requesting", |columns, rows| {

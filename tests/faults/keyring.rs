@@ -35,11 +35,35 @@ async fn a_keyring_that_starts_later_is_found_by_the_running_program() {
     let (stage, mut keyring) = set_up(Health::Absent).await;
     let mut screen = stage.open();
     screen.sees("There is no keyring here");
-    screen.sees("--store file");
+    screen.sees("f to keep your session in a file");
     keyring.start_again();
     stage.sign_in(&mut screen);
     screen.sees(INVITATION);
     assert!(kept(&keyring).contains(Person::James.id()));
+}
+
+#[tokio::test]
+async fn a_file_is_chosen_with_a_key_and_used_from_then_on() {
+    let stage = Stage::new().await;
+    stage.configure("");
+    let mut screen = stage.open();
+    screen.sees("There is no keyring here");
+    screen.sees("f to keep your session in a file that only you can read");
+    screen.key(Key::Char('f'));
+    screen.sees("Your session will be kept in a file on this computer.");
+    stage.sign_in(&mut screen);
+    screen.sees(INVITATION);
+    ends_at_once(screen, Key::Char('q'));
+    // The next run, and the commands, know it.
+    let mut screen = stage.open();
+    screen.sees(INVITATION);
+    ends_at_once(screen, Key::Char('q'));
+    let ran = stage.run(&["whoami"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stdout.contains("session-"), "{ran:?}");
+    // A setting wins.
+    let ran = stage.run(&["--store", "keyring", "whoami"]);
+    assert_eq!(ran.code, Some(9), "{ran:?}");
 }
 
 #[tokio::test]
@@ -87,7 +111,7 @@ async fn a_hung_or_locked_keyring_blocks_neither_screen_nor_quit() {
         ends_at_once(screen, Key::Char('q'));
         let mut screen = stage.open();
         screen.sees("waiting to be unlocked, or does not answer");
-        screen.sees("store = \"file\"");
+        screen.sees("f to keep your session in a file");
         is_idle(&screen);
         // No one is sent to the browser for a session that cannot be kept.
         screen.key(Key::Enter);

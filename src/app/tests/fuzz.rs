@@ -116,9 +116,10 @@ fn awaited(model: &Model) -> Vec<Msg> {
             Msg::Restored(Ok(Some(restored(None)))),
             Msg::Restored(Ok(Some(restored(Some("mine"))))),
         ],
-        Screen::VaultFailed => vec![key("Enter")],
         Screen::SignedOut { sign_in, .. } => match sign_in {
             SignIn::Idle => vec![key("Enter")],
+            SignIn::VaultFailed => vec![key("Enter"), key("f"), key("r")],
+            SignIn::ChoosingFile => vec![Msg::FileChosen(Ok(()))],
             SignIn::Requesting => vec![Msg::CodeIssued(Ok(code()))],
             SignIn::Waiting(_) => vec![Msg::SignedIn(Ok(restored(None)))],
         },
@@ -294,6 +295,7 @@ fn writing(model: &Model) -> Option<Draft> {
 enum Asked {
     Restore,
     Code,
+    File,
     Approval,
     End,
     Quote,
@@ -305,6 +307,7 @@ fn asks(effect: &Effect) -> Option<Asked> {
     Some(match effect {
         Effect::Restore => Asked::Restore,
         Effect::RequestCode => Asked::Code,
+        Effect::ChooseFile => Asked::File,
         Effect::AwaitApproval => Asked::Approval,
         Effect::SignOut => Asked::End,
         Effect::Load => Asked::Quote,
@@ -318,9 +321,9 @@ fn asks(effect: &Effect) -> Option<Asked> {
 fn waits_for(model: &Model) -> Option<Asked> {
     Some(match &model.screen {
         Screen::Restoring => Asked::Restore,
-        Screen::VaultFailed => return None,
         Screen::SignedOut { sign_in, .. } => match sign_in {
-            SignIn::Idle => return None,
+            SignIn::Idle | SignIn::VaultFailed => return None,
+            SignIn::ChoosingFile => Asked::File,
             SignIn::Requesting => Asked::Code,
             SignIn::Waiting(_) => Asked::Approval,
         },

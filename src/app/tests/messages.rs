@@ -52,6 +52,22 @@ fn about_the_session() -> Vec<String> {
             vec![Msg::Restored(Err(unreachable()))],
         ),
         while_waiting(Msg::SignedIn(Err(unreachable()))),
+        told_after(
+            &mut started(80, 24),
+            vec![
+                Msg::Restored(Err(Failure::new(Kind::Vault, "It is locked."))),
+                key("f"),
+                Msg::FileChosen(Ok(())),
+            ],
+        ),
+        told_after(
+            &mut started(80, 24),
+            vec![
+                Msg::Restored(Err(Failure::new(Kind::Vault, "It is locked."))),
+                key("f"),
+                Msg::FileChosen(Err(unreachable())),
+            ],
+        ),
         while_reading(
             None,
             vec![Msg::Progressed(Activity::SessionNotKept(unreachable()))],
