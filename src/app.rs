@@ -10,7 +10,7 @@ use crate::{
 
 pub use model::{
     About, Ahead, Conflict, Desk, DeskOrder, Draft, Model, Notice, Order, Over, Pane, Question,
-    Screen, Sheet, SignIn, Size, Tone, Unsaved,
+    Screen, Sheet, SignIn, Size, Tone, Unsaved, Without,
 };
 pub use typing::{Seen, may_go_on, take_in};
 pub use update::{init, update};

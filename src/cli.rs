@@ -10,7 +10,7 @@ use std::{
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    app::{About, Order},
+    app::{About, Order, Without},
     client,
     config::{Config, Places, Sources, Store},
     failure::{Failure, Kind},
@@ -317,10 +317,12 @@ fn screens(config: &Config) -> Outcome {
             .and_then(|issuer| issuer.host_str().map(str::to_owned))
             .unwrap_or_default(),
         can_open_browser: can_open_browser(),
-        no_color: is_set("NO_COLOR"),
         has_keyring: config.store == Store::Keyring,
-        no_frames: !config.frames,
-        square_corners: std::env::var_os("TERM").is_some_and(|term| term == "linux"),
+        without: Without {
+            colours: is_set("NO_COLOR"),
+            frames: !config.frames,
+            round_corners: std::env::var_os("TERM").is_some_and(|term| term == "linux"),
+        },
         warning: locale::not_utf8(|name| std::env::var(name).ok()),
     };
     let session = client::session(config)?;

@@ -13,6 +13,7 @@ mod log;
 mod migrations;
 mod openid_provider;
 mod outages;
+mod pictures;
 mod pooler;
 mod postgres;
 mod project;

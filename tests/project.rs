@@ -677,10 +677,11 @@ fn papers_say_who_is_meant() {
 fn links(page: &Path) -> BTreeSet<PathBuf> {
     let text = read(page);
     let directory = page.parent().expect("a file");
-    let targets = text
-        .split("](")
-        .skip(1)
-        .filter_map(|rest| rest.split([')', '#']).next());
+    let markdown = text.split("](").skip(1);
+    let pictures = ["src=\"", "srcset=\""].map(|attribute| text.split(attribute).skip(1));
+    let targets = markdown
+        .chain(pictures.into_iter().flatten())
+        .filter_map(|rest| rest.split([')', '#', '"']).next());
     let places = targets.filter(|to| !to.is_empty() && !to.contains(':'));
     places
         .map(|to| {
@@ -724,7 +725,7 @@ fn links_lead_somewhere_and_the_package_has_them() {
     assert!(
         shown
             .iter()
-            .any(|place| place.extension().is_some_and(|it| it == "png"))
+            .any(|place| place.extension().is_some_and(|it| it == "svg"))
     );
     for place in shown {
         assert!(packaged(&place), "no package has {}", place.display());

@@ -53,7 +53,7 @@ impl Layout {
         // Where the glyphs of a frame take two cells, it would be twice as wide as what it is to hold.
         let framed = width >= FRAMED.0
             && height >= FRAMED.1
-            && !model.about.no_frames
+            && !model.about.without.frames
             && !text::measures_wide();
         let hints = u16::from(height >= 3);
         let bar = match &model.screen {

@@ -23,14 +23,21 @@ pub struct About {
     pub can_open_browser: bool,
     /// Whether the session is kept in a keyring, and could be kept in a file.
     pub has_keyring: bool,
-    /// Whether the person asked for no colours.
-    pub no_color: bool,
-    /// Whether the person asked for screens without frames: a screen reader may read them aloud.
-    pub no_frames: bool,
-    /// Whether the terminal's letters have no round corners, as those of the Linux console.
-    pub square_corners: bool,
+    /// What the screens do without.
+    pub without: Without,
     /// What is wrong with the terminal from the start.
     pub warning: Option<Failure>,
+}
+
+/// What the screens do without, because the person or the terminal asks for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Without {
+    /// `NO_COLOR` is set.
+    pub colours: bool,
+    /// A screen reader may read frames aloud.
+    pub frames: bool,
+    /// The terminal's letters have none, as those of the Linux console.
+    pub round_corners: bool,
 }
 
 /// The size of the terminal in cells.
@@ -438,7 +445,8 @@ impl Model {
     pub(super) fn warn_as_well(&mut self, outcome: &str, failure: &Failure) {
         match &mut self.notice {
             Some(notice) if notice.tone.is_bad() => {
-                notice.rest = format!("{} {failure}", notice.rest).trim_start().to_owned();
+                let rest = format!("{} {failure}", notice.rest);
+                rest.trim_start().clone_into(&mut notice.rest);
             }
             _ => self.warn(outcome, failure.to_string()),
         }

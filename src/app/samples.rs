@@ -5,7 +5,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
 use super::{
     About, DeviceCode, Effect, KeptDraft, Model, Msg, Pane, Restored, SaveOutcome, Screen, SignIn,
-    Size, User, init, update,
+    Size, User, Without, init, update,
 };
 use crate::{
     failure::{Failure, Kind},
@@ -18,9 +18,7 @@ pub(crate) fn about() -> About {
         okta: "dev-12345678.okta.com".into(),
         can_open_browser: true,
         has_keyring: true,
-        no_color: false,
-        no_frames: false,
-        square_corners: false,
+        without: Without::default(),
         warning: None,
     }
 }

@@ -86,9 +86,9 @@ mod tests {
             ("a\nb", "a b"),
         ] {
             let plain = |text: &str| text.replace(['[', ']'], "");
-            let [mine, theirs] = words(&plain(&one), &plain(&other));
-            assert_eq!(marked(&plain(&one), &mine), one);
-            assert_eq!(marked(&plain(&other), &theirs), other);
+            let [mine, theirs] = words(&plain(one), &plain(other));
+            assert_eq!(marked(&plain(one), &mine), one);
+            assert_eq!(marked(&plain(other), &theirs), other);
         }
     }
 

@@ -60,7 +60,7 @@ pub(super) fn draw(model: &Model, buffer: &mut Buffer, area: Rect, edge: &Edge<'
         return;
     }
     let style = theme::frame(model, edge.takes_typing);
-    let [upper_left, upper_right, lower_left, lower_right] = if model.about.square_corners {
+    let [upper_left, upper_right, lower_left, lower_right] = if model.about.without.round_corners {
         ['┌', '┐', '└', '┘']
     } else {
         ['╭', '╮', '╰', '╯']

@@ -265,7 +265,7 @@ fn draw_rows(model: &Model, rows: &[Row<'_>], buffer: &mut Buffer, area: Rect, t
         {
             put(buffer, area, at, &row.text[..1], theme::STRONG);
         }
-        if row.text.starts_with(BAR) {
+        if row.rank == WARNING {
             put(buffer, area, at, BAR, theme::bar(model, Tone::Question));
         }
     }
@@ -273,6 +273,9 @@ fn draw_rows(model: &Model, rows: &[Row<'_>], buffer: &mut Buffer, area: Rect, t
 
 /// Stands before a warning.
 const BAR: &str = "▌ ";
+
+/// The rank of a warning among the rows.
+const WARNING: u8 = 2;
 
 /// Returns the steps, without the first where that stands elsewhere.
 fn rows(code: &DeviceCode, columns: usize, address_elsewhere: bool) -> Vec<Row<'_>> {
@@ -327,7 +330,7 @@ fn rows(code: &DeviceCode, columns: usize, address_elsewhere: bool) -> Vec<Row<'
     rows.extend(text::wrap(warning, narrow).into_iter().map(|row| Row {
         text: Cow::Owned(format!("{BAR}{}", warning[row].trim_end())),
         style: Style::new(),
-        rank: 2,
+        rank: WARNING,
     }));
     rows
 }

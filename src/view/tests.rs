@@ -53,7 +53,7 @@ fn pictures(name: &str, model: impl Fn(u16, u16) -> Model) {
 /// Lists what wears a style at 80x24, with colours and without.
 fn both_looks(mut model: Model) -> String {
     let with = looks(drawn(&model).backend().buffer());
-    model.about.no_color = true;
+    model.about.without.colours = true;
     let without = looks(drawn(&model).backend().buffer());
     format!("{with}\nNO_COLOR\n{without}")
 }
@@ -389,7 +389,7 @@ fn the_qr_code_is_shown_whole_or_not_at_all() {
 #[test]
 fn without_colours_only_the_qr_code_has_any() {
     let mut model = waiting(80, 24);
-    model.about.no_color = true;
+    model.about.without.colours = true;
     code_on_screen(&mut model).verification_uri_complete = None;
     let terminal = drawn(&model);
     let coloured =

@@ -42,7 +42,7 @@ const BLOCK: Style = Style::new()
 pub(super) fn hint(model: &Model, weight: Weight) -> Style {
     match weight {
         Weight::Plain => STRONG,
-        _ if model.about.no_color => BLOCK,
+        _ if model.about.without.colours => BLOCK,
         Weight::Next => Style::new().fg(Color::Black).bg(Color::Green),
         Weight::Destroys => Style::new().fg(Color::White).bg(Color::Red),
     }
@@ -50,7 +50,7 @@ pub(super) fn hint(model: &Model, weight: Weight) -> Style {
 
 /// Returns how a frame looks: that of what takes typing, or another.
 pub(super) fn frame(model: &Model, takes_typing: bool) -> Style {
-    match (model.about.no_color, takes_typing) {
+    match (model.about.without.colours, takes_typing) {
         (false, false) => Style::new().fg(Color::DarkGray),
         (false, true) => Style::new().fg(Color::Green),
         (true, false) => QUIET,
@@ -65,7 +65,7 @@ pub(super) fn mark(model: &Model) -> Style {
 
 /// Returns how the bar before something that is told looks.
 pub(super) fn bar(model: &Model, tone: Tone) -> Style {
-    if model.about.no_color {
+    if model.about.without.colours {
         return Style::new();
     }
     Style::new().fg(match tone {

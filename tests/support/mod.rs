@@ -26,6 +26,8 @@ pub(crate) mod served;
 pub(crate) mod signals;
 #[cfg(test)]
 pub(crate) mod stage;
+#[cfg(test)]
+pub(crate) mod svg;
 pub(crate) mod tls_front;
 pub(crate) mod token;
 #[cfg(test)]

@@ -241,6 +241,11 @@ impl Pty {
         self.seen().terminal.screen().contents()
     }
 
+    /// What is on the screen now, with how it looks.
+    pub(crate) fn look(&self) -> Screen {
+        self.seen().terminal.screen().clone()
+    }
+
     /// Where the cursor is: column and row, from 0.
     pub(crate) fn cursor(&self) -> (u16, u16) {
         let (row, col) = self.seen().terminal.screen().cursor_position();
@@ -336,9 +341,9 @@ pub(crate) fn shows(screen: &str, text: &str) -> bool {
     screen.contains(text) || words(screen).contains(text)
 }
 
-/// What a screen says, without its line ends, its frames and the bars before what is told.
+/// What a screen says, without its line ends, its frames, its large mark and the bars before what is told.
 pub(crate) fn words(screen: &str) -> String {
-    let drawn = |c: char| "╭─╮│╰╯▌".contains(c);
+    let drawn = |c: char| "╭─╮│╰╯▌▄▀█".contains(c);
     let parts = screen.split(|c: char| c.is_whitespace() || drawn(c));
     let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
     parts.join(" ")
