@@ -325,7 +325,7 @@ fn rows(code: &DeviceCode, columns: usize, address_elsewhere: bool) -> Vec<Row<'
         4,
     ));
     rows.push(blank());
-    let warning = "Approve only a code from your own screen, never one that somebody sent you.";
+    let warning = "Approve only a code from your own screen, never one that was sent to you.";
     let narrow = columns.saturating_sub(2).min(STEPS - 4);
     rows.extend(text::wrap(warning, narrow).into_iter().map(|row| Row {
         text: Cow::Owned(format!("{BAR}{}", warning[row].trim_end())),
