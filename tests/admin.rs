@@ -617,10 +617,10 @@ fn at_a_terminal_it_asks_for_what_it_was_not_told() {
     let admin = Admin::of(shared());
     let arguments = ["admin", "setup", "--name", &admin.name];
     let mut pty = Pty::spawn(&admin.home.command(&arguments), 200, 50);
-    pty.sees("the issuer (");
+    pty.sees("issuer: ");
     pty.type_(&admin.okta.issuer(Server::Default));
     pty.key(Key::Enter);
-    pty.sees("the client id of");
+    pty.sees("client id: ");
     pty.type_(&admin.okta.client_id());
     pty.key(Key::Enter);
     pty.sees("database_url = ");
@@ -633,7 +633,7 @@ fn at_a_terminal_it_asks_for_what_it_was_not_told() {
         .env("AUTH_OKTA_ISSUER", admin.okta.issuer(Server::Default))
         .env("AUTH_OKTA_ID", admin.okta.client_id());
     let mut pty = Pty::spawn(&command, 200, 50);
-    pty.sees("the owner's connection string");
+    pty.sees("connection string (it is not shown): ");
     pty.type_(&admin.database.owner_url());
     pty.key(Key::Enter);
     pty.sees("keeps its password");

@@ -4,7 +4,7 @@ use std::{fmt, ops::Range};
 
 use crate::{
     editor::Editor,
-    failure::Failure,
+    failure::{Failure, Kind},
     keymap::{Action, Context},
     quote::Saved,
     text::difference,
@@ -434,7 +434,10 @@ impl Model {
 
     /// Says what did not come about, first of all whether the text is safe, then why, and what to do.
     pub(super) fn fail_safely(&mut self, outcome: &str, safe: &str, failure: &Failure) {
-        let why = failure.to_string();
+        // Where a key that is named already is all that can be done, once is enough.
+        let is_told = failure.kind == Kind::Unreachable && safe.ends_with("tries again.");
+        let cure = failure.cure.as_deref().filter(|_| !is_told);
+        let why = [failure.what.as_str(), cure.unwrap_or_default()].join(" ");
         // It may say in full what came of it.
         let why = why.strip_prefix(outcome).unwrap_or(&why).trim_start();
         let rest = [safe, why].join(" ");

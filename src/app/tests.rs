@@ -239,14 +239,14 @@ fn a_failed_save_leads_back_to_the_text_and_says_why() {
     assert_eq!(text_in_editor(&model), "Yes");
     assert_eq!(
         told(&model),
-        "Not saved. Your text is still here: Enter tries again. The database does not answer. Check your network, and try again."
+        "Not saved. Your text is still here: Enter tries again. The database does not answer."
     );
     press(&mut model, "Enter");
     update(&mut model, Msg::Saved(Err(unconfirmed())));
     assert_eq!(text_in_editor(&model), "Yes");
     assert_eq!(
         told(&model),
-        "Perhaps not saved. Your text is still here: Enter tries again. The database does not answer. Check your network, and try again."
+        "Perhaps not saved. Your text is still here: Enter tries again. The database does not answer."
     );
 }
 

@@ -159,8 +159,18 @@ impl AdminCommand {
             return Ok(Vec::new());
         }
         let questions = [
-            ("issuer", "the issuer (https://ORG.okta.com): "),
-            ("client_id", "the client id of the native app (0oa...): "),
+            (
+                "issuer",
+                "Your organization's address at Okta, such as https://example.okta.com.\n\
+                 The admin console shows it under your name, at the upper right.\n\
+                 issuer: ",
+            ),
+            (
+                "client_id",
+                "The client id of the native app, such as 0oa1b2c3d4E5F6g7H8i9.\n\
+                 The admin console shows it under Applications, Applications, the app, General.\n\
+                 client id: ",
+            ),
         ];
         questions
             .into_iter()
@@ -231,7 +241,8 @@ impl AdminCommand {
 
 /// Finds the owner's connection string: the argument, the variable, the configuration, and a question if `ask`.
 async fn target(config: &Config, given: OwnerString, ask: bool) -> Result<Target, Stop> {
-    let question = "the owner's connection string (it is not shown): ";
+    let question = "The connection string of the database's owner. Neon's console shows it under Connect.\n\
+                    connection string (it is not shown): ";
     let url = match given.database_url {
         Some(url) if url.expose_secret() == "-" => secret::read(question).await?,
         Some(url) => url,
@@ -323,7 +334,10 @@ async fn setup(
     wish: &Wish,
     destination: &Destination,
 ) -> Outcome {
-    let okta = config.okta()?.clone();
+    let okta = match no_okta(&config.missing) {
+        Some(failure) => return Err(failure.into()),
+        None => config.okta()?.clone(),
+    };
     let target = target(config, owner, true).await?;
     // Okta first: nothing is changed for an issuer that is none.
     let keys = Okta::new(okta.clone())?.signing_keys().await?;
@@ -545,6 +559,18 @@ fn comment(report: &KeyReport) {
             report.issuer
         ));
     }
+}
+
+/// Says what of Okta `setup` must be told where there is no terminal to ask at.
+pub(super) fn no_okta(missing: &[&str]) -> Option<Failure> {
+    let what = match ["issuer", "client_id"].map(|key| missing.contains(&key)) {
+        [true, true] => "The issuer and the client id are missing.",
+        [true, false] => "The issuer is missing.",
+        [false, true] => "The client id is missing.",
+        [false, false] => return None,
+    };
+    let cure = "Name what is missing: epigraph admin setup --issuer https://example.okta.com --client-id 0oa1b2c3d4E5F6g7H8i9";
+    Some(Failure::new(Kind::Config, what).cure(cure))
 }
 
 pub(super) fn no_string() -> Failure {

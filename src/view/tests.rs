@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use crossterm::event::Event;
 use ratatui::{
     Terminal,
@@ -13,12 +15,12 @@ use crate::{
         Model, Msg, Size,
         samples::{
             code_on_screen, conflicted, press, reading, restored, saved, session_over, started,
-            unreachable, waiting, write,
+            unconfirmed, unreachable, waiting, write,
         },
         update,
     },
     failure::{Failure, Kind},
-    quote::DeleteOutcome,
+    quote::{DeleteOutcome, SaveOutcome},
 };
 
 /// The sizes of every picture: what a terminal has at first, a large one, and the smallest that works.
@@ -307,6 +309,88 @@ fn a_frame_of_another_size_than_the_model_knows_breaks_nothing() {
     let model = waiting(80, 24);
     let mut terminal = Terminal::new(TestBackend::new(30, 6)).expect("a screen");
     terminal.draw(|frame| draw(&model, frame)).expect("a frame");
+}
+
+/// Where a word stands on the screen.
+fn place_of(model: &Model, word: &str) -> Option<(usize, usize)> {
+    let screen = text(&drawn(model));
+    let mut rows = screen.lines().enumerate();
+    rows.find_map(|(row, line)| Some((line[..line.find(word)?].chars().count(), row)))
+}
+
+#[test]
+fn a_text_stays_where_it_is_whatever_becomes_of_it() {
+    let tall = "many words that are read and written ".repeat(60);
+    for text in [
+        "First words.",
+        "First words. - James Joyce",
+        "First words of\nverse,\nand more\n— Someone",
+        &format!("First {tall}"),
+    ] {
+        for (columns, rows) in [(80, 24), (120, 40), (40, 12), (72, 18), (50, 14)] {
+            let mut model = reading(columns, rows, None);
+            press(&mut model, "e");
+            update(&mut model, Msg::Terminal(Event::Paste(text.into())));
+            press(&mut model, "Ctrl-Home");
+            let written = place_of(&model, "First");
+            assert!(written.is_some(), "{text} at {columns}x{rows}");
+            let mut stays = |keys: &str, then: Option<Msg>| {
+                press(&mut model, keys);
+                if let Some(msg) = then {
+                    update(&mut model, msg);
+                }
+                let place = place_of(&model, "First");
+                assert_eq!(place, written, "{text} at {columns}x{rows} after {keys}");
+            };
+            stays("Enter", None);
+            stays("", Some(Msg::Saved(Err(unreachable()))));
+            stays("Enter", Some(Msg::Saved(Err(unconfirmed()))));
+            stays(
+                "Enter",
+                Some(Msg::Saved(Ok(SaveOutcome::Saved(saved(text))))),
+            );
+            stays("d", None);
+            stays("n r", None);
+            stays("", Some(Msg::Loaded(Ok(Some(saved(text))))));
+            stays("d y", None);
+            stays("", Some(Msg::Deleted(Err(unreachable()))));
+            stays("e Ctrl-Home", None);
+            stays("! Esc", None);
+            stays("s", None);
+        }
+    }
+}
+
+#[test]
+fn a_screen_without_frames_says_the_same() {
+    let states: [fn(u16, u16) -> Model; 4] = [
+        |columns, rows| reading(columns, rows, Some("One.")),
+        |columns, rows| reading(columns, rows, None),
+        |columns, rows| conflicted(columns, rows, "Mine.", Some("Theirs.")),
+        waiting,
+    ];
+    for state in states {
+        let mut model = state(80, 24);
+        let framed = text(&drawn(&model));
+        model.about.without.frames = true;
+        update(&mut model, Msg::Terminal(Event::Resize(80, 24)));
+        let plain = text(&drawn(&model));
+        assert!(!plain.contains(['│', '─', '╭']), "{plain}");
+        let words = |screen: &str| {
+            let words = screen.split(|c: char| !c.is_alphabetic());
+            words.map(str::to_owned).collect::<BTreeSet<_>>()
+        };
+        let (framed, plain) = (words(&framed), words(&plain));
+        let lost: Vec<_> = framed.difference(&plain).collect();
+        // What it is and where: the first to go.
+        let may_go = [
+            "epigraph", "neondb", "direct", "Log", "in", "code", "The", "works", "until",
+        ];
+        assert!(
+            lost.iter().all(|word| may_go.contains(&word.as_str())),
+            "{lost:?}"
+        );
+    }
 }
 
 /// Reads the screen as plain text.

@@ -13,7 +13,7 @@ use super::{BACK, WRITING, Wait, kept_text, send, typing::Dice};
 use crate::{
     faults::rounds,
     support::{
-        pty::{Key, Pty},
+        pty::Key,
         stage::{INVITATION, Stage, WONDERFUL},
         wait_until,
     },
@@ -125,7 +125,7 @@ async fn a_kill_around_a_save_loses_nothing_and_asks_nothing() {
         screen.sees(WRITING);
         let text = format!("{before}{round} ");
         screen.type_(&format!("{round} "));
-        shows(&mut screen, text.trim_end());
+        screen.sees(text.trim_end());
         wait_until("the draft is in its file", || {
             (kept_text(&stage)? == text).then_some(())
         });
@@ -142,7 +142,7 @@ async fn a_kill_around_a_save_loses_nothing_and_asks_nothing() {
             kept_text(&stage)
         );
         screen = stage.open();
-        shows(&mut screen, text.trim_end());
+        screen.sees(text.trim_end());
         screen.sees_that("asks nothing", |screen| {
             let shown = screen.contents();
             shown.contains(WONDERFUL) || shown.contains(WRITING)
@@ -158,13 +158,4 @@ async fn a_kill_around_a_save_loses_nothing_and_asks_nothing() {
         before = text;
         screen.key(Key::Char('e'));
     }
-}
-
-/// Waits for a text that may be wrapped.
-fn shows(screen: &mut Pty, text: &str) {
-    screen.sees_that(&format!("shows {text:?}"), |screen| {
-        let contents = screen.contents();
-        let words: Vec<_> = contents.split_whitespace().collect();
-        words.join(" ").contains(text)
-    });
 }
