@@ -32,9 +32,17 @@ fn draw_saved(model: &Model, desk: &Desk, saved: &Saved, buffer: &mut Buffer) ->
     if first == 0 {
         draw_mark(model, &place, buffer);
     }
-    for (at, row) in seen.enumerate() {
-        let at = is_in(area, (place.left, usize::from(place.top) + at));
+    let layout = Layout::of(model);
+    for (number, row) in seen.enumerate() {
+        let at = is_in(area, (place.left, usize::from(place.top) + number));
+        // No other sign says that it goes on.
+        let goes_on = number + 1 == shown && first + shown < rows.len();
+        let is_unmarked = goes_on && !layout.framed && !place.has_foot;
         match row {
+            QuoteRow::Words(words) if is_unmarked => {
+                let words = text::cut(&format!("{words}…"), place.columns.into());
+                put(buffer, area, at, &words, theme::STRONG);
+            }
             QuoteRow::Words(words) => put(buffer, area, at, words, theme::STRONG),
             QuoteRow::Gap => {}
             QuoteRow::Author { name, is_first } => {

@@ -5,7 +5,7 @@ use ratatui::{
     Terminal,
     backend::TestBackend,
     buffer::{Buffer, Cell},
-    style::Color,
+    style::{Color, Modifier},
 };
 
 use super::draw;
@@ -47,9 +47,27 @@ fn pictures(name: &str, model: impl Fn(u16, u16) -> Model) {
     }
     for (columns, rows) in SIZES {
         let terminal = drawn(&model(columns, rows));
+        is_legible(name, terminal.backend().buffer());
         insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), terminal.backend());
     }
     insta::assert_snapshot!(format!("{name}_colours"), both_looks(usual));
+}
+
+/// Looks whether letters can be read on every background: none has a colour but in a block, and nothing bold has one.
+#[track_caller]
+fn is_legible(name: &str, buffer: &Buffer) {
+    for cell in buffer.content() {
+        let coloured = (cell.fg, cell.bg) != (Color::Reset, Color::Reset);
+        let is_letter = cell.symbol().chars().any(char::is_alphanumeric);
+        assert!(
+            !coloured || !cell.modifier.contains(Modifier::BOLD),
+            "{name}: {cell:?}"
+        );
+        assert!(
+            !is_letter || cell.fg == Color::Reset || cell.bg != Color::Reset,
+            "{name}: {cell:?}"
+        );
+    }
 }
 
 /// Lists what wears a style at 80x24, with colours and without.
@@ -193,6 +211,16 @@ fn every_step_of_writing_looks_as_it_should() {
         press(&mut model, "e");
         write(&mut model, "Yes.");
         press(&mut model, "Enter");
+        model
+    });
+    pictures("just_saved", |columns, rows| {
+        let text = "Mistakes are the portals of discovery. - James Joyce";
+        let mut model = reading(columns, rows, None);
+        press(&mut model, "e");
+        write(&mut model, text);
+        press(&mut model, "Enter");
+        let outcome = SaveOutcome::Saved(saved(text));
+        update(&mut model, Msg::Saved(Ok(outcome)));
         model
     });
     pictures("save_failed", |columns, rows| {
