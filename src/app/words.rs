@@ -245,7 +245,7 @@ fn key_of(model: &Model, binding: &Binding) -> Chord {
 pub fn is_empty(model: &Model) -> bool {
     matches!(
         &model.screen,
-        Screen::SignedIn { pane: Pane::Quote { desk, .. }, over: None, .. }
+        Screen::SignedIn { pane: Pane::Quote { desk, .. }, .. }
             if desk.saved.is_none() && desk.draft.is_none() && desk.deleted.is_none()
     )
 }

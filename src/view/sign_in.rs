@@ -67,9 +67,7 @@ pub(super) fn welcome(model: &Model, layout: &Layout, buffer: &mut Buffer) {
         foot,
         ..Edge::default()
     };
-    if layout.framed || !edge.foot.left.is_empty() {
-        draw_edge(model, layout, &place, &edge, buffer);
-    }
+    draw_edge(model, layout, &place, &edge, buffer);
 }
 
 const BUTTON: &str = "  Log in  ";
@@ -123,7 +121,11 @@ pub(super) fn code(model: &Model, layout: &Layout, code: &DeviceCode, buffer: &m
             qr.draw(buffer, inside, (x, y));
             draw_steps(model, layout, code, &waiting, buffer);
         }
-        Some(qr) if beside(&qr, layout.pane, STEPS, 1) => {
+        // An address is never cut.
+        Some(qr)
+            if beside(&qr, layout.pane, STEPS, 1)
+                && ADDRESS_AT + address <= layout.pane.width.into() =>
+        {
             draw_without_frame(model, layout, code, &qr, &waiting, buffer);
         }
         _ => draw_steps(model, layout, code, &waiting, buffer),
@@ -210,9 +212,8 @@ fn draw_without_frame(
     let (width, height) = (usize::from(area.width), usize::from(area.height));
     put(buffer, area, (1, 0), "1", theme::STRONG);
     put(buffer, area, (3, 0), OPEN_SHORT, Style::new());
-    let column = 3 + OPEN_SHORT.len() + 1;
-    let address = text::cut(&code.verification_uri, width.saturating_sub(column));
-    put(buffer, area, (column, 0), &address, theme::ADDRESS);
+    let address = &code.verification_uri;
+    put(buffer, area, (ADDRESS_AT, 0), address, theme::ADDRESS);
     qr.draw(buffer, area, (width - qr.columns(), 1));
 
     let columns = width - qr.columns() - 2;
@@ -251,6 +252,9 @@ fn draw_without_frame(
 }
 
 const OPEN_SHORT: &str = "Open on any device:";
+
+/// The column of the address behind these words.
+const ADDRESS_AT: usize = 3 + OPEN_SHORT.len() + 1;
 
 /// What a step starts with; it stands out.
 const STEP_NUMBERS: [&str; 3] = ["1 ", "2 ", "3 "];

@@ -467,6 +467,32 @@ fn the_address_keeps_its_own_line_beside_the_qr_code() {
 }
 
 #[test]
+fn a_long_address_is_never_cut() {
+    let host = "a-rather-long-name-of-an-organization-that-moved-1234567.okta-emea.com";
+    for (columns, rows) in [(80, 24), (100, 40), (60, 20), (40, 12)] {
+        let mut model = waiting(columns, rows);
+        let code = code_on_screen(&mut model);
+        code.verification_uri = format!("https://{host}/activate");
+        code.verification_uri_complete =
+            Some(format!("https://{host}/activate?user_code=WDJBMJHT"));
+        let terminal = drawn(&model);
+        let buffer = terminal.backend().buffer();
+        let underlined = |cell: &&Cell| cell.modifier.contains(Modifier::UNDERLINED);
+        let address: String = buffer
+            .content()
+            .iter()
+            .filter(underlined)
+            .map(Cell::symbol)
+            .collect();
+        assert_eq!(
+            address,
+            format!("https://{host}/activate"),
+            "{columns}x{rows}"
+        );
+    }
+}
+
+#[test]
 fn the_qr_code_is_shown_whole_or_not_at_all() {
     for (columns, rows, expected) in [
         (80, 24, true),
