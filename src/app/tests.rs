@@ -169,6 +169,10 @@ fn a_file_takes_the_keyrings_place_only_when_the_person_says_so() {
     assert_eq!(effects, [Effect::Restore]);
     update(&mut model, Msg::Restored(Ok(None)));
     assert!(told(&model).contains("in a file"), "{}", told(&model));
+    // It may fail only when the session is to be kept.
+    let mut late = waiting(80, 24);
+    update(&mut late, Msg::SignedIn(Err(failure())));
+    assert_eq!(press(&mut late, "f"), [Effect::ChooseFile]);
     // Where the file does not work either, there is no other place.
     press(&mut model, "Enter");
     update(&mut model, Msg::CodeIssued(Err(failure())));

@@ -134,6 +134,24 @@ fn the_store_is_the_keyring_unless_chosen() {
 }
 
 #[test]
+fn a_store_chosen_on_the_screens_yields_to_a_setting() {
+    for (setting, chosen, store) in [
+        ("", "file", Store::File),
+        ("", "file\n", Store::File),
+        ("", "keyring", Store::Keyring),
+        ("", "anything", Store::Keyring),
+        ("store = \"keyring\"", "file", Store::Keyring),
+        ("store = \"file\"", "keyring", Store::File),
+    ] {
+        let scene = Scene::new(setting);
+        let state = scene.directory.path().join("state");
+        private_file::write(&state.join(CHOSEN_STORE), chosen.as_bytes()).expect("written");
+        assert_eq!(scene.config().store, store, "{setting} {chosen}");
+        assert!(!scene.config().store_for_now);
+    }
+}
+
+#[test]
 fn a_broken_line_shows_nothing_of_the_secret_in_it() {
     for text in [
         "database_url = \"postgresql://u:hunter2@h/d\n",

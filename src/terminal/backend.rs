@@ -634,23 +634,57 @@ mod tests {
         assert_eq!(row, "“a”        quit");
     }
 
-    /// Returns the bytes that a change of a row costs.
-    fn cost(before: &str, after: &str) -> Vec<u8> {
+    /// Writes a row of a screen of 40 columns, the second of three.
+    fn write_row(frames: &mut Frames, text: &str) {
+        frames.fit(Size::new(40, 3));
+        let row = Buffer::with_lines([format!("{text:<40}")]);
+        let shown = frames.rows[1].clone();
+        let cells = row.content().iter().zip(shown).zip(0..);
+        let changed = cells.filter(|((new, old), _)| **new != *old);
+        let changed: Vec<_> = changed.map(|((cell, _), x)| (x, 1, cell)).collect();
+        frames.write(changed.into_iter()).expect("written");
+    }
+
+    fn taken(frames: &mut Frames) -> String {
+        String::from_utf8(frames.take()).expect("UTF-8")
+    }
+
+    #[test]
+    fn the_cursor_moves_without_a_letter_where_widths_are_certain() {
         let mut frames = Frames::default();
-        frames.fit(Size::new(40, 2));
-        let row = |text: &str| Buffer::with_lines([format!("{text:<40}")]);
-        let (before, after) = (row(before), row(after));
-        let all = before.content().iter().zip(0..);
-        frames
-            .write(all.map(|(cell, x)| (x, 1, cell)))
-            .expect("written");
-        frames.take();
-        let changed = after.content().iter().zip(before.content()).zip(0..);
-        let changed = changed.filter(|((new, old), _)| new != old);
-        frames
-            .write(changed.map(|((cell, _), x)| (x, 1, cell)))
-            .expect("written");
-        frames.take()
+        write_row(&mut frames, "│ é   ab    │");
+        taken(&mut frames);
+        frames.set_cursor_position((8, 1)).expect("moved");
+        assert_eq!(taken(&mut frames), "\x1b[9G");
+        // Only the terminal knows where that is.
+        frames.set_cursor_position((3, 1)).expect("moved");
+        assert!(taken(&mut frames).contains('é'));
+    }
+
+    #[test]
+    fn what_comes_behind_a_composed_character_goes_over_it() {
+        let mut frames = Frames::default();
+        write_row(&mut frames, "é   👨‍👩‍👧      z");
+        let written = taken(&mut frames);
+        let (_, behind) = written.split_once('👧').expect("a family");
+        assert!(behind.contains("      "), "{written:?}");
+        write_row(&mut frames, "é   👨‍👩‍👧");
+        frames.set_cursor_position((6, 1)).expect("moved");
+        taken(&mut frames);
+        write_row(&mut frames, "é   👨‍👩‍👧a");
+        let written = taken(&mut frames);
+        assert!(written.contains("👨‍👩‍👧"), "{written:?}");
+    }
+
+    #[test]
+    fn after_a_new_size_no_place_is_certain() {
+        let mut frames = Frames::default();
+        write_row(&mut frames, "one");
+        taken(&mut frames);
+        frames.fit(Size::new(30, 3));
+        let cell = Cell::new("x");
+        frames.write([(0, 2, &cell)].into_iter()).expect("written");
+        assert!(taken(&mut frames).starts_with("\x1b[3;1H"));
     }
 
     #[test]
@@ -663,11 +697,17 @@ mod tests {
             // In one stretch with it, the whole row.
             ("│ éab       │", "│ éabc      │", 40),
             ("│ é ab      │", "│ é abc     │", 40),
+            ("│ 👨‍👩‍👧ab       │", "│ 👨‍👩‍👧abc      │", 80),
+            // It was in one, and has left a gap behind.
+            ("│ éab       │", "│ é b       │", 40),
         ] {
-            let bytes = cost(before, after);
-            let is_whole_row = String::from_utf8_lossy(&bytes).contains('│');
-            assert_eq!(is_whole_row, most > 8, "{after}: {bytes:?}");
-            assert!(bytes.len() <= most, "{after}: {} bytes", bytes.len());
+            let mut frames = Frames::default();
+            write_row(&mut frames, before);
+            taken(&mut frames);
+            write_row(&mut frames, after);
+            let written = taken(&mut frames);
+            assert_eq!(written.contains('│'), most > 8, "{after}: {written:?}");
+            assert!(written.len() <= most, "{after}: {} bytes", written.len());
         }
     }
 }

@@ -64,6 +64,7 @@ pub(super) fn welcome(model: &Model, layout: &Layout, buffer: &mut Buffer) {
     let edge = Edge {
         title: "epigraph",
         title_style: theme::STRONG,
+        right: &model.about.okta,
         foot,
         ..Edge::default()
     };
@@ -184,6 +185,7 @@ fn draw_steps(
     let edge = Edge {
         title: "Log in",
         title_style: theme::STRONG,
+        right: &model.about.okta,
         foot,
         ..Edge::default()
     };

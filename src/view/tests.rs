@@ -353,6 +353,8 @@ fn a_text_stays_where_it_is_whatever_becomes_of_it() {
         "First words.",
         "First words. - James Joyce",
         "First words of\nverse,\nand more\n— Someone",
+        // It fits as it is read, and not as it is written.
+        &format!("First\n{}\n\n\n— Someone", "line\n".repeat(8)),
         &format!("First {tall}"),
     ] {
         for (columns, rows) in [(80, 24), (120, 40), (40, 12), (72, 18), (50, 14)] {
@@ -387,6 +389,14 @@ fn a_text_stays_where_it_is_whatever_becomes_of_it() {
             stays("s", None);
         }
     }
+}
+
+#[test]
+fn the_shorter_of_two_texts_stops_at_its_end() {
+    let mut model = conflicted(80, 24, &"long ".repeat(500), Some("short"));
+    press(&mut model, "End");
+    let screen = text(&drawn(&model));
+    assert!(screen.contains("short") && screen.contains('↑'), "{screen}");
 }
 
 #[test]
