@@ -575,7 +575,7 @@ fn an_issuer_that_is_none_changes_nothing() {
     );
     admin
         .run(&["setup", "--issuer", &wrong])
-        .fails(8, &["client_id"]);
+        .fails(8, &["client id", "--client-id"]);
 }
 
 #[test]

@@ -88,12 +88,12 @@ async fn story() -> Vec<(&'static str, Screen)> {
     screen.key(Key::Enter);
     screen.sees("Your quote was changed elsewhere.");
     look("conflict", &screen);
-    screen.key(Key::Char('k'));
+    screen.decides('k');
     screen.sees("Saved.");
     screen.key(Key::Char('d'));
     screen.sees("Delete your quote?");
     look("delete", &screen);
-    screen.key(Key::Char('y'));
+    screen.decides('y');
     screen.sees("Press u to bring it back.");
     look("deleted", &screen);
     screen.key(Key::Char('u'));
@@ -106,7 +106,7 @@ async fn story() -> Vec<(&'static str, Screen)> {
     screen.key(Key::Char('s'));
     screen.sees("Sign out, here and at Okta?");
     look("sign-out", &screen);
-    screen.key(Key::Char('y'));
+    screen.decides('y');
     screen.sees("You are signed out.");
     look("signed-out", &screen);
     taken

@@ -62,7 +62,7 @@ async fn a_person_signs_in_and_keeps_a_quote() {
 
     screen.key(Key::Char('d'));
     screen.sees("Delete your quote?");
-    screen.key(Key::Char('y'));
+    screen.decides('y');
     screen.sees(INVITATION);
     assert_eq!(stage.quote().trim_end(), "");
     screen.key(Key::Char('u'));
@@ -71,7 +71,7 @@ async fn a_person_signs_in_and_keeps_a_quote() {
 
     screen.key(Key::Char('s'));
     screen.sees("Sign out, here and at Okta?");
-    screen.key(Key::Char('y'));
+    screen.decides('y');
     screen.sees("You are signed out.");
     screen.key(Key::Char('q'));
     ends(&mut screen, 0);
@@ -116,7 +116,7 @@ async fn text_written_while_the_quote_is_read_is_shown_and_kept() {
     stage.database_network.hold_answers(false);
     screen.sees("There is already a quote.");
     assert_eq!(stage.quote(), "Yes.");
-    screen.key(Key::Char('k'));
+    screen.decides('k');
     screen.sees("Saved.");
     assert_eq!(stage.quote(), "Quite so, said Queequeg?");
 }
@@ -279,7 +279,7 @@ async fn two_programs_do_not_overwrite_each_other() {
     screen.sees("First. Mine.");
     screen.sees("Changed elsewhere.");
     assert_eq!(stage.quote().trim_end(), "Changed elsewhere.");
-    screen.key(Key::Char('k'));
+    screen.decides('k');
     screen.sees("Saved.");
     assert_eq!(stage.quote().trim_end(), "First. Mine.");
 }
@@ -380,7 +380,7 @@ async fn two_windows_have_a_draft_each_and_the_next_two_take_them_up() {
     assert_eq!(stage.quote(), "the portals");
     first.key(Key::Enter);
     first.sees("There is already a quote.");
-    first.key(Key::Char('t'));
+    first.decides('t');
     first.reads("the portals");
     wait_until("both drafts are gone", || {
         stage.drafts().is_empty().then_some(())
@@ -411,7 +411,7 @@ async fn a_sign_out_asks_before_it_removes_another_windows_text() {
     screen.key(Key::Char('s'));
     screen.sees("Sign out, and lose the unsaved text of another window?");
     assert!(!stage.drafts().is_empty());
-    screen.key(Key::Char('y'));
+    screen.decides('y');
     screen.sees("You are signed out.");
     assert!(stage.drafts().is_empty());
 }
@@ -436,9 +436,14 @@ async fn ctrl_z_leads_to_the_shell_and_fg_back() {
         assert!(screen.alternate_screen() && screen.bracketed_paste());
     }
     screen.key(Key::Char('q'));
-    screen.sees_no_more("Still here.");
+    screen.sees_that("is back in the shell", is_at_a_prompt);
     screen.type_("exit 7\r");
     assert_eq!(screen.exit_status().exit_code(), 7);
+}
+
+/// Whether the shell has the terminal again: what is typed before is not for it.
+pub(crate) fn is_at_a_prompt(screen: &vt100::Screen) -> bool {
+    !screen.alternate_screen() && screen.contents().trim_end().ends_with("shell>")
 }
 
 /// A shell sets modes of its own while it reads a line: brackets around pastes, and no echo by the terminal.

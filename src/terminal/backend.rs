@@ -699,7 +699,7 @@ mod tests {
             ("│ é ab      │", "│ é abc     │", 40),
             ("│ 👨‍👩‍👧ab       │", "│ 👨‍👩‍👧abc      │", 80),
             // It was in one, and has left a gap behind.
-            ("│ éab       │", "│ é b       │", 40),
+            ("│ éabc      │", "│ é  c      │", 40),
         ] {
             let mut frames = Frames::default();
             write_row(&mut frames, before);

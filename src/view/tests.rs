@@ -392,6 +392,17 @@ fn a_text_stays_where_it_is_whatever_becomes_of_it() {
 }
 
 #[test]
+fn a_text_has_the_room_that_it_needs_while_it_is_written() {
+    // As it is read, it would fit further down.
+    let text = format!("First\n{}\n\n\n— Someone", "line\n".repeat(8));
+    let mut model = reading(80, 24, None);
+    press(&mut model, "e");
+    update(&mut model, Msg::Terminal(Event::Paste(text)));
+    let screen = self::text(&drawn(&model));
+    assert!(!screen.contains("rows "), "{screen}");
+}
+
+#[test]
 fn the_shorter_of_two_texts_stops_at_its_end() {
     let mut model = conflicted(80, 24, &"long ".repeat(500), Some("short"));
     press(&mut model, "End");

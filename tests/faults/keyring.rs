@@ -166,7 +166,7 @@ async fn a_sign_out_that_the_keyring_blocks_keeps_the_draft() {
     keyring.hang(true);
     screen.key(Key::Char('s'));
     screen.sees("Sign out, and lose your unsaved text?");
-    screen.key(Key::Char('y'));
+    screen.decides('y');
     screen.sees("waiting to be unlocked, or does not answer");
     screen.sees("A draft is waiting.");
     wait_until("the draft is kept again", || {

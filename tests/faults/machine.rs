@@ -186,7 +186,7 @@ async fn two_windows_at_once_keep_what_is_typed_in_each() {
     // Nor does a sign-out, which the other notices as soon as it needs a new token.
     one.key(Key::Char('s'));
     one.sees("text of another window");
-    one.key(Key::Char('y'));
+    one.decides('y');
     one.sees("You are signed out.");
     assert!(stage.drafts().contains("Of the second."));
     two.signal(Signal::KILL);

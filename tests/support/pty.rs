@@ -198,6 +198,23 @@ impl Pty {
         });
     }
 
+    /// Presses a key that chooses what cannot be taken back, until the choice is made: one that comes before the program knows
+    /// that the question is on the screen is no answer, and on a busy machine this terminal shows it earlier than that.
+    #[track_caller]
+    pub(crate) fn decides(&mut self, c: char) {
+        let question = if c == 'y' { " n no" } else { "keep mine" };
+        self.sees(question);
+        let is_asked = |pty: &Self| shows(&pty.screen(), question);
+        wait_until("the choice is made", || {
+            self.key(Key::Char(c));
+            let patience = Instant::now() + Duration::from_secs(2);
+            while is_asked(self) && Instant::now() < patience {
+                thread::sleep(Duration::from_millis(5));
+            }
+            (!is_asked(self)).then_some(())
+        });
+    }
+
     /// Waits until a quote is on the screen as it is read, not as it is written.
     #[track_caller]
     pub(crate) fn reads(&mut self, quote: &str) {

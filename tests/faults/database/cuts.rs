@@ -233,7 +233,11 @@ async fn play_round(
         network.cut();
     }
     network.fuse(Some(trouble.fuse));
-    screen.key(if deletes { Key::Char('y') } else { Key::Enter });
+    if deletes {
+        screen.decides('y');
+    } else {
+        screen.key(Key::Enter);
+    }
     if let Some(away) = trouble.away {
         // From the break on, which may not come at all.
         wait_until(&story, || {

@@ -279,7 +279,7 @@ async fn text_written_while_a_compute_starts_stays_text() {
     screen.key(Key::Enter);
     screen.sees("k keep mine");
     screen.sees("Riverrun.");
-    screen.key(Key::Char('k'));
+    screen.decides('k');
     screen.sees("Saved.");
     assert_eq!(stage.quote(), "the sly style s yet q, thinks tk");
 }

@@ -131,7 +131,7 @@ async fn a_write_in_question_is_settled_by_reading_again() {
     screen.key(Key::Char('d'));
     screen.sees("Delete your quote?");
     let before = stage.database_network.counts().requested;
-    screen.key(Key::Char('y'));
+    screen.decides('y');
     wait_until("the delete is on its way", || {
         (stage.database_network.counts().requested > before).then_some(())
     });
@@ -182,7 +182,7 @@ async fn a_deleted_quote_on_its_way_back_is_kept_whatever_cuts_it_off() {
         screen.reads("One");
         screen.key(Key::Char('d'));
         screen.sees("Delete your quote?");
-        screen.key(Key::Char('y'));
+        screen.decides('y');
         screen.sees("Your quote is deleted.");
         stage.database_network.hold_requests(true);
         screen.key(Key::Char('u'));

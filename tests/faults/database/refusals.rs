@@ -241,7 +241,7 @@ async fn a_change_elsewhere_is_never_overwritten_unseen() {
     screen.sees("One of mine");
     screen.sees("Two");
     assert_eq!(stage.quote(), "Two");
-    screen.key(Key::Char('t'));
+    screen.decides('t');
     screen.reads("Two");
 
     write(&mut screen, " of mine");
@@ -250,7 +250,7 @@ async fn a_change_elsewhere_is_never_overwritten_unseen() {
     screen.sees("Your quote was deleted elsewhere.");
     screen.sees("Two of mine");
     assert_eq!(stage.rows(), "");
-    screen.key(Key::Char('k'));
+    screen.decides('k');
     screen.sees("Saved.");
     assert_eq!(stage.quote(), "Two of mine");
 
@@ -258,14 +258,14 @@ async fn a_change_elsewhere_is_never_overwritten_unseen() {
     give(&stage, "Three");
     screen.key(Key::Char('d'));
     screen.sees("Delete your quote?");
-    screen.key(Key::Char('y'));
+    screen.decides('y');
     screen.sees("Not deleted. It was changed elsewhere");
     screen.reads("Three");
     assert_eq!(stage.quote(), "Three");
     stage.database.query("delete from public.user_messages");
     screen.key(Key::Char('d'));
     screen.sees("Delete your quote?");
-    screen.key(Key::Char('y'));
+    screen.decides('y');
     screen.sees(INVITATION);
 
     // What was deleted can be brought back, and not over what someone else has put there since.
@@ -276,7 +276,7 @@ async fn a_change_elsewhere_is_never_overwritten_unseen() {
     assert_eq!(stage.quote(), "Four");
 
     // Another program's commands, in the same way.
-    screen.key(Key::Char('t'));
+    screen.decides('t');
     screen.reads("Four");
     give(&stage, "Five");
     screen.key(Key::Char('r'));

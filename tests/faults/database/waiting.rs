@@ -222,7 +222,7 @@ async fn a_delete_that_is_left_behind_is_told() {
     screen.key(Key::Char('d'));
     screen.sees("Delete your quote?");
     stage.database_network.hold_requests(true);
-    screen.key(Key::Char('y'));
+    screen.decides('y');
     screen.sees("Deleting…");
     screen.key(Key::Char('q'));
     ends(&mut screen, 0);

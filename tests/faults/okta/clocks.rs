@@ -156,7 +156,7 @@ async fn a_sleeping_machine_notices_the_approval_when_it_wakes() {
     screen.sees(INVITATION);
     screen.key(Key::Char('s'));
     screen.sees("Sign out, here and at Okta?");
-    screen.key(Key::Char('y'));
+    screen.decides('y');
     screen.sees("Enter Log in");
 
     // It sleeps for longer, and wakes where there is no network: that the code has ended is known all the same.

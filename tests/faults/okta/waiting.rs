@@ -160,7 +160,7 @@ fn crowd(stage: &Stage) -> Crowd {
         screen.sees(INVITATION);
         screen.key(Key::Char('s'));
         screen.sees("Sign out, here and at Okta?");
-        screen.key(Key::Char('y'));
+        screen.decides('y');
         Waiting::OnScreen(screen)
     });
     homes.push(home);

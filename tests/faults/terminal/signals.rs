@@ -5,11 +5,14 @@ use std::process::{Command, Stdio};
 use rustix::process::Signal;
 
 use super::{WRITING, child_of, ends_within_a_second, kept_text, send};
-use crate::support::{
-    program::Home,
-    pty::Key,
-    stage::{INVITATION, Stage, WONDERFUL, ends},
-    wait_until,
+use crate::{
+    screens::is_at_a_prompt,
+    support::{
+        program::Home,
+        pty::Key,
+        stage::{INVITATION, Stage, WONDERFUL, ends},
+        wait_until,
+    },
 };
 
 fn stop(process: u32) {
@@ -40,7 +43,7 @@ async fn a_stop_from_outside_gives_the_terminal_back_first() {
         });
     }
     screen.key(Key::Ctrl('c'));
-    screen.sees_no_more("Enter Save Quote");
+    screen.sees_that("is back in the shell", is_at_a_prompt);
     screen.type_("exit\r");
     screen.exit_status();
 }
@@ -83,7 +86,7 @@ async fn a_save_goes_on_while_the_program_is_stopped() {
         stage.draft().is_none().then_some(())
     });
     screen.key(Key::Char('q'));
-    screen.sees_no_more(WONDERFUL);
+    screen.sees_that("is back in the shell", is_at_a_prompt);
     screen.type_("exit\r");
     screen.exit_status();
 }

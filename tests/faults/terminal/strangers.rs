@@ -113,7 +113,7 @@ async fn a_strangers_words_reach_no_terminal_as_anything_but_text() {
     screen.reads("no stranger");
     screen.key(Key::Char('d'));
     screen.sees("Delete your quote?");
-    screen.key(Key::Char('y'));
+    screen.decides('y');
     screen.sees("Eve");
     screen.sees_no_more("Deleting…");
     is_harmless("the database's words on the screens", &screen);
