@@ -37,7 +37,7 @@ impl DeviceCode {
     }
 }
 
-/// What is being waited for, as shown in the status line. Reported while an effect is under way.
+/// What is being waited for, as shown under the text. Reported while an effect is under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Activity {
     /// The keyring is being read or written.

@@ -184,7 +184,7 @@ fn draw(
     if background != palette.background {
         writeln!(
             body,
-            "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{HEIGHT}\" fill=\"{background}\"/>"
+            "<rect class=\"{class}\" shape-rendering=\"crispEdges\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{HEIGHT}\" fill=\"{background}\"/>"
         )
         .expect("memory");
     }
@@ -218,7 +218,11 @@ fn draw(
                 .enumerate()
                 .map(|(at, c)| blocks(c, x + at * WIDTH, y))
                 .collect();
-            writeln!(body, "<path class=\"q\" d=\"{parts}\" fill=\"{fill}\"/>").expect("memory");
+            writeln!(
+                body,
+                "<path class=\"q\" shape-rendering=\"crispEdges\" d=\"{parts}\" fill=\"{fill}\"/>"
+            )
+            .expect("memory");
         }
     }
 }

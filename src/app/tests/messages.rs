@@ -1,4 +1,4 @@
-//! What the screens tell a person above the hint line, in one piece.
+//! What the screens tell a person under the text, in one piece.
 
 use super::*;
 use crate::{app::samples::key_event, quote};
