@@ -131,9 +131,6 @@ const ISSUER: Setting = Setting {
     example: "https://example.okta.com",
     secret: false,
 };
-/// The file in the state directory that holds what the person chose on the screens: a [`Store`] by its name. The setting wins.
-pub(crate) const CHOSEN_STORE: &str = "store";
-
 const CLIENT_ID: Setting = Setting {
     key: "client_id",
     variable: Some("AUTH_OKTA_ID"),
@@ -172,6 +169,9 @@ const SETTINGS: [Setting; 6] = [
     STORE,
     FRAMES,
 ];
+
+/// The file in the state directory that holds what the person chose on the screens: a [`Store`] by its name. The setting wins.
+pub(crate) const CHOSEN_STORE: &str = "store";
 
 /// The variable that gives an administrator's connection string to `admin`.
 pub const ADMIN_DATABASE_URL: &str = "EPIGRAPH_ADMIN_DATABASE_URL";

@@ -172,13 +172,13 @@ pub fn place(model: &Model, needed: impl Fn(usize) -> usize) -> Place {
         _ => 0,
     };
     let foot = usize::from(!layout.framed && full >= 5);
-    let fits = needed(narrow.into()) + preferred + foot <= full;
-    let (columns, above) = if fits {
-        (narrow, preferred)
+    let usual = needed(narrow.into());
+    let (columns, above, needed) = if usual + preferred + foot <= full {
+        (narrow, preferred, usual)
     } else {
-        (wide, usize::from(layout.framed && full >= 8))
+        let above = usize::from(layout.framed && full >= 8);
+        (wide, above, needed(wide.into()))
     };
-    let needed = needed(columns.into());
     let told = said_rows(&said, columns).len();
     // On the smallest screens it is marked all the same that a text goes on.
     let overflows = needed + above > full && full > 1 && told == 0;

@@ -61,14 +61,19 @@ pub(super) fn welcome(model: &Model, layout: &Layout, buffer: &mut Buffer) {
         foot.left = news.to_string();
         foot.left_style = theme::STRONG;
     }
-    let edge = Edge {
-        title: "epigraph",
+    let edge = edge(model, "epigraph", foot);
+    draw_edge(model, layout, &place, &edge, buffer);
+}
+
+/// What the frame says before anyone is signed in: with whom the person speaks.
+fn edge<'a>(model: &'a Model, title: &'a str, foot: Foot) -> Edge<'a> {
+    Edge {
+        title,
         title_style: theme::STRONG,
         right: &model.about.okta,
         foot,
         ..Edge::default()
-    };
-    draw_edge(model, layout, &place, &edge, buffer);
+    }
 }
 
 const BUTTON: &str = "  Log in  ";
@@ -182,13 +187,7 @@ fn draw_steps(
         ..area
     };
     told::draw(model, &told, buffer, told_at);
-    let edge = Edge {
-        title: "Log in",
-        title_style: theme::STRONG,
-        right: &model.about.okta,
-        foot,
-        ..Edge::default()
-    };
+    let edge = edge(model, "Log in", foot);
     if layout.framed {
         draw_edge(model, layout, &Place::default(), &edge, buffer);
     } else {
