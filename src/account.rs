@@ -88,6 +88,6 @@ pub struct Restored {
     pub draft: Option<KeptDraft>,
     /// Whether there is another one, which no window has taken up: it would go with the session.
     pub more_drafts: bool,
-    /// Something that the person must hear at once (a warning), in a sentence.
-    pub warning: Option<String>,
+    /// What the person must hear at once.
+    pub warnings: Vec<Failure>,
 }

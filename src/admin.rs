@@ -305,7 +305,7 @@ fn busy() -> Failure {
         Kind::Database,
         "Another administrator is at work in this database and has not finished; nothing was changed from here.",
     )
-    .cure("Try again in a moment. If they left a transaction open, end its session.")
+    .cure("Try again in a moment; if they left a transaction open, end its session.")
 }
 
 fn not_allowed(user: &str, message: &str) -> Failure {

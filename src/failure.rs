@@ -277,12 +277,28 @@ pub(crate) fn list(failures: impl IntoIterator<Item = Failure>) -> String {
     lines.concat()
 }
 
+/// Lists messages as [`list`] does, of which the screens show some: there is room for one sentence and one, see `docs/look.md`.
+#[cfg(test)]
+pub(crate) fn shown(failures: impl IntoIterator<Item = Failure>) -> String {
+    let is_one = |part: &str| {
+        let mut more = part.split(". ").skip(1);
+        !more.any(|next| next.starts_with(char::is_uppercase))
+    };
+    let fits = |failure: &Failure| {
+        let cure = failure.cure.as_deref().unwrap_or_default();
+        // No screen comes up with a configuration that is none.
+        let fits = failure.kind == Kind::Config || is_one(&failure.what) && is_one(cure);
+        assert!(fits, "too many sentences: {failure}");
+    };
+    list(failures.into_iter().inspect(fits))
+}
+
 /// Lists messages as [`list`] does, each below the cases that bring it.
 #[cfg(test)]
 pub(crate) fn table<C: fmt::Display>(cases: impl IntoIterator<Item = (C, Failure)>) -> String {
     let mut messages: Vec<(String, String)> = Vec::new();
     for (case, failure) in cases {
-        let (case, message) = (format!("{case}\n"), list([failure]));
+        let (case, message) = (format!("{case}\n"), shown([failure]));
         match messages.iter_mut().find(|known| known.1 == message) {
             Some((cases, _)) => cases.push_str(&case),
             None => messages.push((case, message)),

@@ -98,9 +98,9 @@ impl Keyring {
 fn was_open() -> Failure {
     Failure::new(
         Kind::Vault,
-        "The session file could be read by other users of this machine until now; its mode has been corrected.",
+        "Others could read your session.",
     )
-    .cure("If you do not trust them, run `epigraph logout` and sign in again.")
+    .cure("The mode of its file has been corrected; if you do not trust the other users of this machine, run `epigraph logout` and sign in again.")
 }
 
 impl Vault for Keyring {
@@ -161,8 +161,8 @@ impl Vault for Keyring {
         }
     }
 
-    fn warning(&self) -> Option<String> {
-        self.was_open_to_others().map(|warning| warning.to_string())
+    fn warning(&self) -> Option<Failure> {
+        self.was_open_to_others()
     }
 }
 
@@ -222,7 +222,7 @@ mod tests {
             panic!("{check:?}");
         };
         assert!(!warning.to_string().contains("secret"));
-        assert_eq!(vault.warning(), Some(warning.to_string()));
+        assert_eq!(vault.warning(), Some(warning));
     }
 
     #[tokio::test]

@@ -149,8 +149,8 @@ pub trait Vault: Send + Sync + 'static {
         None
     }
 
-    /// Something that the person must hear about the vault, in a sentence.
-    fn warning(&self) -> Option<String> {
+    /// Something that the person must hear about the vault.
+    fn warning(&self) -> Option<Failure> {
         None
     }
 }
@@ -304,10 +304,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             .await_approval(&pending, progress)
             .await?;
         self.forget_code();
-        let warning = tokens
-            .refresh_token
-            .is_none()
-            .then(|| NO_REFRESH_TOKEN.to_owned());
+        let warning = tokens.refresh_token.is_none().then(no_refresh_token);
         let user = tokens.id_token.user.clone();
         let keeper = Arc::clone(&self.keeper);
         let progress = progress.clone();
@@ -483,26 +480,30 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             .clone()
     }
 
-    async fn restored(&self, user: User, warning: Option<String>) -> Restored {
+    async fn restored(&self, user: User, warning: Option<Failure>) -> Restored {
         let (draft, more_drafts, told) = match self.drafts.read(&user.id).await {
-            Ok(Left { draft, more }) => (draft, more, more.then(|| MORE_DRAFTS.to_owned())),
-            Err(failure) => (None, false, Some(failure.to_string())),
+            Ok(Left { draft, more }) => (draft, more, more.then(another_draft)),
+            Err(failure) => (None, false, Some(failure)),
         };
-        let warnings: Vec<_> = warning.into_iter().chain(told).collect();
         Restored {
             user,
             draft,
             more_drafts,
-            warning: (!warnings.is_empty()).then(|| warnings.join(" ")),
+            warnings: warning.into_iter().chain(told).collect(),
         }
     }
 }
 
-const MORE_DRAFTS: &str =
-    "You have one more unsaved text. It comes back in another window, or at the next start.";
+fn another_draft() -> Failure {
+    Failure::new(Kind::Failed, "You have another unsaved text.")
+        .cure("It comes back in another window, or at the next start.")
+}
 
-const NO_REFRESH_TOKEN: &str = "Okta issued no refresh token, so you will have to sign in again when this session's token expires (after an hour, as a rule). \
-    An administrator can change that: Applications › the app › General › Grant type › Refresh Token.";
+fn no_refresh_token() -> Failure {
+    Failure::new(Kind::Failed, "Okta gave no refresh token.").cure(
+        "You will have to sign in again after an hour, as a rule; an administrator can change that: Applications › the app › General › Grant type › Refresh Token.",
+    )
+}
 
 thread_local! {
     /// How many things are under way that must not stop half way, on this thread's runtime: the program's has no other thread.
@@ -542,12 +543,12 @@ fn begin<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> J
 }
 
 const LOST_ANSWER: &str =
-    " An earlier renewal was cut off before its answer was kept, which may be why.";
+    "; an earlier renewal was cut off before its answer was kept, which may be why.";
 
 /// Adds to the news that a session has ended why that may be: who shows a refresh token that was replaced is taken for a thief.
 pub(crate) fn after_a_lost_answer(mut ended: Failure) -> Failure {
     if !ended.what.ends_with(LOST_ANSWER) {
-        ended.what.push_str(LOST_ANSWER);
+        ended.what = ended.what.trim_end_matches('.').to_owned() + LOST_ANSWER;
     }
     ended
 }

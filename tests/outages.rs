@@ -241,7 +241,7 @@ async fn a_save_that_stays_in_question_says_so() {
     assert!(
         failure
             .what
-            .ends_with("It is unknown whether the quote was saved."),
+            .ends_with("it is unknown whether the quote was saved."),
         "{failure}"
     );
 }

@@ -88,9 +88,7 @@ async fn a_key_that_the_database_lacks_costs_no_text() {
     let stage = Stage::with_tokens_for(30).await;
     let mut screen = stage.open();
     screen.sees("Save an inspiring quote for yourself...");
-    screen.key(Key::Char('e'));
-    screen.sees("Enter Save Quote");
-    screen.type_("Think you're escaping and run into yourself.");
+    screen.writes("Think you're escaping and run into yourself.");
     stage.okta.replace_keys();
     screen.key(Key::Enter);
     screen.sees("Not saved. Your text is still here");

@@ -82,8 +82,7 @@ async fn writing_can_start_before_the_quote_is_read() {
     let stage = Stage::new().await;
     let mut screen = stage.open();
     stage.sign_in(&mut screen);
-    screen.key(Key::Char('e'));
-    screen.type_("Quite so, said Queequeg?");
+    screen.writes("Quite so, said Queequeg?");
     screen.sees("Quite so, said Queequeg?");
     screen.key(Key::Enter);
     screen.sees("Saved.");
@@ -97,8 +96,7 @@ async fn text_written_while_the_quote_is_read_is_shown_and_kept() {
     stage.database_network.hold_answers(true);
     let mut screen = stage.open();
     screen.sees("e write");
-    screen.key(Key::Char('e'));
-    screen.type_("Quite so, said Queequeg?");
+    screen.writes("Quite so, said Queequeg?");
     screen.sees("Quite so, said Queequeg?");
     wait_until("it is in the draft file", || {
         stage.draft()?.contains("said Queequeg?").then_some(())
@@ -225,9 +223,7 @@ async fn a_session_that_okta_ends_costs_no_text() {
         .okta
         .configure(|settings| settings.token_lifetime = 30);
     let mut screen = stage.open_with_quote("Mistakes");
-    screen.key(Key::Char('e'));
-    screen.sees("Edit your quote");
-    screen.type_(" are the portals");
+    screen.writes(" are the portals");
     screen.sees("Mistakes are the portals");
     stage.okta.revoke_all(Person::James);
     screen.key(Key::Enter);
@@ -250,9 +246,7 @@ async fn a_session_that_okta_ends_costs_no_text() {
     // Nor does it when the program ends before the next sign-in.
     let mut screen = stage.open();
     screen.reads("Mistakes are the portals of discovery");
-    screen.key(Key::Char('e'));
-    screen.sees("Edit your quote");
-    screen.type_("!");
+    screen.writes("!");
     screen.sees("of discovery!");
     stage.okta.revoke_all(Person::James);
     screen.key(Key::Enter);
@@ -271,9 +265,7 @@ async fn two_programs_do_not_overwrite_each_other() {
     let mut screen = stage.open_with_quote("First.");
     let changed = stage.home.run(&["set", "Changed elsewhere."]);
     assert_eq!(changed.code, Some(0), "{changed:?}");
-    screen.key(Key::Char('e'));
-    screen.sees("Edit your quote");
-    screen.type_(" Mine.");
+    screen.writes(" Mine.");
     screen.key(Key::Enter);
     screen.sees("Your quote was changed elsewhere.");
     screen.sees("First. Mine.");
@@ -316,9 +308,7 @@ async fn every_way_to_end_restores_the_terminal_and_the_draft() {
 async fn a_killed_program_has_kept_the_draft() {
     let stage = Stage::new().await;
     let mut screen = stage.open_with_quote("Mistakes");
-    screen.key(Key::Char('e'));
-    screen.sees("Enter Save Quote");
-    screen.type_(", not yet saved");
+    screen.writes(", not yet saved");
     screen.sees("not yet saved");
     wait_until("the draft is in its file", || {
         files_under(stage.home.path()).into_iter().find(|path| {
@@ -354,9 +344,7 @@ async fn two_windows_have_a_draft_each_and_the_next_two_take_them_up() {
     let mut windows = texts.map(|text| {
         let mut screen = stage.open();
         screen.sees(INVITATION);
-        screen.key(Key::Char('e'));
-        screen.sees("Enter Save Quote");
-        screen.type_(text);
+        screen.writes(text);
         screen.sees(text);
         wait_until("it is kept", || stage.drafts().contains(text).then_some(()));
         screen
@@ -371,7 +359,7 @@ async fn two_windows_have_a_draft_each_and_the_next_two_take_them_up() {
 
     let mut first = stage.open();
     first.sees("Mistakes are many");
-    first.sees("You have one more unsaved text.");
+    first.sees("You have another unsaved text.");
     let mut second = stage.open();
     second.sees("the portals");
     second.sees("Here is your unsaved text.");
@@ -393,9 +381,7 @@ async fn a_sign_out_asks_before_it_removes_another_windows_text() {
     let mut windows = ["Mistakes are", "the portals"].map(|text| {
         let mut screen = stage.open();
         screen.sees(INVITATION);
-        screen.key(Key::Char('e'));
-        screen.sees("Enter Save Quote");
-        screen.type_(text);
+        screen.writes(text);
         screen.sees(text);
         screen
     });
@@ -405,7 +391,7 @@ async fn a_sign_out_asks_before_it_removes_another_windows_text() {
     }
     let mut screen = stage.open();
     screen.sees("Mistakes are");
-    screen.sees("You have one more unsaved text.");
+    screen.sees("You have another unsaved text.");
     screen.key(Key::Enter);
     screen.sees("Saved.");
     screen.key(Key::Char('s'));

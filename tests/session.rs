@@ -113,7 +113,7 @@ async fn a_second_start_is_signed_in_without_asking_okta() {
     let again = program(&okta, &state, &database);
     let restored = again.restore().await.expect("read").expect("signed in");
     assert_eq!(restored.user.name, "James Joyce");
-    assert_eq!(restored.warning, None);
+    assert!(restored.warnings.is_empty());
     again.load(&Progress::silent()).await.expect("loaded");
     assert_eq!(okta.client_requests(), requests);
 }

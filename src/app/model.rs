@@ -93,6 +93,69 @@ impl Notice {
     }
 }
 
+/// What a failure leaves safe, in the two lengths that there may be room for.
+#[derive(Debug)]
+pub(super) struct Safe {
+    /// A sentence, which may name the key that tries again.
+    in_full: &'static str,
+    /// What is added to the outcome, where reason and cure take the room.
+    in_short: &'static str,
+}
+
+impl Safe {
+    /// Nothing was at stake.
+    pub(super) const NOTHING: Self = Self {
+        in_full: "",
+        in_short: "",
+    };
+    /// What was sent is still in the editor.
+    pub(super) const TO_SEND: Self = Self {
+        in_full: "Your text is still here: Enter tries again.",
+        in_short: ", but kept",
+    };
+    /// What is being written is still in the editor.
+    pub(super) const WRITING: Self = Self {
+        in_full: "Your text is still here.",
+        in_short: ", text kept",
+    };
+    /// A draft waits beside what is read.
+    pub(super) const DRAFT: Self = Self {
+        in_full: "Your unsaved text is kept.",
+        in_short: ", text kept",
+    };
+    /// A draft waits for the same person.
+    pub(super) const UNTIL_SIGN_IN: Self = Self {
+        in_full: "Your unsaved text is kept for your next sign-in.",
+        in_short: ", text kept",
+    };
+}
+
+impl Notice {
+    /// Says what did not come about, and in at most two sentences what matters most of this: whether the text is safe, why it
+    /// failed, and what to do.
+    pub(super) fn of_failure(outcome: &str, safe: &Safe, failure: &Failure) -> Self {
+        let bare = outcome.trim_end_matches('.');
+        // It may say in full what came of it.
+        let why = match failure.what.strip_prefix(bare) {
+            Some(".") => "",
+            Some(more) => more.trim_start_matches([':', ' ']),
+            None => &failure.what,
+        };
+        // A key on the screen is the cure already.
+        let is_told = matches!(failure.kind, Kind::Unreachable | Kind::NotSignedIn);
+        let cure = failure
+            .cure
+            .as_deref()
+            .filter(|_| !is_told || safe.in_full.is_empty());
+        let (outcome, parts) = match cure {
+            Some(cure) => (format!("{bare}{}.", safe.in_short), [why, cure]),
+            None => (outcome.to_owned(), [safe.in_full, why]),
+        };
+        let told: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        Self::new(Tone::Failure, outcome, told.join(" "))
+    }
+}
+
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [self.outcome.as_str(), self.rest.as_str()];
@@ -429,19 +492,12 @@ impl Model {
 
     /// Says what did not come about, why, and what to do.
     pub(super) fn fail(&mut self, outcome: &str, failure: &Failure) {
-        self.fail_safely(outcome, "", failure);
+        self.fail_safely(outcome, &Safe::NOTHING, failure);
     }
 
-    /// Says what did not come about, first of all whether the text is safe, then why, and what to do.
-    pub(super) fn fail_safely(&mut self, outcome: &str, safe: &str, failure: &Failure) {
-        // Where a key that is named already is all that can be done, once is enough.
-        let is_told = failure.kind == Kind::Unreachable && safe.ends_with("tries again.");
-        let cure = failure.cure.as_deref().filter(|_| !is_told);
-        let why = [failure.what.as_str(), cure.unwrap_or_default()].join(" ");
-        // It may say in full what came of it.
-        let why = why.strip_prefix(outcome).unwrap_or(&why).trim_start();
-        let rest = [safe, why].join(" ");
-        self.tell(Notice::new(Tone::Failure, outcome, rest.trim()));
+    /// Says what did not come about, whether the text is safe, why, and what to do.
+    pub(super) fn fail_safely(&mut self, outcome: &str, safe: &Safe, failure: &Failure) {
+        self.tell(Notice::of_failure(outcome, safe, failure));
     }
 
     /// Says what went wrong beside what is said already.
@@ -450,6 +506,10 @@ impl Model {
             Some(notice) if notice.tone.is_bad() => {
                 let rest = format!("{} {failure}", notice.rest);
                 rest.trim_start().clone_into(&mut notice.rest);
+            }
+            _ if outcome.is_empty() => {
+                let cure = failure.cure.clone().unwrap_or_default();
+                self.warn(failure.what.clone(), cure);
             }
             _ => self.warn(outcome, failure.to_string()),
         }

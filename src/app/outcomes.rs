@@ -4,8 +4,8 @@ use super::{
     Activity, DeleteOutcome, Effect, Msg, Restored, SaveOutcome, SignOutOutcome, User,
     clipboard::{say_copied, take_clipboard},
     model::{
-        Ahead, Desk, DeskOrder, Draft, Model, Notice, Over, Pane, Screen, Sheet, SignIn, Tone,
-        Unsaved, same_text,
+        Ahead, Desk, DeskOrder, Draft, Model, Notice, Over, Pane, Safe, Screen, Sheet, SignIn,
+        Tone, Unsaved, same_text,
     },
     saving::{kept, resume, save, write_on},
     words::UNREAD,
@@ -55,7 +55,7 @@ fn take_on_screen(model: &mut Model, outcome: Msg, screen: Screen) -> (Screen, V
         (Msg::Restored(Ok(Some(restored))), Screen::Restoring) => enter(model, restored, None),
         (Msg::Restored(Ok(None)), Screen::Restoring) => (Screen::signed_out(None), Vec::new()),
         (Msg::Restored(Err(failure)), Screen::Restoring) => {
-            fail_for_the_vault(model, "Your session cannot be looked up.", &failure);
+            fail_for_the_vault(model, "Your session cannot be read.", &failure);
             let sign_in = SignIn::VaultFailed;
             let unsaved = None;
             (Screen::SignedOut { unsaved, sign_in }, Vec::new())
@@ -151,8 +151,11 @@ fn signed_out(
     match outcome {
         Ok(SignOutOutcome::Revoked) => model.say("You are signed out."),
         Ok(SignOutOutcome::OnlyLocally(failure)) => model.warn(
-            "Signed out on this machine only.",
-            format!("Your session at Okta lives on until it expires. {failure}"),
+            "Signed out here only.",
+            format!(
+                "Your session at Okta lives on until it expires. {}",
+                failure.what
+            ),
         ),
         Err(failure) => {
             model.fail("Not signed out.", &failure);
@@ -167,8 +170,8 @@ fn signed_out(
 /// Lets someone in: the quote is read, and what they had not saved waits for it.
 fn enter(model: &mut Model, restored: Restored, unsaved: Option<Unsaved>) -> (Screen, Vec<Effect>) {
     model.more_drafts = restored.more_drafts;
-    if let Some(warning) = restored.warning {
-        model.warn("", warning);
+    for warning in restored.warnings {
+        model.warn_as_well("", &warning);
     }
     let leftover = match unsaved {
         Some(unsaved) if unsaved.user_id == restored.user.id => Some(unsaved.draft),
@@ -329,13 +332,13 @@ fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen
         return (session_over(model, failure, user, &pane), Vec::new());
     }
     let safe = match &pane {
-        Pane::Editor { .. } => "Your text is still here: Enter tries again.",
+        Pane::Editor { .. } => &Safe::TO_SEND,
         Pane::Unread {
             ahead: Ahead::Writing(_),
             ..
-        } => "Your text is still here.",
-        pane if pane.unsaved().is_some() => "Your unsaved text is kept.",
-        _ => "",
+        } => &Safe::WRITING,
+        pane if pane.unsaved().is_some() => &Safe::DRAFT,
+        _ => &Safe::NOTHING,
     };
     let outcome = outcome_of(&pane, failure);
     let pane = match pane {
@@ -406,8 +409,8 @@ fn session_over(model: &mut Model, failure: &Failure, user: User, pane: &Pane) -
         draft,
     });
     let safe = match &unsaved {
-        Some(_) => "Your unsaved text is kept for your next sign-in.",
-        None => "",
+        Some(_) => &Safe::UNTIL_SIGN_IN,
+        None => &Safe::NOTHING,
     };
     model.fail_safely("Your session has ended.", safe, failure);
     Screen::signed_out(unsaved)

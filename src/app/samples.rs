@@ -65,7 +65,7 @@ pub(crate) fn restored(draft: Option<&str>) -> Restored {
         user: joyce(),
         draft: draft.map(|text| kept(text, None)),
         more_drafts: false,
-        warning: None,
+        warnings: Vec::new(),
     }
 }
 
@@ -87,6 +87,11 @@ pub(crate) fn unconfirmed() -> Failure {
         unconfirmed: true,
         ..unreachable()
     }
+}
+
+/// A failure that someone has to do something about.
+pub(crate) fn refused() -> Failure {
+    Failure::new(Kind::Database, "The database is read-only.").cure("Use that of the primary.")
 }
 
 pub(crate) fn session_over() -> Failure {

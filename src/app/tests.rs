@@ -1,7 +1,7 @@
 use super::{
     samples::{
-        code, code_on_screen, conflicted, joyce, kept, key_event, pane, press, reading, restored,
-        saved, session_over, started, unconfirmed, unreachable, waiting, write,
+        code, code_on_screen, conflicted, joyce, kept, key_event, pane, press, reading, refused,
+        restored, saved, session_over, started, unconfirmed, unreachable, waiting, write,
     },
     *,
 };
@@ -92,9 +92,8 @@ fn a_vault_that_fails_can_be_asked_again() {
     let locked = Failure::new(Kind::Vault, "The keyring is waiting to be unlocked.");
     update(&mut model, Msg::Restored(Err(locked)));
     assert!(
-        told(&model).starts_with(
-            "Your session cannot be looked up. The keyring is waiting to be unlocked."
-        ),
+        told(&model)
+            .starts_with("Your session cannot be read. The keyring is waiting to be unlocked."),
         "{}",
         told(&model)
     );
@@ -670,10 +669,15 @@ fn quitting_always_works_and_letters_are_text_while_writing() {
 fn good_news_does_not_push_bad_news_away_but_a_key_does() {
     let mut model = started(80, 24);
     let mut restored = restored(None);
-    restored.warning = Some("The session will end in an hour.".into());
+    let warning =
+        Failure::new(Kind::Failed, "It will end in an hour.").cure("Ask an administrator.");
+    restored.warnings = vec![warning];
     update(&mut model, Msg::Restored(Ok(Some(restored))));
     update(&mut model, Msg::Loaded(Ok(None)));
-    assert_eq!(told(&model), "The session will end in an hour.");
+    assert_eq!(
+        told(&model),
+        "It will end in an hour. Ask an administrator."
+    );
     press(&mut model, "e");
     assert_eq!(told(&model), "");
 }
@@ -682,14 +686,16 @@ fn good_news_does_not_push_bad_news_away_but_a_key_does() {
 fn a_database_without_protection_is_warned_of() {
     let mut model = started(80, 24);
     let mut restored = restored(None);
-    restored.warning = Some("The session will end in an hour.".into());
+    let warning =
+        Failure::new(Kind::Failed, "It will end in an hour.").cure("Ask an administrator.");
+    restored.warnings = vec![warning];
     update(&mut model, Msg::Restored(Ok(Some(restored))));
     let owner = Failure::new(Kind::Database, "It is an owner's.").cure("Use another.");
     update(&mut model, Msg::Progressed(Activity::Unguarded(owner)));
     update(&mut model, Msg::Loaded(Ok(None)));
     assert_eq!(
         told(&model),
-        "The session will end in an hour. It is an owner's. Use another."
+        "It will end in an hour. Ask an administrator. It is an owner's. Use another."
     );
     press(&mut model, "e");
     assert_eq!(told(&model), "");

@@ -4,7 +4,7 @@ use chrono::{DateTime, FixedOffset};
 
 use super::{
     Activity,
-    model::{Ahead, DeskOrder, Model, Notice, Over, Pane, Question, Screen, SignIn, Tone},
+    model::{Ahead, DeskOrder, Model, Notice, Over, Pane, Question, Safe, Screen, SignIn, Tone},
 };
 use crate::{
     keymap::{self, Action, Binding, Chord, Section},
@@ -68,9 +68,8 @@ pub fn said(model: &Model) -> Vec<Notice> {
                 },
             ..
         } => {
-            let safe = draft.as_ref().map_or("", |_| "Your unsaved text is kept. ");
-            let why = format!("{safe}{failure}");
-            Some(Notice::new(Tone::Failure, UNREAD, why))
+            let safe = draft.as_ref().map_or(&Safe::NOTHING, |_| &Safe::DRAFT);
+            Some(Notice::of_failure(UNREAD, safe, failure))
         }
         _ => None,
     };

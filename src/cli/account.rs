@@ -69,8 +69,8 @@ pub(super) async fn login(config: &Config, json: bool, open: bool) -> Outcome {
         }
     }
     let restored = session.await_approval(&waiting(json)).await?;
-    if let Some(warning) = &restored.warning {
-        output::warn(warning);
+    for warning in &restored.warnings {
+        output::warn(&warning.to_string());
     }
     if json {
         output::json(&Event::SignedIn {

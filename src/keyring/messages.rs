@@ -4,7 +4,7 @@ use keyring_core::Error;
 
 use super::*;
 use crate::{
-    failure::{list, table},
+    failure::{shown, table},
     private_file,
     text::harmless,
 };
@@ -22,7 +22,7 @@ fn every_message_of_the_file_in_place_of_a_keyring() {
         private_file::Error::Io(std::io::ErrorKind::StorageFull.into()),
     ];
     let failures = errors.iter().map(|error| file.failure(error));
-    insta::assert_snapshot!(list(failures.chain([was_open(), file::ending()])));
+    insta::assert_snapshot!(shown(failures.chain([was_open(), file::ending()])));
 }
 
 #[cfg(target_os = "linux")]

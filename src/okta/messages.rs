@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::failure::{list, table};
+use crate::failure::{shown, table};
 
 const ISSUER: &str = "https://org.okta.com/oauth2/default";
 const HOST: &str = "org.okta.com";
@@ -63,7 +63,7 @@ fn every_refusal_has_its_kind_its_words_and_its_cure() {
 #[test]
 fn every_strange_answer() {
     let strange = [429, 503, 302, 404];
-    insta::assert_snapshot!(list(
+    insta::assert_snapshot!(shown(
         strange.map(|status| refusal::strange(&Answer::of(status, "<html>"), HOST))
     ));
 }
@@ -85,7 +85,7 @@ fn every_reason_why_okta_cannot_be_reached() {
         Error::TooLarge,
         Error::Setup(http::malformed_proxy()),
     ];
-    insta::assert_snapshot!(list(errors.map(|error| error.failure(HOST))));
+    insta::assert_snapshot!(shown(errors.map(|error| error.failure(HOST))));
 }
 
 fn discovered(issuer: &str, status: u16, body: &str) -> (String, Failure) {
@@ -159,7 +159,7 @@ fn everything_else_that_okta_can_get_wrong() {
     let Verdict::Failed(no_key) = keys_verdict(Ok(Arc::new(none))) else {
         panic!("no key is no failure");
     };
-    insta::assert_snapshot!(list([
+    insta::assert_snapshot!(shown([
         code("A\nB", "x", good),
         code("AB", "", good),
         code("AB", "x", "http://org.okta.com/activate"),

@@ -113,10 +113,7 @@ impl Refusal {
         let (what, cure) = if with_secret {
             (
                 "Okta does not accept the client id with this client secret.",
-                format!(
-                    "Compare both with the app's General tab. A native app needs no secret: {GENERAL} \
-                     set Client authentication to None, and leave AUTH_OKTA_SECRET and `client_secret` out."
-                ),
+                "Compare both with the app's General tab; a native app needs no secret: set Client authentication to None there, and leave AUTH_OKTA_SECRET and `client_secret` out.".to_owned(),
             )
         } else if self.error_description.contains("No client credentials") {
             (

@@ -522,7 +522,7 @@ fn broken(error: &tokio_postgres::Error, target: &Target) -> Failure {
         return refused(format!(
             "The server at {host} does not offer channel binding, which the connection string demands."
         ))
-        .cure("If a pooler of your own stands before the database, leave channel_binding=require out of the connection string. Otherwise the connection may be intercepted: ask the owner of the database.");
+        .cure("If a pooler of your own stands before the database, leave channel_binding=require out of the connection string; otherwise ask the owner of the database, for the connection may be intercepted.");
     }
     if is_authentication(error) {
         return refused(format!("The server at {host} asks for another kind of sign-in than a password, or could not prove that it knows the password."))

@@ -332,7 +332,10 @@ async fn transact(
 /// The connection was lost after the order was sent.
 pub(super) fn unconfirmed(failure: Failure, done: &str) -> Failure {
     Failure {
-        what: format!("{} It is unknown whether {done}.", failure.what),
+        what: format!(
+            "{}; it is unknown whether {done}.",
+            failure.what.trim_end_matches('.')
+        ),
         unconfirmed: true,
         ..failure
     }

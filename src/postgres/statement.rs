@@ -37,7 +37,7 @@ impl<'a> Statement<'a> {
     }
 
     /// A statement that changes something. It is sent again when the connection is lost on the way, so twice must be as good as
-    /// once; if not, see [`Statement::once`]. `done` ends the sentence "It is unknown whether ...".
+    /// once; if not, see [`Statement::once`]. `done` ends the sentence "it is unknown whether ...".
     #[must_use]
     pub const fn write(sql: &'a str, done: &'static str) -> Self {
         let mut statement = Self::read(sql);

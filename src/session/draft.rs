@@ -310,14 +310,10 @@ pub(super) fn parse(bytes: &[u8]) -> Option<KeptDraft> {
 }
 
 pub(super) fn garbled(aside: &Path) -> Failure {
-    Failure::new(
-        Kind::Failed,
-        format!(
-            "Your draft cannot be read. The file is now {}.",
-            aside.display()
-        ),
-    )
-    .cure("What is left of your text is in it.")
+    Failure::new(Kind::Failed, "Your draft cannot be read.").cure(format!(
+        "What is left of your text is in {}.",
+        aside.display()
+    ))
 }
 
 pub(super) fn unusable(path: &Path, error: &private_file::Error, cure: &str) -> Failure {
@@ -499,7 +495,8 @@ mod tests {
             std::fs::write(&path, garbled).expect("written");
             let failure = drafts.read("00u1").await.expect_err(garbled);
             let aside = path.with_extension("json.aside-1");
-            assert!(failure.what.contains(&aside.display().to_string()));
+            let cure = failure.cure.unwrap_or_default();
+            assert!(cure.contains(&aside.display().to_string()));
             keep(&drafts, "new").await;
             assert_eq!(left(&drafts).await.as_deref(), Some("new"));
             drafts.drop("00u1").await.expect("dropped");

@@ -103,7 +103,7 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         self.vault.location()
     }
 
-    pub(super) fn vault_warning(&self) -> Option<String> {
+    pub(super) fn vault_warning(&self) -> Option<Failure> {
         self.vault.warning()
     }
 
@@ -428,18 +428,18 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
 
 pub(super) fn not_kept(failure: &Failure) -> Failure {
     let what = format!(
-        "Your session was renewed, but could not be kept: {}",
+        "Your session was renewed, but lasts only as long as this program: {}",
         failure.what
     );
-    let cure = failure.cure.as_deref().unwrap_or_default();
-    Failure::new(failure.kind, what).cure(
-        format!("It lasts as long as this program runs, which will try again. {cure}").trim_end(),
-    )
+    Failure {
+        what,
+        ..failure.clone()
+    }
 }
 
 pub(super) fn silent() -> Failure {
     Failure::new(Kind::Unreachable, "Okta did not answer in time.").cure(
-        "To end the session there as well: an administrator can, under Directory › People › the person › Clear sessions and revoke tokens.",
+        "An administrator can end the session there: Directory › People › the person › Clear sessions and revoke tokens.",
     )
 }
 
@@ -470,6 +470,6 @@ pub(super) fn ran_out() -> Failure {
         "Your session has run out, and Okta gave it no refresh token.",
     )
     .cure(
-        "Sign in again. For longer sessions an administrator can tick Refresh Token: Applications › the app › General › Grant type.",
+        "Sign in again; for longer sessions an administrator can tick Refresh Token: Applications › the app › General › Grant type.",
     )
 }

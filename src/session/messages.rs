@@ -3,7 +3,7 @@
 use std::{io, path::Path};
 
 use super::{draft, entry::Entry, keeper, lock, *};
-use crate::{failure::list, private_file};
+use crate::{failure::shown, private_file};
 
 #[test]
 fn every_message_of_the_session() {
@@ -15,7 +15,7 @@ fn every_message_of_the_session() {
         let error = private_file::Error::Io(disk());
         draft::unusable(Path::new("/home/nora/draft.json"), &error, cure)
     };
-    insta::assert_snapshot!(list([
+    insta::assert_snapshot!(shown([
         keeper::not_signed_in(),
         keeper::ran_out(),
         keeper::signed_out_elsewhere(),
@@ -24,8 +24,8 @@ fn every_message_of_the_session() {
         keeper::not_kept(&lock::unusable(path, &private_file::Error::Io(disk()))),
         no_sign_in(),
         wrong_clock(),
-        Failure::new(Kind::Failed, NO_REFRESH_TOKEN),
-        Failure::new(Kind::Failed, MORE_DRAFTS),
+        no_refresh_token(),
+        another_draft(),
         lock::taken(),
         lock::unusable(path, &private_file::Error::Io(disk())),
         lock::unlockable(path, &disk()),

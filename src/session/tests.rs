@@ -339,11 +339,8 @@ async fn a_session_without_a_refresh_token_is_short_and_says_why() {
     world.okta.0.no_refresh_token.store(true, Ordering::SeqCst);
     world.okta.0.lifetime.store(30, Ordering::SeqCst);
     let restored = sign_in(&session).await.expect("signed in");
-    assert!(
-        restored
-            .warning
-            .is_some_and(|it| it.contains("Refresh Token"))
-    );
+    let cure = restored.warnings.first().and_then(|it| it.cure.as_deref());
+    assert!(cure.is_some_and(|it| it.contains("Refresh Token")));
     assert!(
         session
             .standing()

@@ -12,7 +12,7 @@ use crate::support::{
     okta::Person,
     postgres::literal,
     program::{Home, Ran},
-    pty::{Key, Pty},
+    pty::Pty,
     stage::Stage,
 };
 
@@ -45,9 +45,7 @@ fn waits_for_a_lock(stage: &Stage) -> bool {
 /// Opens the editor and writes at the end of what is there.
 #[track_caller]
 fn write(screen: &mut Pty, text: &str) {
-    screen.key(Key::Char('e'));
-    screen.sees("Enter Save Quote");
-    screen.type_(text);
+    screen.writes(text);
     screen.sees(text.trim_end());
 }
 

@@ -158,9 +158,7 @@ async fn a_keyring_that_refuses_says_so() {
 async fn a_sign_out_that_the_keyring_blocks_keeps_the_draft() {
     let (stage, keyring) = set_up(Health::Unlocked).await;
     let mut screen = stage.open_signed_in();
-    screen.key(Key::Char('e'));
-    screen.sees("Enter Save Quote");
-    screen.type_("Riverrun");
+    screen.writes("Riverrun");
     screen.key(Key::Esc);
     screen.sees("Press e to go on with it.");
     keyring.hang(true);
@@ -196,7 +194,7 @@ fn renew_while(stage: &Stage, screen: &mut Pty, fail: impl FnOnce()) {
     });
     fail();
     stage.okta_network.hold_answers(false);
-    screen.sees("Your session was renewed, but could not be kept");
+    screen.sees("Your session was renewed, but lasts only");
     screen.sees("r reload");
     screen.reads("Mistakes.");
 }

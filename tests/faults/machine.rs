@@ -80,7 +80,7 @@ async fn a_full_disk_costs_neither_text_nor_session() {
     let before = kept();
     let saved = full(&stage, &["--log", "log", "set", "Saved all the same."]);
     assert!(
-        saved.stderr.contains("renewed, but could not be kept"),
+        saved.stderr.contains("renewed, but lasts only as long"),
         "{saved:?}"
     );
     assert!(saved.stderr.contains("disk is not full"), "{saved:?}");
@@ -101,9 +101,7 @@ async fn a_full_disk_costs_neither_text_nor_session() {
     // No log, no word of it: it would go over the screen.
     let mut screen = Pty::spawn(&after(FULL, &stage.home.command(&["--log", "log"])), 80, 24);
     screen.reads("Saved all the same.");
-    screen.key(Key::Char('e'));
-    screen.sees("Enter Save Quote");
-    screen.type_(" And this.");
+    screen.writes(" And this.");
     screen.sees("The draft file");
     screen.sees("on the screen only");
     screen.key(Key::Enter);
@@ -144,9 +142,7 @@ async fn a_bad_home_is_named_and_xdg_variables_replace_it() {
 
 /// Writes into the editor of a window, and waits until that is in a file of its own.
 fn write_draft(stage: &Stage, screen: &mut Pty, text: &str) {
-    screen.key(Key::Char('e'));
-    screen.sees("Enter Save Quote");
-    screen.type_(text);
+    screen.writes(text);
     wait_until("the draft is written", || {
         stage.drafts().contains(text).then_some(())
     });
@@ -167,7 +163,7 @@ async fn two_windows_at_once_keep_what_is_typed_in_each() {
         screen.signal(Signal::KILL);
     }
     let mut one = stage.open();
-    one.sees("You have one more unsaved text.");
+    one.sees("You have another unsaved text.");
     let mut two = stage.open();
     two.sees("Here is your unsaved text.");
     one.sees("Of the first.");
@@ -267,9 +263,7 @@ async fn no_symbolic_link_is_followed() {
     // A draft is kept beside what is no draft.
     let mut screen = stage.open();
     screen.sees(INVITATION);
-    screen.key(Key::Char('e'));
-    screen.sees("Enter Save Quote");
-    screen.type_("Beside it.");
+    screen.writes("Beside it.");
     screen.key(Key::Ctrl('c'));
     ends(&mut screen, 0);
     let link = stage.home.path().join("log");

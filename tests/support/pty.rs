@@ -141,6 +141,13 @@ impl Pty {
         self.pressed = Some(Instant::now() + moment);
     }
 
+    /// Opens the editor and types into it. A letter that comes with the `e` would be a paste, see `src/app/typing.rs`.
+    pub(crate) fn writes(&mut self, text: &str) {
+        self.key(Key::Char('e'));
+        self.sees_that("takes writing", |screen| !screen.hide_cursor());
+        self.type_(text);
+    }
+
     /// Pastes a text as terminals do: in brackets if the program asked for them, and with carriage returns for line ends.
     pub(crate) fn paste(&mut self, text: &str) {
         let text = text.replace('\n', "\r");

@@ -151,9 +151,7 @@ impl Stage {
     /// Opens the screens, signs in there, and saves a quote.
     pub(crate) fn open_with_quote(&self, quote: &str) -> Pty {
         let mut screen = self.open_signed_in();
-        screen.key(Key::Char('e'));
-        screen.sees("Enter Save Quote");
-        screen.type_(quote);
+        screen.writes(quote);
         screen.key(Key::Enter);
         screen.sees("Saved.");
         screen

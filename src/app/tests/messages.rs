@@ -189,6 +189,7 @@ fn about_writing() -> Vec<String> {
         ahead(Some("mine"), Ok(Some(saved("No.")))),
         ahead(Some("mine"), Ok(None)),
         ahead(None, Err(unreachable())),
+        ahead(None, Err(refused())),
         told_after(&mut conflict(), vec![key("e")]),
         while_reading(None, vec![key("e"), key("Ctrl-_")]),
         while_reading(None, vec![key("e"), key("Ctrl-R")]),
@@ -215,6 +216,10 @@ fn about_writing() -> Vec<String> {
             None,
             vec![paste("x"), key("Enter"), Msg::Saved(Err(unconfirmed()))],
         ),
+        while_reading(
+            None,
+            vec![paste("x"), key("Enter"), Msg::Saved(Err(refused()))],
+        ),
         while_reading(None, vec![long(most + 1)]),
         while_reading(None, vec![long(most + 1), key("Enter")]),
         while_reading(
@@ -229,6 +234,11 @@ fn about_writing() -> Vec<String> {
 #[test]
 fn every_message_of_the_screens() {
     let all = [about_the_session(), about_the_quote(), about_writing()].concat();
-    assert!(all.iter().all(|told| !told.is_empty()), "{all:#?}");
+    for told in &all {
+        // The outcome, and two sentences: see docs/look.md.
+        let more = told.split(". ").skip(1);
+        let more = more.filter(|next| next.starts_with(char::is_uppercase));
+        assert!(!told.is_empty() && more.count() <= 2, "{told}");
+    }
     insta::assert_snapshot!(all.join("\n"));
 }

@@ -18,7 +18,7 @@ use super::{
     *,
 };
 use crate::{
-    failure::{list, table},
+    failure::{shown, table},
     text::harmless,
 };
 
@@ -207,12 +207,12 @@ async fn every_reason_why_the_database_cannot_be_reached() {
     errors.push(Error::Statement(cut));
     let target = target();
     let failures = errors.into_iter().map(|error| error.failure(&target, &[]));
-    insta::assert_snapshot!(list(failures));
+    insta::assert_snapshot!(shown(failures));
 }
 
 #[test]
 fn everything_else_about_the_database() {
-    insta::assert_snapshot!(list([
+    insta::assert_snapshot!(shown([
         bypasses(),
         not_guarded(),
         restless(),

@@ -260,7 +260,7 @@ async fn play_round(
     assert!(is_done || now == before, "{story}: {now:?}");
     assert_eq!(new_count - count, i64::from(is_done), "{story}");
     let says_done = shown.contains("Saved.") || shown.contains("Your quote is deleted.");
-    let says_nothing = shown.contains("It is unknown whether the quote was");
+    let says_nothing = shown.contains("it is unknown whether the quote was");
     // No one else writes.
     assert!(!shown.contains("elsewhere"), "{story}:\n{shown}");
     assert!(
@@ -319,7 +319,7 @@ fn is_settled(shown: &str) -> bool {
         "Saved.",
         "Your quote is deleted.",
         "Your text is still here",
-        "It is unknown whether",
+        "it is unknown whether",
         "Try again in a moment",
         "and try again.",
         "elsewhere",

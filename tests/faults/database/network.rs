@@ -87,7 +87,7 @@ fn save_without_an_answer(stage: &Stage) -> Pty {
         (stage.quote() == "One, two").then_some(())
     });
     lose_the_network(stage);
-    screen.sees("It is unknown whether the quote was saved.");
+    screen.sees("it is unknown whether the quote was saved.");
     screen
 }
 
@@ -136,9 +136,9 @@ async fn a_write_in_question_is_settled_by_reading_again() {
         (stage.database_network.counts().requested > before).then_some(())
     });
     lose_the_network(&stage);
-    screen.sees("It is unknown whether the quote was deleted.");
+    screen.sees("it is unknown whether the quote was deleted.");
     screen.reads("One, two");
-    other.sees("It is unknown whether the quote was saved.");
+    other.sees("it is unknown whether the quote was saved.");
     find_the_network(&stage);
     assert_eq!(stage.quote(), "One, two");
     other.key(Key::Enter);
@@ -240,7 +240,7 @@ async fn a_save_stays_in_question_when_its_time_is_over() {
     stage.database_network.cut();
     screen.key(Key::Enter);
     screen.sees("The database does not answer; trying again…");
-    screen.sees("It is unknown whether the quote was saved.");
+    screen.sees("it is unknown whether the quote was saved.");
     screen.sees("Perhaps not saved. Your text is still here");
     owner.batch_execute("rollback").await.expect("it is open");
     screen.key(Key::Enter);

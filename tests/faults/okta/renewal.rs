@@ -19,7 +19,7 @@ use crate::{
 };
 
 const QUOTE: &str = "Think you're escaping and run into yourself.";
-const CUT_OFF: &str = "An earlier renewal was cut off before its answer was kept";
+const CUT_OFF: &str = "an earlier renewal was cut off before its answer was kept";
 
 async fn with_a_quote() -> Stage {
     let stage = Stage::signed_in().await;
@@ -142,9 +142,7 @@ async fn a_lost_answer_to_a_renewal_loses_no_text() {
     let mut screen = stage.open();
     screen.sees(QUOTE);
 
-    screen.key(Key::Char('e'));
-    screen.sees("Edit your quote");
-    screen.type_(" One");
+    screen.writes(" One");
     stage.okta.script(Endpoint::Token, Answer::lost());
     screen.key(Key::Enter);
     screen.sees("Saved.");
@@ -154,9 +152,7 @@ async fn a_lost_answer_to_a_renewal_loses_no_text() {
         .okta
         .configure(|settings| settings.grace = Duration::ZERO);
     stage.okta.script(Endpoint::Token, Answer::lost());
-    screen.key(Key::Char('e'));
-    screen.sees("Edit your quote");
-    screen.type_(" Two");
+    screen.writes(" Two");
     screen.key(Key::Enter);
     screen.sees("cut off before its answer was kept");
     screen.sees("Your unsaved text is kept for your next sign-in.");
@@ -200,9 +196,7 @@ async fn a_save_whose_renewal_fails_returns_to_the_text() {
         .okta
         .configure(|settings| settings.token_lifetime = 30);
     let mut screen = stage.open_with_quote("Mistakes");
-    screen.key(Key::Char('e'));
-    screen.sees("Edit your quote");
-    screen.type_(" are the portals");
+    screen.writes(" are the portals");
     let before = stage.rows();
     let forge = |claims: fn(&mut Value)| {
         stage.okta.configure(|settings| {
@@ -370,9 +364,7 @@ async fn a_token_used_elsewhere_is_adopted_or_ends_the_session() {
     for _ in 0..2 {
         assert_eq!(stage.run(&["show"]).data(), "Mistakes");
     }
-    screen.key(Key::Char('e'));
-    screen.sees("Edit your quote");
-    screen.type_("!");
+    screen.writes("!");
     screen.key(Key::Enter);
     screen.sees("Saved.");
     assert_eq!(stage.quote(), "Mistakes!");
@@ -383,9 +375,7 @@ async fn a_token_used_elsewhere_is_adopted_or_ends_the_session() {
         .run(&["show"])
         .fails(3, &["your session has ended", "epigraph login"]);
     assert_eq!(stage.okta.live_refresh_tokens(Person::James), 0);
-    screen.key(Key::Char('e'));
-    screen.sees("Edit your quote");
-    screen.type_("?");
+    screen.writes("?");
     screen.key(Key::Enter);
     screen.sees("Your unsaved text is kept for your next sign-in.");
     is_kept(&stage, "Mistakes!?");

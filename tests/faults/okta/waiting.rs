@@ -147,8 +147,7 @@ fn crowd(stage: &Stage) -> Crowd {
     let author = later(stage);
     let mut screen = open(&author);
     screen.sees(INVITATION);
-    screen.key(Key::Char('e'));
-    screen.type_(TYPED);
+    screen.writes(TYPED);
     screen.sees(TYPED);
     unanswered(okta, Endpoint::Token, || screen.key(Key::Enter));
     screen.sees(TYPED);
@@ -281,9 +280,7 @@ async fn a_silent_or_endless_okta_is_given_up() {
     let writer = copy_of(&stage);
     let mut screen = open(&writer);
     screen.sees(INVITATION);
-    screen.key(Key::Char('e'));
-    screen.sees("Enter Save Quote");
-    screen.type_("Mistakes");
+    screen.writes("Mistakes");
     screen.key(Key::Enter);
     screen.sees("Saved.");
     super::an_hour_passes(&writer);

@@ -81,9 +81,7 @@ async fn nothing_that_a_terminal_sends_makes_the_screens_deaf() {
 
         let mut writes = stage.open();
         writes.sees(INVITATION);
-        writes.key(Key::Char('e'));
-        writes.sees(WRITING);
-        writes.type_("one");
+        writes.writes("one");
         writes.sees("one");
         writes.send(b"\x1b[D");
         writes.send(bytes.as_bytes());

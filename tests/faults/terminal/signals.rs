@@ -27,8 +27,7 @@ async fn a_stop_from_outside_gives_the_terminal_back_first() {
     let mut screen = stage.open_in_a_shell();
     screen.reads("Yes.");
     let program = child_of(screen.id());
-    screen.key(Key::Char('e'));
-    screen.type_(" I will");
+    screen.writes(" I will");
     screen.sees("Yes. I will");
     for _ in 0..2 {
         stop(program);
@@ -54,8 +53,7 @@ async fn a_stop_that_no_shell_would_end_is_none() {
     let mut screen = stage.open();
     screen.sees("Welcome, James Joyce!");
     send(&screen, Signal::TSTP);
-    screen.key(Key::Char('e'));
-    screen.type_("Yes.");
+    screen.writes("Yes.");
     screen.sees("Yes.");
     assert!(screen.alternate_screen());
     screen.key(Key::Ctrl('c'));
@@ -67,9 +65,7 @@ async fn a_save_goes_on_while_the_program_is_stopped() {
     let stage = Stage::signed_in().await;
     let mut screen = stage.open_in_a_shell();
     screen.sees(INVITATION);
-    screen.key(Key::Char('e'));
-    screen.sees(WRITING);
-    screen.type_("Yes.");
+    screen.writes("Yes.");
     screen.sees("Yes.");
     stage.database_network.hold_answers(true);
     screen.key(Key::Enter);
@@ -124,9 +120,7 @@ async fn a_signal_during_a_save_loses_no_text_and_says_what_happened() {
 
     let mut screen = stage.open();
     screen.reads("Two.");
-    screen.key(Key::Char('e'));
-    screen.sees(WRITING);
-    screen.type_(" And three.");
+    screen.writes(" And three.");
     screen.sees("Two. And three.");
     stage.database_network.hold_requests(true);
     screen.key(Key::Enter);

@@ -100,8 +100,7 @@ async fn the_screens_do_without_what_is_written_beside_them() {
     for redirection in ["2>&-", "2>/dev/full"] {
         let mut screen = Pty::spawn(&with_streams(&stage, &[], redirection), 80, 24);
         screen.sees(INVITATION);
-        screen.key(Key::Char('e'));
-        screen.type_("Yes.");
+        screen.writes("Yes.");
         screen.sees("Yes.");
         screen.key(Key::Ctrl('c'));
         ends_within_a_second(redirection, &mut screen, 0);
@@ -137,8 +136,7 @@ async fn a_hang_up_ends_the_program_and_keeps_the_draft() {
         }
         let mut screen = Pty::spawn(&holder, 80, 24);
         screen.sees(INVITATION);
-        screen.key(Key::Char('e'));
-        screen.type_("Yes.");
+        screen.writes("Yes.");
         screen.sees("Yes.");
         let id = child_of(screen.id());
         send(&screen, Signal::KILL);

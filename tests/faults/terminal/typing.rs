@@ -113,9 +113,7 @@ async fn a_paste_of_a_million_bytes_is_kept_whole() {
 
     let mut screen = stage.open();
     screen.sees(INVITATION);
-    screen.key(Key::Char('e'));
-    screen.sees(WRITING);
-    screen.type_("Mine.");
+    screen.writes("Mine.");
     screen.sees("Mine.");
     screen.paste(&text.repeat(2));
     screen.sees("Not pasted. It is ");

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, thread, time::Duration};
 
-use super::{WRITING, ends_within_a_second, in_session, kept_text};
+use super::{ends_within_a_second, in_session, kept_text};
 use crate::support::{
     process::{Stat, ticks},
     pty::{Key, Pty},
@@ -30,9 +30,7 @@ async fn with_a_draft() -> (Stage, [Pty; 2]) {
         screen.reads("Yes.");
     }
     for screen in &mut screens {
-        screen.key(Key::Char('e'));
-        screen.sees(WRITING);
-        screen.type_(" I will");
+        screen.writes(" I will");
         screen.sees(DRAFT);
     }
     (stage, screens)
