@@ -91,7 +91,7 @@ async fn a_key_that_the_database_lacks_costs_no_text() {
     screen.writes("Think you're escaping and run into yourself.");
     stage.okta.replace_keys();
     screen.key(Key::Enter);
-    screen.sees("Not saved. Your text is still here");
+    screen.sees("Not saved, but kept.");
     screen.sees("epigraph admin keys");
     screen.sees("Think you're escaping");
     stage.run(&["show"]).fails(

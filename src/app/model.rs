@@ -116,17 +116,17 @@ impl Safe {
     /// What is being written is still in the editor.
     pub(super) const WRITING: Self = Self {
         in_full: "Your text is still here.",
-        in_short: ", text kept",
+        in_short: "; your text is kept",
     };
     /// A draft waits beside what is read.
     pub(super) const DRAFT: Self = Self {
         in_full: "Your unsaved text is kept.",
-        in_short: ", text kept",
+        in_short: "; your text is kept",
     };
     /// A draft waits for the same person.
     pub(super) const UNTIL_SIGN_IN: Self = Self {
         in_full: "Your unsaved text is kept for your next sign-in.",
-        in_short: ", text kept",
+        in_short: "; your text is kept",
     };
 }
 

@@ -206,7 +206,7 @@ async fn a_garbled_file_is_told_and_what_is_left_of_it_stays() {
     fs::write(draft, "{\"version\":1,\"text\":\"Ha").expect("written");
     let mut screen = stage.open();
     screen.sees("Your draft cannot be read.");
-    screen.sees("The file is now");
+    screen.sees("What is left of your text is in");
     ends_at_once(screen, Key::Char('q'));
     let aside = PathBuf::from(format!("{}.aside-1", draft.display()));
     assert!(fs::read_to_string(aside).is_ok_and(|text| text.ends_with("Ha")));

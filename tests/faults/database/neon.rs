@@ -255,7 +255,7 @@ async fn text_written_while_a_compute_starts_stays_text() {
     let refusal = LASTING[4].1.into();
     neon.always(Some((At::Authenticated, Then::Refusal(refusal))));
     screen.sees(LASTING[4].2[0]);
-    screen.sees("Your text is still here.");
+    screen.sees("your text is kept.");
     screen.type_(" style s yet q");
     screen.sees("the sly style s yet q");
     neon.always(None);

@@ -81,7 +81,7 @@ async fn a_refused_save_says_why_and_keeps_the_text() {
         for part in *says {
             screen.sees(part);
         }
-        screen.sees("Not saved. Your text is still here");
+        screen.sees("Not saved, but kept.");
         screen.sees(&text);
         wait_until("the draft is kept", || {
             stage.draft()?.contains(&text).then_some(())
@@ -118,7 +118,7 @@ async fn a_locked_row_is_waited_for_up_to_the_statement_timeout() {
     write(&mut screen, " and two");
     screen.key(Key::Enter);
     screen.sees("cancelled the statement because it took too long");
-    screen.sees("Not saved. Your text is still here");
+    screen.sees("Not saved, but kept.");
     owner.batch_execute("rollback").await.expect("it is open");
     screen.key(Key::Enter);
     screen.sees("Saved.");
@@ -159,7 +159,7 @@ async fn a_role_that_may_no_longer_log_in_is_told_so() {
     write(&mut screen, " now");
     screen.key(Key::Enter);
     screen.sees("does not accept the user");
-    screen.sees("Not saved. Your text is still here");
+    screen.sees("Not saved, but kept.");
     stage
         .database
         .query(&format!("drop owned by {role}; drop role {role}"));
@@ -205,7 +205,7 @@ async fn a_save_with_an_expired_token_renews_it_and_succeeds() {
             assert_eq!(stage.quote(), "One, more");
         } else {
             screen.sees("even a new session has expired");
-            screen.sees("Not saved. Your text is still here");
+            screen.sees("Not saved, but kept.");
             screen.sees("One, more, more");
             assert_eq!(stage.quote(), "One, more");
         }

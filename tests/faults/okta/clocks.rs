@@ -110,7 +110,7 @@ async fn a_clock_set_while_writing_costs_no_text() {
     set_clock(&stage.home, 9000);
     screen.key(Key::Enter);
     screen.sees("so Okta's tokens cannot be checked.");
-    screen.sees("Not saved. Your text is still here");
+    screen.sees("Not saved, but kept.");
     screen.sees("Mistakes are");
     is_kept(&stage, "Mistakes are");
     assert_eq!(stage.quote(), "Mistakes");

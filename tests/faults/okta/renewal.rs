@@ -259,7 +259,7 @@ async fn a_save_whose_renewal_fails_returns_to_the_text() {
         fails();
         screen.key(Key::Enter);
         screen.sees(says);
-        screen.sees("Not saved. Your text is still here");
+        screen.sees("Not saved");
         screen.sees("Edit your quote");
         screen.sees("Mistakes are the portals");
         is_kept(&stage, "Mistakes are the portals");
