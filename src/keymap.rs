@@ -142,6 +142,7 @@ impl Context {
             ],
             Self::Unread => &[
                 Section::Session,
+                Section::Quote,
                 Section::Letters,
                 Section::Everywhere,
                 Section::Always,

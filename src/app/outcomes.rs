@@ -132,12 +132,19 @@ fn take_while_signing_in(
     (Screen::SignedOut { unsaved, sign_in }, effects)
 }
 
+/// How the keyring's failure begins on a machine that has none.
+const ABSENT: &str = "There is no keyring here.";
+
 /// Says that the vault does not work. What a person at the screens does about it is a key.
 fn fail_for_the_vault(model: &mut Model, outcome: &str, failure: &Failure) {
     if !model.about.has_keyring {
         return model.fail(outcome, failure);
     }
-    let cure = "Press r to try again, or f to keep your session in a file that only you can read.";
+    let cure = "Press f to keep your session in a file that only you can read, or r to try again.";
+    // Someone who comes for the first time has no session that could not be read.
+    if failure.what.starts_with(ABSENT.trim_end_matches('.')) {
+        return model.warn(ABSENT, cure);
+    }
     let failure = Failure::new(failure.kind, &failure.what).cure(cure);
     model.fail(outcome, &failure);
 }

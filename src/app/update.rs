@@ -251,7 +251,7 @@ fn act_ahead(
     ahead: Ahead,
 ) -> (Pane, Vec<Effect>) {
     let (failure, ahead, effects) = match (action, ahead) {
-        (Action::Edit, Ahead::Looking(draft)) if failure.is_none() => {
+        (Action::Edit, Ahead::Looking(draft)) => {
             let draft = draft.unwrap_or_else(|| Draft::of(None));
             (failure, Ahead::Writing(draft), Vec::new())
         }

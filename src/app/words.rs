@@ -261,8 +261,9 @@ fn hint(model: &Model, binding: &Binding) -> &'static str {
             Some(Over::Question(Question::SignOut)) => "Sign out",
             Some(Over::SigningOut) | None => binding.hint,
         },
-        (Action::Edit, Pane::Unread { ahead, .. }) => match ahead.unsaved() {
+        (Action::Edit, Pane::Unread { failure, ahead }) => match ahead.unsaved() {
             Some(_) => "go on writing",
+            None if failure.is_some() => "write ahead",
             None => "write",
         },
         (Action::Edit, Pane::Quote { desk, .. }) => match (&desk.draft, &desk.saved) {

@@ -160,10 +160,11 @@ fn draw_row(side: &Side<'_>, row: Range<usize>, buffer: &mut Buffer, area: Rect,
         column += text::width(part);
     };
     let mut from = row.start;
+    let words_end = from + side.text[row.clone()].trim_end().len();
     for marked in side.differing {
         let (start, end) = (
-            marked.start.clamp(from, row.end),
-            marked.end.clamp(from, row.end),
+            marked.start.clamp(from, words_end.max(from)),
+            marked.end.clamp(from, words_end.max(from)),
         );
         write(from..start, side.style);
         write(start..end, theme::DIFFERS);

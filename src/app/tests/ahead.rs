@@ -151,6 +151,11 @@ fn a_text_can_be_saved_though_the_quote_could_not_be_read() {
         matches!(pane(&model), Pane::Unread { failure: Some(failure), ahead: Ahead::Looking(Some(_)) }
         if *failure == unreachable())
     );
+    // It can be gone on with, and begun.
+    assert_eq!(press(&mut model, "e y Enter"), [Effect::Load]);
+    let mut model = loading(None);
+    update(&mut model, Msg::Loaded(Err(unreachable())));
+    assert_eq!(press(&mut model, "e z Enter"), [Effect::Load]);
 
     let mut model = unread();
     assert_eq!(press(&mut model, "Backspace Esc"), [Effect::DropDraft]);
