@@ -34,7 +34,6 @@ fn kept(keyring: &SecretService) -> String {
 async fn a_keyring_that_starts_later_is_found_by_the_running_program() {
     let (stage, mut keyring) = set_up(Health::Absent).await;
     let mut screen = stage.open();
-    screen.sees("There is no keyring here");
     screen.sees(
         "There is no keyring here. Press f to keep your session in a file that only you can read",
     );
