@@ -7,7 +7,10 @@ use std::{
     path::PathBuf,
 };
 
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{
+    CommandFactory, Parser, Subcommand, ValueEnum,
+    error::{ContextKind, ContextValue},
+};
 
 use crate::{
     app::{About, Order, Without},
@@ -202,7 +205,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 /// Prints what clap has to say: help and version are data, anything else is talk.
 fn usage(error: &clap::Error) -> u8 {
-    match error.print() {
+    let printed = error.print();
+    if let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand)
+        && std::path::Path::new(name).is_file()
+    {
+        output::say(&format!(
+            "hint: to set epigraph up with this file, run: epigraph use {name}"
+        ));
+    }
+    match printed {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => output::BROKEN_PIPE,
         Err(_) if !error.use_stderr() => Kind::Failed.exit_code(),
         _ => u8::try_from(error.exit_code()).unwrap_or(Kind::Usage.exit_code()),

@@ -87,6 +87,13 @@ fn a_configuration_that_was_sent_is_put_in_its_place() {
     }
     home.run(&["use", "no-such.toml"])
         .fails(2, &["cannot be read"]);
+    home.run(&["sent.toml"])
+        .fails(2, &["run: epigraph use sent.toml"]);
+    let ran = home.run(&["no-such.toml"]);
+    assert!(
+        ran.code == Some(2) && !ran.stderr.contains("epigraph use"),
+        "{ran:?}"
+    );
     let other = GOOD.replace("0oa1", "0oa2");
     fs::write(&sent, &other).expect("written");
     home.run(&["use", "sent.toml"])
@@ -108,8 +115,13 @@ fn a_configuration_that_was_sent_is_put_in_its_place() {
     ];
     assert_eq!(answered(&agreed), 0);
     assert_eq!(fs::read_to_string(&place).expect("there"), other);
-    // The end of the input is no wish to log in.
+    // The end of the input is no wish to log in, and what is no answer is none.
     assert_eq!(answered(&[("Log in now? [Y/n]", "\x04")]), 0);
+    let unclear = [
+        ("Log in now? [Y/n]", "what?\r"),
+        ("Answer y or n. Log in now?", "n\r"),
+    ];
+    assert_eq!(answered(&unclear), 0);
     fs::write(&sent, GOOD).expect("written");
     assert_eq!(home.run(&["use", "sent.toml", "--yes"]).code, Some(0));
     assert_eq!(fs::read_to_string(&place).expect("there"), GOOD);

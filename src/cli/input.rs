@@ -83,20 +83,22 @@ pub(super) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Asks, and waits for a yes or a no; `None` where it is neither. The end of the input is a no.
+/// Asks until there is a yes or a no; `None` is Enter alone. The end of the input is a no.
 pub(super) async fn answer(question: &str) -> Option<bool> {
     output::ask(question);
-    let line = on_a_thread(|| {
-        let mut line = String::new();
-        io::stdin().read_line(&mut line).map(|_| line)
-    })
-    .await
-    .unwrap_or_default();
-    match line.trim().to_lowercase().as_str() {
-        "y" | "yes" => Some(true),
-        "n" | "no" => Some(false),
-        _ if line.is_empty() => Some(false),
-        _ => None,
+    loop {
+        let line = on_a_thread(|| {
+            let mut line = String::new();
+            io::stdin().read_line(&mut line).map(|_| line)
+        })
+        .await
+        .unwrap_or_default();
+        match line.trim().to_lowercase().as_str() {
+            "y" | "yes" => return Some(true),
+            "n" | "no" => return Some(false),
+            "" => return line.is_empty().then_some(false),
+            _ => output::ask(&format!("Answer y or n. {question}")),
+        }
     }
 }
 
