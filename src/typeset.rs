@@ -7,10 +7,6 @@ use crate::text;
 pub(crate) struct Typeset<'a> {
     /// What was said, without marks around the whole.
     pub(crate) words: &'a str,
-    /// The mark before it: the one that was typed, or ours.
-    pub(crate) open: &'a str,
-    /// The mark behind it.
-    pub(crate) close: &'a str,
     /// Who said it.
     pub(crate) author: Option<&'a str>,
 }
@@ -51,11 +47,8 @@ pub(crate) fn typeset(text: &str) -> Typeset<'_> {
         Some((words, author)) => (words, Some(author)),
         None => (text, None),
     };
-    let (open, words, close) = without_marks(words).unwrap_or(("“", words, "”"));
     Typeset {
-        words,
-        open,
-        close,
+        words: without_marks(words).unwrap_or(words),
         author,
     }
 }
@@ -116,13 +109,14 @@ fn is_author(name: &str, before: &str) -> bool {
         && !ends_sentence
 }
 
-/// The marks around a whole text, and what stands between them.
-fn without_marks(text: &str) -> Option<(&str, &str, &str)> {
+/// What stands between the marks around a whole text.
+fn without_marks(text: &str) -> Option<&str> {
     let text = text.trim();
     MARKS.iter().find_map(|(open, close)| {
         let within = text.strip_prefix(open)?.strip_suffix(close)?;
         let is_whole = !within.contains(open) && !within.contains(close);
-        (is_whole && !within.trim().is_empty()).then(|| (*open, within.trim_end(), *close))
+        let within = within.trim();
+        (is_whole && !within.is_empty()).then_some(within)
     })
 }
 
@@ -133,51 +127,50 @@ mod tests {
     /// Real quotes as people type them, what is read, and who is named.
 #[rustfmt::skip] // a table is read by its columns
         const QUOTES: &[(&str, &str, Option<&str>)] = &[
-        ("Mistakes are the portals of discovery - James Joyce", "“Mistakes are the portals of discovery”", Some("James Joyce")),
-        ("\"Be yourself; everyone else is already taken.\" — Oscar Wilde", "\"Be yourself; everyone else is already taken.\"", Some("Oscar Wilde")),
-        ("“The only way to have a friend is to be one.”\n— Ralph Waldo Emerson", "“The only way to have a friend is to be one.”", Some("Ralph Waldo Emerson")),
-        ("April is the cruellest month\n- T. S. Eliot", "“April is the cruellest month”", Some("T. S. Eliot")),
-        ("I have a dream. – Martin Luther King, Jr.", "“I have a dream.”", Some("Martin Luther King, Jr.")),
-        ("So it goes. | Kurt Vonnegut", "“So it goes.”", Some("Kurt Vonnegut")),
-        ("Two roads diverged in a wood, and I—\nI took the one less traveled by\n~ Robert Frost", "“Two roads diverged in a wood, and I—\nI took the one less traveled by”", Some("Robert Frost")),
-        ("„Es irrt der Mensch, solang er strebt.“ — Goethe", "„Es irrt der Mensch, solang er strebt.“", Some("Goethe")),
-        ("»Rose, oh reiner Widerspruch«\n– Rainer Maria Rilke", "»Rose, oh reiner Widerspruch«", Some("Rainer Maria Rilke")),
-        ("Man sieht nur mit dem Herzen gut. - Antoine de Saint-Exupéry", "“Man sieht nur mit dem Herzen gut.”", Some("Antoine de Saint-Exupéry")),
-        ("« Je pense, donc je suis. » — René Descartes", "« Je pense, donc je suis.»", Some("René Descartes")),
-        ("L'enfer, c'est les autres.\n— Jean-Paul Sartre", "“L'enfer, c'est les autres.”", Some("Jean-Paul Sartre")),
-        ("En un lugar de la Mancha, de cuyo nombre no quiero acordarme\n— Miguel de Cervantes", "“En un lugar de la Mancha, de cuyo nombre no quiero acordarme”", Some("Miguel de Cervantes")),
-        ("Tudo vale a pena se a alma não é pequena. — Fernando Pessoa", "“Tudo vale a pena se a alma não é pequena.”", Some("Fernando Pessoa")),
-        ("Nel mezzo del cammin di nostra vita\nmi ritrovai per una selva oscura\n— Dante Alighieri", "“Nel mezzo del cammin di nostra vita\nmi ritrovai per una selva oscura”", Some("Dante Alighieri")),
-        ("«Все счастливые семьи похожи друг на друга» — Лев Толстой", "«Все счастливые семьи похожи друг на друга»", Some("Лев Толстой")),
-        ("Рукописи не горят.\n— Михаил Булгаков", "“Рукописи не горят.”", Some("Михаил Булгаков")),
-        ("「吾輩は猫である。名前はまだ無い。」\n― 夏目漱石", "「吾輩は猫である。名前はまだ無い。」", Some("夏目漱石")),
-        ("学而时习之，不亦说乎？ — 孔子", "“学而时习之，不亦说乎？”", Some("孔子")),
-        ("الكتب هي النوافذ — نجيب محفوظ", "“الكتب هي النوافذ”", Some("نجيب محفوظ")),
-        ("Γνῶθι σεαυτόν — Σωκράτης", "“Γνῶθι σεαυτόν”", Some("Σωκράτης")),
-        ("Ceci n'est pas une pipe—René Magritte", "“Ceci n'est pas une pipe—René Magritte”", None),
-        ("Yes I said yes I will Yes.", "“Yes I said yes I will Yes.”", None),
-        ("\"Yes,\" he said, \"I will.\"", "“\"Yes,\" he said, \"I will.\"”", None),
-        ("I came - I saw - I conquered", "“I came - I saw - I conquered”", None),
-        ("To be, or not to be - that is the question", "“To be, or not to be - that is the question”", None),
-        ("- What is it?\n- Nothing.", "“- What is it?\n- Nothing.”", None),
-        ("- Milk\n- Eggs", "“- Milk\n- Eggs”", None),
-        ("Milk\n- Eggs", "“Milk”", Some("Eggs")),
-        ("- Oscar Wilde", "“- Oscar Wilde”", None),
-        ("Well-known, half-done, e-mail", "“Well-known, half-done, e-mail”", None),
-        ("The sum is 40 - 2", "“The sum is 40 - 2”", None),
-        ("It was the best of times - It was the worst of times, it was everything", "“It was the best of times - It was the worst of times, it was everything”", None),
-        ("Stay hungry.\nStay foolish.\n\n—Steve Jobs", "“Stay hungry.\nStay foolish.”", Some("Steve Jobs")),
-        ("One must imagine Sisyphus happy. — Albert Camus, 1942", "“One must imagine Sisyphus happy.”", Some("Albert Camus, 1942")),
-        ("Forty-two. — D. Adams", "“Forty-two.”", Some("D. Adams")),
-        ("\"\"", "“\"\"”", None),
+        ("Mistakes are the portals of discovery - James Joyce", "Mistakes are the portals of discovery", Some("James Joyce")),
+        ("\"Be yourself; everyone else is already taken.\" — Oscar Wilde", "Be yourself; everyone else is already taken.", Some("Oscar Wilde")),
+        ("“The only way to have a friend is to be one.”\n— Ralph Waldo Emerson", "The only way to have a friend is to be one.", Some("Ralph Waldo Emerson")),
+        ("April is the cruellest month\n- T. S. Eliot", "April is the cruellest month", Some("T. S. Eliot")),
+        ("I have a dream. – Martin Luther King, Jr.", "I have a dream.", Some("Martin Luther King, Jr.")),
+        ("So it goes. | Kurt Vonnegut", "So it goes.", Some("Kurt Vonnegut")),
+        ("Two roads diverged in a wood, and I—\nI took the one less traveled by\n~ Robert Frost", "Two roads diverged in a wood, and I—\nI took the one less traveled by", Some("Robert Frost")),
+        ("„Es irrt der Mensch, solang er strebt.“ — Goethe", "Es irrt der Mensch, solang er strebt.", Some("Goethe")),
+        ("»Rose, oh reiner Widerspruch«\n– Rainer Maria Rilke", "Rose, oh reiner Widerspruch", Some("Rainer Maria Rilke")),
+        ("Man sieht nur mit dem Herzen gut. - Antoine de Saint-Exupéry", "Man sieht nur mit dem Herzen gut.", Some("Antoine de Saint-Exupéry")),
+        ("« Je pense, donc je suis. » — René Descartes", "Je pense, donc je suis.", Some("René Descartes")),
+        ("L'enfer, c'est les autres.\n— Jean-Paul Sartre", "L'enfer, c'est les autres.", Some("Jean-Paul Sartre")),
+        ("En un lugar de la Mancha, de cuyo nombre no quiero acordarme\n— Miguel de Cervantes", "En un lugar de la Mancha, de cuyo nombre no quiero acordarme", Some("Miguel de Cervantes")),
+        ("Tudo vale a pena se a alma não é pequena. — Fernando Pessoa", "Tudo vale a pena se a alma não é pequena.", Some("Fernando Pessoa")),
+        ("Nel mezzo del cammin di nostra vita\nmi ritrovai per una selva oscura\n— Dante Alighieri", "Nel mezzo del cammin di nostra vita\nmi ritrovai per una selva oscura", Some("Dante Alighieri")),
+        ("«Все счастливые семьи похожи друг на друга» — Лев Толстой", "Все счастливые семьи похожи друг на друга", Some("Лев Толстой")),
+        ("Рукописи не горят.\n— Михаил Булгаков", "Рукописи не горят.", Some("Михаил Булгаков")),
+        ("「吾輩は猫である。名前はまだ無い。」\n― 夏目漱石", "吾輩は猫である。名前はまだ無い。", Some("夏目漱石")),
+        ("学而时习之，不亦说乎？ — 孔子", "学而时习之，不亦说乎？", Some("孔子")),
+        ("الكتب هي النوافذ — نجيب محفوظ", "الكتب هي النوافذ", Some("نجيب محفوظ")),
+        ("Γνῶθι σεαυτόν — Σωκράτης", "Γνῶθι σεαυτόν", Some("Σωκράτης")),
+        ("Ceci n'est pas une pipe—René Magritte", "Ceci n'est pas une pipe—René Magritte", None),
+        ("Yes I said yes I will Yes.", "Yes I said yes I will Yes.", None),
+        ("\"Yes,\" he said, \"I will.\"", "\"Yes,\" he said, \"I will.\"", None),
+        ("I came - I saw - I conquered", "I came - I saw - I conquered", None),
+        ("To be, or not to be - that is the question", "To be, or not to be - that is the question", None),
+        ("- What is it?\n- Nothing.", "- What is it?\n- Nothing.", None),
+        ("- Milk\n- Eggs", "- Milk\n- Eggs", None),
+        ("Milk\n- Eggs", "Milk", Some("Eggs")),
+        ("- Oscar Wilde", "- Oscar Wilde", None),
+        ("Well-known, half-done, e-mail", "Well-known, half-done, e-mail", None),
+        ("The sum is 40 - 2", "The sum is 40 - 2", None),
+        ("It was the best of times - It was the worst of times, it was everything", "It was the best of times - It was the worst of times, it was everything", None),
+        ("Stay hungry.\nStay foolish.\n\n—Steve Jobs", "Stay hungry.\nStay foolish.", Some("Steve Jobs")),
+        ("One must imagine Sisyphus happy. — Albert Camus, 1942", "One must imagine Sisyphus happy.", Some("Albert Camus, 1942")),
+        ("Forty-two. — D. Adams", "Forty-two.", Some("D. Adams")),
+        ("\"\"", "\"\"", None),
     ];
 
     #[test]
     fn a_quote_is_set_as_a_quote_and_in_doubt_as_it_was_typed() {
         for (typed, read, author) in QUOTES {
             let set = typeset(typed);
-            let shown = format!("{}{}{}", set.open, set.words, set.close);
-            assert_eq!((shown.as_str(), set.author), (*read, *author), "{typed:?}");
+            assert_eq!((set.words, set.author), (*read, *author), "{typed:?}");
         }
     }
 
