@@ -51,6 +51,13 @@ fn about_the_session() -> Vec<String> {
             &mut started(80, 24),
             vec![Msg::Restored(Err(unreachable()))],
         ),
+        told_after(
+            &mut started(80, 24),
+            vec![Msg::Restored(Err(Failure::new(
+                Kind::Vault,
+                "There is no keyring here: it is not running.",
+            )))],
+        ),
         while_waiting(Msg::SignedIn(Err(unreachable()))),
         told_after(
             &mut started(80, 24),

@@ -118,7 +118,7 @@ async fn a_locked_row_is_waited_for_up_to_the_statement_timeout() {
     write(&mut screen, " and two");
     screen.key(Key::Enter);
     screen.sees("cancelled the statement because it took too long");
-    screen.sees("Not saved, but kept.");
+    screen.sees("Not saved. Your text is still here");
     owner.batch_execute("rollback").await.expect("it is open");
     screen.key(Key::Enter);
     screen.sees("Saved.");
@@ -331,7 +331,7 @@ async fn a_read_replica_shows_the_quote_and_refuses_the_save_in_words() {
     screen.key(Key::Enter);
     screen.sees("The database is read-only.");
     screen.sees("connection string of the primary");
-    screen.sees("Not saved. Your text is still here");
+    screen.sees("Not saved, but kept.");
     screen.key(Key::Ctrl('c'));
     ends(&mut screen, 0);
     assert!(
