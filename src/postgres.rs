@@ -3,6 +3,7 @@
 
 mod check;
 mod connection;
+mod early;
 mod error;
 mod operation;
 mod quotes;

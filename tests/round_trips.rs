@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::support::{
     ca,
     person::{Person, conflict, saved},
-    postgres::{Cluster, Database, Settings, shared},
+    postgres::{Cluster, Database, Settings, shared, shared_18},
     proxy::Proxy,
     tls_front::TlsFront,
 };
@@ -48,14 +48,22 @@ async fn a_start_costs_no_more_than_it_must() {
     let database = Database::migrated().await;
     let proxy = Proxy::to(shared().port());
     proxy.delay(DELAY);
-    let joyce = Person::new("00u-joyce", &database.user().port(proxy.port()).to_string());
-    joyce.connect().await;
-    joyce.load().await;
+    let start = || Person::new("00u-joyce", &database.user().port(proxy.port()).to_string());
+    start().load().await;
     let ours = proxy.counts();
-    // TCP, the question for TLS, TLS, the start, two of SCRAM, and the operation.
+    // TCP, the question for TLS, TLS, the start with the first message of SCRAM, the last one with the operation.
     assert_eq!(
         (ours.connections, ours.round_trips),
-        (1, 7 + extra(shared()))
+        (1, 5 + extra(shared()))
+    );
+
+    // What writes waits until it is known who answers.
+    proxy.forget();
+    saved(start().save("Yes.", None).await);
+    let writing = proxy.counts();
+    assert_eq!(
+        (writing.connections, writing.round_trips),
+        (1, 6 + extra(shared()))
     );
 
     // A program that everybody knows, through the same proxy.
@@ -70,6 +78,21 @@ async fn a_start_costs_no_more_than_it_must() {
 
 #[tokio::test]
 async fn direct_tls_saves_one() {
+    let database = shared_18().migrated().await;
+    let proxy = Proxy::to(shared_18().port());
+    proxy.delay(DELAY);
+    let url = database.user().port(proxy.port());
+    let url = url.set("sslnegotiation", "direct").to_string();
+    let joyce = Person::new("00u-joyce", &url);
+    assert_eq!(joyce.load().await, None);
+    let counts = proxy.counts();
+    // TCP, TLS, and two that are full.
+    assert_eq!((counts.connections, counts.round_trips), (1, 4));
+}
+
+/// A pooler in between ends TLS, so nothing can be bound to it.
+#[tokio::test]
+async fn what_was_assumed_wrongly_is_learnt_once() {
     let cluster = Cluster::start(Settings {
         plaintext: true,
         ..Settings::default()
@@ -88,7 +111,12 @@ async fn direct_tls_saves_one() {
         )
         .set("sslnegotiation", "direct");
     let joyce = Person::new("00u-joyce", &url.to_string());
-    joyce.load().await;
+    assert_eq!(joyce.load().await, None);
     let counts = proxy.counts();
-    assert_eq!((counts.connections, counts.round_trips), (1, 6));
+    assert_eq!((counts.connections, counts.round_trips), (2, 3 + 4));
+    proxy.cut();
+    proxy.forget();
+    assert_eq!(joyce.load().await, None);
+    let counts = proxy.counts();
+    assert_eq!((counts.connections, counts.round_trips), (1, 4));
 }

@@ -6,7 +6,7 @@ use std::{
     path::Path,
     pin::Pin,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -15,15 +15,21 @@ use std::{
 use deadpool::managed;
 use deadpool_postgres::ClientWrapper;
 use futures_util::{StreamExt, stream::FuturesUnordered};
+use secrecy::SecretSlice;
 use tokio::{
     net::TcpStream,
     sync::OnceCell,
     task::JoinHandle,
     time::{sleep, timeout},
 };
-use tokio_postgres::{NoTls, config::SslNegotiation, tls::TlsConnect};
+use tokio_postgres::{
+    NoTls,
+    config::{ChannelBinding, SslNegotiation},
+    tls::TlsConnect,
+};
 
 use super::{
+    early::{Asks, Early},
     error::Error,
     target::{Target, Tls},
 };
@@ -51,6 +57,8 @@ pub(crate) type Connection = ClientWrapper;
 tokio::task_local! {
     /// Where the making of a connection says what it waits for: the pool makes it inside its `get`, which takes no argument.
     pub(super) static PROGRESS: Progress;
+    /// The transaction that will be the first on the connection, as it is sent.
+    pub(super) static FIRST: Option<SecretSlice<u8>>;
 }
 
 impl managed::Manager for Connector {
@@ -95,6 +103,7 @@ pub(crate) struct Connector {
     pub(crate) target: Target,
     tls: OnceCell<native_tls::TlsConnector>,
     negotiates: AtomicBool,
+    asks: Mutex<Asks>,
 }
 
 impl Connector {
@@ -103,6 +112,7 @@ impl Connector {
             target,
             tls: OnceCell::new(),
             negotiates: AtomicBool::new(false),
+            asks: Mutex::new(Asks::Bound),
         }
     }
 
@@ -134,25 +144,42 @@ impl Connector {
         progress: &Progress,
         steps: &Mutex<Steps>,
     ) -> Result<Connection, Error> {
-        let negotiation = match self.target.tls {
-            Tls::Direct => SslNegotiation::Direct,
-            Tls::DirectIfTaken if !self.negotiates.load(Ordering::Relaxed) => {
-                SslNegotiation::Direct
-            }
-            _ => SslNegotiation::Postgres,
-        };
-        match self.connect_once(negotiation, progress, steps).await {
-            Err(error)
-                if self.target.tls == Tls::DirectIfTaken
-                    && negotiation == SslNegotiation::Direct
-                    && error.refuses_direct_tls() =>
+        loop {
+            let negotiation = match self.target.tls {
+                Tls::Direct => SslNegotiation::Direct,
+                Tls::DirectIfTaken if !self.negotiates.load(Ordering::Relaxed) => {
+                    SslNegotiation::Direct
+                }
+                _ => SslNegotiation::Postgres,
+            };
+            let outcome = self.connect_once(negotiation, progress, steps).await;
+            let Err(error) = outcome else { return outcome };
+            if let Some(found) = error.asks_differently() {
+                tracing::debug!(target: "epigraph", ?found, "the server asks for a password in another way than was assumed");
+                self.learn(found);
+            } else if self.target.tls == Tls::DirectIfTaken
+                && negotiation == SslNegotiation::Direct
+                && error.refuses_direct_tls()
             {
                 self.negotiates.store(true, Ordering::Relaxed);
-                self.connect_once(SslNegotiation::Postgres, progress, steps)
-                    .await
+            } else {
+                return Err(error);
             }
-            result => result,
         }
+    }
+
+    fn asks(&self) -> Asks {
+        *self.asks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers how the server asks. A second surprise ends all guessing.
+    fn learn(&self, found: Asks) {
+        let must_be_bound = self.target.config.get_channel_binding() == ChannelBinding::Require;
+        let mut asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
+        *asks = match *asks {
+            Asks::Bound if !must_be_bound => found,
+            _ => Asks::Otherwise,
+        };
     }
 
     async fn connect_once(
@@ -245,9 +272,11 @@ impl Connector {
                 Connection::new(client, drive(connection))
             }
             Some(connector) => {
+                let first = FIRST.try_with(Clone::clone).ok().flatten();
                 let tls = Timed {
                     inner: postgres_native_tls::TlsConnector::new(connector, &self.target.host),
                     done: Arc::clone(&secured),
+                    early: (self.asks(), first),
                 };
                 let result = config.connect_raw(stream, tls).await;
                 let secured = secured.lock().ok().and_then(|done| *done);
@@ -344,13 +373,14 @@ fn tls_connector(target: &Target) -> Result<native_tls::TlsConnector, Failure> {
         .map_err(|error| tls::refused_settings().because(Cause::of(error)))
 }
 
-/// A TLS connector that remembers when the handshake was done.
+/// A TLS connector that remembers when the handshake was done, and sends early what can be.
 struct Timed {
     inner: postgres_native_tls::TlsConnector,
     done: Arc<Mutex<Option<Instant>>>,
+    early: (Asks, Option<SecretSlice<u8>>),
 }
 
-type Secured = postgres_native_tls::TlsStream<TcpStream>;
+type Secured = Early<postgres_native_tls::TlsStream<TcpStream>>;
 
 impl TlsConnect<TcpStream> for Timed {
     type Stream = Secured;
@@ -363,7 +393,8 @@ impl TlsConnect<TcpStream> for Timed {
             if let Ok(mut done) = self.done.lock() {
                 *done = Some(Instant::now());
             }
-            Ok(stream)
+            let (asks, first) = self.early;
+            Ok(Early::new(stream, asks, first))
         })
     }
 }

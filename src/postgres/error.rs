@@ -8,7 +8,10 @@ use std::{error::Error as _, io};
 
 use tokio_postgres::error::DbError;
 
-use super::target::Target;
+use super::{
+    early::{Asks, AsksDifferently},
+    target::Target,
+};
 use crate::{
     failure::{Cause, Failure, Kind},
     text::clause,
@@ -223,6 +226,16 @@ impl Error {
             Self::Start(error) => is_tls(error) && !is_about_certificate(&chain(error)),
             _ => false,
         }
+    }
+
+    /// Returns how the server asks for a password, where that was assumed wrongly: the connection is to be made anew.
+    pub(crate) fn asks_differently(&self) -> Option<Asks> {
+        let Self::Start(error) = self else {
+            return None;
+        };
+        let error = std::error::Error::source(error)?.downcast_ref::<io::Error>()?;
+        let AsksDifferently(asks) = error.get_ref()?.downcast_ref()?;
+        Some(*asks)
     }
 
     /// Says whether the ID token has expired for the database, so that nothing was done (migration V4).

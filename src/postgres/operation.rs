@@ -4,20 +4,24 @@
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
+    io,
     sync::{Mutex, PoisonError, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
 use deadpool::managed::{Object, Pool, PoolError};
-use secrecy::{ExposeSecret, SecretString};
-use tokio::time::{sleep, timeout};
+use secrecy::{ExposeSecret, SecretSlice, SecretString, zeroize::Zeroizing};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::{sleep, timeout},
+};
 use tokio_postgres::{
-    Row,
+    Client, NoTls, Row,
     types::{ToSql, Type},
 };
 
 use super::{
-    connection::{ANSWER_LIMIT, Connection, Connector, PROGRESS},
+    connection::{ANSWER_LIMIT, Connector, FIRST, PROGRESS},
     error::Error,
     statement::Statement,
     target::Target,
@@ -200,7 +204,17 @@ impl Postgres {
         reused: &mut bool,
         unconfirmed: &mut bool,
     ) -> Result<Vec<Row>, Error> {
-        let connection = PROGRESS.scope(progress.clone(), self.pool.get()).await;
+        let first = match operation {
+            // Where authentication fails, no one has to ask whether it was done.
+            Some(operation)
+                if operation.statement.writes.is_none() && self.pool.status().available == 0 =>
+            {
+                as_sent(&self.target().statement_timeout, operation).await
+            }
+            _ => None,
+        };
+        let connecting = FIRST.scope(first, self.pool.get());
+        let connection = PROGRESS.scope(progress.clone(), connecting).await;
         let connection = connection.map_err(|error| match error {
             PoolError::Backend(error) => error,
             // The pool has no time limits and no hooks of its own, and is never closed.
@@ -290,9 +304,42 @@ pub(crate) fn pause(retries: u32) -> Duration {
     half + half * u32::try_from(random).unwrap_or_default() / 500
 }
 
+/// Returns what [`transact`] sends for an operation, byte for byte, so that it can go before there is a session.
+async fn as_sent(statement_timeout: &str, operation: &Operation<'_>) -> Option<SecretSlice<u8>> {
+    /// An authentication that needs nothing, and the end of a start.
+    const WELCOME: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+    const COMMIT: &[u8] = b"Q\0\0\0\x0bcommit\0";
+    let (near, mut far) = tokio::io::duplex(64 * 1024);
+    far.write_all(WELCOME).await.ok()?;
+    let mut config = tokio_postgres::Config::new();
+    config.user("-");
+    let (client, connection) = config.connect_raw(near, NoTls).await.ok()?;
+    // Room for the longest token, so that no copy of it is left behind.
+    let mut sent = Zeroizing::new(Vec::with_capacity(64 * 1024));
+    let mut start = [0; 4];
+    far.read_exact(&mut start).await.ok()?;
+    let rest = u32::from_be_bytes(start).checked_sub(4)?;
+    let mut rest = vec![0; usize::try_from(rest).ok()?];
+    far.read_exact(&mut rest).await.ok()?;
+    let reading = async {
+        while !sent.ends_with(COMMIT) {
+            if far.read_buf(&mut *sent).await? == 0 {
+                break;
+            }
+        }
+        io::Result::Ok(())
+    };
+    tokio::select! {
+        _ = connection => return None,
+        _ = transact(&client, statement_timeout, operation) => return None,
+        read = reading => read.ok()?,
+    }
+    Some(SecretSlice::from(std::mem::take(&mut *sent)))
+}
+
 /// Sends the whole transaction before any of it is answered.
 async fn transact(
-    client: &Connection,
+    client: &Client,
     statement_timeout: &str,
     operation: &Operation<'_>,
 ) -> Result<Vec<Row>, Error> {
