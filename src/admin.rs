@@ -158,7 +158,7 @@ impl Owner {
 }
 
 async fn dial(target: &Target) -> Result<Connection, Failure> {
-    Connector::new(target.clone())
+    Connector::new(target.clone(), None)
         .connect(&Progress::silent(), &Mutex::default())
         .await
         .map_err(|error| error.failure(target, &[]))

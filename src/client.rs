@@ -19,7 +19,7 @@ pub type Client = Session<Okta, Keyring, Postgres>;
 /// When a setting is missing or wrong.
 pub fn session(config: &Config) -> Result<Client, Failure> {
     let target = Target::parse(config.database_url()?)?;
-    session_with(config, Postgres::new(target))
+    session_with(config, Postgres::new(target, Some(&config.state_dir)))
 }
 
 /// The same over something else than the database of the configuration.

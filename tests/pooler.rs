@@ -6,6 +6,8 @@ use crate::support::{
     person::{Person, conflict, saved},
     pgbouncer::PgBouncer,
     postgres::{Database, shared},
+    proxy::Proxy,
+    stage::Stage,
 };
 
 #[tokio::test]
@@ -108,4 +110,19 @@ async fn what_it_refuses_is_explained() {
         .await
         .expect_err("nobody has this name");
     assert_eq!(failure.kind, Kind::Database, "{failure}");
+}
+
+#[tokio::test]
+async fn how_it_asks_for_the_password_is_known_at_the_next_start() {
+    let mut stage = Stage::signed_in().await;
+    let pooler = PgBouncer::start(shared(), 2, &[&stage.database]);
+    let proxy = Proxy::to(pooler.port());
+    let url = stage.database.user().port(proxy.port());
+    let url = url.without("channel_binding").to_string();
+    stage.home.set("DATABASE_URL", url);
+    for connections in [2, 1, 1] {
+        proxy.forget();
+        assert_eq!(stage.run(&["show"]).code, Some(5), "there is no quote");
+        assert_eq!(proxy.counts().connections, connections);
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::support::{
     ca,
     person::{Person, conflict, saved},
-    postgres::{Cluster, Database, Settings, shared, shared_18},
+    postgres::{Cluster, Database, Settings, Url, literal, shared, shared_18},
     proxy::Proxy,
     tls_front::TlsFront,
 };
@@ -119,4 +119,41 @@ async fn what_was_assumed_wrongly_is_learnt_once() {
     assert_eq!(joyce.load().await, None);
     let counts = proxy.counts();
     assert_eq!((counts.connections, counts.round_trips), (1, 4));
+}
+
+#[tokio::test]
+async fn however_a_server_asks_for_the_password_it_is_answered() {
+    let cluster = Cluster::start(Settings::default());
+    let database = cluster.migrated().await;
+    let user = database.user_name();
+    for (method, encryption, connections) in [
+        ("scram-sha-256", "scram-sha-256", 1),
+        ("md5", "scram-sha-256", 1),
+        ("md5", "md5", 2),
+        ("password", "md5", 2),
+        ("trust", "md5", 2),
+    ] {
+        cluster.let_in(&format!("hostssl all all 127.0.0.1/32 {method}\n"));
+        let proxy = Proxy::to(cluster.port());
+        let mut url = database
+            .user()
+            .port(proxy.port())
+            .without("channel_binding");
+        cluster.query(
+            "postgres",
+            &format!(
+                "set password_encryption = '{encryption}'; alter role {user} password {}",
+                literal(&url.password)
+            ),
+        );
+        let load = async |url: &Url| Person::new("00u-joyce", &url.to_string()).try_load().await;
+        let loaded = load(&url).await;
+        assert!(matches!(loaded, Ok(None)), "{method}: {loaded:?}");
+        assert_eq!(proxy.counts().connections, connections, "{method}");
+        url.password = "another".into();
+        match load(&url).await {
+            Ok(_) => assert_eq!(method, "trust"),
+            Err(failure) => assert!(failure.what.contains("with this password"), "{failure}"),
+        }
+    }
 }

@@ -302,7 +302,7 @@ async fn the_text_of_a_statement_holds_neither_token_nor_quote() {
         database.user_name()
     ));
     let target = Target::parse(&database.user_url().into()).expect("a good connection string");
-    let postgres = Postgres::new(target);
+    let postgres = Postgres::new(target, None);
     let mut claims = token::claims("00u-joyce");
     claims["jti"] = database.user_name().into();
     let token = token::signer().token(&claims);

@@ -71,7 +71,7 @@ pub async fn check(
     published_keys: impl Future<Output = Vec<String>>,
 ) -> Vec<Check> {
     let mut checks = vec![connection_string(target)];
-    let connector = Connector::new(target.clone());
+    let connector = Connector::new(target.clone(), None);
     let steps = Mutex::new(Steps::default());
     let begun = Instant::now();
     let connection = connector.connect(&Progress::silent(), &steps).await;

@@ -29,7 +29,7 @@ use tokio_postgres::{
 };
 
 use super::{
-    early::{Asks, Early},
+    early::{Asks, Early, Memory},
     error::Error,
     target::{Target, Tls},
 };
@@ -104,15 +104,19 @@ pub(crate) struct Connector {
     tls: OnceCell<native_tls::TlsConnector>,
     negotiates: AtomicBool,
     asks: Mutex<Asks>,
+    memory: Memory,
 }
 
 impl Connector {
-    pub(crate) fn new(target: Target) -> Self {
+    /// What is learnt is kept in a directory for state, if there is one.
+    pub(crate) fn new(target: Target, state: Option<&Path>) -> Self {
+        let memory = Memory::of(&format!("{}:{}", target.host, target.port), state);
         Self {
             target,
             tls: OnceCell::new(),
             negotiates: AtomicBool::new(false),
-            asks: Mutex::new(Asks::Bound),
+            asks: Mutex::new(memory.recall()),
+            memory,
         }
     }
 
@@ -180,6 +184,7 @@ impl Connector {
             Asks::Bound if !must_be_bound => found,
             _ => Asks::Otherwise,
         };
+        self.memory.keep(*asks);
     }
 
     async fn connect_once(

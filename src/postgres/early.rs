@@ -7,6 +7,7 @@
 
 use std::{
     fmt, io,
+    path::{Path, PathBuf},
     pin::Pin,
     task::{Context, Poll, Waker, ready},
 };
@@ -14,6 +15,8 @@ use std::{
 use secrecy::{ExposeSecret, SecretSlice, zeroize::Zeroize};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, TlsStream};
+
+use crate::private_file;
 
 /// RFC 7677, bound to the TLS connection.
 const BOUND: &str = "SCRAM-SHA-256-PLUS";
@@ -29,6 +32,39 @@ pub(crate) enum Asks {
     Unbound,
     /// In another way, or not at all: nothing is sent early.
     Otherwise,
+}
+
+/// How a server was found to ask, kept for the next start. Without a place, or where nothing is kept, as most servers do.
+pub(crate) struct Memory(Option<PathBuf>);
+
+impl Memory {
+    /// In a file of the state directory, one for each server: only for those that ask differently.
+    pub(crate) fn of(server: &str, state: Option<&Path>) -> Self {
+        let name = format!("asks-{}", private_file::short_hash(server));
+        Self(state.map(|state| state.join(name)))
+    }
+
+    pub(crate) fn recall(&self) -> Asks {
+        let kept = self
+            .0
+            .as_ref()
+            .and_then(|path| private_file::read(path, 64).ok()?);
+        match kept.as_ref().map(|kept| kept.bytes.as_slice()) {
+            Some(b"unbound") => Asks::Unbound,
+            Some(b"otherwise") => Asks::Otherwise,
+            _ => Asks::Bound,
+        }
+    }
+
+    /// Writes it down. Where that fails, the next start finds out again.
+    pub(crate) fn keep(&self, asks: Asks) {
+        let Some(path) = &self.0 else { return };
+        let _ = match asks {
+            Asks::Bound => private_file::remove(path),
+            Asks::Unbound => private_file::write(path, b"unbound"),
+            Asks::Otherwise => private_file::write(path, b"otherwise"),
+        };
+    }
 }
 
 /// The server asks in another way than was assumed. The connection is of no use.
@@ -407,6 +443,21 @@ mod tests {
                 reads(&mut client, b"and on").await;
             }
         }
+    }
+
+    #[test]
+    fn what_was_found_is_known_at_the_next_start() {
+        let state = tempfile::tempdir().expect("a temporary directory");
+        let memory = |server| Memory::of(server, Some(state.path()));
+        assert_eq!(memory("one:5432").recall(), Asks::Bound);
+        for asks in [Asks::Unbound, Asks::Otherwise, Asks::Bound] {
+            memory("one:5432").keep(asks);
+            assert_eq!(memory("one:5432").recall(), asks);
+            assert_eq!(memory("one:5433").recall(), Asks::Bound);
+        }
+        let nowhere = Memory::of("one:5432", None);
+        nowhere.keep(Asks::Unbound);
+        assert_eq!(nowhere.recall(), Asks::Bound);
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
     io,
+    path::Path,
     sync::{Mutex, PoisonError, atomic::AtomicBool},
     time::{Duration, Instant},
 };
@@ -88,11 +89,12 @@ impl Drop for Loan {
 }
 
 impl Postgres {
-    /// Takes the target. No network: the TLS library is set up while the first connection is made.
+    /// Takes the target, and a directory in which to keep how the server is best connected to. No network: the TLS library is set up while the first connection is made.
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "it never does")]
-    pub fn new(target: Target) -> Self {
-        let pool = Pool::builder(Connector::new(target)).max_size(1).build();
+    pub fn new(target: Target, state: Option<&Path>) -> Self {
+        let connector = Connector::new(target, state);
+        let pool = Pool::builder(connector).max_size(1).build();
         Self {
             pool: pool.expect("a pool without time limits needs no runtime"),
             refused: Mutex::default(),

@@ -33,7 +33,7 @@ impl Person {
         let activities = Arc::new(Mutex::new(Vec::new()));
         let reported = Arc::clone(&activities);
         Self {
-            database: Postgres::new(target),
+            database: Postgres::new(target, None),
             token: token.into(),
             activities,
             progress: Progress::new(move |activity| {

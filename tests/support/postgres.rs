@@ -128,9 +128,7 @@ impl Cluster {
                 "hostssl all,replication all 127.0.0.1/32 scram-sha-256\n",
             )
         };
-        // The superuser's way in, for `psql` alone: without TLS and a password it costs a third.
-        let lines = format!("local all {SUPERUSER} trust\n{lines}");
-        fs::write(data.join("pg_hba.conf"), lines).expect("the data directory is writable");
+        write_hba(&data, lines);
         let lines_of_ours = format!(
             "listen_addresses = '127.0.0.1'\n\
              ssl = {tls}\nssl_cert_file = '{}'\nssl_key_file = '{}'\n\
@@ -234,6 +232,15 @@ impl Cluster {
     /// What the server has logged so far.
     pub(crate) fn log(&self) -> String {
         self.process.log()
+    }
+
+    /// Lets people in by these lines of `pg_hba.conf` from now on.
+    pub(crate) fn let_in(&self, lines: &str) {
+        let loaded = || self.query("postgres", "select pg_conf_load_time()");
+        let before = loaded();
+        write_hba(&self.data, lines);
+        self.query("postgres", "select pg_reload_conf()");
+        wait_until("it is read", || (loaded() != before).then_some(()));
     }
 
     /// Runs SQL as the superuser through `psql`, which knows nothing of our code, and returns what it prints.
@@ -595,6 +602,12 @@ pub(crate) struct Url {
     pub(crate) port: u16,
     pub(crate) database: String,
     pub(crate) parameters: Vec<(&'static str, String)>,
+}
+
+/// Writes who is let in, and how. The superuser's way, for `psql` alone: without TLS and a password it costs a third.
+fn write_hba(data: &Path, lines: &str) {
+    let lines = format!("local all {SUPERUSER} trust\n{lines}");
+    fs::write(data.join("pg_hba.conf"), lines).expect("the data directory is writable");
 }
 
 impl Url {
