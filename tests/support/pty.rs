@@ -144,7 +144,9 @@ impl Pty {
     /// Opens the editor and types into it. A letter that comes with the `e` would be a paste, see `src/app/typing.rs`.
     pub(crate) fn writes(&mut self, text: &str) {
         self.key(Key::Char('e'));
-        self.sees_that("takes writing", |screen| !screen.hide_cursor());
+        self.sees_that("takes writing", |screen| {
+            !screen.hide_cursor() && screen.contents().contains("Enter Save Quote")
+        });
         self.type_(text);
     }
 

@@ -155,6 +155,16 @@ impl SecretService {
             .write_all(b"password of the keyring")
             .expect("it reads its password");
         if self.health == Health::Denied {
+            // No one may ask it, but the bus says whether it is there.
+            let asked = [
+                "/org/freedesktop/DBus",
+                "org.freedesktop.DBus.NameHasOwner",
+                &format!("string:{SERVICE}"),
+            ];
+            keyring.wait_until("it has its name", |_| {
+                let answer = self.call("org.freedesktop.DBus", &asked)?;
+                answer.contains("boolean true").then_some(())
+            });
             return keyring;
         }
         keyring.wait_until("the default collection is open", |_| {
@@ -165,12 +175,13 @@ impl SecretService {
 
     /// Whether the default collection is locked; `None` while no one answers.
     fn is_locked(&self) -> Option<bool> {
-        let answer = self.call(&[
+        let asked = [
             DEFAULT_COLLECTION,
             "org.freedesktop.DBus.Properties.Get",
             "string:org.freedesktop.Secret.Collection",
             "string:Locked",
-        ])?;
+        ];
+        let answer = self.call(SERVICE, &asked)?;
         if answer.contains("boolean true") {
             Some(true)
         } else {
@@ -180,22 +191,23 @@ impl SecretService {
 
     /// Locks the default collection, as a screen saver may.
     pub(crate) fn lock(&self) {
-        self.call(&[
+        let asked = [
             "/org/freedesktop/secrets",
             "org.freedesktop.Secret.Service.Lock",
             &format!("array:objpath:{DEFAULT_COLLECTION}"),
-        ])
-        .expect("the keyring locks its collection");
+        ];
+        self.call(SERVICE, &asked)
+            .expect("the keyring locks its collection");
         wait_until("the default collection is locked", || {
             (self.is_locked() == Some(true)).then_some(())
         });
     }
 
-    fn call(&self, arguments: &[&str]) -> Option<String> {
+    fn call(&self, service: &str, arguments: &[&str]) -> Option<String> {
         let mut command = Command::new("dbus-send");
         command
             .args(["--session", "--print-reply", "--reply-timeout=10000"])
-            .arg(format!("--dest={SERVICE}"))
+            .arg(format!("--dest={service}"))
             .args(arguments);
         self.offer(&mut command);
         let output = self.scratch.run(command);
