@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, FixedOffset};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, quote::Saved};
 
 /// The person who is signed in, from the claims of the ID token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,4 +90,6 @@ pub struct Restored {
     pub more_drafts: bool,
     /// What the person must hear at once.
     pub warnings: Vec<Failure>,
+    /// The quote as this person last saw it on this machine.
+    pub seen: Option<Saved>,
 }

@@ -123,6 +123,9 @@ enum Command {
         /// Print one JSON object: quote, saved_at
         #[arg(long)]
         json: bool,
+        /// Print the quote as it was last seen on this computer, without the network
+        #[arg(long)]
+        cached: bool,
     },
     /// Save a quote, in place of the one that is there
     Set {
@@ -226,7 +229,7 @@ impl Command {
         match self {
             Self::Login { json: true, .. } => Some(JsonShape::Event),
             Self::Whoami { json: true }
-            | Self::Show { json: true }
+            | Self::Show { json: true, .. }
             | Self::Admin(admin::AdminCommand::Status { json: true, .. }) => {
                 Some(JsonShape::Object)
             }
@@ -272,7 +275,8 @@ fn configured(everywhere: &Everywhere, command: Option<Command>) -> Outcome {
         Some(Command::Login { json, open }) => finish(account::login(&config, json, open)),
         Some(Command::Logout) => finish(account::logout(&config)),
         Some(Command::Whoami { json }) => finish(account::whoami(&config, json)),
-        Some(Command::Show { json }) => finish(quote::show(&config, json)),
+        Some(Command::Show { json, cached: true }) => quote::show_cached(&config, json),
+        Some(Command::Show { json, .. }) => finish(quote::show(&config, json)),
         Some(Command::Edit) => finish(quote::set(&config, None, true)),
         Some(Command::Set { text, edit }) => finish(quote::set(&config, text, edit)),
         Some(Command::Delete { yes }) => finish(quote::delete(&config, yes)),

@@ -7,7 +7,7 @@ use crate::{
     keyring::Keyring,
     okta::Okta,
     postgres::{Postgres, Target},
-    session::{Quotes, Session},
+    session::{LastSeen, Quotes, Session},
 };
 
 /// A person's session at the Okta organization, in the keyring and at the database of one configuration.
@@ -28,13 +28,24 @@ pub(crate) fn session_with<Q: Quotes>(
     quotes: Q,
 ) -> Result<Session<Okta, Keyring, Q>, Failure> {
     let okta = config.okta()?;
-    Ok(Session::new(
+    let session = Session::new(
         Okta::new(okta.clone())?,
         vault(config, okta),
         quotes,
         config.state_dir.clone(),
-        &format!("{}\n{}", okta.issuer, okta.client_id),
-    ))
+        &key(okta),
+    );
+    Ok(session.with_last_seen(last_seen(config, okta)))
+}
+
+/// What tells issuer and client apart in the names of files.
+fn key(okta: &config::Okta) -> String {
+    format!("{}\n{}", okta.issuer, okta.client_id)
+}
+
+/// Where the quote is kept that was last seen.
+pub(crate) fn last_seen(config: &Config, okta: &config::Okta) -> LastSeen {
+    LastSeen::new(&config.state_dir, &key(okta), config.last_seen)
 }
 
 /// Where the session is kept.

@@ -64,6 +64,8 @@ pub struct Config {
     pub store_for_now: bool,
     /// Whether the screens have frames: a screen reader may read them aloud.
     pub frames: bool,
+    /// Whether the quote that was last seen is kept for the next start.
+    pub last_seen: bool,
     /// Where state is kept: the lock, the draft, the file that replaces the keyring.
     pub state_dir: PathBuf,
     /// The keys of the settings that are missing.
@@ -161,13 +163,20 @@ const FRAMES: Setting = Setting {
     example: "on",
     secret: false,
 };
-const SETTINGS: [Setting; 6] = [
+const LAST_SEEN: Setting = Setting {
+    key: "last_seen",
+    variable: None,
+    example: "on",
+    secret: false,
+};
+const SETTINGS: [Setting; 7] = [
     ISSUER,
     CLIENT_ID,
     CLIENT_SECRET,
     DATABASE_URL,
     STORE,
     FRAMES,
+    LAST_SEEN,
 ];
 
 /// The file in the state directory that holds what the person chose on the screens: a [`Store`] by its name. The setting wins.
@@ -284,7 +293,12 @@ impl Config {
             None => chosen_store(&places.state_dir),
         };
         let store = sources.store.unwrap_or(lasting);
-        let frames = find(FRAMES)?.map_or(Ok(true), |value| is_on(&value))?;
+        let is_on = |setting, off| find(setting)?.map_or(Ok(true), |value| is_on(&value, off));
+        let frames = is_on(FRAMES, "frames = \"off\" for a screen reader")?;
+        let last_seen = is_on(
+            LAST_SEEN,
+            "last_seen = \"off\" to keep no quote on this computer",
+        )?;
 
         let missing: Vec<Setting> = [
             (ISSUER, issuer.is_none()),
@@ -311,6 +325,7 @@ impl Config {
             store,
             store_for_now: store != lasting,
             frames,
+            last_seen,
             state_dir: places.state_dir,
             missing: missing.iter().map(|setting| setting.key).collect(),
             okta,
@@ -394,7 +409,7 @@ fn chosen_store(state_dir: &Path) -> Store {
 }
 
 /// Says whether a setting is on.
-fn is_on(value: &Value) -> Result<bool, Failure> {
+fn is_on(value: &Value, off: &str) -> Result<bool, Failure> {
     match value.text() {
         "on" => Ok(true),
         "off" => Ok(false),
@@ -402,7 +417,7 @@ fn is_on(value: &Value) -> Result<bool, Failure> {
             Kind::Config,
             format!("{} is neither \"on\" nor \"off\".", value.origin),
         )
-        .cure("Write frames = \"on\" (the default), or frames = \"off\" for a screen reader.")),
+        .cure(format!("Write \"on\", which is the default, or {off}."))),
     }
 }
 

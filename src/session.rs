@@ -4,11 +4,13 @@ mod draft;
 mod entry;
 mod keeper;
 mod lock;
+mod seen;
 
 use std::{
     future::Future,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use secrecy::SecretString;
@@ -25,6 +27,8 @@ use self::{
     draft::{Drafts, Left},
     keeper::Keeper,
 };
+
+pub(crate) use self::seen::LastSeen;
 
 /// Where an operation reports what it waits for. Cheap to clone.
 #[derive(Clone)]
@@ -220,6 +224,7 @@ pub struct Session<I: Identity, V, Q> {
     keeper: Arc<Keeper<I, V>>,
     quotes: Q,
     drafts: Drafts,
+    seen: LastSeen,
     /// The sign-in under way.
     pending: Mutex<Option<Arc<I::Pending>>>,
 }
@@ -242,8 +247,26 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         Self {
             keeper: Arc::new(Keeper::new(identity, vault, lock)),
             quotes,
+            seen: LastSeen::new(&state_dir, key, true),
             drafts: Drafts::new(state_dir, key),
             pending: Mutex::default(),
+        }
+    }
+
+    /// The same, with another word on whether and where the quote is kept that was last seen.
+    pub(crate) fn with_last_seen(self, seen: LastSeen) -> Self {
+        Self { seen, ..self }
+    }
+
+    /// Keeps what the person has seen, for the next start. No one waits long for it.
+    async fn note(&self, seen: Option<&Saved>) {
+        if let Some(user_id) = self.keeper.last_user_id() {
+            let (file, seen) = (self.seen.clone(), seen.cloned());
+            let noted = begin(async move {
+                let noting = move || file.note(&user_id, seen.as_ref());
+                tokio::task::spawn_blocking(noting).await.ok();
+            });
+            tokio::time::timeout(NOTE_PATIENCE, noted).await.ok();
         }
     }
 
@@ -335,9 +358,14 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     pub async fn sign_out(&self) -> Result<SignOutOutcome, Failure> {
         self.forget_code();
         let keeper = Arc::clone(&self.keeper);
-        let drafts = self.drafts.clone();
+        let (drafts, seen) = (self.drafts.clone(), self.seen.clone());
         finish(async move {
             let signed_out = keeper.sign_out().await;
+            let forgotten = tokio::task::spawn_blocking(move || seen.forget());
+            let forgotten = forgotten.await.is_ok_and(|forgotten| forgotten.is_ok());
+            if !forgotten {
+                tracing::debug!(target: "epigraph", "the last seen quote cannot be removed");
+            }
             let dropped = match &signed_out.user_id {
                 Some(user_id) => drafts.drop_all(user_id).await,
                 None => Ok(()),
@@ -377,10 +405,10 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     /// # Errors
     /// When you are not signed in, or Okta or the database refuses or cannot be reached.
     pub async fn load(&self, progress: &Progress) -> Result<Option<Saved>, Failure> {
-        self.admitted(progress, |id_token| async move {
-            self.quotes.load(&id_token, progress).await
-        })
-        .await
+        let load = |id_token| async move { self.quotes.load(&id_token, progress).await };
+        let loaded = self.admitted(progress, load).await?;
+        self.note(loaded.as_ref()).await;
+        Ok(loaded)
     }
 
     /// Writes the quote; see [`Quotes::save`].
@@ -393,10 +421,14 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         based_on: Option<&str>,
         progress: &Progress,
     ) -> Result<SaveOutcome, Failure> {
-        self.admitted(progress, |id_token| async move {
-            self.quotes.save(&id_token, quote, based_on, progress).await
-        })
-        .await
+        let save =
+            |id_token| async move { self.quotes.save(&id_token, quote, based_on, progress).await };
+        let outcome = self.admitted(progress, save).await?;
+        match &outcome {
+            SaveOutcome::Saved(saved) => self.note(Some(saved)).await,
+            SaveOutcome::Conflict(theirs) => self.note(theirs.as_ref()).await,
+        }
+        Ok(outcome)
     }
 
     /// Deletes the quote; see [`Quotes::delete`].
@@ -408,10 +440,14 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         based_on: Option<&str>,
         progress: &Progress,
     ) -> Result<DeleteOutcome, Failure> {
-        self.admitted(progress, |id_token| async move {
-            self.quotes.delete(&id_token, based_on, progress).await
-        })
-        .await
+        let delete =
+            |id_token| async move { self.quotes.delete(&id_token, based_on, progress).await };
+        let outcome = self.admitted(progress, delete).await?;
+        match &outcome {
+            DeleteOutcome::Conflict(theirs) => self.note(Some(theirs)).await,
+            DeleteOutcome::Deleted => self.note(None).await,
+        }
+        Ok(outcome)
     }
 
     /// Says in a few words where the session is kept.
@@ -481,6 +517,8 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     }
 
     async fn restored(&self, user: User, warning: Option<Failure>) -> Restored {
+        let (file, user_id) = (self.seen.clone(), user.id.clone());
+        let seen = tokio::task::spawn_blocking(move || file.read(Some(&user_id)));
         let (draft, more_drafts, told) = match self.drafts.read(&user.id).await {
             Ok(Left { draft, more }) => (draft, more, more.then(another_draft)),
             Err(failure) => (None, false, Some(failure)),
@@ -490,9 +528,13 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             draft,
             more_drafts,
             warnings: warning.into_iter().chain(told).collect(),
+            seen: seen.await.ok().flatten(),
         }
     }
 }
+
+/// How long an answer is held up until it is noted for the next start; a disk takes some milliseconds.
+const NOTE_PATIENCE: Duration = Duration::from_millis(100);
 
 fn another_draft() -> Failure {
     Failure::new(Kind::Failed, "You have another unsaved text.")

@@ -82,8 +82,9 @@ fn draw_pane(
     let (place, mut foot, cursor) = match pane {
         Pane::Unread {
             ahead: Ahead::Looking(_),
+            seen,
             ..
-        } => with_no_cursor(quote::unread(model, buffer)),
+        } => with_no_cursor(quote::unread(model, seen.as_ref(), buffer)),
         Pane::Unread {
             ahead: Ahead::Writing(draft),
             ..

@@ -255,15 +255,15 @@ pub fn said(model: &Model) -> Vec<Notice> {
 }
 
 fn unless_in_foot(model: &Model, layout: &Layout, mut said: Vec<Notice>) -> Vec<Notice> {
-    if news_in_foot(model, layout).is_some() {
-        said.retain(|notice| Some(notice) != model.notice.as_ref());
+    if let Some(news) = news_in_foot(model, layout) {
+        said.retain(|notice| *notice != news);
     }
     said
 }
 
 /// Returns good news that fits into the frame, or into the last row where there is none.
 #[must_use]
-pub fn news_in_foot<'a>(model: &'a Model, layout: &Layout) -> Option<&'a Notice> {
+pub fn news_in_foot(model: &Model, layout: &Layout) -> Option<Notice> {
     let has_foot = layout.framed || layout.inside().height >= 5;
     let is_code = matches!(
         model.screen,
@@ -272,7 +272,10 @@ pub fn news_in_foot<'a>(model: &'a Model, layout: &Layout) -> Option<&'a Notice>
             ..
         }
     );
-    let notice = model.notice.as_ref()?;
+    let notice = model
+        .notice
+        .clone()
+        .or_else(|| words::reading_again(model))?;
     let fits = text::width(&notice.to_string()) <= layout.columns();
     (notice.tone == Tone::Info && fits && has_foot && !is_code && model.help.is_none())
         .then_some(notice)

@@ -269,6 +269,8 @@ pub enum Pane {
         failure: Option<Failure>,
         /// What the person does meanwhile.
         ahead: Ahead,
+        /// What they saw last.
+        seen: Option<Saved>,
     },
     /// The quote, or the place for one.
     Quote {
@@ -563,7 +565,7 @@ impl Pane {
 
     fn context(&self) -> Context {
         match self {
-            Self::Unread { failure, ahead } => match ahead {
+            Self::Unread { failure, ahead, .. } => match ahead {
                 Ahead::Looking(_) if failure.is_some() => Context::Unread,
                 Ahead::Looking(_) => Context::Loading,
                 Ahead::Writing(_) => Context::Writing,

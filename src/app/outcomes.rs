@@ -188,6 +188,7 @@ fn enter(model: &mut Model, restored: Restored, unsaved: Option<Unsaved>) -> (Sc
     let pane = Pane::Unread {
         failure: None,
         ahead: Ahead::Looking(leftover),
+        seen: restored.seen,
     };
     (Screen::signed_in(restored.user, pane), vec![Effect::Load])
 }
@@ -204,6 +205,7 @@ fn take_on_pane(model: &mut Model, outcome: Msg, user: User, pane: Pane) -> (Scr
             Pane::Unread {
                 failure: None,
                 ahead,
+                ..
             },
             _,
         ) => loaded(model, saved, ahead),
@@ -349,7 +351,7 @@ fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen
     };
     let outcome = outcome_of(&pane, failure);
     let pane = match pane {
-        Pane::Unread { ahead, .. } => {
+        Pane::Unread { ahead, seen, .. } => {
             let ahead = match ahead {
                 Ahead::Writing(draft) => {
                     model.fail_safely(outcome, safe, failure);
@@ -360,7 +362,14 @@ fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen
             };
             let failure = Some(failure.clone());
             return (
-                Screen::signed_in(user, Pane::Unread { failure, ahead }),
+                Screen::signed_in(
+                    user,
+                    Pane::Unread {
+                        failure,
+                        ahead,
+                        seen,
+                    },
+                ),
                 Vec::new(),
             );
         }

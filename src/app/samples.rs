@@ -66,6 +66,7 @@ pub(crate) fn restored(draft: Option<&str>) -> Restored {
         draft: draft.map(|text| kept(text, None)),
         more_drafts: false,
         warnings: Vec::new(),
+        seen: None,
     }
 }
 

@@ -133,7 +133,8 @@ pub(super) fn resume(model: &mut Model, draft: Draft, saved: Option<Saved>) -> (
 /// Goes on writing what was begun before it was known what is saved. Nothing takes the keys away in the middle of a word:
 /// two texts are shown when the person saves theirs.
 pub(super) fn write_on(model: &mut Model, draft: Draft, saved: Option<Saved>) -> Sheet {
-    if !draft.is_worth_keeping() {
+    let base = saved.as_ref().map(|saved| saved.text.as_str());
+    if !draft.is_worth_keeping() && draft.based_on.as_deref() != base {
         let draft = Draft::of(saved.as_ref());
         return Sheet { saved, draft };
     }

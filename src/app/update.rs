@@ -18,7 +18,7 @@ use crate::{
     editor::Editor,
     failure::Failure,
     keymap::{self, Action, Chord},
-    quote::Quote,
+    quote::{Quote, Saved},
 };
 
 /// Returns the first picture, and the first order.
@@ -229,7 +229,19 @@ fn agree(model: &mut Model, question: Question, pane: Pane) -> (Pane, Vec<Effect
 
 fn act_on_pane(model: &mut Model, action: Action, pane: Pane) -> (Pane, Vec<Effect>) {
     match pane {
-        Pane::Unread { failure, ahead } => act_ahead(model, action, failure, ahead),
+        Pane::Unread {
+            failure,
+            ahead,
+            seen,
+        } => {
+            let (failure, ahead, effects) = act_ahead(model, action, failure, ahead, seen.as_ref());
+            let pane = Pane::Unread {
+                failure,
+                ahead,
+                seen,
+            };
+            (pane, effects)
+        }
         Pane::Quote { desk, order: None } => act_on_quote(model, action, desk),
         Pane::Editor {
             sheet,
@@ -249,10 +261,11 @@ fn act_ahead(
     action: Action,
     failure: Option<Failure>,
     ahead: Ahead,
-) -> (Pane, Vec<Effect>) {
-    let (failure, ahead, effects) = match (action, ahead) {
+    seen: Option<&Saved>,
+) -> (Option<Failure>, Ahead, Vec<Effect>) {
+    match (action, ahead) {
         (Action::Edit, Ahead::Looking(draft)) => {
-            let draft = draft.unwrap_or_else(|| Draft::of(None));
+            let draft = draft.unwrap_or_else(|| Draft::of(seen));
             (failure, Ahead::Writing(draft), Vec::new())
         }
         (Action::Reload, Ahead::Looking(draft)) if failure.is_some() => {
@@ -273,8 +286,7 @@ fn act_ahead(
             }
         },
         (_, ahead) => (failure, ahead, Vec::new()),
-    };
-    (Pane::Unread { failure, ahead }, effects)
+    }
 }
 
 fn act_on_quote(model: &mut Model, action: Action, desk: Desk) -> (Pane, Vec<Effect>) {

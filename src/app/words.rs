@@ -18,6 +18,9 @@ pub const INVITATION: &str = "Save an inspiring quote for yourself...";
 /// In the place for a quote.
 pub const PLACEHOLDER: &str = "Mistakes are the portals of discovery - James Joyce";
 
+/// Beside a quote that may have changed since.
+pub const LAST_SEEN: &str = "last seen";
+
 /// Where the quote could not be read.
 pub const UNREAD: &str = "Your quote could not be read.";
 /// Before the first quote.
@@ -65,6 +68,7 @@ pub fn said(model: &Model) -> Vec<Notice> {
                 Pane::Unread {
                     failure: Some(failure),
                     ahead: Ahead::Looking(draft),
+                    ..
                 },
             ..
         } => {
@@ -107,6 +111,24 @@ fn question(model: &Model) -> Option<Notice> {
 
 const APPROVAL: &str = "Waiting for your approval…";
 
+/// Returns what is under way behind a quote that was seen before: it stands beside the text, which will hardly change.
+pub(super) fn reading_again(model: &Model) -> Option<Notice> {
+    let Screen::SignedIn {
+        pane:
+            Pane::Unread {
+                failure: None,
+                ahead: Ahead::Looking(_),
+                seen: Some(_),
+            },
+        over: None,
+        ..
+    } = &model.screen
+    else {
+        return None;
+    };
+    under_way(model)
+}
+
 /// Returns what is under way, if anything is, and what it waits for.
 fn under_way(model: &Model) -> Option<Notice> {
     let mut then = "";
@@ -126,6 +148,7 @@ fn under_way(model: &Model) -> Option<Notice> {
             Pane::Unread {
                 failure: None,
                 ahead,
+                ..
             } => {
                 if matches!(ahead, Ahead::ToSave(_)) {
                     then = "Then yours is saved.";
@@ -261,8 +284,16 @@ fn hint(model: &Model, binding: &Binding) -> &'static str {
             Some(Over::Question(Question::SignOut)) => "Sign out",
             Some(Over::SigningOut) | None => binding.hint,
         },
-        (Action::Edit, Pane::Unread { failure, ahead }) => match ahead.unsaved() {
+        (
+            Action::Edit,
+            Pane::Unread {
+                failure,
+                ahead,
+                seen,
+            },
+        ) => match ahead.unsaved() {
             Some(_) => "go on writing",
+            None if seen.is_some() => binding.hint,
             None if failure.is_some() => "write ahead",
             None => "write",
         },

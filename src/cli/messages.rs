@@ -24,6 +24,8 @@ fn every_message_of_a_command() {
     let there = crate::app::samples::saved("Yes.");
     let others = [
         quote::no_quote(),
+        quote::not_seen(true),
+        quote::not_seen(false),
         quote::no_text(true),
         quote::no_text(false),
         quote::conflict(Some(&there)),

@@ -30,6 +30,16 @@ struct Shown<'a> {
 pub(super) async fn show(config: &Config, json: bool) -> Outcome {
     let session = client::session(config)?;
     let saved = session.load(&quiet()).await?.ok_or_else(no_quote)?;
+    print(&saved, json)
+}
+
+/// Prints the quote as it was last seen here. It asks neither the vault nor the network: the file goes with the session.
+pub(super) fn show_cached(config: &Config, json: bool) -> Outcome {
+    let seen = client::last_seen(config, config.okta()?).read(None);
+    print(&seen.ok_or_else(|| not_seen(config.last_seen))?, json)
+}
+
+fn print(saved: &Saved, json: bool) -> Outcome {
     if json {
         output::json(&Shown {
             quote: &saved.text,
@@ -188,6 +198,21 @@ pub(super) fn no_text(at_a_terminal: bool) -> Failure {
         "To take it from standard input, run: epigraph set -"
     };
     Failure::new(Kind::Usage, "There is no text to save.").cure(cure)
+}
+
+pub(super) fn not_seen(is_kept: bool) -> Failure {
+    let (what, cure) = if is_kept {
+        (
+            "No quote has been seen on this computer.",
+            "Read yours with: epigraph show",
+        )
+    } else {
+        (
+            "The configuration says that no quote is kept on this computer.",
+            "Take last_seen = \"off\" out of it, or read yours with: epigraph show",
+        )
+    };
+    Failure::new(Kind::NoQuote, what).cure(cure)
 }
 
 pub(super) fn no_quote() -> Failure {

@@ -124,8 +124,21 @@ fn draw_place(model: &Model, desk: &Desk, buffer: &mut Buffer) -> (Place, Foot) 
     (place, Foot::default())
 }
 
-/// Shows that the quote is not there yet, or why it could not be read.
-pub(super) fn unread(model: &Model, buffer: &mut Buffer) -> (Place, Foot) {
+/// Shows what was seen last, and that the quote is not there yet, or why it could not be read.
+pub(super) fn unread(model: &Model, seen: Option<&Saved>, buffer: &mut Buffer) -> (Place, Foot) {
+    if let Some(saved) = seen {
+        let desk = Desk::default();
+        let (place, foot) = draw_saved(model, &desk, saved, buffer);
+        let right = [
+            words::saved_at(&saved.saved_at),
+            words::saved_on(&saved.saved_at),
+        ];
+        let mut right: Vec<_> = right
+            .map(|at| format!("{} · {at}", words::LAST_SEEN))
+            .into();
+        right.push(words::LAST_SEEN.to_owned());
+        return (place, Foot { right, ..foot });
+    }
     let place = geometry::place(model, |_| 0);
     told::under(model, &place, 0, buffer);
     (place, Foot::default())

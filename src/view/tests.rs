@@ -138,6 +138,26 @@ fn every_screen_looks_as_it_should() {
         update(&mut model, Msg::Progressed(Activity::WakingDatabase));
         model
     });
+    let seen = |columns, rows| {
+        let mut model = started(columns, rows);
+        let mut restored = restored(None);
+        restored.seen = Some(saved(
+            "Mistakes are the portals of discovery. - James Joyce",
+        ));
+        update(&mut model, Msg::Restored(Ok(Some(restored))));
+        model
+    };
+    pictures("seen", seen);
+    pictures("seen_while_waking", |columns, rows| {
+        let mut model = seen(columns, rows);
+        update(&mut model, Msg::Progressed(Activity::WakingDatabase));
+        model
+    });
+    pictures("seen_and_unread", |columns, rows| {
+        let mut model = seen(columns, rows);
+        update(&mut model, Msg::Loaded(Err(unreachable())));
+        model
+    });
     pictures("writing_ahead", |columns, rows| {
         let mut model = started(columns, rows);
         update(&mut model, Msg::Restored(Ok(Some(restored(None)))));

@@ -148,7 +148,7 @@ fn a_text_can_be_saved_though_the_quote_could_not_be_read() {
     let mut model = unread();
     assert_eq!(press(&mut model, "Esc"), []);
     assert!(
-        matches!(pane(&model), Pane::Unread { failure: Some(failure), ahead: Ahead::Looking(Some(_)) }
+        matches!(pane(&model), Pane::Unread { failure: Some(failure), ahead: Ahead::Looking(Some(_)), .. }
         if *failure == unreachable())
     );
     // It can be gone on with, and begun.
@@ -163,7 +163,8 @@ fn a_text_can_be_saved_though_the_quote_could_not_be_read() {
         pane(&model),
         Pane::Unread {
             failure: Some(_),
-            ahead: Ahead::Looking(None)
+            ahead: Ahead::Looking(None),
+            ..
         }
     ));
 
@@ -216,6 +217,49 @@ fn a_draft_of_an_earlier_run_is_gone_on_with() {
         update(&mut model, Msg::Loaded(Ok(None)));
         assert_eq!(text_in_editor(&model), "Draft!");
     }
+}
+
+/// Someone who saw this quote when they were here last.
+fn seen(text: &str) -> Model {
+    let mut model = started(80, 24);
+    let mut restored = restored(None);
+    restored.seen = Some(saved(text));
+    update(&mut model, Msg::Restored(Ok(Some(restored))));
+    model
+}
+
+#[test]
+fn what_was_seen_last_can_be_written_on_at_once() {
+    let mut model = seen("Yes.");
+    let effects = press(&mut model, "e !");
+    assert_eq!(effects, [Effect::KeepDraft(kept("Yes.!", Some("Yes.")))]);
+    assert_eq!(update(&mut model, Msg::Loaded(Ok(Some(saved("Yes."))))), []);
+    let quote = Quote::new("Yes.!").expect("a quote");
+    let based_on = Some("Yes.".to_owned());
+    assert_eq!(
+        press(&mut model, "Enter"),
+        [Effect::Save { quote, based_on }]
+    );
+
+    // It was changed elsewhere since.
+    let mut model = seen("Yes.");
+    press(&mut model, "e !");
+    update(&mut model, Msg::Loaded(Ok(Some(saved("No.")))));
+    assert!(told(&model).starts_with("There is already another text."));
+    press(&mut model, "Enter");
+    assert!(matches!(pane(&model), Pane::Choice(conflict)
+        if conflict.mine.editor.text() == "Yes.!" && conflict.theirs == Some(saved("No."))));
+
+    // Nothing was written yet: the editor has what is saved, and the cursor stays where that is the same.
+    let mut model = seen("Yes.");
+    press(&mut model, "e Home");
+    update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
+    press(&mut model, "O");
+    assert_eq!(text_in_editor(&model), "OYes.");
+    let mut model = seen("Yes.");
+    press(&mut model, "e");
+    update(&mut model, Msg::Loaded(Ok(Some(saved("No.")))));
+    assert_eq!(text_in_editor(&model), "No.");
 }
 
 #[test]
