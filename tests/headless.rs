@@ -1,6 +1,6 @@
 //! The headless commands, whole: the real binary between a stand-in for Okta and a real PostgreSQL.
 
-use std::{fs, path::PathBuf, process::Stdio};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -9,8 +9,8 @@ use crate::support::{
     okta::{Answer, Endpoint, Person, Server},
     postgres::{Database, Url},
     program::{Home, Ran},
-    pty::Pty,
-    stage::Stage,
+    pty::{Key, Pty},
+    stage::{INVITATION, Stage},
     wait_until,
 };
 
@@ -876,4 +876,81 @@ async fn doctor_looks_at_everything_and_says_what_is_wrong() {
             || ran.stdout.contains("Did you mean `issuer`?"),
         "{ran:?}"
     );
+}
+
+/// For a shell's greeting: no database wakes from it.
+#[tokio::test]
+async fn a_quote_seen_here_is_shown_again_without_the_network() {
+    let stage = Stage::signed_in().await;
+    let cached = |arguments: &[&str]| {
+        let all: Vec<_> = ["show", "--cached"]
+            .iter()
+            .chain(arguments)
+            .copied()
+            .collect();
+        stage.run(&all)
+    };
+    cached(&[]).fails(
+        5,
+        &["no quote has been seen on this computer", "epigraph show"],
+    );
+    assert_eq!(stage.run(&["set", "Yes I said"]).code, Some(0));
+    stage.database_network.forget();
+    let shown = cached(&[]);
+    assert_eq!((shown.code, shown.stdout.as_str()), (Some(0), "Yes I said"));
+    let json: Value = serde_json::from_str(&cached(&["--json"]).stdout).expect("JSON");
+    assert_eq!(json["quote"], "Yes I said");
+    assert_eq!(stage.database_network.counts().connections, 0);
+
+    // It is what was seen, from wherever it came, and goes with the quote and with the session.
+    stage
+        .database
+        .query("update public.user_messages set message = 'No'");
+    assert_eq!(cached(&[]).stdout, "Yes I said");
+    assert_eq!(stage.run(&["show"]).stdout, "No");
+    assert_eq!(cached(&[]).stdout, "No");
+    assert_eq!(stage.run(&["delete", "--yes"]).code, Some(0));
+    assert_eq!(cached(&[]).code, Some(5));
+    assert_eq!(stage.run(&["set", "Yes"]).code, Some(0));
+    assert_eq!(stage.run(&["logout"]).code, Some(0));
+    assert_eq!(cached(&[]).code, Some(5));
+}
+
+#[tokio::test]
+async fn a_seen_quote_is_kept_for_no_one_else() {
+    let stage = Stage::signed_in().await;
+    assert_eq!(stage.run(&["set", "Yes I said"]).code, Some(0));
+    let kept = || {
+        let entries = fs::read_dir(stage.state()).expect("it is there");
+        entries
+            .map(|entry| entry.expect("an entry").path())
+            .filter(|path| path.to_string_lossy().contains("/seen-"))
+            .collect::<Vec<_>>()
+    };
+    let mode = fs::metadata(&kept()[0])
+        .expect("it is there")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    // Another person, in place of the first.
+    let login = stage.login(&["login"]);
+    let code = stage.okta.next_code();
+    stage
+        .okta
+        .approve(&code, Person::Nora)
+        .expect("the code works");
+    assert_eq!(login.end().code, Some(0));
+    let mut screen = stage.open();
+    screen.sees(INVITATION);
+    assert!(!screen.screen().contains("Yes I said"));
+    screen.key(Key::Char('q'));
+    screen.exit_status();
+    assert_eq!(stage.run(&["show", "--cached"]).code, Some(5));
+
+    assert_eq!(stage.run(&["set", "Mine"]).code, Some(0));
+    assert_eq!(kept().len(), 1);
+    stage.configure("store = \"file\"\nlast_seen = \"off\"");
+    assert_eq!(stage.run(&["show", "--cached"]).code, Some(5));
+    assert_eq!(stage.run(&["show"]).stdout, "Mine");
+    assert!(kept().is_empty());
 }

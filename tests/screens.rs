@@ -770,3 +770,42 @@ async fn frames_cost_few_bytes() {
         assert!(editor < OPEN_EDITOR, "opening the editor: {editor} bytes");
     }
 }
+
+#[tokio::test]
+async fn what_was_seen_last_is_there_before_the_database_answers() {
+    let stage = Stage::signed_in().await;
+    assert_eq!(
+        stage.run(&["set", "Yes I said - Molly Bloom"]).code,
+        Some(0)
+    );
+    stage.database_network.hold_answers(true);
+    let mut screen = stage.open();
+    screen.sees("Yes I said");
+    screen.sees("— Molly Bloom");
+    screen.sees("last seen");
+    // What was saved elsewhere meanwhile takes its place, and no draft is lost by it.
+    stage
+        .database
+        .query("update public.user_messages set message = 'No, she said'");
+    stage.database_network.hold_answers(false);
+    screen.reads("No, she said");
+    screen.sees_no_more("last seen");
+    screen.key(Key::Char('q'));
+    ends(&mut screen, 0);
+
+    stage.database_network.hold_answers(true);
+    let mut screen = stage.open();
+    screen.sees("last seen");
+    screen.writes(", and wept");
+    screen.sees("No, she said, and wept");
+    stage
+        .database
+        .query("update public.user_messages set message = 'Perhaps'");
+    stage.database_network.hold_answers(false);
+    screen.sees("There is already another text.");
+    screen.key(Key::Enter);
+    screen.sees("Your quote was changed elsewhere.");
+    screen.decides('k');
+    screen.sees("Saved.");
+    assert_eq!(stage.quote(), "No, she said, and wept");
+}

@@ -43,12 +43,17 @@ impl LastSeen {
         Self { path, is_kept }
     }
 
-    /// Reads what is kept, for a person or whoever is signed in. What cannot be read was not seen.
+    /// Reads what is kept, for a person or for the one who is signed in. What cannot be read was not seen, and what another
+    /// person saw is removed.
     pub(crate) fn read(&self, user_id: Option<&str>) -> Option<Saved> {
         let contents = private_file::read(&self.path, MOST_BYTES).ok()??;
         let file: File = serde_json::from_slice(&contents.bytes).ok()?;
         let is_theirs = user_id.is_none_or(|user_id| user_id == file.user_id);
-        if !self.is_kept || !is_theirs || file.version != VERSION {
+        if !self.is_kept || !is_theirs {
+            self.forget().ok();
+            return None;
+        }
+        if file.version != VERSION {
             return None;
         }
         Some(Saved {
@@ -109,6 +114,8 @@ mod tests {
         assert_eq!(seen().read(Some("00u1")), Some(quote.clone()));
         assert_eq!(seen().read(None), Some(quote));
         assert_eq!(seen().read(Some("00u2")), None);
+        assert_eq!(seen().read(None), None, "it was removed");
+        seen().note("00u1", Some(&saved("Yes.")));
         let other = LastSeen::new(state.path(), "issuer other", true);
         assert_eq!(other.read(None), None);
         seen().note("00u1", None);
