@@ -16,6 +16,7 @@ use crate::{
     private_file,
 };
 
+mod env_file;
 mod environment;
 mod file;
 mod issuer;
@@ -261,7 +262,7 @@ impl Config {
         let path = sources.file.unwrap_or(&places.config_file);
         let kept = file::read(path, sources.file.is_some(), &mut warnings)?;
         let borrowed = match sources.env_file {
-            Some(path) => environment::read(path, &mut warnings)?,
+            Some(path) => environment::read(path, sources.variable, &mut warnings)?,
             None => Vec::new(),
         };
 

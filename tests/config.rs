@@ -1,6 +1,13 @@
 //! The configuration as a person meets it: through the real binary, its files and its environment.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
 
 use crate::support::{program::Home, pty::Pty};
 
@@ -212,4 +219,35 @@ fn a_wrong_connection_string_is_refused_without_its_password() {
         }
         home.run(&["whoami"]).fails(NOBODY, &[]);
     }
+}
+
+/// What `src/config/env_file.rs` is compared with.
+#[test]
+fn the_web_app_reads_env_files_as_it_is_said_to() {
+    let cases: Vec<Value> =
+        serde_json::from_str(include_str!("support/next_env/values.json")).expect("cases");
+    let files: Vec<_> = cases.iter().map(|case| &case["file"]).collect();
+    let files = serde_json::to_string(&files).expect("JSON");
+    let place = concat!(env!("CARGO_TARGET_TMPDIR"), "/next_env");
+    let script = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/support/next_env/values.mjs"
+    );
+    let mut node = Command::new("node")
+        .args([script, place])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("scripts/setup has installed it");
+    node.stdin
+        .take()
+        .expect("a pipe")
+        .write_all(files.as_bytes())
+        .expect("it reads");
+    let read = node.wait_with_output().expect("it ends").stdout;
+    let read: Vec<Value> = serde_json::from_slice(&read).expect("JSON");
+    for (case, read) in cases.iter().zip(&read) {
+        assert_eq!(&case["values"], read, "{}", case["file"]);
+    }
+    assert_eq!(cases.len(), read.len());
 }

@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::Path};
 
 use secrecy::{SecretString, zeroize::Zeroizing};
 
-use super::{Origin, SETTINGS, Setting, Value, file};
+use super::{Origin, SETTINGS, Setting, Value, env_file, file};
 use crate::failure::{Failure, Kind};
 
 /// Looks up the variable of a setting. An empty one counts as not set.
@@ -32,49 +32,40 @@ pub(super) fn variable(
     }))
 }
 
-/// Reads the settings in a file of variables. Other variables in it belong to the web app and are left alone.
+/// Reads the settings in a file of variables. All else in it belongs to the web app and is left alone, whatever it is.
 pub(super) fn read(
     path: &Path,
+    look_up: &dyn Fn(&str) -> Option<OsString>,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<(Setting, Value)>, Failure> {
-    let whole = file::text(path)
+    let bytes = file::bytes(path)
         .map(Zeroizing::new)
         .map_err(|unreadable| unreadable.failure(path, "Check the path after --env-file."))?;
-    let text = whole.trim_start_matches('\u{feff}');
-    let mut values: Vec<(Setting, Value)> = Vec::new();
-    for item in dotenvy::from_read_iter(text.as_bytes()) {
-        let (name, value) = item.map_err(|error| not_variables(path, text, &error))?;
-        let setting = SETTINGS
-            .into_iter()
-            .find(|setting| setting.variable == Some(name.as_str()));
-        if let Some((setting, name)) = setting.and_then(|s| Some((s, s.variable?))) {
-            // The last one of a name wins, as it does in the web app.
-            values.retain(|(other, _)| *other != setting);
-            values.push((
-                setting,
-                Value {
-                    text: SecretString::from(value.trim()),
-                    origin: Origin::EnvFile(name, path.to_path_buf()),
-                },
-            ));
-        }
+    let text = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
+    let environment = |name: &str| {
+        let value = look_up(name)?.into_string().ok()?;
+        (!value.is_empty()).then_some(value)
+    };
+    let mut values = Vec::new();
+    for (name, value) in env_file::parse(&text, &environment) {
+        let is_of = |setting: &Setting| setting.variable == Some(name.as_str());
+        let Some(setting) = SETTINGS.into_iter().find(is_of) else {
+            continue;
+        };
+        let value = value.map(Zeroizing::new);
+        let value = value.ok_or_else(|| refers_to_itself(path, &name))?;
+        let origin = Origin::EnvFile(setting.variable.unwrap_or_default(), path.to_path_buf());
+        let text = SecretString::from(value.trim());
+        values.push((setting, Value { text, origin }));
     }
     file::warn_if_exposed(path, &values, warnings);
     Ok(values)
 }
 
-/// Says where the file is wrong. The error itself repeats the line, which may hold a password: nothing of it is shown.
-fn not_variables(path: &Path, text: &str, error: &dotenvy::Error) -> Failure {
-    let line = match error {
-        dotenvy::Error::LineParse(line, _) => text.find(line.trim_end()),
-        _ => None,
-    };
-    let place = line.map_or(String::new(), |at| {
-        format!(", line {}", file::line_and_column(text, at).0)
-    });
+fn refers_to_itself(path: &Path, name: &str) -> Failure {
     Failure::new(
         Kind::Config,
-        format!("{}{place}: this is not NAME=value.", path.display()),
+        format!("{}: the variable {name} refers to itself.", path.display()),
     )
-    .cure("Put a value with spaces, # or $ in it between single quotes.")
+    .cure("Write its value, or put it between single quotes with a backslash before each $.")
 }

@@ -153,6 +153,12 @@ impl Unreadable {
 
 /// Reads a bounded UTF-8 text.
 pub(super) fn text(path: &Path) -> Result<String, Unreadable> {
+    String::from_utf8(bytes(path)?)
+        .map_err(|error| Unreadable::NotUtf8(error.utf8_error().valid_up_to()))
+}
+
+/// Reads a bounded file.
+pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, Unreadable> {
     let file = File::open(path).map_err(Unreadable::Io)?;
     if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
         return Err(Unreadable::Directory);
@@ -168,7 +174,7 @@ pub(super) fn text(path: &Path) -> Result<String, Unreadable> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(Unreadable::TooLong);
     }
-    String::from_utf8(bytes).map_err(|error| Unreadable::NotUtf8(error.utf8_error().valid_up_to()))
+    Ok(bytes)
 }
 
 /// Counts line and column of a byte, both from 1.
