@@ -21,6 +21,9 @@ static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^\$\{?([A-Za-z0-9_]+)(?::-([^}\\]*))?\}?").expect("it is a pattern")
 });
 
+/// What a name stands for in the environment, and in the file.
+type Found = (Option<String>, Option<String>);
+
 /// The most references that are followed within one value: one that leads to itself has no end.
 const MOST_REFERENCES: usize = 100;
 
@@ -101,10 +104,7 @@ fn last_closing(text: &str, quote: char) -> Option<usize> {
 
 /// Replaces references from the last one on. What the environment has comes before a default, and that before the file. `None`
 /// where there is no end.
-fn expanded(
-    mut value: String,
-    look_up: &dyn Fn(&str) -> (Option<String>, Option<String>),
-) -> Option<String> {
+fn expanded(mut value: String, look_up: &dyn Fn(&str) -> Found) -> Option<String> {
     for _ in 0..MOST_REFERENCES {
         let is_escaped = |at: usize| value[..at].ends_with('\\');
         let mut dollars = value.rmatch_indices('$');
