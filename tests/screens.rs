@@ -93,6 +93,7 @@ async fn writing_can_start_before_the_quote_is_read() {
 async fn text_written_while_the_quote_is_read_is_shown_and_kept() {
     let stage = Stage::signed_in().await;
     assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
+    stage.configure("store = \"file\"\nlast_seen = \"off\"");
     stage.database_network.hold_answers(true);
     let mut screen = stage.open();
     screen.sees("e write");
