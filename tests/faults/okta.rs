@@ -47,6 +47,7 @@ fn configure(home: &Home, okta: &Okta, database: &str) {
 }
 
 /// A home of its own with a copy of the session, as on another machine.
+#[cfg(target_os = "linux")]
 fn copy_of(stage: &Stage) -> Home {
     let home = Home::new();
     let database = stage.database.user().port(stage.database_network.port());
