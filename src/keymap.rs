@@ -56,6 +56,9 @@ pub enum Action {
     Undo,
 }
 
+/// Whether there is a shell to go back to.
+const STOPS: bool = cfg!(unix);
+
 /// How far to scroll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scroll {
@@ -247,6 +250,7 @@ impl Section {
         BINDINGS
             .iter()
             .filter(move |binding| binding.section == self)
+            .filter(|binding| STOPS || binding.action != Action::Suspend)
     }
 }
 
@@ -355,9 +359,13 @@ impl Chord {
     /// Returns the character that it types, where it types one.
     #[must_use]
     pub fn typed(self) -> Option<char> {
-        // AltGr arrives as Ctrl and Alt together on Windows, and with a character that no one reaches without it.
+        self.typed_at(cfg!(windows))
+    }
+
+    /// `AltGr` arrives as Ctrl and Alt together in a console of Windows, and with a character that no one reaches without it.
+    fn typed_at(self, console: bool) -> Option<char> {
         let alt_gr = KeyModifiers::CONTROL | KeyModifiers::ALT;
-        let types = self.modifiers.is_empty() || cfg!(windows) && self.modifiers == alt_gr;
+        let types = self.modifiers.is_empty() || console && self.modifiers == alt_gr;
         match self.code {
             KeyCode::Char(c) if types && !c.is_control() => Some(c),
             KeyCode::Tab if self.modifiers.is_empty() => Some('\t'),
@@ -467,7 +475,7 @@ mod tests {
             let has = |wanted| bindings(context).any(|binding| binding.action == wanted);
             assert!(has(Action::Quit), "{context:?}");
             assert!(has(Action::Help) || has(Action::LeaveHelp), "{context:?}");
-            assert!(has(Action::Suspend), "{context:?}");
+            assert_eq!(has(Action::Suspend), STOPS, "{context:?}");
         }
     }
 
@@ -486,6 +494,20 @@ mod tests {
             for key in binding.keys {
                 assert_eq!(Chord::of(key.event()), Some(*key), "{key}");
             }
+        }
+    }
+
+    #[test]
+    fn alt_gr_types_its_character_in_a_console() {
+        let at = |modifiers| Chord {
+            code: KeyCode::Char('@'),
+            modifiers,
+        };
+        let alt_gr = at(KeyModifiers::CONTROL | KeyModifiers::ALT);
+        assert_eq!(alt_gr.typed_at(true), Some('@'));
+        assert_eq!(alt_gr.typed_at(false), None);
+        for one in [KeyModifiers::CONTROL, KeyModifiers::ALT] {
+            assert_eq!(at(one).typed_at(true), None, "{one:?}");
         }
     }
 

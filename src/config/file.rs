@@ -10,7 +10,10 @@ use secrecy::{SecretString, zeroize::Zeroizing};
 use toml::{Spanned, de::DeTable};
 
 use super::{Origin, SETTINGS, Setting, Value};
-use crate::failure::{Failure, Kind};
+use crate::{
+    failure::{Failure, Kind},
+    platform::Platform,
+};
 
 /// More than any configuration needs: a device or a wrong file must not fill the memory.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -125,7 +128,7 @@ impl Unreadable {
             ),
             Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => (
                 format!("{path} may not be read by this account."),
-                "Run: ls -l on it, and give yourself the right to read it.".to_owned(),
+                Platform::HERE.allow_reading().to_owned(),
             ),
             Self::Io(error) => (
                 format!("{path} cannot be read: {error}."),
@@ -153,10 +156,11 @@ impl Unreadable {
 
 /// Reads a bounded UTF-8 text.
 pub(super) fn text(path: &Path) -> Result<String, Unreadable> {
-    let file = File::open(path).map_err(Unreadable::Io)?;
-    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+    // Before it is opened: Windows says of a directory that access to it is denied.
+    if path.is_dir() {
         return Err(Unreadable::Directory);
     }
+    let file = File::open(path).map_err(Unreadable::Io)?;
     // Room for all of it: what grows leaves copies behind, and it may hold a password.
     let length = file
         .metadata()
