@@ -4,7 +4,7 @@ use std::fmt;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use crate::editor::Motion;
+use crate::{editor::Motion, platform::Platform};
 
 use table::BINDINGS;
 
@@ -57,7 +57,7 @@ pub enum Action {
 }
 
 /// Whether there is a shell to go back to.
-const STOPS: bool = cfg!(unix);
+const STOPS: bool = !matches!(Platform::HERE, Platform::Windows);
 
 /// How far to scroll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -359,7 +359,7 @@ impl Chord {
     /// Returns the character that it types, where it types one.
     #[must_use]
     pub fn typed(self) -> Option<char> {
-        self.typed_at(cfg!(windows))
+        self.typed_at(Platform::HERE == Platform::Windows)
     }
 
     /// `AltGr` arrives as Ctrl and Alt together in a console of Windows, and with a character that no one reaches without it.

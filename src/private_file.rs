@@ -25,7 +25,7 @@ pub(crate) enum Error {
     LinkedDirectory,
     /// The file or its directory belongs to another user.
     #[cfg_attr(
-        not(unix),
+        not(any(unix, test)),
         expect(dead_code, reason = "only Unix has owners of this kind")
     )]
     #[error("it, or its directory, belongs to another user")]

@@ -113,10 +113,21 @@ const TRUST: [std::ops::RangeInclusive<i32>; 2] =
 /// Finds what an error, or one of its causes, says against a certificate: by number, because the texts of the libraries are in the
 /// person's language. The one place for all of them.
 pub(crate) fn fault(error: &(dyn Error + 'static)) -> Option<Fault> {
+    fault_shown(&shown(error)?)
+}
+
+/// Says whether it is the TLS library of macOS or Windows that gave up, for another reason than that the connection ended
+/// (`errSSLClosed…`, and the numbers of sockets, which are positive).
+pub(crate) fn gave_up(error: &(dyn Error + 'static)) -> bool {
+    shown(error).is_some_and(|error| gave_up_shown(&error))
+}
+
+/// What `Debug` shows of the TLS library's error among the causes of an error.
+fn shown(error: &(dyn Error + 'static)) -> Option<String> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(error) = error.downcast_ref::<native_tls::Error>() {
-            return fault_shown(&format!("{error:?}"));
+            return Some(format!("{error:?}"));
         }
         let wrapped = error.downcast_ref::<io::Error>();
         next = match wrapped.and_then(io::Error::get_ref) {
@@ -127,7 +138,7 @@ pub(crate) fn fault(error: &(dyn Error + 'static)) -> Option<Fault> {
     None
 }
 
-/// The same, from what `Debug` shows: `native_tls` hands out neither the numbers nor the types that have them.
+/// The same, from what was shown: `native_tls` hands out neither the numbers nor the types that have them.
 fn fault_shown(error: &str) -> Option<Fault> {
     let known = |code| FAULTS.iter().find(|(known, _)| *known == code);
     if let Some((_, result)) = error.rsplit_once("X509VerifyResult { code: ") {
@@ -139,6 +150,11 @@ fn fault_shown(error: &str) -> Option<Fault> {
     known(code)
         .map(|(_, fault)| *fault)
         .or(is_trust.then_some(Fault::Untrusted))
+}
+
+fn gave_up_shown(error: &str) -> bool {
+    let code = platform::shown_code(error);
+    code.is_some_and(|code| code < 0 && ![-9805, -9806, -9816].contains(&code))
 }
 
 /// The library does not take what it is told to do.
@@ -208,6 +224,20 @@ mod tests {
         ] {
             assert_eq!(fault_shown(&shown), fault, "{shown}");
         }
+    }
+
+    #[test]
+    fn a_library_that_gave_up_is_told_from_a_connection_that_ended() {
+        for (code, gave_up) in [
+            (-9836, true),
+            (hresult(0x8009_0326), true),
+            (-9806, false),
+            (10054, false),
+        ] {
+            let shown = format!("Error {{ code: {code}, message: \"\" }}");
+            assert_eq!(gave_up_shown(&shown), gave_up, "{code}");
+        }
+        assert!(!gave_up_shown("EmptyChain"));
     }
 
     #[test]

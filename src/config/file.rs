@@ -120,6 +120,7 @@ pub(super) enum Unreadable {
 
 impl Unreadable {
     pub(super) fn failure(&self, path: &Path, cure_when_absent: &str) -> Failure {
+        let inside = path.join("config.toml");
         let path = path.display();
         let (what, cure) = match self {
             Self::Io(error) if error.kind() == io::ErrorKind::NotFound => (
@@ -136,7 +137,7 @@ impl Unreadable {
             ),
             Self::Directory => (
                 format!("{path} is a directory, not a file."),
-                format!("Name the file inside it, for example {path}/config.toml."),
+                format!("Name the file inside it, for example {}.", inside.display()),
             ),
             Self::TooLong => (
                 format!(

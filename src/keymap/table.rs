@@ -14,13 +14,12 @@ use super::{
     },
     Binding, Chord, Scroll, Section,
 };
-use crate::editor::Motion;
+use crate::{editor::Motion, platform::Platform};
 
 /// On Windows no shell is there that a program could be stopped for, and Ctrl-Z is what it is in every editor.
-const UNDO: &[Chord] = if cfg!(windows) {
-    &[ctrl('z'), ctrl('_'), alt('u')]
-} else {
-    &[ctrl('_'), alt('u')]
+const UNDO: &[Chord] = match Platform::HERE {
+    Platform::Windows => &[ctrl('z'), ctrl('_'), alt('u')],
+    Platform::Linux | Platform::MacOs => &[ctrl('_'), alt('u')],
 };
 
 /// Every key of the program.

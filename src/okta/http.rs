@@ -361,7 +361,7 @@ fn classify(error: &reqwest::Error) -> Error {
         Error::Proxy
     } else if tls::was_cut(&text) {
         Error::Connection
-    } else if says(&["ssl routines", "tls", "handshake"]) {
+    } else if tls::gave_up(error) || says(&["ssl routines", "tls", "handshake"]) {
         Error::Tls(one_line(causes.last().map_or("", String::as_str)))
     } else {
         Error::Connection

@@ -66,7 +66,7 @@ fn copy_of(stage: &Stage) -> Home {
 /// The file of this kind that is kept in a home.
 fn file_of(home: &Home, kind: &str) -> Option<PathBuf> {
     let state = home.path().join(if cfg!(target_os = "macos") {
-        "Library/Application Support/epigraph"
+        "Library/Application Support/epigraph/state"
     } else {
         ".local/state/epigraph"
     });
