@@ -80,8 +80,8 @@ fn every_message_of_the_keyring() {
 #[test]
 fn every_message_of_the_keyrings_of_macos_and_windows() {
     let apple = [
-        (-25308, "Interaktion nicht erlaubt."),
-        (-25293, "Name oder Kennwort falsch."),
+        (-25308, "Nicht erlaubt."),
+        (-25293, "Falsches Kennwort."),
         (-128, "Vom Benutzer abgebrochen."),
         (-36, "E/A-Fehler."),
     ];
