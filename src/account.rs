@@ -42,6 +42,8 @@ impl DeviceCode {
 pub enum Activity {
     /// The keyring is being read or written.
     AskingKeyring,
+    /// The keyring takes so long that it is probably asking the person in a window of its own.
+    KeyringAsks,
     /// A request to Okta is on its way.
     AskingOkta,
     /// Okta was polled and the person has not approved yet.

@@ -203,6 +203,7 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
     #[tokio::test]
     async fn a_program_is_given_the_text_and_believed_when_it_fails() {
         assert_eq!(run(&["cat"], None).await, Some(Vec::new()));

@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     failure::{Failure, Kind},
+    platform::Platform,
     private_file,
 };
 
@@ -89,13 +90,24 @@ impl Places {
     #[must_use]
     pub fn of_this_platform() -> Option<Self> {
         let directories = directories::ProjectDirs::from("", "", "epigraph")?;
+        let config = directories.config_dir();
         let state = directories
             .state_dir()
             .unwrap_or_else(|| directories.data_local_dir());
         Some(Self {
-            config_file: directories.config_dir().join("config.toml"),
-            state_dir: state.to_path_buf(),
+            config_file: config.join("config.toml"),
+            state_dir: apart(state, config),
         })
+    }
+}
+
+/// The state's own directory, also where the platform has one for both (macOS): the configuration's may be a link to where a person
+/// keeps such files, and the state's must not be.
+fn apart(state: &Path, config: &Path) -> PathBuf {
+    if state == config {
+        state.join("state")
+    } else {
+        state.to_path_buf()
     }
 }
 
@@ -256,7 +268,7 @@ impl Config {
                 Kind::Config,
                 "This account has no home directory, so there is no place for the configuration and the session.",
             )
-            .cure("Set the variable HOME to a directory that you own.")
+            .cure(Platform::HERE.needs_home())
         })?;
         let mut warnings = Vec::new();
         let path = sources.file.unwrap_or(&places.config_file);

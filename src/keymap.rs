@@ -4,7 +4,7 @@ use std::fmt;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use crate::editor::Motion;
+use crate::{editor::Motion, platform::Platform};
 
 use table::BINDINGS;
 
@@ -55,6 +55,9 @@ pub enum Action {
     Undelete,
     Undo,
 }
+
+/// Whether there is a shell to go back to.
+const STOPS: bool = !matches!(Platform::HERE, Platform::Windows);
 
 /// How far to scroll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -248,6 +251,7 @@ impl Section {
         BINDINGS
             .iter()
             .filter(move |binding| binding.section == self)
+            .filter(|binding| STOPS || binding.action != Action::Suspend)
     }
 }
 
@@ -356,9 +360,13 @@ impl Chord {
     /// Returns the character that it types, where it types one.
     #[must_use]
     pub fn typed(self) -> Option<char> {
-        // AltGr arrives as Ctrl and Alt together on Windows, and with a character that no one reaches without it.
+        self.typed_at(Platform::HERE == Platform::Windows)
+    }
+
+    /// `AltGr` arrives as Ctrl and Alt together in a console of Windows, and with a character that no one reaches without it.
+    fn typed_at(self, console: bool) -> Option<char> {
         let alt_gr = KeyModifiers::CONTROL | KeyModifiers::ALT;
-        let types = self.modifiers.is_empty() || cfg!(windows) && self.modifiers == alt_gr;
+        let types = self.modifiers.is_empty() || console && self.modifiers == alt_gr;
         match self.code {
             KeyCode::Char(c) if types && !c.is_control() => Some(c),
             KeyCode::Tab if self.modifiers.is_empty() => Some('\t'),
@@ -468,7 +476,7 @@ mod tests {
             let has = |wanted| bindings(context).any(|binding| binding.action == wanted);
             assert!(has(Action::Quit), "{context:?}");
             assert!(has(Action::Help) || has(Action::LeaveHelp), "{context:?}");
-            assert!(has(Action::Suspend), "{context:?}");
+            assert_eq!(has(Action::Suspend), STOPS, "{context:?}");
         }
     }
 
@@ -487,6 +495,20 @@ mod tests {
             for key in binding.keys {
                 assert_eq!(Chord::of(key.event()), Some(*key), "{key}");
             }
+        }
+    }
+
+    #[test]
+    fn alt_gr_types_its_character_in_a_console() {
+        let at = |modifiers| Chord {
+            code: KeyCode::Char('@'),
+            modifiers,
+        };
+        let alt_gr = at(KeyModifiers::CONTROL | KeyModifiers::ALT);
+        assert_eq!(alt_gr.typed_at(true), Some('@'));
+        assert_eq!(alt_gr.typed_at(false), None);
+        for one in [KeyModifiers::CONTROL, KeyModifiers::ALT] {
+            assert_eq!(at(one).typed_at(true), None, "{one:?}");
         }
     }
 

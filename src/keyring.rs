@@ -14,12 +14,10 @@ use secrecy::SecretString;
 use crate::{
     config::{self, Store},
     failure::{Check, Failure, Kind, Verdict},
+    platform::Platform,
     private_file::short_hash,
     session::Vault,
 };
-
-/// How long a keyring may take. Longer means that it waits for a person, or for ever.
-const LIMIT: Duration = Duration::from_secs(3);
 
 /// The vault that the configuration chose.
 pub struct Keyring {
@@ -148,9 +146,14 @@ impl Vault for Keyring {
 
     fn location(&self) -> String {
         match self.place() {
-            Place::System(_) => system::NAME.to_owned(),
+            Place::System(_) => Platform::HERE.keyring().to_owned(),
             Place::File(file) => format!("the file {}", file.path().display()),
         }
+    }
+
+    fn asks_after(&self) -> Option<Duration> {
+        let waits = matches!(self.place(), Place::System(_)) && system::PATIENCE > system::LIMIT;
+        waits.then_some(system::LIMIT)
     }
 
     fn capacity(&self) -> Option<usize> {

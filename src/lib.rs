@@ -10,7 +10,7 @@
 //! session   who is it?   owns traits Identity ◀─ okta, Vault ◀─ keyring, Quotes ◀─ postgres
 //! app       the model    stands on quote, editor, keymap, typeset
 //! below     for many     account: what every layer says of a person · config · failure: what a person is told
-//!                        text: made harmless, measured, wrapped · browser · clipboard · locale
+//!                        text: made harmless, measured, wrapped · browser · clipboard · locale · platform
 //!                        private_file: 0600, whole or not at all · tls: trust for okta and postgres alike
 //! database  the check    migrations: V4 the ID token, V5 the guard of a table, V6 the functions that keep a quote
 //! ```
@@ -67,6 +67,7 @@ pub(crate) mod editor;
 mod fuzz;
 pub(crate) mod keymap;
 pub(crate) mod locale;
+pub(crate) mod platform;
 pub(crate) mod private_file;
 pub(crate) mod text;
 pub(crate) mod tls;

@@ -25,7 +25,7 @@ pub(crate) enum Error {
     LinkedDirectory,
     /// The file or its directory belongs to another user.
     #[cfg_attr(
-        not(unix),
+        not(any(unix, test)),
         expect(dead_code, reason = "only Unix has owners of this kind")
     )]
     #[error("it, or its directory, belongs to another user")]
@@ -55,7 +55,7 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Option<Contents>, Error> {
     no_link(split(path)?.0)?;
     let mut options = OpenOptions::new();
     options.read(true);
-    no_follow(&mut options);
+    no_follow(&mut options, path)?;
     let file = match options.open(path) {
         Ok(file) => file,
         Err(error) if absent(&error) => return Ok(None),
@@ -217,7 +217,7 @@ pub(crate) fn open_lock(path: &Path) -> Result<File, Error> {
     make_directory(split(path)?.0)?;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    no_follow(&mut options);
+    no_follow(&mut options, path)?;
     let file = options.open(path).map_err(|error| opening(path, error))?;
     own(&file, 0o600)?;
     Ok(file)
@@ -264,7 +264,11 @@ fn opening(path: &Path, error: io::Error) -> Error {
 }
 
 #[cfg(unix)]
-fn no_follow(options: &mut OpenOptions) {
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "other systems have to look before"
+)]
+fn no_follow(options: &mut OpenOptions, _path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::OpenOptionsExt;
 
     // NONBLOCK: opening a pipe that someone put there must not wait for its other end.
@@ -272,10 +276,16 @@ fn no_follow(options: &mut OpenOptions) {
     options
         .mode(0o600)
         .custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
+    Ok(())
 }
 
 #[cfg(not(unix))]
-fn no_follow(_options: &mut OpenOptions) {}
+fn no_follow(_options: &mut OpenOptions, path: &Path) -> Result<(), Error> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => Err(Error::SymbolicLink),
+        _ => Ok(()),
+    }
+}
 
 /// Checks that an open file or directory is the user's own and closes it to others. Says whether it was open to them.
 #[cfg(unix)]
@@ -304,7 +314,7 @@ fn own(file: &File, _mode: u32) -> Result<bool, Error> {
     Ok(false)
 }
 
-/// The directories above are the person's or the system's to arrange; this one is the program's.
+/// The directories above are the person's or the system's to arrange; this one is the program's. A junction of Windows is a link as well.
 fn no_link(directory: &Path) -> Result<(), Error> {
     match fs::symlink_metadata(directory) {
         Ok(found) if found.is_symlink() => Err(Error::LinkedDirectory),
@@ -312,32 +322,48 @@ fn no_link(directory: &Path) -> Result<(), Error> {
     }
 }
 
-#[cfg(unix)]
 fn make_directory(directory: &Path) -> Result<(), Error> {
-    use std::os::unix::fs::DirBuilderExt;
-
     no_link(directory)?;
-    fs::DirBuilder::new()
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
         .recursive(true)
-        .mode(0o700)
         .create(directory)
         .map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => Error::NotADirectory,
             _ => error.into(),
         })?;
+    #[cfg(unix)]
     own(&File::open(directory)?, 0o700)?;
     Ok(())
-}
-
-#[cfg(not(unix))]
-fn make_directory(directory: &Path) -> Result<(), Error> {
-    Ok(fs::create_dir_all(directory)?)
 }
 
 /// Makes the new name last through a power cut. Some file systems cannot, and the file itself is safe by then.
 fn sync_directory(directory: &Path) {
     if cfg!(unix) {
         let _ = File::open(directory).and_then(|directory| directory.sync_all());
+    }
+}
+
+#[cfg(all(test, windows))]
+mod windows_tests {
+    use super::*;
+
+    #[test]
+    fn a_junction_in_the_place_of_the_directory_is_refused() {
+        let scratch = tempfile::tempdir().expect("a temporary directory");
+        let [target, junction] = ["target", "junction"].map(|name| scratch.path().join(name));
+        fs::create_dir(&target).expect("made");
+        let made = std::process::Command::new("cmd")
+            .args(["/d", "/c", "mklink", "/J"])
+            .args([&junction, &target])
+            .status();
+        assert!(made.expect("cmd").success());
+        let path = junction.join("session.json");
+        assert!(matches!(write(&path, b"x"), Err(Error::LinkedDirectory)));
+        assert!(matches!(read(&path, 10), Err(Error::LinkedDirectory)));
+        assert_eq!(fs::read_dir(&target).expect("listed").count(), 0);
     }
 }
 
@@ -486,14 +512,8 @@ mod tests {
         assert!(matches!(read(&directory, 10), Err(Error::NotAFile)));
         assert!(matches!(write(&directory, b"x"), Err(Error::NotAFile)));
         let pipe = scratch.path().join("pipe");
-        rustix::fs::mknodat(
-            rustix::fs::CWD,
-            &pipe,
-            rustix::fs::FileType::Fifo,
-            rustix::fs::Mode::from_raw_mode(0o600),
-            0,
-        )
-        .expect("made");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("mkfifo").success());
         assert!(matches!(read(&pipe, 10), Err(Error::NotAFile)));
         let file = scratch.path().join("file");
         fs::write(&file, "").expect("written");

@@ -14,8 +14,7 @@ use crate::{
     session::{self, Progress},
 };
 
-#[cfg(unix)]
-pub(crate) use signals::ignored as ignored_signals;
+pub(crate) use signals::Ends;
 use signals::{Signal, Signals};
 use tasks::Tasks;
 

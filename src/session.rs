@@ -118,7 +118,7 @@ pub trait Identity: Send + Sync + 'static {
 }
 
 /// Where the session's secret is kept between runs: the OS keyring, or the explicit file.
-/// The methods take three seconds at most and never block the caller's thread.
+/// The methods never block the caller's thread, and take three seconds at most, or a minute where a person may be asked.
 pub trait Vault: Send + Sync + 'static {
     /// Reads the secret; `None` where there is none.
     fn read(&self) -> impl Future<Output = Result<Option<SecretString>, Failure>> + Send;
@@ -132,6 +132,11 @@ pub trait Vault: Send + Sync + 'static {
     /// Removes a secret whose write was given up, and may yet take effect. Another secret stays.
     fn withdraw(&self, _secret: SecretString) -> impl Future<Output = Result<(), Failure>> + Send {
         async { Ok(()) }
+    }
+
+    /// After how long it is probably asking the person, in a window of its own; `None` where it does not wait for an answer.
+    fn asks_after(&self) -> Option<std::time::Duration> {
+        None
     }
 
     /// Fails where a secret could not be kept now: a locked keyring may well say that it holds none.

@@ -1,10 +1,13 @@
 //! The one TLS stack: the operating system's library and trust store, plus `SSL_CERT_FILE` where the library ignores it.
 
-use std::{ffi::OsStr, fs};
+use std::{error::Error, ffi::OsStr, fs, io};
 
 use native_tls::{Certificate, TlsConnector, TlsConnectorBuilder};
 
-use crate::failure::{Failure, Kind};
+use crate::{
+    failure::{Failure, Kind},
+    platform::{self, Platform},
+};
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
@@ -59,16 +62,110 @@ pub(crate) fn was_cut(text: &str) -> bool {
         .any(|says| text.contains(says))
 }
 
+/// What is wrong with a server's certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It is for another name.
+    OtherName,
+    Expired,
+    NotYetValid,
+    /// One of these two: Windows does not say which.
+    Time,
+    /// Its chain leads to no root that this machine trusts, or breaks off.
+    Untrusted,
+}
+
+/// What a number means: those of OpenSSL are positive (`X509_V_ERR_…`), those of `SecureTransport` (`errSSL…`), of Apple's evaluation of
+/// trust (`errSec…`) and of schannel (`CERT_E_…`, `SEC_E_…`) negative.
+const FAULTS: &[(i32, Fault)] = &[
+    (9, Fault::NotYetValid),
+    (10, Fault::Expired),
+    (62, Fault::OtherName),
+    (64, Fault::OtherName),
+    (-9807, Fault::Untrusted),
+    (-9808, Fault::Untrusted),
+    (-9812, Fault::Untrusted),
+    (-9813, Fault::Untrusted),
+    (-9814, Fault::Expired),
+    (-9815, Fault::NotYetValid),
+    (-9843, Fault::OtherName),
+    (-25318, Fault::Untrusted),
+    (-67602, Fault::OtherName),
+    (-67818, Fault::Expired),
+    (-67819, Fault::NotYetValid),
+    (hresult(0x800b_0101), Fault::Time),
+    (hresult(0x8009_0328), Fault::Time),
+    (hresult(0x800b_010f), Fault::OtherName),
+    (hresult(0x8009_0322), Fault::OtherName),
+    (hresult(0x8009_0325), Fault::Untrusted),
+    (hresult(0x8009_0327), Fault::Untrusted),
+];
+
+/// As `std::io::Error` has it.
+const fn hresult(code: u32) -> i32 {
+    code.cast_signed()
+}
+
+/// All other numbers of Apple's evaluation of trust, and of `WinVerifyTrust`: a reason not to trust a certificate.
+const TRUST: [std::ops::RangeInclusive<i32>; 2] =
+    [-67999..=-67585, hresult(0x800b_0100)..=hresult(0x800b_01ff)];
+
+/// Finds what an error, or one of its causes, says against a certificate: by number, because the texts of the libraries are in the
+/// person's language. The one place for all of them.
+pub(crate) fn fault(error: &(dyn Error + 'static)) -> Option<Fault> {
+    fault_shown(&shown(error)?)
+}
+
+/// Says whether it is the TLS library of macOS or Windows that gave up, for another reason than that the connection ended
+/// (`errSSLClosed…`, and the numbers of sockets, which are positive).
+pub(crate) fn gave_up(error: &(dyn Error + 'static)) -> bool {
+    shown(error).is_some_and(|error| gave_up_shown(&error))
+}
+
+/// What `Debug` shows of the TLS library's error among the causes of an error.
+fn shown(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<native_tls::Error>() {
+            return Some(format!("{error:?}"));
+        }
+        let wrapped = error.downcast_ref::<io::Error>();
+        next = match wrapped.and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+/// The same, from what was shown: `native_tls` hands out neither the numbers nor the types that have them.
+fn fault_shown(error: &str) -> Option<Fault> {
+    let known = |code| FAULTS.iter().find(|(known, _)| *known == code);
+    if let Some((_, result)) = error.rsplit_once("X509VerifyResult { code: ") {
+        let code = platform::leading_number(result).filter(|code| *code != 0)?;
+        return Some(known(code).map_or(Fault::Untrusted, |(_, fault)| *fault));
+    }
+    let code = platform::shown_code(error).filter(|code| *code < 0)?;
+    let is_trust = TRUST.iter().any(|range| range.contains(&code));
+    known(code)
+        .map(|(_, fault)| *fault)
+        .or(is_trust.then_some(Fault::Untrusted))
+}
+
+fn gave_up_shown(error: &str) -> bool {
+    let code = platform::shown_code(error);
+    code.is_some_and(|code| code < 0 && ![-9805, -9806, -9816].contains(&code))
+}
+
 /// The library does not take what it is told to do.
 pub(crate) fn refused_settings() -> Failure {
     Failure::new(Kind::Failed, "The TLS library rejected its settings.")
-        .cure("Look at SSL_CERT_FILE, and at the settings of OpenSSL on this machine.")
+        .cure(Platform::HERE.tls_settings())
 }
 
 /// The library broke down.
 pub(crate) fn failed() -> Failure {
-    Failure::new(Kind::Failed, "The TLS library failed.")
-        .cure("Look at the settings of OpenSSL on this machine, and try again.")
+    Failure::new(Kind::Failed, "The TLS library failed.").cure(Platform::HERE.tls_settings())
 }
 
 fn unusable(path: &OsStr) -> Failure {
@@ -88,6 +185,60 @@ mod messages;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_certificate_is_known_by_its_number() {
+        let openssl = |code: i32| {
+            format!(
+                "Ssl(Error {{ code: ErrorCode(1), cause: Some(Ssl(ErrorStack([Error {{ code: 167772294 }}]))) }}, X509VerifyResult {{ code: {code}, error: \"words\" }})"
+            )
+        };
+        let apple = |code: i32| format!("Error {{ code: {code}, message: \"Wörter\" }}");
+        let windows = |code: u32| {
+            let error = io::Error::from_raw_os_error(code.cast_signed());
+            format!("{error:?}")
+        };
+        for (shown, fault) in [
+            (openssl(0), None),
+            (openssl(9), Some(Fault::NotYetValid)),
+            (openssl(10), Some(Fault::Expired)),
+            (openssl(18), Some(Fault::Untrusted)),
+            (openssl(20), Some(Fault::Untrusted)),
+            (openssl(62), Some(Fault::OtherName)),
+            (openssl(64), Some(Fault::OtherName)),
+            (apple(-9806), None),
+            (apple(-9807), Some(Fault::Untrusted)),
+            (apple(-9814), Some(Fault::Expired)),
+            (apple(-9815), Some(Fault::NotYetValid)),
+            (apple(-9843), Some(Fault::OtherName)),
+            (apple(-67818), Some(Fault::Expired)),
+            (apple(-67843), Some(Fault::Untrusted)),
+            (apple(-67602), Some(Fault::OtherName)),
+            (windows(0x800b_0101), Some(Fault::Time)),
+            (windows(0x800b_0109), Some(Fault::Untrusted)),
+            (windows(0x800b_010a), Some(Fault::Untrusted)),
+            (windows(0x800b_010f), Some(Fault::OtherName)),
+            (windows(0x8009_0326), None),
+            // WSAECONNRESET.
+            (windows(10054), None),
+        ] {
+            assert_eq!(fault_shown(&shown), fault, "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_library_that_gave_up_is_told_from_a_connection_that_ended() {
+        for (code, gave_up) in [
+            (-9836, true),
+            (hresult(0x8009_0326), true),
+            (-9806, false),
+            (10054, false),
+        ] {
+            let shown = format!("Error {{ code: {code}, message: \"\" }}");
+            assert_eq!(gave_up_shown(&shown), gave_up, "{code}");
+        }
+        assert!(!gave_up_shown("EmptyChain"));
+    }
 
     #[test]
     fn a_bundle_is_split_into_its_certificates_alone() {

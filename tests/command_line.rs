@@ -1,8 +1,8 @@
 //! The command line without anything behind it: what goes where, how it ends, and what bad input gets.
 
 use std::{
-    fs::{self, OpenOptions},
-    io::{BufRead, BufReader, Read},
+    fs,
+    io::{BufRead, BufReader},
     os::unix::fs::PermissionsExt,
     process::{Child, Stdio},
 };
@@ -142,6 +142,8 @@ fn a_reader_that_goes_away_is_no_error_to_talk_about() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_told() {
+    use std::{fs::OpenOptions, io::Read};
+
     let home = Home::new();
     let full = OpenOptions::new()
         .write(true)

@@ -1,5 +1,8 @@
 //! The tests that need real parts, one file per subject; `support` starts the parts.
 
+// Servers, terminals and signals of Unix. Elsewhere the library has its own tests.
+#![cfg(unix)]
+
 mod admin;
 mod clipboard;
 mod command_line;

@@ -232,7 +232,7 @@ async fn a_token_that_the_database_finds_expired_is_renewed() {
 
 fn session_file(home: &Home) -> PathBuf {
     let directory = home.path().join(if cfg!(target_os = "macos") {
-        "Library/Application Support/epigraph"
+        "Library/Application Support/epigraph/state"
     } else {
         ".local/state/epigraph"
     });

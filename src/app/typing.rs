@@ -5,7 +5,10 @@ use std::collections::VecDeque;
 use crossterm::event::{Event, KeyCode};
 
 use super::{Effect, Model, Msg, update};
-use crate::keymap::{self, Action, Chord, Context};
+use crate::{
+    keymap::{self, Action, Chord, Context},
+    platform::Platform,
+};
 
 /// Whether the person could see the question before they pressed a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +31,7 @@ pub fn take_in(model: &mut Model, events: &mut VecDeque<Event>, seen: &mut Seen)
         if !model.asks() {
             *seen = Seen::No;
         }
-        let Some(msg) = next(model, events, cfg!(windows)) else {
+        let Some(msg) = next(model, events, Platform::HERE == Platform::Windows) else {
             break;
         };
         if *seen == Seen::No && decides(model, &msg) {

@@ -177,6 +177,9 @@ fn under_way(model: &Model) -> Option<Notice> {
             Activity::WaitingForApproval | Activity::SessionNotKept(_) | Activity::Unguarded(_),
         ) => "",
         Some(Activity::AskingKeyring) => "Asking the keyring…",
+        Some(Activity::KeyringAsks) => {
+            "Your computer asks in a window whether epigraph may use your keyring…"
+        }
         Some(Activity::AskingOkta) if by_screen == APPROVAL => "",
         Some(Activity::AskingOkta) => "Asking Okta…",
         Some(Activity::RetryingOkta) => "Okta does not answer; trying again…",

@@ -187,6 +187,9 @@ fn tell(activity: &Activity) {
         Activity::SessionNotKept(failure) | Activity::Unguarded(failure) => {
             output::warn(&failure.to_string());
         }
+        Activity::KeyringAsks => {
+            output::say("your computer asks in a window whether epigraph may use your keyring");
+        }
         Activity::RetryingOkta => output::say("Okta does not answer; trying again"),
         Activity::WakingDatabase => output::say("waking the database"),
         Activity::RetryingDatabase => output::say("the database does not answer; trying again"),

@@ -11,6 +11,7 @@ use chrono::Local;
 use super::{input, output};
 use crate::{
     failure::{Failure, Kind},
+    platform::Platform,
     private_file,
 };
 
@@ -111,12 +112,15 @@ impl Drop for DraftFile {
     }
 }
 
-/// Reads what a person types at the terminal, up to Ctrl-D, line by line into the file.
+/// Reads what a person types at the terminal, up to the end of its input, line by line into the file.
 ///
 /// # Errors
 /// When standard input cannot be read or the file not be written; what was typed until then is in the file.
 pub(super) async fn typed(draft: &DraftFile) -> Result<Vec<u8>, Failure> {
-    output::say("type the text; end it with Ctrl-D on a line of its own");
+    output::say(&format!(
+        "type the text; end it with {} on a line of its own",
+        Platform::HERE.end_of_input()
+    ));
     let path = draft.path().to_owned();
     input::on_a_thread(move || {
         let mut lines = io::stdin().lock();

@@ -11,6 +11,7 @@ use super::{draft::DraftFile, input, output, signals::HoldInterrupts};
 use crate::{
     config::{Config, hide_secrets},
     failure::{Failure, Kind},
+    platform::Platform,
 };
 
 /// Lets the person edit. `None` where nothing was changed.
@@ -83,7 +84,15 @@ const WINDOWS: &[(&str, &str)] = &[
 
 /// Says what makes an editor wait that does not by itself.
 fn waits_with(editor: &str) -> Option<&'static str> {
-    let program = Path::new(editor.split_whitespace().next()?).file_name()?;
+    let editor = editor.trim_start();
+    let path = match editor.chars().next()? {
+        quote @ ('"' | '\'') => editor[1..].split(quote).next()?,
+        _ => editor.split_whitespace().next()?,
+    };
+    let file = path.rsplit(['/', '\\']).next()?.to_ascii_lowercase();
+    let endings = [".exe", ".cmd", ".bat"];
+    let ending = endings.iter().find_map(|ending| file.strip_suffix(ending));
+    let program = ending.unwrap_or(&file);
     let known = WINDOWS.iter().find(|(name, _)| *name == program);
     known.map(|(_, option)| *option)
 }
@@ -133,8 +142,7 @@ pub(super) fn editor(variable: impl Fn(&str) -> Option<String>) -> Result<String
         .filter_map(variable)
         .find(|value| !value.trim().is_empty())
         .ok_or_else(|| {
-            Failure::new(Kind::Usage, "No editor is set.")
-                .cure("Name one: EDITOR=nano epigraph set --edit")
+            Failure::new(Kind::Usage, "No editor is set.").cure(Platform::HERE.name_editor())
         })
 }
 
@@ -150,22 +158,30 @@ async fn run(editor: &str, path: &Path) -> io::Result<ExitStatus> {
             .arg("sh");
         command
     };
-    #[cfg(not(unix))]
+    #[cfg(unix)]
+    command.arg(path);
+    #[cfg(windows)]
     let mut command = {
-        let mut words = editor.split_whitespace();
-        let mut command = tokio::process::Command::new(words.next().unwrap_or_default());
-        command.args(words);
+        let mut command = tokio::process::Command::new("cmd.exe");
+        command.raw_arg(for_cmd(editor, path));
         command
     };
     hide_secrets(command.as_std_mut());
     // Ctrl-C belongs to the editor while it runs.
     let _held = HoldInterrupts::new();
-    command.arg(path).status().await
+    command.status().await
+}
+
+/// What the shell of Windows is started with. It finds `code` as code.cmd (PATHEXT), reads quotes, and takes the outer pair off.
+#[cfg(any(windows, test))]
+fn for_cmd(editor: &str, path: &Path) -> String {
+    format!("/d /s /c \"{editor} \"{}\"\"", path.display())
 }
 
 pub(super) fn describe(editor: &str, status: ExitStatus) -> String {
     match status.code() {
-        Some(127) => format!("The editor `{editor}` was not found."),
+        // 9009 is what the shell of Windows says.
+        Some(127 | 9009) => format!("The editor `{editor}` was not found."),
         Some(126) => format!("The editor `{editor}` is not a program that may be run."),
         Some(code) => {
             format!("The editor `{editor}` ended with exit code {code}, so nothing was saved.")
@@ -190,6 +206,23 @@ mod tests {
     }
 
     #[test]
+    fn the_shell_of_windows_gets_a_command_line_in_quotes() {
+        let path = Path::new(r"C:\Users\Nora Barnacle\quote.txt");
+        for (editor, line) in [
+            (
+                "code --wait",
+                r#"/d /s /c "code --wait "C:\Users\Nora Barnacle\quote.txt"""#,
+            ),
+            (
+                r#""C:\Program Files\Vim\gvim.exe" -f"#,
+                r#"/d /s /c ""C:\Program Files\Vim\gvim.exe" -f "C:\Users\Nora Barnacle\quote.txt"""#,
+            ),
+        ] {
+            assert_eq!(for_cmd(editor, path), line);
+        }
+    }
+
+    #[test]
     fn an_editor_that_opens_a_window_is_known_by_its_name() {
         for (editor, waits) in [
             ("code", false),
@@ -203,6 +236,10 @@ mod tests {
             ("kate -b", true),
             ("vim", true),
             ("nano -w", true),
+            (r#""C:\Program Files\VS Code\bin\code.cmd""#, false),
+            (r#""C:\Program Files\VS Code\bin\Code.CMD" --wait"#, true),
+            (r"C:\vim\GVIM.EXE", false),
+            ("'/opt/my editors/subl' -n", false),
             ("", true),
         ] {
             assert_eq!(does_not_wait(editor), !waits, "{editor}");

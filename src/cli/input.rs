@@ -8,6 +8,7 @@ use std::{
 use super::output;
 use crate::{
     failure::{Failure, Kind},
+    platform::Platform,
     quote::MAX_BYTES,
 };
 
@@ -68,7 +69,7 @@ pub(super) fn text_of(mut bytes: Vec<u8>, whence: &str) -> Result<String, Failur
                 error.utf8_error().valid_up_to()
             ),
         )
-        .cure("Convert it first, for example with: iconv -t UTF-8")
+        .cure(Platform::HERE.convert())
     })
 }
 

@@ -179,10 +179,9 @@ fn as_clause(sentence: &str) -> String {
         Some(rest) if !rest.ends_with('.') => rest,
         _ => sentence,
     };
-    let first_word = sentence
-        .split([' ', ',', ':', '.'])
-        .next()
-        .unwrap_or_default();
+    let first_word = sentence.split(' ').next().unwrap_or_default();
+    // With a dot, a colon or a slash in it, it is a path.
+    let first_word = first_word.trim_end_matches([',', ':', '.']);
     let mut letters = first_word.chars();
     let Some(first) = letters.next() else {
         return String::new();
@@ -252,6 +251,11 @@ mod tests {
             ("Wait...", "wait..."),
             ("DATABASE_URL is empty.", "DATABASE_URL is empty"),
             ("/tmp/x does not exist.", "/tmp/x does not exist"),
+            ("My.toml does not exist.", "My.toml does not exist"),
+            (
+                r"C:\my files\x.toml, line 2: no key.",
+                r"C:\my files\x.toml, line 2: no key",
+            ),
             ("Okta's answer is odd.", "Okta's answer is odd"),
             ("A b.", "a b"),
             ("", ""),

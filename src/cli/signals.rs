@@ -8,11 +8,14 @@ use std::{
 };
 
 use super::output::{Outcome, Stop};
-use crate::runtime;
+use crate::runtime::{self, Ends};
 
 /// How long after its end a Ctrl-C may have been another program's: on a busy machine that one has the signal first, and may have
 /// ended before this one hears of it.
 const ECHO: Duration = Duration::from_millis(200);
+
+/// The signals that keys send to every program on the terminal: Ctrl-C, Ctrl-\\, Ctrl-Break.
+const KEYS: [u8; 3] = [2, 3, 21];
 
 /// Whose Ctrl-C is.
 static OWNER: Mutex<Owner> = Mutex::new(Owner::Us);
@@ -75,43 +78,13 @@ pub(super) async fn let_tasks_finish() {
     let _ = tokio::time::timeout(runtime::FINISH, crate::session::finish_background_work()).await;
 }
 
-#[cfg(unix)]
 fn stopped() -> io::Result<impl Future<Output = u8>> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let ignored = crate::runtime::ignored_signals();
-    let listen = |kind| (!ignored(kind)).then(|| signal(kind)).transpose();
-    let mut hangup = listen(SignalKind::hangup())?;
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut terminate = listen(SignalKind::terminate())?;
+    let mut ends = Ends::listen()?;
     Ok(async move {
         loop {
-            tokio::select! {
-                () = next(&mut hangup) => return 1,
-                () = next(&mut interrupt) => if is_ours() { return 2 },
-                () = next(&mut terminate) => return 15,
-            }
-        }
-    })
-}
-
-/// Waits for a signal; for ever, where it is one that the program was told to ignore.
-#[cfg(unix)]
-async fn next(signal: &mut Option<tokio::signal::unix::Signal>) {
-    match signal {
-        Some(signal) => drop(signal.recv().await),
-        None => std::future::pending().await,
-    }
-}
-
-#[cfg(not(unix))]
-fn stopped() -> io::Result<impl Future<Output = u8>> {
-    Ok(async {
-        loop {
-            match tokio::signal::ctrl_c().await {
-                Ok(()) if is_ours() => return 2,
-                Ok(()) => {}
-                Err(_) => return std::future::pending().await,
+            let number = ends.next().await;
+            if is_ours() || !KEYS.contains(&number) {
+                return number;
             }
         }
     })

@@ -10,7 +10,10 @@ use secrecy::{SecretString, zeroize::Zeroizing};
 use toml::{Spanned, de::DeTable};
 
 use super::{Origin, SETTINGS, Setting, Value};
-use crate::failure::{Failure, Kind};
+use crate::{
+    failure::{Failure, Kind},
+    platform::Platform,
+};
 
 /// More than any configuration needs: a device or a wrong file must not fill the memory.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -117,6 +120,7 @@ pub(super) enum Unreadable {
 
 impl Unreadable {
     pub(super) fn failure(&self, path: &Path, cure_when_absent: &str) -> Failure {
+        let inside = path.join("config.toml");
         let path = path.display();
         let (what, cure) = match self {
             Self::Io(error) if error.kind() == io::ErrorKind::NotFound => (
@@ -125,7 +129,7 @@ impl Unreadable {
             ),
             Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => (
                 format!("{path} may not be read by this account."),
-                "Run: ls -l on it, and give yourself the right to read it.".to_owned(),
+                Platform::HERE.allow_reading().to_owned(),
             ),
             Self::Io(error) => (
                 format!("{path} cannot be read: {error}."),
@@ -133,7 +137,7 @@ impl Unreadable {
             ),
             Self::Directory => (
                 format!("{path} is a directory, not a file."),
-                format!("Name the file inside it, for example {path}/config.toml."),
+                format!("Name the file inside it, for example {}.", inside.display()),
             ),
             Self::TooLong => (
                 format!(
@@ -159,10 +163,11 @@ pub(super) fn text(path: &Path) -> Result<String, Unreadable> {
 
 /// Reads a bounded file.
 pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, Unreadable> {
-    let file = File::open(path).map_err(Unreadable::Io)?;
-    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+    // Before it is opened: Windows says of a directory that access to it is denied.
+    if path.is_dir() {
         return Err(Unreadable::Directory);
     }
+    let file = File::open(path).map_err(Unreadable::Io)?;
     // Room for all of it: what grows leaves copies behind, and it may hold a password.
     let length = file
         .metadata()

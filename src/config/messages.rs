@@ -6,7 +6,10 @@ use crate::failure::{list, table};
 /// Without the directory of the scene, which has another name every time.
 fn told(scene: &Scene, failure: &Failure) -> Failure {
     let directory = scene.directory.path().display().to_string();
-    let plain = |text: &str| text.replace(&directory, "/home/nora");
+    let plain = |text: &str| {
+        text.replace(&directory, "/home/nora")
+            .replace("nora\\", "nora/")
+    };
     Failure {
         what: plain(&failure.what),
         cure: failure.cure.as_deref().map(plain),

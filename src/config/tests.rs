@@ -276,3 +276,10 @@ fn the_example_is_a_good_configuration_and_shows_every_key() {
         }
     }
 }
+
+#[test]
+fn the_state_has_a_directory_of_its_own_on_every_system() {
+    let [one, other] = ["/home/nora/one", "/home/nora/other"].map(Path::new);
+    assert_eq!(apart(one, other), one);
+    assert_eq!(apart(one, one), one.join("state"));
+}

@@ -14,7 +14,13 @@ use super::{
     },
     Binding, Chord, Scroll, Section,
 };
-use crate::editor::Motion;
+use crate::{editor::Motion, platform::Platform};
+
+/// On Windows no shell is there that a program could be stopped for, and Ctrl-Z is what it is in every editor.
+const UNDO: &[Chord] = match Platform::HERE {
+    Platform::Windows => &[ctrl('z'), ctrl('_'), alt('u')],
+    Platform::Linux | Platform::MacOs => &[ctrl('_'), alt('u')],
+};
 
 /// Every key of the program.
 #[rustfmt::skip] // a table is read by its columns
@@ -55,7 +61,7 @@ pub(super) const BINDINGS: &[Binding] = &[
     row(Section::Writing, &[ctrl('u')], CutTo(Motion::LineStart), "", "Cut to the start of the line."),
     row(Section::Writing, &[ctrl('k')], CutTo(Motion::LineEnd), "", "Cut to the end of the line."),
     row(Section::Writing, &[ctrl('t')], SwapCharacters, "", "Swap the two characters at the cursor."),
-    row(Section::Writing, &[ctrl('_'), alt('u')], Undo, "", "Undo."),
+    row(Section::Writing, UNDO, Undo, "", "Undo."),
     row(Section::Writing, &[ctrl('r'), alt('e'), ctrl_shift('z')], Redo, "", "Redo."),
     row(Section::Conflict, &[char('k')], KeepMine, "keep mine", "Save your text in place of the other."),
     row(Section::Conflict, &[char('t')], TakeTheirs, "take theirs", "Discard your text and keep the other."),

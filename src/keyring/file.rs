@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
 
 use crate::{
     failure::{Failure, Kind},
+    platform::Platform,
     private_file,
 };
 
@@ -94,9 +95,7 @@ impl File {
             private_file::Error::Io(_) => {
                 "See that its directory can be written to and that the disk is not full."
             }
-            private_file::Error::NotADirectory => {
-                "Set the variable HOME to a directory that you own."
-            }
+            private_file::Error::NotADirectory => Platform::HERE.needs_home(),
             private_file::Error::LinkedDirectory => "Put a directory in the place of the link.",
             _ => "Move it out of the way and sign in again.",
         };

@@ -5,6 +5,7 @@ use keyring_core::Error;
 use super::*;
 use crate::{
     failure::{shown, table},
+    platform::Platform,
     private_file,
     text::harmless,
 };
@@ -25,20 +26,26 @@ fn every_message_of_the_file_in_place_of_a_keyring() {
     insta::assert_snapshot!(shown(failures.chain([was_open(), file::ending()])));
 }
 
-#[cfg(target_os = "linux")]
+/// As `security_framework::base::Error` is shown.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+struct Apple {
+    code: i32,
+    message: &'static str,
+}
+
 #[test]
 fn every_message_of_the_keyring() {
     let reports = [
         "prompt dismissed",
-        "User interaction is not allowed. (-25308)",
-        "A specified logon session does not exist (1312)",
         "org.freedesktop.DBus.Error.ServiceUnknown",
         "org.freedesktop.DBus.Error.AccessDenied",
         "the disk\u{1b}[31m is on fire",
     ];
+    let on = Platform::Linux;
     let reports = reports.map(|report| {
         let error = Error::PlatformFailure(report.to_owned().into());
-        (report, system::failure(&error))
+        (report, system::failure(on, &error))
     });
     let locked = Error::NoStorageAccess("SS Error: prompt dismissed".to_owned().into());
     let others = [
@@ -48,7 +55,7 @@ fn every_message_of_the_keyring() {
         ("not UTF-8", Error::BadEncoding(b"s3cret".to_vec())),
         ("ambiguous", Error::Ambiguous(Vec::new())),
     ];
-    let others = others.map(|(case, error)| (case, system::failure(&error)));
+    let others = others.map(|(case, error)| (case, system::failure(on, &error)));
     let refusals = [
         "no secret service provider or dbus session found",
         "zbus error: org.freedesktop.DBus.Error.ServiceUnknown: The name is not activatable",
@@ -57,15 +64,40 @@ fn every_message_of_the_keyring() {
         "zbus error: org.freedesktop.DBus.Error.NotSupported: The algorithm is not supported",
         "zbus serde error: incorrect type",
     ];
-    let unopened = refusals.map(|cause| (cause, system::unopened(cause)));
+    let unopened = refusals.map(|cause| (cause, system::unopened(on, cause)));
     let more = [
-        ("waiting", system::waiting()),
-        ("absent", system::absent()),
-        ("no thread", system::no_thread()),
+        ("waiting", system::waiting(on)),
+        ("absent", system::absent(on)),
+        ("no thread", system::no_thread(on)),
     ];
     let reports = reports.into_iter().chain(others);
     let cases = reports.chain(unopened).chain(more);
     insta::assert_snapshot!(table(
         cases.map(|(case, failure)| (harmless(case), failure))
     ));
+}
+
+#[test]
+fn every_message_of_the_keyrings_of_macos_and_windows() {
+    let apple = [
+        (-25308, "Nicht erlaubt."),
+        (-25293, "Falsches Kennwort."),
+        (-128, "Vom Benutzer abgebrochen."),
+        (-36, "E/A-Fehler."),
+    ];
+    let apple = apple.map(|(code, message)| {
+        let error = Error::PlatformFailure(Box::new(Apple { code, message }));
+        let case = format!("macOS {code}");
+        (case, system::failure(Platform::MacOs, &error))
+    });
+    let windows = [
+        ("no session", "Windows ERROR_NO_SUCH_LOGON_SESSION"),
+        ("other", "Windows ERROR_SOMETHING"),
+    ];
+    let windows = windows.map(|(case, name)| {
+        let error = Error::NoStorageAccess(name.to_owned().into());
+        let case = format!("Windows, {case}");
+        (case, system::failure(Platform::Windows, &error))
+    });
+    insta::assert_snapshot!(table(apple.into_iter().chain(windows)));
 }

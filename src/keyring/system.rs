@@ -11,22 +11,24 @@ use keyring_core::api::CredentialStoreApi;
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
 use tokio::sync::oneshot;
 
-use super::LIMIT;
 use crate::{
     failure::{Cause, Failure, Kind},
+    platform::{self, Platform},
     text,
-};
-
-pub(super) const NAME: &str = if cfg!(target_os = "macos") {
-    "the macOS keychain"
-} else if cfg!(windows) {
-    "the Windows Credential Manager"
-} else {
-    "the keyring (Secret Service)"
 };
 
 const SERVICE: &str = "epigraph";
 const CHOOSE_FILE: &str = "set `store = \"file\"` in the configuration (or pass `--store file`) to keep the session in a file that only you can read";
+
+/// How long a call may take without a word. Longer means that the keyring waits for a person, or for ever.
+pub(super) const LIMIT: Duration = Duration::from_secs(3);
+
+/// How long a person may take to answer. macOS asks in a window of its own, for the log-in password, and after each upgrade of the
+/// program: on the other systems a new attempt finds the keyring unlocked.
+pub(super) const PATIENCE: Duration = match Platform::HERE {
+    Platform::MacOs => Duration::from_mins(1),
+    Platform::Linux | Platform::Windows => LIMIT,
+};
 
 type Work = Box<dyn FnOnce(&Entry) -> Result<Option<SecretString>, Error> + Send>;
 
@@ -40,6 +42,7 @@ struct Call {
 pub(super) struct System {
     worker: Mutex<Option<Worker>>,
     user: String,
+    patience: Duration,
 }
 
 /// One at a time, so that calls take effect in the order in which they were made, also those that no one waits for any more.
@@ -79,6 +82,7 @@ impl System {
         Self {
             worker: Mutex::default(),
             user: user.to_owned(),
+            patience: PATIENCE,
         }
     }
 
@@ -142,7 +146,7 @@ impl System {
         let mut worker = lock(&self.worker);
         let given_up = worker.as_ref().is_some_and(|worker| {
             let state = lock(&worker.state);
-            state.to_do == 0 && state.busy_for(2 * LIMIT)
+            state.to_do == 0 && state.busy_for(2 * self.patience)
         });
         if given_up {
             *worker = None;
@@ -168,9 +172,9 @@ impl System {
         let stuck = {
             let mut state = lock(&worker.state);
             // Who waited in vain a moment ago does not wait in vain again, and hears at once that nothing has changed.
-            let stuck = state.busy_for(LIMIT);
+            let stuck = state.busy_for(self.patience);
             if stuck && late == Late::Skip {
-                return Err(waiting());
+                return Err(waiting(Platform::HERE));
             }
             state.to_do += usize::from(late == Late::Do);
             stuck
@@ -186,11 +190,11 @@ impl System {
         if worker.queue.send(call).is_err() {
             *lock(&self.worker) = None;
         }
-        let limit = if stuck { Duration::ZERO } else { LIMIT };
+        let limit = if stuck { Duration::ZERO } else { self.patience };
         match tokio::time::timeout(limit, answered).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(no_thread()),
-            Err(_) => Err(waiting()),
+            Ok(Err(_)) => Err(no_thread(Platform::HERE)),
+            Err(_) => Err(waiting(Platform::HERE)),
         }
     }
 }
@@ -208,14 +212,14 @@ fn start() -> Worker {
             let result = match open(&call.user) {
                 Ok(entry) => match (call.work)(&entry) {
                     Err(Error::NoEntry) => Ok(None),
-                    other => other.map_err(|error| failure(&error)),
+                    other => other.map_err(|error| failure(Platform::HERE, &error)),
                 },
                 Err(error) => Err(match &error {
                     Error::PlatformFailure(cause) => Failure {
                         cause: Cause::told_by(cause.as_ref()),
-                        ..unopened(&cause.to_string())
+                        ..unopened(Platform::HERE, &cause.to_string())
                     },
-                    _ => failure(&error),
+                    _ => failure(Platform::HERE, &error),
                 }),
             };
             {
@@ -254,52 +258,73 @@ fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-pub(super) fn no_thread() -> Failure {
+pub(super) fn no_thread(on: Platform) -> Failure {
     Failure::new(
         Kind::Vault,
-        format!("No thread could be started to read {NAME}."),
+        format!("No thread could be started to read {}.", on.keyring()),
     )
     .cure("This machine is short of memory or of threads: end other programs, then try again.")
 }
 
-pub(super) fn waiting() -> Failure {
+pub(super) fn waiting(on: Platform) -> Failure {
+    let unlock = match on {
+        Platform::Linux | Platform::Windows => "Unlock it and try again",
+        Platform::MacOs => {
+            "Answer the window in which macOS asks for your log-in password, or over SSH run `security unlock-keychain`, then try again"
+        }
+    };
     Failure::new(
         Kind::Vault,
         format!(
             "{} is waiting to be unlocked, or does not answer.",
-            capital(NAME)
+            capital(on.keyring())
         ),
     )
     .cure(format!(
-        "Unlock it and try again; where that is not possible, {CHOOSE_FILE}."
+        "{unlock}; where that is not possible, {CHOOSE_FILE}."
     ))
 }
 
 /// Puts it into words. Of an error that may quote what was stored the text stays out, of the log as well.
-pub(super) fn failure(error: &Error) -> Failure {
+pub(super) fn failure(on: Platform, error: &Error) -> Failure {
     match error {
         Error::PlatformFailure(cause) | Error::NoStorageAccess(cause) => Failure {
             cause: Cause::told_by(cause.as_ref()),
-            ..words(error)
+            ..words(on, error)
         },
-        _ => words(error),
+        _ => words(on, error),
     }
 }
 
-fn words(error: &Error) -> Failure {
+fn words(on: Platform, error: &Error) -> Failure {
+    let keyring = on.keyring();
     match error {
-        Error::NoDefaultStore => absent(),
-        Error::NoStorageAccess(_) => waiting(),
-        Error::PlatformFailure(cause) => platform(&cause.to_string()),
+        Error::NoDefaultStore => absent(on),
+        // It has the name of the number, not its text.
+        Error::NoStorageAccess(cause)
+            if cause.to_string().contains("ERROR_NO_SUCH_LOGON_SESSION") =>
+        {
+            Failure::new(
+                Kind::Vault,
+                format!("{} is closed to a sign-in over the network, such as SSH.", capital(keyring)),
+            )
+            .cure(format!(
+                "Use epigraph at the desktop of this computer, or over Remote Desktop; otherwise, {CHOOSE_FILE}."
+            ))
+        }
+        Error::NoStorageAccess(_) => waiting(on),
+        Error::PlatformFailure(cause) => {
+            platform(on, &cause.to_string(), platform::code(cause.as_ref()))
+        }
         Error::TooLong(..) => {
-            Failure::new(Kind::Vault, format!("The session is too long for {NAME}."))
+            Failure::new(Kind::Vault, format!("The session is too long for {keyring}."))
                 .cure(format!("Instead, {CHOOSE_FILE}."))
         }
         Error::Ambiguous(_) => Failure::new(
             Kind::Vault,
             format!(
                 "{} holds more than one session for this issuer and client.",
-                capital(NAME)
+                capital(keyring)
             ),
         )
         .cure("Remove the entries of `epigraph` in the keyring's own program, and sign in again."),
@@ -307,27 +332,30 @@ fn words(error: &Error) -> Failure {
             Kind::Vault,
             format!(
                 "{} holds something that epigraph did not write.",
-                capital(NAME)
+                capital(keyring)
             ),
         )
         .cure("Remove the entry of `epigraph` in the keyring's own program, and sign in again."),
     }
 }
 
-pub(super) fn absent() -> Failure {
+pub(super) fn absent(on: Platform) -> Failure {
     Failure::new(
         Kind::Vault,
-        format!("There is no keyring here: {NAME} is not running, as on most machines without a desktop."),
+        format!(
+            "There is no keyring here: {} is not running, as on most machines without a desktop.",
+            on.keyring()
+        ),
     )
     .cure(format!("To sign in here, {CHOOSE_FILE}."))
 }
 
 /// Tells a keyring that refuses from none at all: without one, the message bus answers, or there is no bus either.
-pub(super) fn unopened(cause: &str) -> Failure {
+pub(super) fn unopened(on: Platform, cause: &str) -> Failure {
     let lower = cause.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     if says(&["accessdenied"]) {
-        return denied();
+        return denied(on);
     }
     let refuses = says(&["org.freedesktop.", "crypto error", "serde error"])
         && !says(&[
@@ -341,47 +369,53 @@ pub(super) fn unopened(cause: &str) -> Failure {
             "disconnected",
         ]);
     if !refuses {
-        return absent();
+        return absent(on);
     }
     Failure::new(
         Kind::Vault,
         format!(
             "{} is running, but does not work with epigraph: {}.",
-            capital(NAME),
+            capital(on.keyring()),
             text::clause(cause)
         ),
     )
     .cure(format!("Use another keyring; or {CHOOSE_FILE}."))
 }
 
-fn platform(cause: &str) -> Failure {
+/// macOS is known by its numbers, D-Bus by its names: texts are in the person's language.
+fn platform(on: Platform, cause: &str, code: Option<i32>) -> Failure {
     let lower = cause.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    // macOS errSecInteractionNotAllowed: a locked keychain, over SSH for example.
-    if says(&["-25308", "interaction is not allowed", "locked"]) {
-        return waiting();
+    match code {
+        // errSecInteractionNotAllowed: a locked keychain, over SSH for example.
+        Some(-25308) => return waiting(on),
+        // errSecAuthFailed and errSecUserCanceled.
+        Some(-25293 | -128) => return denied(on),
+        _ => {}
     }
-    // Windows ERROR_NO_SUCH_LOGON_SESSION: a network log-on has no Credential Manager. D-Bus: the service went away.
-    if says(&["1312", "logon session", "serviceunknown", "namehasnoowner"]) {
-        return absent();
+    if says(&["locked"]) {
+        return waiting(on);
     }
-    // macOS errSecAuthFailed and errSecUserCanceled; D-Bus policy.
-    if says(&["-25293", "-128", "denied", "dismissed", "cancel"]) {
-        return denied();
+    // The service went away.
+    if says(&["serviceunknown", "namehasnoowner"]) {
+        return absent(on);
+    }
+    if says(&["denied", "dismissed"]) {
+        return denied(on);
     }
     Failure::new(
         Kind::Vault,
-        format!("{} failed: {}.", capital(NAME), text::clause(cause)),
+        format!("{} failed: {}.", capital(on.keyring()), text::clause(cause)),
     )
     .cure(format!(
         "Try again; if this keeps happening, {CHOOSE_FILE}."
     ))
 }
 
-fn denied() -> Failure {
+fn denied(on: Platform) -> Failure {
     Failure::new(
         Kind::Vault,
-        format!("{} denied access to epigraph.", capital(NAME)),
+        format!("{} denied access to epigraph.", capital(on.keyring())),
     )
     .cure(format!(
         "Allow it when you are asked; otherwise, {CHOOSE_FILE}."
@@ -401,6 +435,10 @@ mod tests {
 
     /// A keyring whose worker has been at one call for so long, and the calls that wait for it.
     fn hung_for(seconds: u64) -> (System, mpsc::Receiver<Call>) {
+        hung_before(LIMIT, seconds)
+    }
+
+    fn hung_before(patience: Duration, seconds: u64) -> (System, mpsc::Receiver<Call>) {
         let (queue, calls) = mpsc::channel();
         let busy_since = Instant::now().checked_sub(Duration::from_secs(seconds));
         let state = State {
@@ -413,6 +451,7 @@ mod tests {
                 state: Arc::new(Mutex::new(state)),
             })),
             user: String::new(),
+            patience,
         };
         (system, calls)
     }
@@ -424,6 +463,19 @@ mod tests {
         let failure = system.read().await.expect_err("nobody answers");
         assert_eq!(start.elapsed(), LIMIT);
         assert!(failure.what.contains("waiting to be unlocked"), "{failure}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_person_has_a_minute_to_answer_a_window() {
+        let (system, mut calls) = {
+            let (system, calls) = hung_before(Duration::from_mins(1), 4);
+            (system, calls.into_iter())
+        };
+        let reading = tokio::spawn(async move { system.read().await.map(|found| found.is_some()) });
+        tokio::time::sleep(Duration::from_secs(59)).await;
+        let call = calls.next().expect("it is queued");
+        drop(call.answer.send(Ok(Some("secret".into()))));
+        assert_eq!(reading.await.expect("no panic"), Ok(true));
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,7 +15,7 @@ use crate::{
     failure::{Cause, Failure, Kind},
     session::Progress,
     text::one_line,
-    tls,
+    tls::{self, Fault},
 };
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -341,12 +341,12 @@ fn classify(error: &reqwest::Error) -> Error {
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if error.is_timeout() {
         Error::TimedOut
-    } else if says(&["hostname mismatch", "ip address mismatch", "name mismatch"]) {
-        Error::OtherName
-    } else if says(&["certificate has expired", "certificate is not yet valid"]) {
-        Error::CertificateTime
-    } else if says(&["certificate verify failed", "not trusted", "untrusted"]) {
-        Error::Untrusted
+    } else if let Some(fault) = tls::fault(error) {
+        match fault {
+            Fault::OtherName => Error::OtherName,
+            Fault::Expired | Fault::NotYetValid | Fault::Time => Error::CertificateTime,
+            Fault::Untrusted => Error::Untrusted,
+        }
     } else if says(&[
         "proxy authorization required",
         "credentials not accepted",
@@ -361,7 +361,7 @@ fn classify(error: &reqwest::Error) -> Error {
         Error::Proxy
     } else if tls::was_cut(&text) {
         Error::Connection
-    } else if says(&["ssl routines", "tls", "handshake"]) {
+    } else if tls::gave_up(error) || says(&["ssl routines", "tls", "handshake"]) {
         Error::Tls(one_line(causes.last().map_or("", String::as_str)))
     } else {
         Error::Connection

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     failure::{Cause, Failure, Kind},
     text::clause,
-    tls,
+    tls::{self, Fault},
 };
 
 /// Why the database could not be asked, or what it answered instead of rows.
@@ -223,7 +223,7 @@ impl Error {
     /// Says whether the server does not understand TLS that begins at once (as opposed to: its certificate is bad).
     pub(crate) fn refuses_direct_tls(&self) -> bool {
         match self {
-            Self::Start(error) => is_tls(error) && !is_about_certificate(&chain(error)),
+            Self::Start(error) => is_tls(error) && tls::fault(error).is_none(),
             _ => false,
         }
     }
@@ -491,19 +491,6 @@ pub(super) fn read_only() -> Failure {
         .cure("Use the connection string of the primary, not that of a read replica.")
 }
 
-fn is_about_certificate(chain: &str) -> bool {
-    [
-        "certificate",
-        "self-signed",
-        "self signed",
-        "mismatch",
-        "not trusted",
-        "principal name",
-    ]
-    .iter()
-    .any(|text| chain.contains(text))
-}
-
 fn dial(error: &io::Error, target: &Target) -> Failure {
     let (host, port) = (&target.host, target.port);
     let place = format!("{host}, port {port}");
@@ -533,7 +520,7 @@ fn broken(error: &tokio_postgres::Error, target: &Target) -> Failure {
     }
     if says(&["channel binding"]) {
         return refused(format!(
-            "The server at {host} does not offer channel binding, which the connection string demands."
+            "The connection to {host} has no channel binding, which the connection string requires: the server does not offer it, or this machine's TLS library does not know it for the server's certificate."
         ))
         .cure("If a pooler of your own stands before the database, leave channel_binding=require out of the connection string; otherwise ask the owner of the database, for the connection may be intercepted.");
     }
@@ -542,7 +529,11 @@ fn broken(error: &tokio_postgres::Error, target: &Target) -> Failure {
             .cure("The role needs a SCRAM-SHA-256 password.");
     }
     if is_tls(error) {
-        return tls(&chain, host, target.tls == super::target::Tls::Direct);
+        return handshake(
+            tls::fault(error),
+            host,
+            target.tls == super::target::Tls::Direct,
+        );
     }
     if was_cut(error) {
         return unreachable(format!(
@@ -556,40 +547,30 @@ fn broken(error: &tokio_postgres::Error, target: &Target) -> Failure {
     .cure("Check that the connection string leads to PostgreSQL.")
 }
 
-fn tls(chain: &str, host: &str, direct: bool) -> Failure {
-    let says = |texts: &[&str]| texts.iter().any(|text| chain.contains(text));
-    if says(&[
-        "mismatch",
-        "principal name",
-        "host name",
-        "name does not match",
-    ]) {
-        unreachable(format!("The certificate of the database's server is for another name than {host}."))
-            .cure("Check the host in the connection string; do not go on from a network that you do not trust.")
-    } else if says(&["not yet valid"]) {
-        unreachable("The certificate of the database's server is not valid yet.")
-            .cure("Check the clock of this machine.")
-    } else if says(&["expired", "validity period"]) {
-        unreachable("The certificate of the database's server has expired.")
-            .cure("Check the clock of this machine; if it is right, tell the database's owner.")
-    } else if says(&[
-        "self-signed",
-        "self signed",
-        "issuer",
-        "not trusted",
-        "verify the first",
-        "unknown ca",
-        "certificate verify failed",
-        "terminated in a root",
-    ]) {
-        unreachable("The certificate of the database's server is not trusted by this machine.")
-            .cure("If your company inspects TLS or runs its own authority, its certificate has to be in the system's trust store, in the file that SSL_CERT_FILE names, or in sslrootcert=FILE of the connection string.")
-    } else if direct {
-        unreachable(format!("Could not establish a TLS connection to the server at {host}."))
-            .cure("It may not take TLS at once: leave sslnegotiation=direct out of the connection string.")
-    } else {
-        unreachable(format!("Could not establish a TLS connection to the server at {host}."))
-            .cure("Try again in a moment; if this keeps happening, check that the connection string leads to PostgreSQL, and that nothing on the way tampers with TLS.")
+/// The TLS handshake failed.
+fn handshake(fault: Option<Fault>, host: &str, direct: bool) -> Failure {
+    const CLOCK: &str =
+        "Check the clock of this machine; if it is right, tell the database's owner.";
+    match fault {
+        Some(Fault::OtherName) => unreachable(format!("The certificate of the database's server is for another name than {host}."))
+            .cure("Check the host in the connection string; do not go on from a network that you do not trust."),
+        Some(Fault::NotYetValid) => {
+            unreachable("The certificate of the database's server is not valid yet.")
+                .cure("Check the clock of this machine.")
+        }
+        Some(Fault::Expired) => {
+            unreachable("The certificate of the database's server has expired.").cure(CLOCK)
+        }
+        Some(Fault::Time) => {
+            unreachable("The certificate of the database's server has expired, or is not valid yet.")
+                .cure(CLOCK)
+        }
+        Some(Fault::Untrusted) => unreachable("The certificate of the database's server is not trusted by this machine.")
+            .cure("If your company inspects TLS or runs its own authority, its certificate has to be in the system's trust store, in the file that SSL_CERT_FILE names, or in sslrootcert=FILE of the connection string."),
+        None if direct => unreachable(format!("Could not establish a TLS connection to the server at {host}."))
+            .cure("It may not take TLS at once: leave sslnegotiation=direct out of the connection string."),
+        None => unreachable(format!("Could not establish a TLS connection to the server at {host}."))
+            .cure("Try again in a moment; if this keeps happening, check that the connection string leads to PostgreSQL, and that nothing on the way tampers with TLS."),
     }
 }
 

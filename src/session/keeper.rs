@@ -2,6 +2,7 @@
 
 use std::{
     path::PathBuf,
+    pin::pin,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -114,7 +115,19 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
     /// Fails where the vault could not keep a session, so that no one signs in for nothing. What it holds does not matter.
     pub(super) async fn vault_answers(&self, progress: &Progress) -> Result<(), Failure> {
         progress.report(Activity::AskingKeyring);
-        self.vault.would_keep().await
+        self.waiting(self.vault.would_keep(), progress).await
+    }
+
+    /// Waits for the vault, and says when it is probably the vault that waits for the person.
+    async fn waiting<T>(&self, vault: impl Future<Output = T>, progress: &Progress) -> T {
+        let mut vault = pin!(vault);
+        if let Some(limit) = self.vault.asks_after() {
+            match tokio::time::timeout(limit, &mut vault).await {
+                Ok(done) => return done,
+                Err(_) => progress.report(Activity::KeyringAsks),
+            }
+        }
+        vault.await
     }
 
     /// The session from memory, else from the vault.
@@ -123,7 +136,7 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
             return Ok(Some(known.entry.clone()));
         }
         progress.report(Activity::AskingKeyring);
-        let entry = self.read().await?;
+        let entry = self.waiting(self.read(), progress).await?;
         if let Some(entry) = &entry {
             self.remember(Known::from_vault(entry.clone()));
         }
@@ -208,7 +221,7 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         progress.report(Activity::AskingKeyring);
         let kept = match lock::take(&self.lock, lock::PATIENCE).await {
             Ok(lock) => {
-                let written = self.write(&entry).await;
+                let written = self.waiting(self.write(&entry), progress).await;
                 lock.end().await;
                 written
             }
@@ -349,7 +362,7 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
                 Err(failure),
             ),
         };
-        let in_vault = match self.write(&entry).await {
+        let in_vault = match self.waiting(self.write(&entry), progress).await {
             Ok(()) => entry.refresh_token.clone(),
             Err(failure) => {
                 if !self.told_not_kept.swap(true, Ordering::Relaxed) {

@@ -238,6 +238,29 @@ async fn the_end_waits_until_a_renewed_session_is_written() {
     assert!(world.vault.text().contains("refresh-2"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_vault_that_asks_the_person_is_waited_for_and_told() {
+    let (world, session) = signed_out();
+    let asked = Arc::new(tokio::sync::Notify::new());
+    let progress = Progress::new({
+        let asked = Arc::clone(&asked);
+        move |activity| {
+            if activity == Activity::KeyringAsks {
+                asked.notify_one();
+            }
+        }
+    });
+    session.request_code(&progress).await.expect("a code");
+    let shut = world.vault.0.gate.write().await;
+    let answered = async {
+        let told = tokio::time::timeout(std::time::Duration::from_secs(9), asked.notified());
+        told.await.expect("it is told");
+        drop(shut);
+    };
+    let ((), signed_in) = tokio::join!(answered, session.await_approval(&progress));
+    signed_in.expect("it is kept");
+}
+
 #[tokio::test]
 async fn a_vault_that_refuses_a_renewal_is_reported_once() {
     let (world, session) = signed_in(0);

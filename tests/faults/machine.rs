@@ -18,8 +18,10 @@ use std::{
 use rustix::process::Signal;
 
 use super::{ends_at_once, rounds};
+#[cfg(target_os = "linux")]
+use crate::support::okta::{Person, Server};
 use crate::support::{
-    okta::{Endpoint, Person, Server},
+    okta::Endpoint,
     program::{Home, Ran},
     pty::{Key, Pty},
     stage::{INVITATION, Stage, ends},
@@ -315,7 +317,6 @@ async fn a_removed_state_directory_is_made_again() {
     ends_at_once(screen, Key::Ctrl('c'));
 }
 
-#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_lock_held_for_ever_blocks_neither_screen_nor_quit() {
     let stage = Stage::new().await;
@@ -335,6 +336,7 @@ async fn a_lock_held_for_ever_blocks_neither_screen_nor_quit() {
     let asked = stage.okta.count(Endpoint::Token);
     screen.key(Key::Char('r'));
     screen.sees("Reading your quote…");
+    #[cfg(target_os = "linux")]
     super::is_idle(&screen);
     assert_eq!(stage.okta.count(Endpoint::Token), asked);
     ends_at_once(screen, Key::Char('q'));
@@ -406,6 +408,7 @@ async fn whatever_the_umask_nothing_is_open_to_others_at_any_time() {
 }
 
 /// A program in the person's own directory that writes down with what it was started, and what started it.
+#[cfg(target_os = "linux")]
 fn spy(stage: &Stage, name: &str) -> PathBuf {
     let script =
         "#!/bin/sh\n{ env; echo \"$0 $*\"; tr '\\0' ' ' </proc/$PPID/cmdline; } >>seen-$$\n";
@@ -414,6 +417,7 @@ fn spy(stage: &Stage, name: &str) -> PathBuf {
     path
 }
 
+#[cfg(target_os = "linux")]
 fn seen(stage: &Stage) -> String {
     let entries = fs::read_dir(stage.home.path()).expect("there").flatten();
     entries
@@ -464,7 +468,6 @@ async fn no_child_process_gets_a_secret() {
     }
 }
 
-#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_crash_writes_no_memory_to_the_disk() {
     let stage = Stage::signed_in().await;

@@ -47,6 +47,7 @@ fn configure(home: &Home, okta: &Okta, database: &str) {
 }
 
 /// A home of its own with a copy of the session, as on another machine.
+#[cfg(target_os = "linux")]
 fn copy_of(stage: &Stage) -> Home {
     let home = Home::new();
     let database = stage.database.user().port(stage.database_network.port());
@@ -65,7 +66,7 @@ fn copy_of(stage: &Stage) -> Home {
 /// The file of this kind that is kept in a home.
 fn file_of(home: &Home, kind: &str) -> Option<PathBuf> {
     let state = home.path().join(if cfg!(target_os = "macos") {
-        "Library/Application Support/epigraph"
+        "Library/Application Support/epigraph/state"
     } else {
         ".local/state/epigraph"
     });

@@ -4,8 +4,10 @@ mod drafts;
 mod sequences;
 mod signals;
 mod strangers;
+#[cfg(target_os = "linux")]
 mod streams;
 mod typing;
+#[cfg(target_os = "linux")]
 mod waiting;
 
 use std::{

@@ -172,7 +172,7 @@ impl Stage {
     /// The directory for state.
     pub(crate) fn state(&self) -> PathBuf {
         self.home.path().join(if cfg!(target_os = "macos") {
-            "Library/Application Support/epigraph"
+            "Library/Application Support/epigraph/state"
         } else {
             ".local/state/epigraph"
         })

@@ -28,6 +28,7 @@ fn outcome() -> impl Strategy<Value = Msg> {
     });
     let activity = prop::sample::select(vec![
         Activity::AskingKeyring,
+        Activity::KeyringAsks,
         Activity::AskingOkta,
         Activity::WaitingForApproval,
         Activity::RetryingOkta,

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
+    time::Duration,
 };
 
 use chrono::Utc;
@@ -212,6 +213,10 @@ impl Vault for Memory {
         }
         *self.0.secret.lock().expect("free") = None;
         Ok(())
+    }
+
+    fn asks_after(&self) -> Option<Duration> {
+        Some(Duration::from_secs(3))
     }
 
     fn location(&self) -> String {

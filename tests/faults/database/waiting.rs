@@ -12,7 +12,6 @@ use super::{give, waits_for_a_lock, write};
 use crate::support::{
     neon::{Neon, Stage as At, Then},
     postgres::shared,
-    process::ticks,
     program::Home,
     pty::{Key, Pty},
     stage::{Stage, ends, is_clean},
@@ -106,6 +105,8 @@ async fn with_a_draft_before_a_held_row(waits: &Waits) -> tokio_postgres::Client
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn nothing_is_done_while_the_database_is_waited_for() {
+    use crate::support::process::ticks;
+
     const LONG: Duration = Duration::from_secs(3);
     let waits = Waits::new().await;
     let _owner = with_a_draft_before_a_held_row(&waits).await;

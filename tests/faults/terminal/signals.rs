@@ -142,7 +142,6 @@ async fn a_signal_during_a_save_loses_no_text_and_says_what_happened() {
     screen.sees("Two. And three.");
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn a_hang_up_that_nohup_hides_ends_nothing() {
     use std::io::{BufRead, BufReader};

@@ -52,7 +52,6 @@ fn with_streams(stage: &Stage, arguments: &[&str], redirection: &str) -> Command
     shell
 }
 
-#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_closed_or_full_stream_makes_no_command_hang_or_panic() {
     let stage = Stage::signed_in().await;
@@ -118,7 +117,6 @@ async fn the_screens_do_without_what_is_written_beside_them() {
     }
 }
 
-#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_hang_up_ends_the_program_and_keeps_the_draft() {
     let stage = Stage::signed_in().await;
