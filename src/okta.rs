@@ -31,6 +31,9 @@ use crate::{
 pub use self::device::Pending;
 
 /// `openid` brings the ID token, also at a refresh; `offline_access` the refresh token; the other two the name.
+/// The longest ID token that the database takes, in bytes (migration V4).
+const MOST_TOKEN_BYTES: usize = 16_384;
+
 const SCOPES: &str = "openid profile email offline_access";
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
@@ -50,6 +53,7 @@ struct Granted {
     token_type: String,
     id_token: Option<String>,
     refresh_token: Option<String>,
+    scope: Option<String>,
 }
 
 impl Okta {
@@ -222,11 +226,10 @@ impl Okta {
         let host = discovery::host(form.url);
         let answer = self.http.post(&form, progress).await;
         let answer = answer.map_err(|lost| lost.failure(host))?;
-        if answer.status == 200 {
-            return Ok(Ok(answer));
-        }
+        // A gateway in between may say that all is well, whatever Okta says.
         match Refusal::read(&answer).filter(|_| !answer.is_busy()) {
             Some(refusal) => Ok(Err(refusal)),
+            None if answer.status == 200 => Ok(Ok(answer)),
             None => Err(refusal::strange(&answer, host)),
         }
     }
@@ -247,6 +250,9 @@ impl Okta {
         let Some(id_token) = id_token.map(SecretString::from) else {
             return Err(no_id_token());
         };
+        if id_token.expose_secret().len() > MOST_TOKEN_BYTES {
+            return Err(too_long());
+        }
         let server = self.server(progress).await?;
         let expected = Expected {
             issuer: &self.config.issuer,
@@ -322,6 +328,7 @@ impl Identity for Okta {
         let answer = answer?;
         let mut granted = Granted::read(&answer, discovery::host(&server.token))?;
         let refresh_token = granted.take_refresh_token();
+        let scope = granted.scope.take().filter(|scope| !scope.is_empty());
         let keys = match keys {
             Ok(keys) => Ok(keys),
             Err(_) => self.keys(&server, progress).await,
@@ -333,6 +340,7 @@ impl Identity for Okta {
             (Ok(id_token), refresh_token) => Ok(Tokens {
                 id_token,
                 refresh_token,
+                scope,
             }),
             (Err(failure), Some(unwanted)) => {
                 // No one would ever use it again.
@@ -346,6 +354,7 @@ impl Identity for Okta {
     async fn refresh(
         &self,
         refresh_token: &SecretString,
+        scope: Option<&str>,
         user_id: &str,
         progress: &Progress,
     ) -> Result<Refreshed, NotRenewed> {
@@ -353,7 +362,7 @@ impl Identity for Okta {
         let fields = [
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh_token.expose_secret()),
-            ("scope", SCOPES),
+            ("scope", scope.unwrap_or(SCOPES)),
         ];
         let form = self.form(&server, &server.token, &fields);
         // The keys are fetched meanwhile; a failure to do so shows when they are needed.
@@ -413,6 +422,14 @@ fn no_id_token() -> Failure {
     Failure::new(Kind::Okta, "Okta answered without an ID token.").cure(
         "Ask an administrator whether the scope openid is allowed for this app and authorization server.",
     )
+}
+
+fn too_long() -> Failure {
+    Failure::new(
+        Kind::Okta,
+        "The token that Okta issues for you is too long for the database.",
+    )
+    .cure("An administrator can take claims that are not needed out of it, for example the groups: Applications › the app › Sign On.")
 }
 
 fn unpublished_key() -> Failure {

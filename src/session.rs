@@ -73,6 +73,8 @@ pub struct Tokens {
     pub id_token: IdToken,
     /// The refresh token, where one came back.
     pub refresh_token: Option<SecretString>,
+    /// The scopes that were granted, where fewer may have been than were asked for (RFC 6749 section 5.1).
+    pub scope: Option<String>,
 }
 
 /// What a refresh brought. A rotated refresh token counts even where the ID token beside it is not accepted: the old one is dead.
@@ -102,10 +104,12 @@ pub trait Identity: Send + Sync + 'static {
         progress: &Progress,
     ) -> impl Future<Output = Result<Tokens, Failure>> + Send;
 
-    /// Exchanges a refresh token (RFC 6749 section 6). The new ID token must name `user_id`.
+    /// Exchanges a refresh token (RFC 6749 section 6), for the scopes that were granted where they are known. The new ID token
+    /// must name `user_id`.
     fn refresh(
         &self,
         refresh_token: &SecretString,
+        scope: Option<&str>,
         user_id: &str,
         progress: &Progress,
     ) -> impl Future<Output = Result<Refreshed, NotRenewed>> + Send;

@@ -1,10 +1,13 @@
 //! Staying signed in: outages, rotation, new signing keys and forged tokens, against the stand-in for Okta.
 
-use epigraph::{failure::Kind, session::Identity};
+use epigraph::{
+    failure::Kind,
+    session::{Identity, Progress},
+};
 use serde_json::{Value, json};
 
 use crate::{
-    sign_in::{client, failure, quick, refresh, signed_in, tells},
+    sign_in::{client, failure, quick, refresh, sign_in, signed_in, tells},
     support::okta::{self, Answer, Endpoint, Person, Rotation, Server},
 };
 
@@ -132,4 +135,56 @@ async fn a_renewed_token_of_another_person_is_refused() {
         assert!(refused.what.contains(what), "{refused}");
         refresh_token = refreshed.refresh_token.expect("it rotates");
     }
+}
+
+/// RFC 6749 section 6: no renewal asks for more than was granted.
+#[tokio::test]
+async fn a_renewal_asks_for_what_was_granted() {
+    let okta = quick();
+    okta.configure(|settings| settings.withheld = vec!["email"]);
+    let client = client(&okta, Server::Default);
+    let (tokens, refresh_token) = signed_in(&okta, &client).await;
+    assert_eq!(
+        tokens.scope.as_deref(),
+        Some("openid profile offline_access")
+    );
+    let refused = failure(refresh(&client, &refresh_token).await);
+    assert!(refused.what.contains("refuses the scopes"), "{refused}");
+    let scope = tokens.scope.as_deref();
+    let (user_id, silent) = (Person::James.id(), Progress::silent());
+    let renewed = client
+        .refresh(&refresh_token, scope, user_id, &silent)
+        .await;
+    renewed.expect("as it was granted");
+}
+
+#[tokio::test]
+async fn a_pending_answer_with_the_wrong_status_is_waited_out() {
+    let okta = quick();
+    let pending = r#"{"error":"authorization_pending"}"#;
+    okta.script(
+        Endpoint::Token,
+        Answer::http(200, "application/json", pending),
+    );
+    let client = client(&okta, Server::Default);
+    signed_in(&okta, &client).await;
+}
+
+#[tokio::test]
+async fn a_token_too_long_for_the_database_is_told_at_the_sign_in() {
+    let okta = quick();
+    okta.configure(|settings| {
+        let forgery =
+            |_: &mut Value, claims: &mut Value| claims["groups"] = "g".repeat(20_000).into();
+        settings.forge = Some(std::sync::Arc::new(forgery));
+    });
+    let client = client(&okta, Server::Default);
+    let failure = failure(sign_in(&okta, &client, Person::James).await);
+    tells(
+        &okta,
+        &failure,
+        Kind::Okta,
+        "too long for the database",
+        "take claims",
+    );
 }

@@ -48,7 +48,11 @@ async fn code(client: &Okta) -> (DeviceCode, <Okta as Identity>::Pending) {
         .expect("a code is issued")
 }
 
-async fn sign_in(okta: &okta::Okta, client: &Okta, person: Person) -> Result<Tokens, Failure> {
+pub(crate) async fn sign_in(
+    okta: &okta::Okta,
+    client: &Okta,
+    person: Person,
+) -> Result<Tokens, Failure> {
     let (code, pending) = client.request_code(&Progress::silent()).await?;
     okta.approve(&code.user_code, person)
         .expect("the code is known");
@@ -68,7 +72,7 @@ pub(crate) async fn refresh(
     token: &SecretString,
 ) -> Result<epigraph::session::Refreshed, Failure> {
     client
-        .refresh(token, Person::James.id(), &Progress::silent())
+        .refresh(token, None, Person::James.id(), &Progress::silent())
         .await
         .map_err(|refused| match refused {
             NotRenewed::Ended(failure) => {

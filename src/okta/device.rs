@@ -206,15 +206,13 @@ impl Schedule {
         if answer.is_busy() {
             return self.retry(answer.retry_after);
         }
-        if answer.status == 200 {
-            // A captive portal answers 200 as well.
-            return match answer.json::<serde_json::Map<String, serde_json::Value>>() {
-                Some(_) => Next::Approved(answer),
-                None => self.retry(None),
-            };
-        }
         let Some(refusal) = Refusal::read(&answer) else {
-            return self.retry(None);
+            // A captive portal answers 200 as well.
+            let is_json = answer.json::<serde_json::Map<String, serde_json::Value>>();
+            return match is_json {
+                Some(_) if answer.status == 200 => Next::Approved(answer),
+                _ => self.retry(None),
+            };
         };
         self.failures = 0;
         match refusal.error.as_str() {

@@ -8,6 +8,11 @@ use crate::failure::{Cause, Failure, Kind, without_secrets};
 const GENERAL: &str =
     "In the Okta admin console, under Applications › the app › General › General Settings,";
 
+/// How Okta says that a person pressed Deny.
+const DENIED: &[&str] = &["resource owner"];
+/// How Okta says that a refresh token is dead.
+const EXPIRED: &[&str] = &["invalid or expired", "refresh token is invalid"];
+
 /// What was asked for. The same word of Okta means different things to a person in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
@@ -56,9 +61,22 @@ impl Refusal {
         })
     }
 
-    /// Says whether a refresh token that was shown is dead (RFC 6749 section 5.2).
+    /// Says whether a refresh token that was shown is of no use any more: it is dead (RFC 6749 section 5.2), or the person has to
+    /// do something that only a sign-in lets them do (OpenID Connect Core section 3.1.2.6).
     pub(super) fn ends_a_session(&self) -> bool {
-        self.error == "invalid_grant"
+        [
+            "invalid_grant",
+            "interaction_required",
+            "login_required",
+            "consent_required",
+        ]
+        .contains(&self.error.as_str())
+    }
+
+    /// Says whether Okta's own words are others than these, which say nothing that ours do not.
+    fn says_more_than(&self, usual: &[&str]) -> bool {
+        let said = self.error_description.to_lowercase();
+        !said.is_empty() && !usual.iter().any(|words| said.contains(words))
     }
 
     /// Says what it means, with Okta's own words for the log. `with_secret` tells whether a client secret was sent.
@@ -84,17 +102,29 @@ impl Refusal {
                  openid, profile, email and offline_access."
                     .into(),
             ),
-            "access_denied" if asked == Asked::Approval => {
+            "access_denied" if asked == Asked::Approval && !self.says_more_than(DENIED) => {
                 Failure::new(Kind::Denied, "The sign-in was denied in the browser.")
                     .cure("Sign in again with a new code if that was not meant.")
             }
+            "access_denied" if asked == Asked::Approval => Failure::new(
+                Kind::Denied,
+                format!("Okta denied the sign-in{}.", self.quoted()),
+            )
+            .cure("Ask an administrator if you do not know why."),
             "expired_token" => expired(),
             "invalid_grant" if asked == Asked::Approval => Failure::new(
                 Kind::Denied,
                 "Okta no longer accepts this code: it was already used, or withdrawn.",
             )
             .cure("Sign in again with a new code."),
-            _ if asked == Asked::Refresh && self.ends_a_session() => ended(),
+            _ if asked == Asked::Refresh && self.ends_a_session() => Failure {
+                what: if self.says_more_than(EXPIRED) {
+                    format!("Your session has ended{}.", self.quoted())
+                } else {
+                    ended().what
+                },
+                ..ended()
+            },
             "invalid_client" => self.unknown_client(with_secret),
             "invalid_scope" => okta(
                 &format!("Okta refuses the scopes openid, profile, email and offline_access{}.", self.quoted()),
@@ -215,6 +245,13 @@ pub(super) fn strange(answer: &Answer, host: &str) -> Failure {
                 answer.status
             ),
             "The network may want you to sign in to it first: open a web page in the browser, and check the proxy.",
+        ),
+        401 | 403 if answer.body.is_empty() => (
+            format!(
+                "Okta ({host}) refused the request without a word (HTTP status {}).",
+                answer.status
+            ),
+            "Check the client id and the client secret; a proxy may be in between.",
         ),
         status => (
             format!("The answer of {host} is not one of Okta's (HTTP status {status})."),

@@ -17,6 +17,8 @@ const VERSION: u64 = 1;
 pub(super) struct Entry {
     pub(super) user: User,
     pub(super) refresh_token: Option<SecretString>,
+    /// The scopes that were granted, where they are known.
+    pub(super) scope: Option<String>,
     /// The ID token and when it expires, where it fits into the vault.
     pub(super) id_token: Option<(SecretString, i64)>,
 }
@@ -28,6 +30,8 @@ struct Written<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,6 +48,7 @@ struct Read {
     sub: String,
     name: String,
     refresh_token: Option<Secret>,
+    scope: Option<String>,
     id_token: Option<Secret>,
     exp: Option<i64>,
 }
@@ -102,6 +107,7 @@ impl Entry {
             sub: &self.user.id,
             name: &self.user.name,
             refresh_token: self.refresh_token.as_ref().map(ExposeSecret::expose_secret),
+            scope: self.scope.as_deref(),
             id_token: id_token.map(|(token, _)| token.expose_secret()),
             exp: id_token.map(|(_, expires_at)| *expires_at),
         };
@@ -139,6 +145,7 @@ impl Entry {
                 name: read.name,
             },
             refresh_token: read.refresh_token.map(|token| token.0),
+            scope: read.scope,
             id_token: read.id_token.map(|token| token.0).zip(read.exp),
         })
     }
@@ -166,6 +173,7 @@ mod tests {
                 name: "James \"Jim\" Joyce".into(),
             },
             refresh_token: Some("refresh-secret".into()),
+            scope: Some("openid offline_access".into()),
             id_token: Some(("id-secret".into(), 1_700_000_000)),
         }
     }

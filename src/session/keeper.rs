@@ -180,8 +180,10 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
                 lock.end().await;
                 return Err(ran_out());
             };
-            let user_id = &known.entry.user.id;
-            let refreshed = self.identity.refresh(&refresh_token, user_id, progress);
+            let Entry { user, scope, .. } = &known.entry;
+            let refreshed =
+                self.identity
+                    .refresh(&refresh_token, scope.as_deref(), &user.id, progress);
             match refreshed.await {
                 Ok(refreshed) => {
                     let outcome = self.keep(known, refreshed, progress).await;
@@ -216,11 +218,14 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         let entry = Entry {
             user: tokens.id_token.user,
             refresh_token: tokens.refresh_token,
+            scope: tokens.scope,
             id_token: Some((tokens.id_token.token, tokens.id_token.expires_at)),
         };
         progress.report(Activity::AskingKeyring);
+        let mut superseded = None;
         let kept = match lock::take(&self.lock, lock::PATIENCE).await {
             Ok(lock) => {
+                superseded = self.newest_refresh_token().await;
                 let written = self.waiting(self.write(&entry), progress).await;
                 lock.end().await;
                 written
@@ -237,8 +242,20 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
             return Err(failure);
         }
         self.told_not_kept.store(false, Ordering::Relaxed);
+        superseded = superseded.filter(|old| !entry.same_refresh_token(Some(old)));
         self.remember(Known::from_vault(entry));
+        // What no one can sign out of any more must not live on at Okta. That this fails is for the log: the person is signed in.
+        self.revoke(Ok(superseded)).await;
         Ok(())
+    }
+
+    /// The refresh token of the session that there is, whoever's it is: from memory where it is newer than the vault's.
+    async fn newest_refresh_token(&self) -> Option<SecretString> {
+        let known = self.memory().session.clone();
+        match known.filter(Known::is_ahead) {
+            Some(known) => known.entry.refresh_token,
+            None => self.read().await.ok()??.refresh_token,
+        }
     }
 
     /// Ends a session that was kept although the person had given the sign-in up. Waits for one that is being kept.
@@ -349,6 +366,7 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
                 Entry {
                     user: token.user,
                     refresh_token,
+                    scope: old.scope,
                     id_token: Some((token.token, token.expires_at)),
                 },
                 Ok(()),
@@ -357,6 +375,7 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
                 Entry {
                     user: old.user,
                     refresh_token,
+                    scope: old.scope,
                     id_token: old.id_token,
                 },
                 Err(failure),

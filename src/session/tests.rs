@@ -357,6 +357,24 @@ async fn a_sign_in_that_the_vault_does_not_take_is_revoked_and_said() {
 }
 
 #[tokio::test]
+async fn a_session_that_another_one_replaces_is_revoked() {
+    let (world, session) = signed_out();
+    for revoked in [&[][..], &["refresh-1"], &["refresh-1", "refresh-2"]] {
+        sign_in(&session).await.expect("signed in");
+        assert_eq!(world.okta.revoked(), revoked);
+    }
+    // By another program, and while Okta cannot be reached, which keeps no one from signing in.
+    sign_in(&world.session()).await.expect("signed in");
+    assert_eq!(
+        world.okta.revoked().last().map(String::as_str),
+        Some("refresh-3")
+    );
+    world.okta.0.offline.store(true, Ordering::SeqCst);
+    sign_in(&session).await.expect("signed in");
+    assert_eq!(world.okta.revoked().len(), 3);
+}
+
+#[tokio::test]
 async fn a_session_without_a_refresh_token_is_short_and_says_why() {
     let (world, session) = signed_out();
     world.okta.0.no_refresh_token.store(true, Ordering::SeqCst);

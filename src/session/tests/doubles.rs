@@ -108,12 +108,14 @@ impl Identity for Okta {
         Ok(Tokens {
             id_token,
             refresh_token: (!without).then_some(refresh_token),
+            scope: None,
         })
     }
 
     async fn refresh(
         &self,
         refresh_token: &SecretString,
+        _scope: Option<&str>,
         user_id: &str,
         _progress: &Progress,
     ) -> Result<Refreshed, NotRenewed> {
@@ -313,6 +315,7 @@ impl World {
         let entry = entry::Entry {
             user: user(),
             refresh_token: Some(refresh_token),
+            scope: None,
             id_token: Some((id_token.token, Utc::now().timestamp() + left)),
         };
         self.vault.put(entry.encode(None).expose_secret());

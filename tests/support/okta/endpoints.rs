@@ -221,7 +221,9 @@ impl Org {
         }
         let decision = device.decision.ok_or_else(|| refuse(PENDING))?;
         device.used = true;
-        let scope = device.scope.clone();
+        let asked = device.scope.split(' ');
+        let granted = asked.filter(|scope| !self.settings.withheld.contains(scope));
+        let scope = granted.collect::<Vec<_>>().join(" ");
         let Decision::Approved(person) = decision else {
             return Err(refuse(DENIED));
         };

@@ -114,6 +114,8 @@ pub(crate) struct Settings {
     pub(crate) dpop: bool,
     /// People to whom the app is not assigned.
     pub(crate) unassigned: BTreeSet<Person>,
+    /// Scopes that are not granted, whoever asks for them.
+    pub(crate) withheld: Vec<&'static str>,
     /// Whether the access policy refuses everybody.
     pub(crate) policy_refuses: bool,
     /// Seconds by which the servers' clocks are ahead of this machine's.
@@ -138,6 +140,7 @@ impl Default for Settings {
             refresh_grant: true,
             dpop: false,
             unassigned: BTreeSet::new(),
+            withheld: Vec::new(),
             policy_refuses: false,
             clock_offset: 0,
             unpublished_key: false,
