@@ -119,6 +119,10 @@ const MEANINGS: &[Meaning] = &[
         "The database's endpoint is disabled in Neon.",
         "Its owner can enable it in Neon's console.",
     ),
+    passing(
+        "endpoint is temporarily unavailable",
+        "Neon's endpoint is temporarily unavailable, for maintenance or because a quota is used up.",
+    ),
     lasting(
         "quota",
         "The Neon project has used up its quota.",
@@ -155,6 +159,10 @@ const MEANINGS: &[Meaning] = &[
     passing(
         "control plane request failed",
         "Neon has an outage of its own for the moment.",
+    ),
+    passing(
+        "running conflicting operations",
+        "Neon is busy with a change of the project.",
     ),
     passing(
         "running operations",

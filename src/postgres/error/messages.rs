@@ -85,6 +85,7 @@ XX000 something new
 08P01 server login has been failing, cached error: connect failed (server_login_retry)
 XX000 The endpoint has been disabled. Enable it using Neon API and retry.
 XX000 You have exceeded the limit of concurrently active endpoints. Please suspend some endpoints and try again.
+XX000 project already has running conflicting operations, scheduling of new ones is prohibited
 XX000 Your project already has running operations. Please wait until they complete, and then try again.
 08P01 no more connections allowed (max_client_conn)
 08P01 server conn crashed?

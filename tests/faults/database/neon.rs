@@ -18,7 +18,7 @@ const BUSY: &str = "has no free connections";
 const RESTARTING: &str = "is being restarted";
 
 /// What passes, as Neon's proxy words it, and what a person is told if it doesn't.
-const PASSING: [(At, &str, &str); 14] = [
+const PASSING: [(At, &str, &str); 16] = [
     (
         At::Authenticated,
         "Couldn't connect to compute node",
@@ -29,6 +29,16 @@ const PASSING: [(At, &str, &str); 14] = [
         At::Authenticated,
         "Your project already has running operations. Please wait until they complete, and then try again.",
         "busy with a change",
+    ),
+    (
+        At::Authenticated,
+        "project already has running conflicting operations, scheduling of new ones is prohibited",
+        "busy with a change",
+    ),
+    (
+        At::Authenticated,
+        "endpoint is temporarily unavailable. Check your quotas and/or contact our support.",
+        "temporarily unavailable",
     ),
     (At::Secured, "Too many connections attempts", BUSY),
     (
@@ -73,7 +83,7 @@ const PASSING: [(At, &str, &str); 14] = [
 ];
 
 /// What stays as it is however often one tries, and what a person is told.
-const LASTING: [(At, &str, [&str; 2]); 13] = [
+const LASTING: [(At, &str, [&str; 2]); 12] = [
     (
         At::Authenticated,
         "password authentication failed for user 'joyce'",
@@ -107,11 +117,6 @@ const LASTING: [(At, &str, [&str; 2]); 13] = [
     (
         At::Authenticated,
         "Your account or project has exceeded the compute time quota. Upgrade your plan to increase limits.",
-        ["has used up its quota", "under Billing"],
-    ),
-    (
-        At::Authenticated,
-        "endpoint is temporarily unavailable. Check your quotas and/or contact our support.",
         ["has used up its quota", "under Billing"],
     ),
     (
