@@ -4,6 +4,7 @@ mod device;
 mod discovery;
 mod http;
 mod id_token;
+mod proxy;
 mod refusal;
 
 use std::sync::Arc;
@@ -93,6 +94,12 @@ impl Okta {
             start = Instant::now();
         };
         let silent = Progress::silent();
+        if let Some(proxy) = proxy::before(&self.issuer) {
+            add(
+                "proxy",
+                Verdict::Ok(format!("requests to Okta go through {proxy}")),
+            );
+        }
         let found = discovery::fetch(&self.http, &self.issuer, &silent).await;
         let clock_ahead = found.as_ref().ok().and_then(|answer| answer.clock_ahead);
         match found.and_then(|answer| discovery::read(&answer, &self.config.issuer, &self.issuer)) {

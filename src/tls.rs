@@ -19,9 +19,10 @@ const END: &str = "-----END CERTIFICATE-----";
 pub(crate) fn builder() -> Result<TlsConnectorBuilder, Failure> {
     let mut builder = TlsConnector::builder();
     if let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) {
-        let roots = certificates(&path)?;
-        // OpenSSL honours the variable itself, and parsing a whole bundle twice would slow the start.
-        if cfg!(any(target_os = "windows", target_vendor = "apple")) {
+        let (roots, are_glued) = certificates(&path)?;
+        // OpenSSL honours the variable itself, and parsing a whole bundle twice would slow the start. Blocks without a line break
+        // between them are none to it.
+        if are_glued || cfg!(any(target_os = "windows", target_vendor = "apple")) {
             for pem in roots {
                 let root = Certificate::from_pem(pem.as_bytes()).map_err(|_| unusable(&path))?;
                 builder.add_root_certificate(root);
@@ -31,7 +32,8 @@ pub(crate) fn builder() -> Result<TlsConnectorBuilder, Failure> {
     Ok(builder)
 }
 
-fn certificates(path: &OsStr) -> Result<Vec<String>, Failure> {
+/// Takes a file of certificates apart. Says as well whether two stand on one line.
+fn certificates(path: &OsStr) -> Result<(Vec<String>, bool), Failure> {
     let bundle = fs::read(path).map_err(|error| {
         Failure::new(
             Kind::Config,
@@ -50,7 +52,7 @@ fn certificates(path: &OsStr) -> Result<Vec<String>, Failure> {
     if found.is_empty() {
         return Err(unusable(path));
     }
-    Ok(found)
+    Ok((found, bundle.contains(&[END, BEGIN].concat())))
 }
 
 /// Says whether an error's text means a connection that ended without the farewell of TLS. The libraries give such errors no kind,
@@ -247,7 +249,7 @@ mod tests {
         fs::write(file.path(), format!("# Root\n{one}\n\nsubject=x\n{one}\n")).expect("written");
         assert_eq!(
             certificates(file.path().as_os_str()),
-            Ok(vec![one.clone(), one])
+            Ok((vec![one.clone(), one], false))
         );
     }
 

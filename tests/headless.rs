@@ -6,6 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::support::{
+    ca::{Ca, stranger, trusted},
     okta::{Answer, Endpoint, Person, Server},
     postgres::{Database, Url},
     program::{Home, Ran},
@@ -953,4 +954,34 @@ async fn a_seen_quote_is_kept_for_no_one_else() {
     assert_eq!(stage.run(&["show", "--cached"]).code, Some(5));
     assert_eq!(stage.run(&["show"]).stdout, "Mine");
     assert!(kept().is_empty());
+}
+
+#[tokio::test]
+async fn certificates_on_one_line_are_certificates() {
+    let mut stage = Stage::signed_in().await;
+    let pem = |ca: &Ca| fs::read_to_string(ca.pem_path()).expect("a certificate");
+    let pems = [pem(stranger()), pem(trusted())];
+    let glued = pems.map(|pem| pem.trim_end().to_owned()).concat();
+    let path = stage.home.write("glued.pem", glued.as_bytes());
+    stage.home.set("SSL_CERT_FILE", path.display().to_string());
+    let examined = stage.run(&["doctor"]);
+    assert!(
+        examined.stdout.contains("is the issuer it says it is"),
+        "{examined:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_proxy_that_cannot_be_used_is_named_and_not_passed_over() {
+    let mut stage = Stage::signed_in().await;
+    stage
+        .home
+        .set("ALL_PROXY", "socks://nora:hunter2@127.0.0.1:1080/");
+    for command in ["doctor", "login"] {
+        let ran = stage.run(&[command]);
+        let told = [ran.stdout, ran.stderr].concat();
+        assert_eq!(ran.code, Some(8), "{told}");
+        assert!(told.contains("ALL_PROXY names no proxy"), "{told}");
+        assert!(!told.contains("hunter2"));
+    }
 }

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::{sync::OnceCell, time::Instant};
 use url::Url;
 
+use super::proxy;
 use crate::{
     account::Activity,
     failure::{Cause, Failure, Kind},
@@ -230,6 +231,7 @@ async fn read(
 }
 
 fn make_client(extra_roots: Vec<Certificate>) -> Result<Client, Failure> {
+    proxy::check(|name| std::env::var_os(name))?;
     let mut builder = tls::builder()?;
     for root in extra_roots {
         builder.add_root_certificate(root);
@@ -386,13 +388,15 @@ impl Error {
             Self::TimedOut | Self::Connection => {
                 "Check the network, the VPN and the proxy variables, then try again."
             }
-            Self::UnknownHost => "Check the network, and the spelling of the issuer.",
+            Self::UnknownHost => {
+                "Check the network, and the spelling of the issuer; behind a proxy, set HTTPS_PROXY."
+            }
             Self::Proxy | Self::ProxyUnreachable => "Check HTTPS_PROXY, ALL_PROXY and NO_PROXY.",
             Self::ProxyPassword => {
-                "Write them into HTTPS_PROXY as http://USER:PASSWORD@HOST:PORT, special characters as %40 and the like."
+                "Write them into HTTPS_PROXY as http://USER:PASSWORD@HOST:PORT, special characters as %40 and the like; a proxy that asks for NTLM or Kerberos needs a helper that signs in to it, such as px or cntlm."
             }
             Self::Untrusted => {
-                "Behind a proxy that opens TLS connections, install its root certificate, or name it in SSL_CERT_FILE."
+                "Behind a proxy that opens TLS connections, install its root certificate, or name a file of it and the system's roots in SSL_CERT_FILE."
             }
             Self::OtherName => "Check the spelling of the issuer; do not go on if it is right.",
             Self::CertificateTime => "Check the date and time of this machine.",

@@ -65,9 +65,15 @@ fn every_refusal_has_its_kind_its_words_and_its_cure() {
 
 #[test]
 fn every_strange_answer() {
-    let strange = [429, 503, 302, 404];
+    let strange = [
+        (429, "<html>"),
+        (503, "<html>"),
+        (302, "<html>"),
+        (404, "<html>"),
+        (401, ""),
+    ];
     insta::assert_snapshot!(shown(
-        strange.map(|status| refusal::strange(&Answer::of(status, "<html>"), HOST))
+        strange.map(|(status, body)| refusal::strange(&Answer::of(status, body), HOST))
     ));
 }
 
@@ -87,6 +93,7 @@ fn every_reason_why_okta_cannot_be_reached() {
         Error::Tls("wrong version number".into()),
         Error::TooLarge,
         Error::Setup(http::malformed_proxy()),
+        Error::Setup(proxy::unreadable("ALL_PROXY")),
     ];
     insta::assert_snapshot!(shown(errors.map(|error| error.failure(HOST))));
 }
