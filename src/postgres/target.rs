@@ -395,6 +395,10 @@ impl Parsed {
             );
         }
         let host = host.trim_end_matches('.').to_ascii_lowercase();
+        let host = match url::Host::parse(&host) {
+            Ok(url::Host::Domain(ascii)) if !host.is_ascii() => ascii,
+            _ => host,
+        };
         let of_a_name = |c: char| c.is_ascii_alphanumeric() || "-._:%".contains(c);
         if host.is_empty() || !host.chars().all(of_a_name) {
             return Err(malformed(
@@ -486,7 +490,7 @@ fn unknown(key: &str) -> Failure {
         .iter()
         .chain(&IGNORED)
         .map(|known| (strsim::jaro_winkler(key, known), known))
-        .filter(|(likeness, _)| *likeness > 0.85)
+        .filter(|(likeness, known)| *likeness > 0.85 && strsim::levenshtein(key, known) < 3)
         .max_by(|one, other| one.0.total_cmp(&other.0));
     let failure = malformed(format!(
         "The connection string has a parameter {} that is unknown.",

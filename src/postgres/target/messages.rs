@@ -7,7 +7,7 @@ const STRINGS: &str = "
 neondb
 https://console.neon.tech/app/projects/x
 mysql://a:b@host/db
-jdbc:postgresql://host/db
+prisma+postgres://accelerate.example/?api_key=x
 psql -h host -U alex
 postgresql://host.example/db
 postgresql://alex@host.example/db
@@ -22,6 +22,10 @@ postgresql://alex:************@host.example/db
 postgresql://alex:[YOUR-PASSWORD]@host.example/db
 postgresql://alex:pw@host.example:99999/db
 postgresql://alex:pw@host.example:0/db
+postgresql://alex:pw@host.example:postgresql/db
+postgresql://alex:pw@host.example/db?lock_timeout=5s
+postgresql://alex:pw@host.example/db?channelBinding=require
+Host=host.example;Database=db;Username=alex
 postgresql://alex:pw@a.example,b.example/db
 postgresql://alex:pw@host.example/db?sslmode=enable
 postgresql://alex:pw@host.example/db?channel_binding=yes

@@ -1,4 +1,5 @@
-//! The two ways to write a connection string, `postgresql://…` and `host=… dbname=…`, made into one list of settings.
+//! The ways to write a connection string, `postgresql://…`, `host=… dbname=…` and .NET's `Host=…;Database=…`, made into one list of
+//! settings.
 //!
 //! Whatever goes wrong here, no part of the string that may hold the password is repeated.
 
@@ -26,8 +27,11 @@ pub(super) fn settings(pasted: &str) -> Result<Settings, Failure> {
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "+-.:".contains(c))
     {
-        return match scheme.to_ascii_lowercase().as_str() {
-            "postgresql" | "postgres" => url(rest),
+        // Java writes `jdbc:` before it, Python's libraries `+psycopg` behind.
+        let scheme = scheme.to_ascii_lowercase();
+        let scheme = scheme.strip_prefix("jdbc:").unwrap_or(&scheme);
+        return match scheme.split('+').next().unwrap_or_default() {
+            "postgresql" | "postgres" => url(&unescaped(rest)),
             "http" | "https" => Err(malformed(
                 "The connection string is a web address and not a database's.",
             )
@@ -45,18 +49,22 @@ pub(super) fn settings(pasted: &str) -> Result<Settings, Failure> {
                 .cure("Give the string that starts with postgresql://."),
         );
     }
-    if text
-        .split_once('=')
-        .is_some_and(|(key, _)| is_key(key.trim()))
-    {
-        return pairs(text);
+    if let Some((key, value)) = text.split_once('=') {
+        if is_key(key.trim()) && !(value.contains(';') && in_libpq(key).is_some_and(|it| it != key))
+        {
+            return pairs(text);
+        }
+        if let Some(settings) = of_dotnet(text) {
+            return Ok(settings);
+        }
     }
     Err(malformed("The connection string does not start with postgresql://.").cure(WHERE))
 }
 
 /// Removes what surrounds a string in a shell history, a `.env` file or a web page.
 fn unwrap(pasted: &str) -> &str {
-    let is_blank = |c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}');
+    // With what a word processor makes of quotes.
+    let is_blank = |c: char| c.is_whitespace() || "\u{feff}\u{200b}“”„‘’«»".contains(c);
     let mut text = pasted.trim_matches(is_blank);
     loop {
         let before = text;
@@ -89,6 +97,50 @@ fn unwrap(pasted: &str) -> &str {
             return text;
         }
     }
+}
+
+/// Puts right what HTML and JSON make of a URL, and leaves out what stood behind it in a file.
+fn unescaped(rest: &str) -> String {
+    let rest = rest.trim_end_matches(|c: char| ";,\"'`“”‘’»".contains(c));
+    let Some((before, query)) = rest.split_once('?') else {
+        return rest.to_owned();
+    };
+    let query = query.replace("&amp;", "&").replace(r"\u0026", "&");
+    format!("{before}?{}", query.replace(r"\u003d", "="))
+}
+
+/// Returns how libpq calls a setting of .NET's.
+fn in_libpq(key: &str) -> Option<&'static str> {
+    Some(match key.trim().to_ascii_lowercase().as_str() {
+        "host" | "server" | "data source" => "host",
+        "port" => "port",
+        "database" | "db" | "initial catalog" => "dbname",
+        "username" | "user name" | "user id" | "userid" | "uid" | "user" => "user",
+        "password" | "pwd" => "password",
+        "ssl mode" | "sslmode" => "sslmode",
+        "channel binding" => "channel_binding",
+        _ => return None,
+    })
+}
+
+/// `Key=value;` as .NET writes it. What has no meaning here is left out; `None` where it is nothing of the kind.
+fn of_dotnet(text: &str) -> Option<Settings> {
+    let mut settings = Settings::new();
+    for pair in text.split(';').filter(|pair| !pair.trim().is_empty()) {
+        let (key, value) = pair.split_once('=')?;
+        let value = value.trim().trim_matches(['\'', '"']);
+        match in_libpq(key) {
+            // `VerifyFull` is `verify-full`.
+            Some(key @ ("sslmode" | "channel_binding")) => {
+                let value = value.to_ascii_lowercase().replace("verify", "verify-");
+                settings.push((key.to_owned(), value.replace("--", "-")));
+            }
+            Some(key) => settings.push((key.to_owned(), value.to_owned())),
+            None => {}
+        }
+    }
+    let is_whole = settings.iter().any(|(key, _)| key == "host");
+    is_whole.then_some(settings)
 }
 
 fn is_key(text: &str) -> bool {
@@ -179,8 +231,8 @@ fn place(text: &str, complete: bool) -> Option<Place<'_>> {
     let port = port.unwrap_or_default();
     let sound = host
         .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "-._,[]:%".contains(c))
-        && port.chars().all(|c| c.is_ascii_digit() || c == ',')
+        .all(|c| c.is_alphanumeric() || "-._,[]:%".contains(c))
+        && port.chars().all(|c| c.is_ascii_alphanumeric() || c == ',')
         && !database.contains(['@', '/', '#', ':']);
     // A known parameter is the sign that what was taken for the end of the password is it.
     let query_is_known = query

@@ -29,6 +29,12 @@ fn password(target: &Target) -> &str {
 }
 
 #[test]
+fn an_international_name_is_looked_up_as_the_network_knows_it() {
+    let target = good("postgresql://alex:pw@bücher.example/db");
+    assert_eq!(target.host, "xn--bcher-kva.example");
+}
+
+#[test]
 fn a_string_is_taken_out_of_what_is_pasted_around_it() {
     for pasted in [
         POOLED.to_owned(),
@@ -48,6 +54,19 @@ fn a_string_is_taken_out_of_what_is_pasted_around_it() {
         format!("export DATABASE_URL=\"{POOLED}\"\n"),
         POOLED.replace("postgresql://", "postgres://"),
         POOLED.replace("postgresql://", "POSTGRESQL://"),
+        POOLED.replace("postgresql://", "postgresql+psycopg2://"),
+        POOLED.replace("postgresql://", "postgresql+asyncpg://"),
+        POOLED.replace('&', "&amp;"),
+        POOLED.replace('&', "\\u0026"),
+        format!("{POOLED};"),
+        format!("\"{POOLED}\","),
+        format!("{POOLED}\",\n"),
+        format!("“{POOLED}”"),
+        format!("DATABASE_URL=‘{POOLED}’;"),
+        "jdbc:postgresql://ep-cool-darkness-a1b2c3d4-pooler.us-east-2.aws.neon.tech/neondb?user=alex&password=AbC123dEf&sslmode=require".into(),
+        "Host=ep-cool-darkness-a1b2c3d4-pooler.us-east-2.aws.neon.tech;Database=neondb;Username=alex;Password=AbC123dEf;SSL Mode=VerifyFull;Pooling=true".into(),
+        "Server=ep-cool-darkness-a1b2c3d4-pooler.us-east-2.aws.neon.tech; Port=5432; Initial Catalog=neondb; User Id=alex; Pwd=AbC123dEf;".into(),
+        "host=ep-cool-darkness-a1b2c3d4-pooler.us-east-2.aws.neon.tech;database=neondb;username=alex;password=AbC123dEf".into(),
     ] {
         let target = good(&pasted);
         assert_eq!(
