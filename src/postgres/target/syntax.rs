@@ -49,14 +49,14 @@ pub(super) fn settings(pasted: &str) -> Result<Settings, Failure> {
                 .cure("Give the string that starts with postgresql://."),
         );
     }
-    if let Some((key, value)) = text.split_once('=') {
-        if is_key(key.trim()) && !(value.contains(';') && in_libpq(key).is_some_and(|it| it != key))
-        {
-            return pairs(text);
-        }
-        if let Some(settings) = of_dotnet(text) {
-            return Ok(settings);
-        }
+    if let Some(settings) = of_dotnet(text) {
+        return Ok(settings);
+    }
+    if text
+        .split_once('=')
+        .is_some_and(|(key, _)| is_key(key.trim()))
+    {
+        return pairs(text);
     }
     Err(malformed("The connection string does not start with postgresql://.").cure(WHERE))
 }
@@ -126,6 +126,16 @@ fn in_libpq(key: &str) -> Option<&'static str> {
 /// `Key=value;` as .NET writes it. What has no meaning here is left out; `None` where it is nothing of the kind.
 fn of_dotnet(text: &str) -> Option<Settings> {
     let mut settings = Settings::new();
+    // libpq has blanks between the pairs.
+    let (first, _) = text.split_once(';')?;
+    if first
+        .split_once('=')?
+        .1
+        .trim()
+        .contains(char::is_whitespace)
+    {
+        return None;
+    }
     for pair in text.split(';').filter(|pair| !pair.trim().is_empty()) {
         let (key, value) = pair.split_once('=')?;
         let value = value.trim().trim_matches(['\'', '"']);
