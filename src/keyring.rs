@@ -54,16 +54,18 @@ impl Keyring {
         }
     }
 
-    /// Looks whether the vault answers, and the file could be written. Makes the directory of the file, changes nothing else, and keeps nothing of what it reads.
+    /// Looks whether the vault answers and could keep a session. Makes the directory of the file, changes nothing else, and keeps nothing of what it reads.
     pub async fn check(&self) -> Check {
         let start = Instant::now();
-        let mut found = self.read().await;
-        // Only a write shows whether a keyring is locked, and has a person asked to unlock it: a look must not.
-        if let (Ok(_), Place::File(file)) = (&found, self.place())
-            && let Err(failure) = file.would_keep().await
-        {
-            found = Err(failure);
-        }
+        // First, because a read has a person asked to unlock the keyring: a look must not.
+        let would_keep = match self.place() {
+            Place::System(system) => system.look().await,
+            Place::File(file) => file.would_keep().await,
+        };
+        let found = match would_keep {
+            Ok(()) => self.read().await,
+            Err(failure) => Err(failure),
+        };
         let verdict = match found {
             Ok(found) => {
                 let state = if found.is_some() {
