@@ -15,7 +15,7 @@ use crate::{
     config::{self, Store},
     failure::{Check, Failure, Kind, Verdict},
     platform::Platform,
-    private_file::short_hash,
+    private_file::{Privacy, short_hash},
     session::Vault,
 };
 
@@ -73,7 +73,7 @@ impl Keyring {
                 } else {
                     "holds no session"
                 };
-                match self.was_open_to_others() {
+                match self.warning() {
                     Some(warning) => Verdict::Warning(warning),
                     None => Verdict::Ok(format!("{} answers and {state}", self.location())),
                 }
@@ -86,13 +86,17 @@ impl Keyring {
             verdict,
         }
     }
+}
 
-    fn was_open_to_others(&self) -> Option<Failure> {
-        match self.place() {
-            Place::File(file) if file.was_open_to_others() => Some(was_open()),
-            _ => None,
-        }
-    }
+fn is_open(path: &Path) -> Failure {
+    Failure::new(
+        Kind::Vault,
+        format!(
+            "Others may read your session: the file system of {} keeps no modes.",
+            path.display()
+        ),
+    )
+    .cure("Keep the session in a keyring, or in a state directory on a file system that keeps modes; to end this one, run `epigraph logout`.")
 }
 
 fn was_open() -> Failure {
@@ -167,7 +171,14 @@ impl Vault for Keyring {
     }
 
     fn warning(&self) -> Option<Failure> {
-        self.was_open_to_others()
+        let Place::File(file) = self.place() else {
+            return None;
+        };
+        match file.privacy() {
+            Privacy::Private => None,
+            Privacy::Corrected => Some(was_open()),
+            Privacy::Open => Some(is_open(file.path())),
+        }
     }
 }
 

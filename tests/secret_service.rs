@@ -27,9 +27,13 @@ fn at_home(okta: &Okta, keyring: &SecretService) -> Home {
 }
 
 fn sign_in(okta: &Okta, home: &Home) {
+    sign_in_as(okta, home, Person::James);
+}
+
+fn sign_in_as(okta: &Okta, home: &Home, person: Person) {
     let (sign_in, code) = Login::with_code(home);
     let code = code["user_code"].as_str().expect("a code");
-    okta.approve(code, Person::James).expect("the code is good");
+    okta.approve(code, person).expect("the code is good");
     sign_in.end().data();
 }
 
@@ -101,6 +105,12 @@ fn a_second_sign_in_replaces_the_entry() {
     let second = keyring.secrets("service", "epigraph");
     assert_eq!((first.len(), second.len()), (1, 1));
     assert_ne!(first, second);
+    // What it replaced has ended at Okta as well, whoever signs in.
+    assert_eq!(okta.live_refresh_tokens(Person::James), 1);
+    sign_in_as(&okta, &home, Person::Nora);
+    assert_eq!(okta.live_refresh_tokens(Person::James), 0);
+    home.run(&["logout"]).data();
+    assert_eq!(okta.live_refresh_tokens(Person::Nora), 0);
 }
 
 /// Longer than the three seconds that a keyring may take, on a busy machine; much shorter than the minutes that these take.
