@@ -336,12 +336,13 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             .await_approval(&pending, progress)
             .await?;
         self.forget_code();
-        let warning = tokens.refresh_token.is_none().then(no_refresh_token);
+        let short = tokens.refresh_token.is_none().then(no_refresh_token);
         let user = tokens.id_token.user.clone();
         let keeper = Arc::clone(&self.keeper);
         let progress = progress.clone();
         finish(async move { keeper.sign_in(tokens, &progress).await }).await?;
-        Ok(self.restored(user, warning).await)
+        let warnings = short.into_iter().chain(self.keeper.vault_warning());
+        Ok(self.restored(user, warnings).await)
     }
 
     /// Gives the sign-in under way up, also where it was approved in that very moment and is being kept.
@@ -525,7 +526,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             .clone()
     }
 
-    async fn restored(&self, user: User, warning: Option<Failure>) -> Restored {
+    async fn restored(&self, user: User, warnings: impl IntoIterator<Item = Failure>) -> Restored {
         let (file, user_id) = (self.seen.clone(), user.id.clone());
         let seen = tokio::task::spawn_blocking(move || file.read(Some(&user_id)));
         let (draft, more_drafts, told) = match self.drafts.read(&user.id).await {
@@ -536,7 +537,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             user,
             draft,
             more_drafts,
-            warnings: warning.into_iter().chain(told).collect(),
+            warnings: warnings.into_iter().chain(told).collect(),
             seen: seen.await.ok().flatten(),
         }
     }

@@ -66,8 +66,8 @@ impl Memory {
         let Some(path) = &self.0 else { return };
         let _ = match asks {
             Asks::Bound => private_file::remove(path),
-            Asks::Unbound => private_file::write(path, b"unbound"),
-            Asks::Otherwise => private_file::write(path, b"otherwise"),
+            Asks::Unbound => private_file::write(path, b"unbound").map(drop),
+            Asks::Otherwise => private_file::write(path, b"otherwise").map(drop),
         };
     }
 }

@@ -84,7 +84,7 @@ async fn a_restarted_keyring_or_bus_is_used_again() {
 
     keyring.end_bus();
     screen.key(Key::Char('r'));
-    screen.sees("There is no keyring here");
+    screen.sees("no message bus answers at DBUS_SESSION_BUS_ADDRESS");
     screen.reads("Mistakes.");
     keyring.start_bus_again();
     keyring.start_again();
