@@ -85,7 +85,7 @@ fn a_configuration_that_was_sent_is_put_in_its_place() {
         (
             &GOOD.replace("localhost:1/d", "h:x/d"),
             8,
-            "connection string is not of the form",
+            "is not a number from 1 to 65535",
         ),
     ] {
         home.write("sent.toml", text.as_bytes());
