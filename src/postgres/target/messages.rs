@@ -23,6 +23,7 @@ postgresql://alex:[YOUR-PASSWORD]@host.example/db
 postgresql://alex:pw@host.example:99999/db
 postgresql://alex:pw@host.example:0/db
 postgresql://alex:pw@host.example:postgresql/db
+postgresql://alex:pw@ho!st.example/db
 postgresql://alex:pw@host.example/db?lock_timeout=5s
 postgresql://alex:pw@host.example/db?channelBinding=require
 Host=host.example;Database=db;Username=alex
