@@ -48,6 +48,10 @@ pub(crate) struct Contents {
 }
 
 /// Whether others can read a private file.
+#[cfg_attr(
+    not(unix),
+    expect(dead_code, reason = "only Unix has modes of this kind")
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Privacy {
     /// No one else can.
