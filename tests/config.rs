@@ -85,7 +85,7 @@ fn a_configuration_that_was_sent_is_put_in_its_place() {
         (
             &GOOD.replace("localhost:1/d", "h:x/d"),
             8,
-            "connection string is not of the form",
+            "the port in the connection string is not a number",
         ),
     ] {
         home.write("sent.toml", text.as_bytes());

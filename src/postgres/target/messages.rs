@@ -8,6 +8,8 @@ neondb
 https://console.neon.tech/app/projects/x
 mysql://a:b@host/db
 jdbc:postgresql://host/db
+prisma+postgres://accelerate.example/?api_key=x
+PGPASSWORD=pw psql -h host -U alex
 psql -h host -U alex
 postgresql://host.example/db
 postgresql://alex@host.example/db
@@ -22,6 +24,11 @@ postgresql://alex:************@host.example/db
 postgresql://alex:[YOUR-PASSWORD]@host.example/db
 postgresql://alex:pw@host.example:99999/db
 postgresql://alex:pw@host.example:0/db
+postgresql://alex:pw@host.example:postgresql/db
+postgresql://alex:<password>@host.example/db
+postgresql://alex:${PGPASSWORD}@host.example/db
+Host=host.example;Database=db;Username=alex
+Host=host.example;Database=db;Username=alex;Password=pw;SSL Mode=Disable
 postgresql://alex:pw@a.example,b.example/db
 postgresql://alex:pw@host.example/db?sslmode=enable
 postgresql://alex:pw@host.example/db?channel_binding=yes
