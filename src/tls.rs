@@ -5,12 +5,15 @@ use std::{error::Error, ffi::OsStr, fs, io};
 use native_tls::{Certificate, TlsConnector, TlsConnectorBuilder};
 
 use crate::{
-    failure::{Failure, Kind},
+    failure::{Cause, Failure, Kind},
     platform::{self, Platform},
 };
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
+
+/// What a certificate in PEM form is made of: anything else makes OpenSSL pass over the whole file without a word.
+const BASE64: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n";
 
 /// Makes a builder that verifies chain and name against the system's trust store, and `SSL_CERT_FILE` on every platform.
 ///
@@ -24,7 +27,8 @@ pub(crate) fn builder() -> Result<TlsConnectorBuilder, Failure> {
         // between them are none to it.
         if are_glued || cfg!(any(target_os = "windows", target_vendor = "apple")) {
             for pem in roots {
-                let root = Certificate::from_pem(pem.as_bytes()).map_err(|_| unusable(&path))?;
+                let root = Certificate::from_pem(pem.as_bytes())
+                    .map_err(|error| damaged(&path).because(Cause::of(error)))?;
                 builder.add_root_certificate(root);
             }
         }
@@ -45,14 +49,26 @@ fn certificates(path: &OsStr) -> Result<(Vec<String>, bool), Failure> {
         .cure("Correct the variable, or unset it to use the system's certificates.")
     })?;
     let bundle = String::from_utf8_lossy(&bundle);
-    let found: Vec<String> = bundle
-        .split_inclusive(END)
-        .filter_map(|part| part.find(BEGIN).map(|at| part[at..].to_owned()))
-        .collect();
+    let found = blocks(&bundle);
     if found.is_empty() {
         return Err(unusable(path));
     }
+    let is_whole = |pem: &String| {
+        let body = pem[BEGIN.len()..].strip_suffix(END);
+        body.is_some_and(|body| body.chars().all(|c| BASE64.contains(c)))
+    };
+    if !found.iter().all(is_whole) {
+        return Err(damaged(path));
+    }
     Ok((found, bundle.contains(&[END, BEGIN].concat())))
+}
+
+/// Finds the certificates in a text, whatever stands between them.
+pub(crate) fn blocks(bundle: &str) -> Vec<String> {
+    bundle
+        .split_inclusive(END)
+        .filter_map(|part| part.find(BEGIN).map(|at| part[at..].to_owned()))
+        .collect()
 }
 
 /// Says whether an error's text means a connection that ended without the farewell of TLS. The libraries give such errors no kind,
@@ -75,6 +91,10 @@ pub(crate) enum Fault {
     Time,
     /// Its chain leads to no root that this machine trusts, or breaks off.
     Untrusted,
+    /// Its key, or a signature in its chain, is too weak for this machine.
+    Weak,
+    /// It is not made for a server.
+    OtherUse,
 }
 
 /// What a number means: those of OpenSSL are positive (`X509_V_ERR_…`), those of `SecureTransport` (`errSSL…`), of Apple's evaluation of
@@ -82,8 +102,12 @@ pub(crate) enum Fault {
 const FAULTS: &[(i32, Fault)] = &[
     (9, Fault::NotYetValid),
     (10, Fault::Expired),
+    (26, Fault::OtherUse),
     (62, Fault::OtherName),
     (64, Fault::OtherName),
+    (66, Fault::Weak),
+    (67, Fault::Weak),
+    (68, Fault::Weak),
     (-9807, Fault::Untrusted),
     (-9808, Fault::Untrusted),
     (-9812, Fault::Untrusted),
@@ -93,11 +117,14 @@ const FAULTS: &[(i32, Fault)] = &[
     (-9843, Fault::OtherName),
     (-25318, Fault::Untrusted),
     (-67602, Fault::OtherName),
+    (-67609, Fault::OtherUse),
     (-67818, Fault::Expired),
     (-67819, Fault::NotYetValid),
     (hresult(0x800b_0101), Fault::Time),
     (hresult(0x8009_0328), Fault::Time),
+    (hresult(0x800b_0106), Fault::OtherUse),
     (hresult(0x800b_010f), Fault::OtherName),
+    (hresult(0x800b_0110), Fault::OtherUse),
     (hresult(0x8009_0322), Fault::OtherName),
     (hresult(0x8009_0325), Fault::Untrusted),
     (hresult(0x8009_0327), Fault::Untrusted),
@@ -181,6 +208,17 @@ fn unusable(path: &OsStr) -> Failure {
     .cure("Correct the variable, or unset it to use the system's certificates.")
 }
 
+fn damaged(path: &OsStr) -> Failure {
+    Failure::new(
+        Kind::Config,
+        format!(
+            "SSL_CERT_FILE names {}, which holds a damaged certificate.",
+            path.display()
+        ),
+    )
+    .cure("Copy the certificates into it anew, each with its BEGIN and its END line.")
+}
+
 #[cfg(test)]
 mod messages;
 
@@ -208,6 +246,10 @@ mod tests {
             (openssl(20), Some(Fault::Untrusted)),
             (openssl(62), Some(Fault::OtherName)),
             (openssl(64), Some(Fault::OtherName)),
+            (openssl(26), Some(Fault::OtherUse)),
+            (openssl(66), Some(Fault::Weak)),
+            (openssl(67), Some(Fault::Weak)),
+            (openssl(68), Some(Fault::Weak)),
             (apple(-9806), None),
             (apple(-9807), Some(Fault::Untrusted)),
             (apple(-9814), Some(Fault::Expired)),
@@ -216,10 +258,12 @@ mod tests {
             (apple(-67818), Some(Fault::Expired)),
             (apple(-67843), Some(Fault::Untrusted)),
             (apple(-67602), Some(Fault::OtherName)),
+            (apple(-67609), Some(Fault::OtherUse)),
             (windows(0x800b_0101), Some(Fault::Time)),
             (windows(0x800b_0109), Some(Fault::Untrusted)),
             (windows(0x800b_010a), Some(Fault::Untrusted)),
             (windows(0x800b_010f), Some(Fault::OtherName)),
+            (windows(0x800b_0110), Some(Fault::OtherUse)),
             (windows(0x8009_0326), None),
             // WSAECONNRESET.
             (windows(10054), None),
@@ -254,12 +298,16 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_missing_or_holds_no_certificate_is_named() {
+    fn a_file_that_is_missing_or_damaged_is_named() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let missing = directory.path().join("absent.pem");
         let empty = directory.path().join("empty.pem");
         fs::write(&empty, "no certificates here").expect("written");
-        for path in [missing, empty] {
+        let escaped = directory.path().join("escaped.pem");
+        fs::write(&escaped, format!("{BEGIN}\\nMIIB\\n{END}")).expect("written");
+        let cut = directory.path().join("cut.pem");
+        fs::write(&cut, format!("{BEGIN}\nMI\n{BEGIN}\nMIIB\n{END}\n")).expect("written");
+        for path in [missing, empty, escaped, cut] {
             let failure = certificates(path.as_os_str()).expect_err("refused");
             assert_eq!(failure.kind, Kind::Config);
             assert!(

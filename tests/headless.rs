@@ -1,6 +1,13 @@
 //! The headless commands, whole: the real binary between a stand-in for Okta and a real PostgreSQL.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Stdio};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    process::Stdio,
+};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -969,6 +976,44 @@ async fn certificates_on_one_line_are_certificates() {
         examined.stdout.contains("is the issuer it says it is"),
         "{examined:?}"
     );
+}
+
+#[tokio::test]
+async fn a_proxy_that_takes_no_password_is_told_as_such() {
+    let mut stage = Stage::signed_in().await;
+    for (offers, told) in [
+        (
+            "Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM",
+            "takes no user name and password, but only Negotiate, NTLM",
+        ),
+        (
+            "Proxy-Authenticate: NTLM\r\nproxy-authenticate: basic realm=\"corp\"",
+            "asks for a user name and a password",
+        ),
+    ] {
+        let proxy = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = proxy.local_addr().expect("an address").port();
+        let answer = format!(
+            "HTTP/1.1 407 Proxy Authentication Required\r\n{offers}\r\nContent-Length: 0\r\n\r\n"
+        );
+        std::thread::spawn(move || {
+            for stream in proxy.incoming().flatten() {
+                let mut asked = BufReader::new(&stream).lines();
+                while asked
+                    .next()
+                    .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
+                {}
+                let _ = (&stream).write_all(answer.as_bytes());
+            }
+        });
+        let url = format!("http://nora:hunter2@127.0.0.1:{port}");
+        stage.home.set("HTTPS_PROXY", url);
+        let examined = stage.run(&["doctor"]);
+        let shown = format!("requests to Okta go through http://127.0.0.1:{port}");
+        assert!(examined.stdout.contains(&shown), "{examined:?}");
+        assert!(examined.stdout.contains(told), "{examined:?}");
+        assert!(!format!("{examined:?}").contains("hunter2"));
+    }
 }
 
 #[tokio::test]

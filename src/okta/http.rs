@@ -50,10 +50,16 @@ pub(super) enum Error {
     Proxy,
     #[error("the proxy asks for a user name and a password, or does not take these")]
     ProxyPassword,
+    #[error("the proxy takes no user name and password, but only {0}")]
+    ProxySignIn(String),
     #[error("the proxy itself cannot be reached")]
     ProxyUnreachable,
     #[error("its certificate is not trusted on this machine")]
     Untrusted,
+    #[error("its certificate has a key or a signature that is too weak for this machine")]
+    Weak,
+    #[error("its certificate is not made for a server")]
+    OtherUse,
     #[error("its certificate is for another name")]
     OtherName,
     #[error("its certificate has expired, or is not valid yet")]
@@ -75,10 +81,11 @@ pub(super) struct Unanswered {
 
 impl From<Error> for Unanswered {
     fn from(error: Error) -> Self {
-        Self {
-            error,
-            cause: Cause::default(),
-        }
+        let cause = match &error {
+            Error::Setup(failure) => failure.cause.clone(),
+            _ => Cause::default(),
+        };
+        Self { error, cause }
     }
 }
 
@@ -189,9 +196,16 @@ impl Http {
             .header("accept-encoding", "identity");
         let (client, request) = request.build_split();
         let request = request.map_err(unanswered)?;
-        let path = request.url().path().to_owned();
+        let url = request.url().clone();
+        let path = url.path();
         let begun = Instant::now();
-        let outcome = read(client.execute(request)).await;
+        let mut outcome = read(client.execute(request)).await;
+        if let Err(lost) = &mut outcome
+            && matches!(lost.error, Error::ProxyPassword)
+            && let Some(ways) = proxy::other_sign_ins(&url).await
+        {
+            lost.error = Error::ProxySignIn(ways);
+        }
         let ms = begun.elapsed().as_millis();
         match &outcome {
             Ok(answer) => {
@@ -348,6 +362,8 @@ fn classify(error: &reqwest::Error) -> Error {
             Fault::OtherName => Error::OtherName,
             Fault::Expired | Fault::NotYetValid | Fault::Time => Error::CertificateTime,
             Fault::Untrusted => Error::Untrusted,
+            Fault::Weak => Error::Weak,
+            Fault::OtherUse => Error::OtherUse,
         }
     } else if says(&[
         "proxy authorization required",
@@ -389,14 +405,20 @@ impl Error {
                 "Check the network, the VPN and the proxy variables, then try again."
             }
             Self::UnknownHost => {
-                "Check the network, and the spelling of the issuer; behind a proxy, set HTTPS_PROXY."
+                "Check the network, and the spelling of the issuer; behind a proxy, set HTTPS_PROXY, as socks5h:// where it speaks SOCKS."
             }
             Self::Proxy | Self::ProxyUnreachable => "Check HTTPS_PROXY, ALL_PROXY and NO_PROXY.",
             Self::ProxyPassword => {
-                "Write them into HTTPS_PROXY as http://USER:PASSWORD@HOST:PORT, special characters as %40 and the like; a proxy that asks for NTLM or Kerberos needs a helper that signs in to it, such as px or cntlm."
+                "Write them into HTTPS_PROXY as http://USER:PASSWORD@HOST:PORT, special characters as %40 and the like."
+            }
+            Self::ProxySignIn(_) => {
+                "Run a helper that signs in to the proxy, such as px or cntlm, and name its address in HTTPS_PROXY."
             }
             Self::Untrusted => {
                 "Behind a proxy that opens TLS connections, install its root certificate, or name a file of it and the system's roots in SSL_CERT_FILE."
+            }
+            Self::Weak | Self::OtherUse => {
+                "Behind a proxy that opens TLS connections, it is the proxy's, and its administrator can replace it; do not go on elsewhere."
             }
             Self::OtherName => "Check the spelling of the issuer; do not go on if it is right.",
             Self::CertificateTime => "Check the date and time of this machine.",
@@ -458,6 +480,13 @@ mod tests {
             });
             assert_eq!(retry_after(&headers.collect(), now), pause, "{pairs:?}");
         }
+    }
+
+    #[test]
+    fn a_client_that_cannot_be_made_keeps_its_cause() {
+        let setup = malformed_proxy().because(Cause::said("the library's words".into()));
+        let failure = Unanswered::from(Error::Setup(setup)).failure("org.okta.com");
+        assert_eq!(failure.cause.line().as_deref(), Some("the library's words"));
     }
 
     #[test]

@@ -1,12 +1,23 @@
 //! The proxy that the environment names, as the HTTP client finds it.
 
+use std::time::Duration;
+
 use hyper_util::client::proxy::matcher::Matcher;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
+    time::timeout,
+};
 use url::Url;
 
 use crate::failure::{Failure, Kind};
 
 /// The variables that count for https; the first one that is set does.
 const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+
+/// What is read of a proxy's answer, in bytes, and how long.
+const MOST_BYTES: u64 = 16 * 1024;
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// Returns the proxy before an address, without the user and the password that it may be given.
 pub(super) fn before(url: &Url) -> Option<String> {
@@ -16,10 +27,54 @@ pub(super) fn before(url: &Url) -> Option<String> {
 fn through(matcher: &Matcher, url: &Url) -> Option<String> {
     let proxy = matcher.intercept(&url.as_str().parse().ok()?)?;
     let (scheme, host) = (proxy.uri().scheme_str()?, proxy.uri().host()?);
-    Some(match proxy.uri().port_u16() {
-        Some(port) => format!("{scheme}://{host}:{port}"),
-        None => format!("{scheme}://{host}"),
-    })
+    let (_, behind) = proxy.uri().authority()?.as_str().rsplit_once(host)?;
+    match proxy.uri().port_u16() {
+        Some(port) => Some(format!("{scheme}://{host}:{port}")),
+        None => behind.is_empty().then(|| format!("{scheme}://{host}")),
+    }
+}
+
+/// Asks the proxy before an address how one can sign in to it, which the HTTP client keeps to itself. `None` where a user name and
+/// a password will do, or nothing is known.
+pub(super) async fn other_sign_ins(url: &Url) -> Option<String> {
+    let proxy = Url::parse(&before(url)?).ok()?;
+    let ways = timeout(LIMIT, offered(&proxy, url)).await.ok()??;
+    let is_basic = |way: &String| way.eq_ignore_ascii_case("basic");
+    (!ways.is_empty() && !ways.iter().any(is_basic)).then(|| ways.join(", "))
+}
+
+async fn offered(proxy: &Url, url: &Url) -> Option<Vec<String>> {
+    if proxy.scheme() != "http" {
+        return None;
+    }
+    let address = (
+        proxy.host_str()?.trim_matches(['[', ']']),
+        proxy.port_or_known_default()?,
+    );
+    let mut stream = TcpStream::connect(address).await.ok()?;
+    let host = format!("{}:{}", url.host_str()?, url.port_or_known_default()?);
+    let question = format!("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    stream.write_all(question.as_bytes()).await.ok()?;
+    let mut lines = BufReader::new(stream.take(MOST_BYTES)).lines();
+    let mut ways = Vec::new();
+    while let Some(line) = lines
+        .next_line()
+        .await
+        .ok()?
+        .filter(|line| !line.is_empty())
+    {
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("proxy-authenticate")
+        {
+            let first_words = value
+                .split(',')
+                .filter_map(|way| way.split_whitespace().next());
+            let is_name =
+                |word: &&str| word.len() <= 20 && word.chars().all(|c| c.is_ascii_alphanumeric());
+            ways.extend(first_words.filter(is_name).map(str::to_owned));
+        }
+    }
+    Some(ways)
 }
 
 /// Sees to it that a proxy that someone wants is not passed over: the HTTP client takes a value that it cannot read for none.
@@ -67,6 +122,10 @@ mod tests {
             ("'proxy:3128'", false),
             ("http://joe:se cret@proxy:3128", false),
             ("http://", false),
+            ("proxy:80a", false),
+            ("http://proxy:99999", false),
+            ("http://[::1]:3128", true),
+            ("“http://proxy:3128”", false),
             ("none", true),
         ] {
             for name in VARIABLES {

@@ -364,11 +364,14 @@ fn tls_connector(target: &Target) -> Result<native_tls::TlsConnector, Failure> {
         let unusable = |what: &str| unusable_roots(path, what);
         let pem =
             std::fs::read(path).map_err(|error| unusable(&format!("cannot be read: {error}")))?;
-        let roots = native_tls::Certificate::stack_from_pem(&pem)
-            .ok()
-            .filter(|roots| !roots.is_empty())
-            .ok_or_else(|| unusable("holds no certificate"))?;
-        for root in roots {
+        let blocks = tls::blocks(&String::from_utf8_lossy(&pem));
+        if blocks.is_empty() {
+            return Err(unusable("holds no certificate"));
+        }
+        for block in blocks {
+            let root = native_tls::Certificate::from_pem(block.as_bytes()).map_err(|error| {
+                unusable("holds a damaged certificate").because(Cause::of(error))
+            })?;
             builder.add_root_certificate(root);
         }
     }

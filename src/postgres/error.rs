@@ -574,7 +574,11 @@ fn handshake(fault: Option<Fault>, host: &str, direct: bool) -> Failure {
                 .cure(CLOCK)
         }
         Some(Fault::Untrusted) => unreachable("The certificate of the database's server is not trusted by this machine.")
-            .cure("If your company inspects TLS or runs its own authority, its certificate has to be in the system's trust store, in the file that SSL_CERT_FILE names, or in sslrootcert=FILE of the connection string."),
+            .cure("If your company inspects TLS or runs its own authority, its certificate has to be in the system's trust store, in the file that SSL_CERT_FILE names together with the system's roots, or in sslrootcert=FILE of the connection string."),
+        Some(Fault::Weak) => unreachable("The certificate of the database's server has a key or a signature that is too weak for this machine.")
+            .cure("The server, or what inspects TLS on the way to it, needs a certificate with an RSA key of 2,048 bits or more, signed with SHA-256."),
+        Some(Fault::OtherUse) => unreachable("The certificate of the database's server is not made for a server.")
+            .cure("The server, or what inspects TLS on the way to it, needs a certificate for server authentication."),
         None if direct => unreachable(format!("Could not establish a TLS connection to the server at {host}."))
             .cure("It may not take TLS at once: leave sslnegotiation=direct out of the connection string."),
         None => unreachable(format!("Could not establish a TLS connection to the server at {host}."))

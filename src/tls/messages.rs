@@ -11,6 +11,7 @@ fn every_message_of_tls() {
     insta::assert_snapshot!(list([
         absent,
         unusable(OsStr::new("/home/nora/ca.pem")),
+        damaged(OsStr::new("/home/nora/ca.pem")),
         refused_settings(),
         failed(),
     ]));

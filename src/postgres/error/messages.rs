@@ -129,6 +129,8 @@ fn a_failure_of_tls_says_which_one() {
         Some(Fault::NotYetValid),
         Some(Fault::Time),
         Some(Fault::OtherName),
+        Some(Fault::Weak),
+        Some(Fault::OtherUse),
         None,
     ];
     let told = |fault, at_once| handshake(fault, "db.example", at_once);
@@ -229,6 +231,10 @@ fn everything_else_about_the_database() {
             "epigraph_user_16384",
         ),
         check::open_table("alex", &["select".into(), "update".into()]),
-        unusable_roots(Path::new("/home/nora/ca.pem"), "holds no certificates"),
+        unusable_roots(Path::new("/home/nora/ca.pem"), "holds no certificate"),
+        unusable_roots(
+            Path::new("/home/nora/ca.pem"),
+            "holds a damaged certificate"
+        ),
     ]));
 }
