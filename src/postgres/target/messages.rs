@@ -49,6 +49,8 @@ host=host.example user=alex dbname=db
 host=host.example password='pw user=alex
 host=/var/run/postgresql user=a password=b dbname=c
 mysql://alex:pw@host/db
+postgresql://alex:pw@host/db?sslmode=require”&channel_binding=require
+postgresql://alex:pw@host/“db”x
 -h host
 postgresql://alex:pw
 postgresql://alex:pw@host.example/50%

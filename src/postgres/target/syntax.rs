@@ -28,6 +28,9 @@ const MARKS: [(char, char); 8] = [
     ('<', '>'),
 ];
 
+/// What editors and letters make of quotation marks, spaces and hyphens.
+const TYPOGRAPHIC: &str = "“”„‘’«»\u{a0}…–—";
+
 /// What HTML and JSON make of characters.
 const ESCAPED: [(&str, &str); 5] = [
     ("&quot;", "\""),
@@ -66,6 +69,15 @@ pub(super) fn settings(pasted: &str) -> Result<Settings, Failure> {
     }
     if let Some((scheme, rest)) = address(&text) {
         let mut settings = url(rest)?;
+        let others = settings.iter().filter(|(key, _)| key != "password");
+        let odd = others.flat_map(|(_, value)| value.chars());
+        if let Some(odd) = odd.into_iter().find(|c| TYPOGRAPHIC.contains(*c)) {
+            return Err(malformed(format!(
+                "The connection string has the character {} (U+{:04X}) in it, which does not belong there.",
+                odd.escape_debug(), u32::from(odd)
+            ))
+            .cure(WHERE));
+        }
         if scheme.starts_with(['j', 'J']) {
             settings = settings.into_iter().filter_map(in_our_words).collect();
         }
