@@ -59,7 +59,8 @@ pub enum Activity {
     /// Nothing is waited for, but the person must hear it once: a renewed session could not be kept in the vault.
     /// It goes on for as long as this process runs.
     SessionNotKept(Failure),
-    /// Nothing is waited for, but the person must hear it once: the database does not hold them to their own row.
+    /// Nothing is waited for, but the person must hear it once: the database does not hold people to their own row, or
+    /// others may read the session.
     Unguarded(Failure),
 }
 

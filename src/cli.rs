@@ -309,9 +309,7 @@ fn finish(command: impl Future<Output = Outcome>) -> Outcome {
         .map_err(|error| cannot_start(&error))?;
     let outcome = runtime.block_on(async {
         let outcome = signals::unless_stopped(command).await;
-        if matches!(outcome, Err(Stop::Signal(_))) {
-            signals::let_tasks_finish().await;
-        }
+        signals::let_tasks_finish().await;
         outcome
     });
     // A hung keyring or name look-up must not hold the process.

@@ -15,7 +15,7 @@ use crate::{
     config::{self, Store},
     failure::{Check, Failure, Kind, Verdict},
     platform::Platform,
-    private_file::short_hash,
+    private_file::{Privacy, short_hash},
     session::Vault,
 };
 
@@ -54,16 +54,18 @@ impl Keyring {
         }
     }
 
-    /// Looks whether the vault answers, and the file could be written. Makes the directory of the file, changes nothing else, and keeps nothing of what it reads.
+    /// Looks whether the vault answers and could keep a session. Makes the directory of the file, changes nothing else, and keeps nothing of what it reads.
     pub async fn check(&self) -> Check {
         let start = Instant::now();
-        let mut found = self.read().await;
-        // Only a write shows whether a keyring is locked, and has a person asked to unlock it: a look must not.
-        if let (Ok(_), Place::File(file)) = (&found, self.place())
-            && let Err(failure) = file.would_keep().await
-        {
-            found = Err(failure);
-        }
+        // First, because a read has a person asked to unlock the keyring: a look must not.
+        let would_keep = match self.place() {
+            Place::System(system) => system.look().await,
+            Place::File(file) => file.would_keep().await,
+        };
+        let found = match would_keep {
+            Ok(()) => self.read().await,
+            Err(failure) => Err(failure),
+        };
         let verdict = match found {
             Ok(found) => {
                 let state = if found.is_some() {
@@ -71,7 +73,7 @@ impl Keyring {
                 } else {
                     "holds no session"
                 };
-                match self.was_open_to_others() {
+                match self.warning() {
                     Some(warning) => Verdict::Warning(warning),
                     None => Verdict::Ok(format!("{} answers and {state}", self.location())),
                 }
@@ -84,13 +86,17 @@ impl Keyring {
             verdict,
         }
     }
+}
 
-    fn was_open_to_others(&self) -> Option<Failure> {
-        match self.place() {
-            Place::File(file) if file.was_open_to_others() => Some(was_open()),
-            _ => None,
-        }
-    }
+fn is_open(path: &Path) -> Failure {
+    Failure::new(
+        Kind::Vault,
+        format!(
+            "Others may read your session: the file system of {} keeps no modes.",
+            path.display()
+        ),
+    )
+    .cure("Keep the session in a keyring, or in a state directory on a file system that keeps modes; to end this one, run `epigraph logout`.")
 }
 
 fn was_open() -> Failure {
@@ -165,7 +171,14 @@ impl Vault for Keyring {
     }
 
     fn warning(&self) -> Option<Failure> {
-        self.was_open_to_others()
+        let Place::File(file) = self.place() else {
+            return None;
+        };
+        match file.privacy() {
+            Privacy::Private => None,
+            Privacy::Corrected => Some(was_open()),
+            Privacy::Open => Some(is_open(file.path())),
+        }
     }
 }
 

@@ -27,6 +27,7 @@ use crate::{
     config,
     failure::{Check, Failure, Kind, Verdict},
     session::{self, IdToken, Identity, NotRenewed, Progress, Refreshed, Tokens},
+    tls,
 };
 
 pub use self::device::Pending;
@@ -94,6 +95,7 @@ impl Okta {
             start = Instant::now();
         };
         let silent = Progress::silent();
+        add("certificates", Verdict::Ok(tls::roots()));
         if let Some(proxy) = proxy::before(&self.issuer) {
             add(
                 "proxy",

@@ -43,8 +43,19 @@ pub(crate) enum Error {
 pub(crate) struct Contents {
     /// The bytes.
     pub bytes: Vec<u8>,
-    /// Others could read it until now. Its mode has been put right; what it held may be known to them.
-    pub was_open_to_others: bool,
+    /// Whether others could read them.
+    pub privacy: Privacy,
+}
+
+/// Whether others can read a private file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Privacy {
+    /// No one else can.
+    Private,
+    /// Others could until now. Its mode has been corrected; what it held may be known to them.
+    Corrected,
+    /// Others still can, as far as the modes go, which the file system does not keep (vfat, a Windows drive in WSL).
+    Open,
 }
 
 /// Reads a private file of at most `limit` bytes; `None` where there is none.
@@ -61,7 +72,7 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Option<Contents>, Error> {
         Err(error) if absent(&error) => return Ok(None),
         Err(error) => return Err(opening(path, error)),
     };
-    let was_open_to_others = own(&file, 0o600)?;
+    let privacy = own(&file, 0o600)?;
     // Room for all of it: what grows leaves copies behind, and it may be a secret.
     let length = file.metadata()?.len().min(limit);
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
@@ -69,23 +80,22 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Option<Contents>, Error> {
     if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) {
         return Err(Error::TooLarge);
     }
-    Ok(Some(Contents {
-        bytes,
-        was_open_to_others,
-    }))
+    Ok(Some(Contents { bytes, privacy }))
 }
 
-/// Replaces a private file as a whole, or makes it, and its directory: after a crash it holds the old bytes or the new.
+/// Replaces a private file as a whole, or makes it, and its directory: after a crash it holds the old bytes or the new. Says whether
+/// it is private.
 ///
 /// # Errors
 /// When its place is taken by something else, or the operating system refuses. The old file is then unharmed.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<Privacy, Error> {
     let mut new = begin(path)?;
+    let privacy = own(new.as_file(), 0o600)?;
     new.as_file_mut().write_all(bytes)?;
     new.as_file().sync_all()?;
     new.persist(path).map_err(|error| error.error)?;
     sync_directory(split(path)?.0);
-    Ok(())
+    Ok(privacy)
 }
 
 /// Finds out whether a private file could be written now. Leaves what is there as it is, but makes the directory.
@@ -289,7 +299,7 @@ fn no_follow(_options: &mut OpenOptions, path: &Path) -> Result<(), Error> {
 
 /// Checks that an open file or directory is the user's own and closes it to others. Says whether it was open to them.
 #[cfg(unix)]
-fn own(file: &File, mode: u32) -> Result<bool, Error> {
+fn own(file: &File, mode: u32) -> Result<Privacy, Error> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     let found = file.metadata()?;
@@ -299,19 +309,29 @@ fn own(file: &File, mode: u32) -> Result<bool, Error> {
     if found.uid() != rustix::process::geteuid().as_raw() {
         return Err(Error::Foreign);
     }
-    let open_to_others = found.mode() & 0o077 != 0;
-    if open_to_others {
-        file.set_permissions(fs::Permissions::from_mode(mode))?;
+    let is_open = |found: fs::Metadata| found.mode() & 0o077 != 0;
+    if !is_open(found) {
+        return Ok(Privacy::Private);
     }
-    Ok(open_to_others)
+    // A file system that keeps no modes refuses another one, or takes it and forgets it.
+    let closed = file.set_permissions(fs::Permissions::from_mode(mode));
+    match closed.map_err(|error| error.kind()) {
+        Ok(()) | Err(io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => {}
+        Err(other) => return Err(Error::Io(other.into())),
+    }
+    Ok(if is_open(file.metadata()?) {
+        Privacy::Open
+    } else {
+        Privacy::Corrected
+    })
 }
 
 #[cfg(not(unix))]
-fn own(file: &File, _mode: u32) -> Result<bool, Error> {
+fn own(file: &File, _mode: u32) -> Result<Privacy, Error> {
     if !file.metadata()?.is_file() {
         return Err(Error::NotAFile);
     }
-    Ok(false)
+    Ok(Privacy::Private)
 }
 
 /// The directories above are the person's or the system's to arrange; this one is the program's. A junction of Windows is a link as well.
@@ -393,7 +413,7 @@ mod tests {
             write(&path, text.as_bytes()).expect("written");
             let contents = read(&path, 100).expect("read").expect("there");
             assert_eq!(contents.bytes, text.as_bytes());
-            assert!(!contents.was_open_to_others);
+            assert_eq!(contents.privacy, Privacy::Private);
         }
         assert_eq!(mode(&path), 0o600);
         assert_eq!(mode(&scratch.path().join("deep/er")), 0o700);
@@ -491,17 +511,23 @@ mod tests {
         let path = scratch.path().join("d/file");
         write(&path, b"x").expect("written");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("opened up");
-        assert!(
-            read(&path, 10)
-                .expect("read")
-                .expect("there")
-                .was_open_to_others
-        );
+        let contents = read(&path, 10).expect("read").expect("there");
+        assert_eq!(contents.privacy, Privacy::Corrected);
         assert_eq!(mode(&path), 0o600);
         let directory = scratch.path().join("d");
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).expect("opened up");
         write(&path, b"y").expect("written");
         assert_eq!(mode(&directory), 0o700);
+    }
+
+    /// The kernel's own files have modes that no one can change.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn no_mode_is_claimed_that_the_file_system_does_not_keep() {
+        let path = format!("/proc/{}/comm", std::process::id());
+        let contents = read(Path::new(&path), 100).expect("read").expect("there");
+        assert_eq!(contents.privacy, Privacy::Open);
+        assert_ne!(mode(Path::new(&path)) & 0o077, 0);
     }
 
     #[test]

@@ -10,7 +10,6 @@ use std::{
     future::Future,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use secrecy::SecretString;
@@ -267,15 +266,14 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         Self { seen, ..self }
     }
 
-    /// Keeps what the person has seen, for the next start. No one waits long for it.
-    async fn note(&self, seen: Option<&Saved>) {
+    /// Keeps what the person has seen, for the next start. No one waits for it but the end of the program.
+    fn note(&self, seen: Option<&Saved>) {
         if let Some(user_id) = self.keeper.last_user_id() {
             let (file, seen) = (self.seen.clone(), seen.cloned());
-            let noted = begin(async move {
+            begin(async move {
                 let noting = move || file.note(&user_id, seen.as_ref());
                 tokio::task::spawn_blocking(noting).await.ok();
             });
-            tokio::time::timeout(NOTE_PATIENCE, noted).await.ok();
         }
     }
 
@@ -336,12 +334,13 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             .await_approval(&pending, progress)
             .await?;
         self.forget_code();
-        let warning = tokens.refresh_token.is_none().then(no_refresh_token);
+        let short = tokens.refresh_token.is_none().then(no_refresh_token);
         let user = tokens.id_token.user.clone();
         let keeper = Arc::clone(&self.keeper);
         let progress = progress.clone();
         finish(async move { keeper.sign_in(tokens, &progress).await }).await?;
-        Ok(self.restored(user, warning).await)
+        let warnings = short.into_iter().chain(self.keeper.vault_warning());
+        Ok(self.restored(user, warnings).await)
     }
 
     /// Gives the sign-in under way up, also where it was approved in that very moment and is being kept.
@@ -416,7 +415,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     pub async fn load(&self, progress: &Progress) -> Result<Option<Saved>, Failure> {
         let load = |id_token| async move { self.quotes.load(&id_token, progress).await };
         let loaded = self.admitted(progress, load).await?;
-        self.note(loaded.as_ref()).await;
+        self.note(loaded.as_ref());
         Ok(loaded)
     }
 
@@ -434,8 +433,8 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             |id_token| async move { self.quotes.save(&id_token, quote, based_on, progress).await };
         let outcome = self.admitted(progress, save).await?;
         match &outcome {
-            SaveOutcome::Saved(saved) => self.note(Some(saved)).await,
-            SaveOutcome::Conflict(theirs) => self.note(theirs.as_ref()).await,
+            SaveOutcome::Saved(saved) => self.note(Some(saved)),
+            SaveOutcome::Conflict(theirs) => self.note(theirs.as_ref()),
         }
         Ok(outcome)
     }
@@ -453,8 +452,8 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             |id_token| async move { self.quotes.delete(&id_token, based_on, progress).await };
         let outcome = self.admitted(progress, delete).await?;
         match &outcome {
-            DeleteOutcome::Conflict(theirs) => self.note(Some(theirs)).await,
-            DeleteOutcome::Deleted => self.note(None).await,
+            DeleteOutcome::Conflict(theirs) => self.note(Some(theirs)),
+            DeleteOutcome::Deleted => self.note(None),
         }
         Ok(outcome)
     }
@@ -525,7 +524,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             .clone()
     }
 
-    async fn restored(&self, user: User, warning: Option<Failure>) -> Restored {
+    async fn restored(&self, user: User, warnings: impl IntoIterator<Item = Failure>) -> Restored {
         let (file, user_id) = (self.seen.clone(), user.id.clone());
         let seen = tokio::task::spawn_blocking(move || file.read(Some(&user_id)));
         let (draft, more_drafts, told) = match self.drafts.read(&user.id).await {
@@ -536,14 +535,11 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             user,
             draft,
             more_drafts,
-            warnings: warning.into_iter().chain(told).collect(),
+            warnings: warnings.into_iter().chain(told).collect(),
             seen: seen.await.ok().flatten(),
         }
     }
 }
-
-/// How long an answer is held up until it is noted for the next start; a disk takes some milliseconds.
-const NOTE_PATIENCE: Duration = Duration::from_millis(100);
 
 fn another_draft() -> Failure {
     Failure::new(Kind::Failed, "You have another unsaved text.")

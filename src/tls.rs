@@ -36,6 +36,25 @@ pub(crate) fn builder() -> Result<TlsConnectorBuilder, Failure> {
     Ok(builder)
 }
 
+/// Says whose certificates are trusted.
+pub(crate) fn roots() -> String {
+    let file = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty());
+    match file {
+        None => "trusted as by this system".to_owned(),
+        Some(path) if cfg!(any(target_os = "windows", target_vendor = "apple")) => {
+            format!(
+                "trusted as by this system, and those of {} (SSL_CERT_FILE)",
+                path.display()
+            )
+        }
+        // OpenSSL reads the file in place of the system's own, and the directory beside it.
+        Some(path) => format!(
+            "trusted are those of {} (SSL_CERT_FILE), and those of the system's directory",
+            path.display()
+        ),
+    }
+}
+
 /// Takes a file of certificates apart. Says as well whether two stand on one line.
 fn certificates(path: &OsStr) -> Result<(Vec<String>, bool), Failure> {
     let bundle = fs::read(path).map_err(|error| {

@@ -159,6 +159,7 @@ fn from_nothing(cluster: &Cluster) {
         "{again:?}"
     );
     assert!(again.stderr.contains("keeps its password"), "{again:?}");
+    assert!(again.stderr.contains("left to do by hand"), "{again:?}");
     assert_eq!(james.run(&["show"]).data().trim_end(), "Mistakes.");
 
     let renewed = admin.setup(&["--new-password"]).data();

@@ -85,7 +85,7 @@ fn a_configuration_that_was_sent_is_put_in_its_place() {
         (
             &GOOD.replace("localhost:1/d", "h:x/d"),
             8,
-            "the port in the connection string is not a number",
+            "is not a number from 1 to 65535",
         ),
     ] {
         home.write("sent.toml", text.as_bytes());

@@ -739,6 +739,49 @@ fn links_lead_somewhere_and_the_package_has_them() {
     }
 }
 
+/// The workflow builds for each target, and names it `target: TARGET`. What is asked for in `packaging` is what stands behind the
+/// name and the version of a file.
+#[test]
+fn what_packages_fetch_is_what_a_release_builds() {
+    let workflow = read(".github/workflows/release.yml");
+    let built: BTreeSet<String> = workflow
+        .split("- { target: ")
+        .skip(1)
+        .filter_map(|rest| rest.split(',').next())
+        .map(|target| {
+            let end = if target.contains("-windows-") {
+                "zip"
+            } else {
+                "tar.gz"
+            };
+            format!("-{target}.{end}")
+        })
+        .chain([".crate".to_owned()])
+        .collect();
+    assert_eq!(built.len(), 8, "{built:?}");
+    let mut asked = 0;
+    for path in files("packaging") {
+        let text = read(&path);
+        assert!(
+            !text.contains(env!("CARGO_PKG_VERSION")),
+            "{} has a version of its own",
+            path.display()
+        );
+        for name in text
+            .split("@SHA256 ")
+            .skip(1)
+            .filter_map(|rest| rest.split('@').next())
+        {
+            asked += 1;
+            assert!(built.contains(name), "no release has {name}");
+            let address = text.contains(&format!("/v@VERSION@/epigraph-@VERSION@{name}"))
+                || text.contains("/v$pkgver/$pkgname-$pkgver.crate");
+            assert!(address, "{} does not fetch {name}", path.display());
+        }
+    }
+    assert!(asked > 5, "this looks in the wrong place");
+}
+
 fn packages(lock: &toml::Table) -> &[toml::Value] {
     lock["package"].as_array().expect("a list of packages")
 }

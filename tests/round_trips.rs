@@ -7,6 +7,7 @@ use crate::support::{
     person::{Person, conflict, saved},
     postgres::{Cluster, Database, Settings, Url, literal, shared, shared_18},
     proxy::Proxy,
+    stage::Stage,
     tls_front::TlsFront,
 };
 
@@ -155,5 +156,53 @@ async fn however_a_server_asks_for_the_password_it_is_answered() {
             Ok(_) => assert_eq!(method, "trust"),
             Err(failure) => assert!(failure.what.contains("with this password"), "{failure}"),
         }
+    }
+}
+
+/// Once, it waits for an answer in vain.
+#[tokio::test]
+async fn a_server_that_drops_what_comes_early_is_asked_in_turn() {
+    let mut stage = Stage::signed_in().await;
+    let cluster = Cluster::start(Settings {
+        plaintext: true,
+        ..Settings::default()
+    });
+    let database = cluster.migrated().await;
+    let front = TlsFront::before_one_message_at_a_time(cluster.port(), ca::localhost());
+    let proxy = Proxy::to(front.port());
+    let root = ca::trusted().pem_path().display().to_string();
+    let url = database.user().port(proxy.port()).set("sslmode", "require");
+    let url = url.set("sslrootcert", root).set("sslnegotiation", "direct");
+    let url = url.set("connect_timeout", "3").to_string();
+    stage.home.set("DATABASE_URL", url);
+    for connections in [3, 1] {
+        proxy.forget();
+        let shown = stage.run(&["show"]);
+        // It trusts another Okta, and says so.
+        assert_eq!(shown.code, Some(11), "{shown:?}");
+        assert_eq!(proxy.counts().connections, connections);
+    }
+}
+
+/// What a command reads goes with the authentication, so a write costs one round trip more than a look.
+#[tokio::test]
+async fn a_command_costs_a_start_and_a_write_one_more() {
+    let stage = Stage::signed_in().await;
+    let network = &stage.database_network;
+    network.delay(DELAY);
+    for (command, code, round_trips) in [
+        (&["show"][..], 5, 5),
+        (&["set", "Yes."], 0, 6),
+        (&["set", "Yes, I said."], 0, 6),
+        (&["show"], 0, 5),
+        (&["show", "--cached"], 0, 0),
+        (&["delete", "--yes"], 0, 6),
+    ] {
+        network.forget();
+        assert_eq!(stage.run(command).code, Some(code), "{command:?}");
+        let counts = network.counts();
+        let tls = if round_trips > 0 { extra(shared()) } else { 0 };
+        assert_eq!(counts.round_trips, round_trips + tls, "{command:?}");
+        assert!(counts.connections <= 1);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::net::UnixListener,
     path::Path,
     process::Command,
     time::{Duration, Instant},
@@ -26,9 +27,13 @@ fn at_home(okta: &Okta, keyring: &SecretService) -> Home {
 }
 
 fn sign_in(okta: &Okta, home: &Home) {
+    sign_in_as(okta, home, Person::James);
+}
+
+fn sign_in_as(okta: &Okta, home: &Home, person: Person) {
     let (sign_in, code) = Login::with_code(home);
     let code = code["user_code"].as_str().expect("a code");
-    okta.approve(code, Person::James).expect("the code is good");
+    okta.approve(code, person).expect("the code is good");
     sign_in.end().data();
 }
 
@@ -100,6 +105,12 @@ fn a_second_sign_in_replaces_the_entry() {
     let second = keyring.secrets("service", "epigraph");
     assert_eq!((first.len(), second.len()), (1, 1));
     assert_ne!(first, second);
+    // What it replaced has ended at Okta as well, whoever signs in.
+    assert_eq!(okta.live_refresh_tokens(Person::James), 1);
+    sign_in_as(&okta, &home, Person::Nora);
+    assert_eq!(okta.live_refresh_tokens(Person::James), 0);
+    home.run(&["logout"]).data();
+    assert_eq!(okta.live_refresh_tokens(Person::Nora), 0);
 }
 
 /// Longer than the three seconds that a keyring may take, on a busy machine; much shorter than the minutes that these take.
@@ -148,6 +159,60 @@ fn a_session_in_a_keyring_that_locks_is_not_lost() {
         is_refused(&home, command, &["waiting to be unlocked"]);
     }
     assert_eq!(okta.live_refresh_tokens(Person::James), 1);
+}
+
+/// A keyring that no one was asked to unlock is not waiting for anyone.
+#[test]
+fn doctor_sees_a_keyring_that_can_keep_no_session() {
+    let okta = Okta::start();
+    let mut keyring = SecretService::start(Health::WaitingForPassword);
+    let home = at_home(&okta, &keyring);
+    let looks = |says: &[&str]| {
+        let start = Instant::now();
+        let ran = home.run(&["doctor"]);
+        assert!(start.elapsed() < NOT_FOR_EVER, "doctor hangs");
+        assert!(says.iter().all(|says| ran.stdout.contains(says)), "{ran:?}");
+    };
+    looks(&["is locked", "Unlock it"]);
+    keyring.start_again();
+    sign_in(&okta, &home);
+    looks(&["answers and holds a session"]);
+    keyring.lock();
+    looks(&["is locked", "Unlock it"]);
+}
+
+#[test]
+fn a_keyring_without_a_collection_says_so() {
+    let says = ["no default collection", "store = \"file\""];
+    nobody_signs_in(Health::Empty, &says);
+    let keyring = SecretService::start(Health::Empty);
+    let ran = at_home(&Okta::start(), &keyring).run(&["doctor"]);
+    assert!(says.iter().all(|says| ran.stdout.contains(says)), "{ran:?}");
+}
+
+#[test]
+fn a_bus_out_of_reach_is_told_from_no_keyring() {
+    let okta = Okta::start();
+    let keyring = SecretService::start(Health::Unlocked);
+    let mut home = at_home(&okta, &keyring);
+    // Where a socket was, where one is that no one listens at, and what is no address.
+    let stale = home.path().join("stale");
+    drop(UnixListener::bind(&stale).expect("a socket"));
+    for address in [
+        "unix:path=/nowhere/bus".to_owned(),
+        format!("unix:path={}", stale.display()),
+        "nonsense".to_owned(),
+    ] {
+        home.set("DBUS_SESSION_BUS_ADDRESS", address);
+        for command in ["login", "whoami"] {
+            is_refused(
+                &home,
+                command,
+                &["no message bus answers at DBUS_SESSION", "new terminal"],
+            );
+        }
+    }
+    assert_eq!(okta.count(Endpoint::DeviceAuthorize), 0);
 }
 
 #[test]

@@ -271,10 +271,10 @@ async fn grant_once(
 }
 
 /// Shows what was set to the person it is for, by writing it down, and takes note of that. Says whether the note was taken:
-/// without it the next run sets another password.
+/// without it the next run sets another password, but this one is set already, and shown whatever the database says meanwhile.
 ///
 /// # Errors
-/// When someone else has set another password since, or it cannot be written, or the database refuses before that.
+/// When someone else has set another password since, or it cannot be written.
 pub async fn show<E: From<Failure>>(
     owner: &mut Owner,
     access: &Access,
@@ -294,10 +294,19 @@ pub async fn show<E: From<Failure>>(
         }
         Ok(transaction)
     });
-    let transaction = begun.await?;
-    // No one sets another password meanwhile.
-    write()?;
-    Ok(transaction.commit().await.is_ok())
+    match begun.await {
+        Ok(transaction) => {
+            // No one sets another password meanwhile.
+            write()?;
+            Ok(transaction.commit().await.is_ok())
+        }
+        Err(failure) if failure == set_by_another(&access.role) => Err(failure.into()),
+        Err(failure) => {
+            failure.log();
+            write()?;
+            Ok(false)
+        }
+    }
 }
 
 /// Says who has access.

@@ -389,6 +389,7 @@ async fn setup(
     if destination.is_a_file() && !is_handed_over {
         return Err(nothing_to_write(&roles(&people)).into());
     }
+    output::say(&left_to_do(&okta));
     Ok(())
 }
 
@@ -435,6 +436,31 @@ async fn hand_over_if_ours(
         }
         handed => handed,
     }
+}
+
+/// What a set-up can neither do nor see, in the order in which it is done.
+pub(super) fn left_to_do(okta: &config::Okta) -> String {
+    let app = &okta.client_id;
+    let mut lines = vec![
+        "left to do by hand, where it is not done yet:".to_owned(),
+        format!(
+            "for the app {app} at Okta, under General: tick Device Authorization and Refresh Token"
+        ),
+        format!(
+            "for the app {app} at Okta, under Assignments: assign it to the people or to a group"
+        ),
+    ];
+    if okta.issuer.contains("/oauth2/") {
+        lines.push("at Okta, Security › API › the server › Access Policies: a rule that has Device Authorization ticked".to_owned());
+    }
+    lines.push(
+        "every week, on a computer that may hold the owner's string: epigraph admin keys"
+            .to_owned(),
+    );
+    lines.push(
+        "as the first person, to try all of it: epigraph use, then epigraph doctor".to_owned(),
+    );
+    lines.join("\n    ")
 }
 
 /// Says what the status finds, but for what the proof has said already.

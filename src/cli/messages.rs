@@ -78,6 +78,20 @@ fn every_message_of_a_command() {
 }
 
 #[test]
+fn a_set_up_says_what_is_left_to_do_by_hand() {
+    let left = |issuer: &str| {
+        admin::left_to_do(&crate::config::Okta {
+            issuer: issuer.into(),
+            client_id: "0oa1b2c3d4E5F6g7H8i9".into(),
+            client_secret: None,
+        })
+    };
+    let policies = "Access Policies";
+    assert!(!left("https://example.okta.com").contains(policies));
+    insta::assert_snapshot!(left("https://example.okta.com/oauth2/default"));
+}
+
+#[test]
 fn every_message_of_using_a_configuration() {
     let (file, place) = (
         Path::new("/home/nora/config.toml"),

@@ -2,10 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
@@ -13,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
 use crate::{
     failure::{Failure, Kind},
     platform::Platform,
-    private_file,
+    private_file::{self, Privacy},
 };
 
 /// Longer than any session that this program writes, groups in the ID token included.
@@ -21,14 +18,14 @@ const MOST_BYTES: u64 = 256 * 1024;
 
 pub(super) struct File {
     path: PathBuf,
-    was_open_to_others: Arc<AtomicBool>,
+    privacy: Arc<Mutex<Privacy>>,
 }
 
 impl File {
     pub(super) fn new(path: PathBuf) -> Self {
         Self {
             path,
-            was_open_to_others: Arc::default(),
+            privacy: Arc::new(Mutex::new(Privacy::Private)),
         }
     }
 
@@ -36,18 +33,20 @@ impl File {
         &self.path
     }
 
-    pub(super) fn was_open_to_others(&self) -> bool {
-        self.was_open_to_others.load(Ordering::Relaxed)
+    /// Whether others could read what was last written, or was found there.
+    pub(super) fn privacy(&self) -> Privacy {
+        *self.privacy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) async fn read(&self) -> Result<Option<SecretString>, Failure> {
-        let flag = Arc::clone(&self.was_open_to_others);
+        let privacy = Arc::clone(&self.privacy);
         self.at_work(move |path| {
             let Some(mut contents) = private_file::read(path, MOST_BYTES)? else {
                 return Ok(None);
             };
-            if contents.was_open_to_others {
-                flag.store(true, Ordering::Relaxed);
+            // One that was corrected is private from the next look on.
+            if contents.privacy != Privacy::Private {
+                *privacy.lock().unwrap_or_else(PoisonError::into_inner) = contents.privacy;
             }
             // What is not UTF-8 is garbled, and what takes the text apart says so.
             let secret = SecretString::from(String::from_utf8_lossy(&contents.bytes).into_owned());
@@ -58,8 +57,13 @@ impl File {
     }
 
     pub(super) async fn write(&self, secret: SecretString) -> Result<(), Failure> {
-        self.at_work(move |path| private_file::write(path, secret.expose_secret().as_bytes()))
-            .await
+        let privacy = Arc::clone(&self.privacy);
+        self.at_work(move |path| {
+            let written = private_file::write(path, secret.expose_secret().as_bytes())?;
+            *privacy.lock().unwrap_or_else(PoisonError::into_inner) = written;
+            Ok(())
+        })
+        .await
     }
 
     pub(super) async fn would_keep(&self) -> Result<(), Failure> {

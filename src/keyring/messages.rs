@@ -23,7 +23,11 @@ fn every_message_of_the_file_in_place_of_a_keyring() {
         private_file::Error::Io(std::io::ErrorKind::StorageFull.into()),
     ];
     let failures = errors.iter().map(|error| file.failure(error));
-    insta::assert_snapshot!(shown(failures.chain([was_open(), file::ending()])));
+    insta::assert_snapshot!(shown(failures.chain([
+        was_open(),
+        is_open(Path::new("/mnt/c/session.json")),
+        file::ending()
+    ])));
 }
 
 /// As `security_framework::base::Error` is shown.
@@ -47,9 +51,14 @@ fn every_message_of_the_keyring() {
         let error = Error::PlatformFailure(report.to_owned().into());
         (report, system::failure(on, &error))
     });
-    let locked = Error::NoStorageAccess("SS Error: prompt dismissed".to_owned().into());
+    let no_access = |cause: &str| Error::NoStorageAccess(cause.into());
     let others = [
-        ("no access", locked),
+        ("no access", no_access("SS Error: prompt dismissed")),
+        ("locked", no_access("SS Error: object locked")),
+        (
+            "no collection",
+            no_access("SS error: result not returned from SS API"),
+        ),
         ("no store", Error::NoDefaultStore),
         ("too long", Error::TooLong("secret".into(), 2560)),
         ("not UTF-8", Error::BadEncoding(b"s3cret".to_vec())),
@@ -57,6 +66,7 @@ fn every_message_of_the_keyring() {
     ];
     let others = others.map(|(case, error)| (case, system::failure(on, &error)));
     let refusals = [
+        "zbus error: I/O error: Permission denied (os error 13)",
         "no secret service provider or dbus session found",
         "zbus error: org.freedesktop.DBus.Error.ServiceUnknown: The name is not activatable",
         "zbus error: org.freedesktop.DBus.Error.Spawn.ChildExited: Process exited with status 1",
@@ -64,7 +74,9 @@ fn every_message_of_the_keyring() {
         "zbus error: org.freedesktop.DBus.Error.NotSupported: The algorithm is not supported",
         "zbus serde error: incorrect type",
     ];
-    let unopened = refusals.map(|cause| (cause, system::unopened(on, cause)));
+    let unopened = [true, false].into_iter().flat_map(|bus_is_named| {
+        refusals.map(|cause| (cause, system::unopened(on, cause, bus_is_named)))
+    });
     let more = [
         ("waiting", system::waiting(on)),
         ("absent", system::absent(on)),

@@ -129,7 +129,14 @@ impl System {
         .map(drop)
     }
 
-    /// Writes an entry that means nothing, and removes it: only a write shows that the keyring is locked, and has it unlocked.
+    /// Looks whether the keyring could take a secret now, and has no one asked to unlock it.
+    pub(super) async fn look(&self) -> Result<(), Failure> {
+        self.call(Late::Skip, |_| look().map(|()| None))
+            .await
+            .map(drop)
+    }
+
+    /// Writes an entry that means nothing, and removes it: a write has a person asked to unlock the keyring.
     pub(super) async fn probe(&self) -> Result<(), Failure> {
         self.call_on("probe", Late::Skip, |entry| {
             entry.set_secret(b"probe")?;
@@ -217,7 +224,7 @@ fn start() -> Worker {
                 Err(error) => Err(match &error {
                     Error::PlatformFailure(cause) => Failure {
                         cause: Cause::told_by(cause.as_ref()),
-                        ..unopened(Platform::HERE, &cause.to_string())
+                        ..unopened(Platform::HERE, &cause.to_string(), is_bus_named())
                     },
                     _ => failure(Platform::HERE, &error),
                 }),
@@ -254,6 +261,30 @@ fn open(user: &str) -> Result<Entry, Error> {
     Ok(Entry { inner })
 }
 
+/// New secrets go into the default collection, where there is one.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn look() -> Result<(), Error> {
+    use secret_service::{EncryptionType, Error as Refusal, blocking::SecretService};
+
+    let look = || {
+        let service = SecretService::connect(EncryptionType::Plain)?;
+        service.get_default_collection()?.ensure_unlocked()
+    };
+    look().map_err(|refusal: Refusal| match refusal {
+        Refusal::Locked | Refusal::NoResult => Error::NoStorageAccess(refusal.into()),
+        _ => Error::PlatformFailure(refusal.into()),
+    })
+}
+
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "Linux has a collection that can be looked at"
+)]
+fn look() -> Result<(), Error> {
+    Ok(())
+}
+
 fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -285,6 +316,29 @@ pub(super) fn waiting(on: Platform) -> Failure {
     ))
 }
 
+fn locked(on: Platform) -> Failure {
+    Failure::new(
+        Kind::Vault,
+        format!("{} is locked.", capital(on.keyring())),
+    )
+    .cure(format!(
+        "Unlock it, for example by `epigraph login` at the desktop; where that is not possible, {CHOOSE_FILE}."
+    ))
+}
+
+fn without_collection(on: Platform) -> Failure {
+    Failure::new(
+        Kind::Vault,
+        format!(
+            "{} has no default collection, in which a session could be kept.",
+            capital(on.keyring())
+        ),
+    )
+    .cure(format!(
+        "Make one in the keyring's own program and set it as the default; or {CHOOSE_FILE}."
+    ))
+}
+
 /// Puts it into words. Of an error that may quote what was stored the text stays out, of the log as well.
 pub(super) fn failure(on: Platform, error: &Error) -> Failure {
     match error {
@@ -311,6 +365,10 @@ fn words(on: Platform, error: &Error) -> Failure {
             .cure(format!(
                 "Use epigraph at the desktop of this computer, or over Remote Desktop; otherwise, {CHOOSE_FILE}."
             ))
+        }
+        Error::NoStorageAccess(cause) if cause.to_string().contains("object locked") => locked(on),
+        Error::NoStorageAccess(cause) if cause.to_string().contains("result not returned") => {
+            without_collection(on)
         }
         Error::NoStorageAccess(_) => waiting(on),
         Error::PlatformFailure(cause) => {
@@ -350,14 +408,39 @@ pub(super) fn absent(on: Platform) -> Failure {
     .cure(format!("To sign in here, {CHOOSE_FILE}."))
 }
 
-/// Tells a keyring that refuses from none at all: without one, the message bus answers, or there is no bus either.
-pub(super) fn unopened(on: Platform, cause: &str) -> Failure {
+/// Whether the environment says where the message bus is.
+fn is_bus_named() -> bool {
+    Platform::HERE == Platform::Linux
+        && std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some_and(|address| !address.is_empty())
+}
+
+fn out_of_reach(on: Platform) -> Failure {
+    Failure::new(
+        Kind::Vault,
+        format!(
+            "{} cannot be reached: no message bus answers at DBUS_SESSION_BUS_ADDRESS.",
+            capital(on.keyring())
+        ),
+    )
+    .cure(format!(
+        "Use a new terminal of your own desktop, as tmux keeps the address of a session that has ended and sudo that of another user; where there is no desktop, {CHOOSE_FILE}."
+    ))
+}
+
+/// Tells a keyring that refuses from none at all: without one, the message bus answers, or cannot be reached (`bus_is_named` says
+/// whether there should be one), or there is no bus either.
+pub(super) fn unopened(on: Platform, cause: &str, bus_is_named: bool) -> Failure {
     let lower = cause.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     if says(&["accessdenied"]) {
         return denied(on);
     }
-    let refuses = says(&["org.freedesktop.", "crypto error", "serde error"])
+    let answers = says(&["org.freedesktop.", "crypto error", "serde error"])
+        && !says(&["noserver", "disconnected"]);
+    if !answers && bus_is_named {
+        return out_of_reach(on);
+    }
+    let refuses = answers
         && !says(&[
             "serviceunknown",
             "namehasnoowner",
@@ -365,8 +448,6 @@ pub(super) fn unopened(on: Platform, cause: &str) -> Failure {
             "timedout",
             "timeout",
             "noreply",
-            "noserver",
-            "disconnected",
         ]);
     if !refuses {
         return absent(on);

@@ -105,6 +105,8 @@ pub(crate) struct Connector {
     negotiates: AtomicBool,
     asks: Mutex<Asks>,
     memory: Memory,
+    /// Whether the server said nothing to what was sent early.
+    was_silent: AtomicBool,
 }
 
 impl Connector {
@@ -117,6 +119,7 @@ impl Connector {
             negotiates: AtomicBool::new(false),
             asks: Mutex::new(memory.recall()),
             memory,
+            was_silent: AtomicBool::new(false),
         }
     }
 
@@ -132,6 +135,7 @@ impl Connector {
         let outcome = timeout(limit, self.connect_either_way(progress, steps))
             .await
             .unwrap_or(Err(Error::StartTimedOut));
+        self.weigh(&outcome);
         let ms = begun.elapsed().as_millis();
         match &outcome {
             Ok(_) => tracing::debug!(target: "epigraph", ms, "connected to the database"),
@@ -166,9 +170,26 @@ impl Connector {
                 && error.refuses_direct_tls()
             {
                 self.negotiates.store(true, Ordering::Relaxed);
+            } else if self.asks() != Asks::Otherwise && error.is_about_the_protocol() {
+                self.learn(Asks::Otherwise);
             } else {
                 return Err(error);
             }
+        }
+    }
+
+    /// Where a session did not come about, what was sent early may be why: the next attempt does without. That a server was silent
+    /// until then is kept.
+    fn weigh(&self, outcome: &Result<Connection, Error>) {
+        let mut asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
+        match outcome {
+            Ok(_) if self.was_silent.swap(false, Ordering::Relaxed) => self.memory.keep(*asks),
+            Err(error) if *asks != Asks::Otherwise && error.may_be_confused() => {
+                let was_silent = matches!(error, Error::StartTimedOut);
+                self.was_silent.store(was_silent, Ordering::Relaxed);
+                *asks = Asks::Otherwise;
+            }
+            _ => {}
         }
     }
 

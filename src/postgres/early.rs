@@ -6,10 +6,11 @@
 //! it knows the password as well is verified only afterwards.
 
 use std::{
-    fmt, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
     pin::Pin,
     task::{Context, Poll, Waker, ready},
+    time::Duration,
 };
 
 use secrecy::{ExposeSecret, SecretSlice, zeroize::Zeroize};
@@ -17,6 +18,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, TlsStream};
 
 use crate::private_file;
+
+const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 
 /// RFC 7677, bound to the TLS connection.
 const BOUND: &str = "SCRAM-SHA-256-PLUS";
@@ -44,11 +47,13 @@ impl Memory {
         Self(state.map(|state| state.join(name)))
     }
 
+    /// What is kept counts for a week: servers are replaced.
     pub(crate) fn recall(&self) -> Asks {
-        let kept = self
-            .0
-            .as_ref()
-            .and_then(|path| private_file::read(path, 64).ok()?);
+        let kept = self.0.as_ref().and_then(|path| {
+            let age = fs::metadata(path).ok()?.modified().ok()?.elapsed().ok()?;
+            let is_recent = age < KEPT_FOR;
+            is_recent.then(|| private_file::read(path, 64).ok())??
+        });
         match kept.as_ref().map(|kept| kept.bytes.as_slice()) {
             Some(b"unbound") => Asks::Unbound,
             Some(b"otherwise") => Asks::Otherwise,
@@ -61,8 +66,8 @@ impl Memory {
         let Some(path) = &self.0 else { return };
         let _ = match asks {
             Asks::Bound => private_file::remove(path),
-            Asks::Unbound => private_file::write(path, b"unbound"),
-            Asks::Otherwise => private_file::write(path, b"otherwise"),
+            Asks::Unbound => private_file::write(path, b"unbound").map(drop),
+            Asks::Otherwise => private_file::write(path, b"otherwise").map(drop),
         };
     }
 }

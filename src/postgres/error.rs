@@ -246,6 +246,25 @@ impl Error {
         Some(*asks)
     }
 
+    /// Says whether no session came about for a reason that may be what was sent before it was asked for: silence, or a hang-up.
+    pub(crate) fn may_be_confused(&self) -> bool {
+        match self {
+            Self::StartTimedOut => true,
+            Self::Start(error) => error.as_db_error().is_none() && hung_up(error),
+            _ => false,
+        }
+    }
+
+    /// Says whether the server says that it was spoken to in the wrong way, and means nothing else by it that is known.
+    pub(crate) fn is_about_the_protocol(&self) -> bool {
+        let Self::Start(error) = self else {
+            return false;
+        };
+        error.as_db_error().is_some_and(|error| {
+            error.code().code() == "08P01" && meaning(error.message()).is_none()
+        })
+    }
+
     /// Says whether the ID token has expired for the database, so that nothing was done (migration V4).
     pub(crate) fn is_expired_token(&self) -> bool {
         let Self::Statement(error) = self else {

@@ -458,7 +458,7 @@ fn unknown(key: &str) -> Failure {
     let nearest = OBEYED
         .iter()
         .map(|known| (strsim::jaro_winkler(key, known), known))
-        .filter(|(likeness, _)| *likeness > 0.85)
+        .filter(|(likeness, known)| *likeness > 0.85 && strsim::levenshtein(key, known) < 3)
         .max_by(|one, other| one.0.total_cmp(&other.0));
     let failure = malformed(format!(
         "The connection string has a parameter {} that is unknown.",

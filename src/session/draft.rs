@@ -136,7 +136,7 @@ impl Drafts {
             };
             let path = own.ok_or_else(|| io::Error::other("too many windows are open"))?;
             let bytes = encode(draft).map_err(io::Error::from)?;
-            private_file::write(&path, &bytes)
+            private_file::write(&path, &bytes).map(drop)
         })
         .await
     }

@@ -183,6 +183,7 @@ mod tests {
         let back = Entry::decode(&entry().encode(None)).expect("read");
         assert_eq!(back.user, entry().user);
         assert!(back.same_refresh_token(entry().refresh_token.as_ref()));
+        assert_eq!(back.scope, entry().scope);
         let (token, expires_at) = back.id_token.expect("an ID token");
         assert_eq!(
             (token.expose_secret(), expires_at),
@@ -194,7 +195,7 @@ mod tests {
     fn the_form_of_the_first_version_stays_readable() {
         let kept = r#"{"version":1,"sub":"00u1","name":"Nora","refresh_token":"r","id_token":"i","exp":5,"later":true}"#;
         let entry = Entry::decode(&kept.into()).expect("read");
-        assert_eq!(entry.user.name, "Nora");
+        assert_eq!((entry.user.name.as_str(), entry.scope), ("Nora", None));
         assert_eq!(entry.id_token.map(|(_, expires_at)| expires_at), Some(5));
     }
 

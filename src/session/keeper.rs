@@ -139,6 +139,9 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         let entry = self.waiting(self.read(), progress).await?;
         if let Some(entry) = &entry {
             self.remember(Known::from_vault(entry.clone()));
+            if let Some(warning) = self.vault.warning() {
+                progress.report(Activity::Unguarded(warning));
+            }
         }
         Ok(entry)
     }
@@ -249,12 +252,18 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         Ok(())
     }
 
-    /// The refresh token of the session that there is, whoever's it is: from memory where it is newer than the vault's.
+    /// The refresh token of the session that there is, whoever's it is: from the vault where another process wrote it, or where
+    /// memory has none.
     async fn newest_refresh_token(&self) -> Option<SecretString> {
         let known = self.memory().session.clone();
-        match known.filter(Known::is_ahead) {
-            Some(known) => known.entry.refresh_token,
-            None => self.read().await.ok()??.refresh_token,
+        match (self.read().await, known) {
+            (Ok(Some(entry)), Some(known))
+                if !entry.same_refresh_token(known.in_vault.as_ref()) =>
+            {
+                entry.refresh_token
+            }
+            (_, Some(known)) => known.entry.refresh_token,
+            (found, None) => found.ok()??.refresh_token,
         }
     }
 
@@ -325,7 +334,10 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
                 failure.log();
                 SignOutOutcome::OnlyLocally(failure)
             }
-            Err(_) => SignOutOutcome::OnlyLocally(silent()),
+            Err(_) => {
+                silent().log();
+                SignOutOutcome::OnlyLocally(silent())
+            }
         }
     }
 

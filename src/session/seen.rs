@@ -77,7 +77,7 @@ impl LastSeen {
                 };
                 serde_json::to_vec(&file)
                     .map_err(|error| io::Error::from(error).into())
-                    .and_then(|bytes| private_file::write(&self.path, &bytes))
+                    .and_then(|bytes| private_file::write(&self.path, &bytes).map(drop))
             }
             _ => self.forget(),
         };

@@ -4,7 +4,7 @@ mod doubles;
 
 use std::sync::atomic::Ordering;
 
-use self::doubles::{Database, Memory, Okta, Scripted, World, user};
+use self::doubles::{Database, GRANTED, Memory, Okta, Scripted, World, user};
 use super::*;
 use crate::{config::Store, keyring::Keyring};
 
@@ -372,6 +372,64 @@ async fn a_session_that_another_one_replaces_is_revoked() {
     world.okta.0.offline.store(true, Ordering::SeqCst);
     sign_in(&session).await.expect("signed in");
     assert_eq!(world.okta.revoked().len(), 3);
+}
+
+#[tokio::test]
+async fn the_session_that_is_replaced_is_the_newest_of_it() {
+    let (world, session) = signed_in(30);
+    world.vault.0.refuses_writes.store(true, Ordering::SeqCst);
+    load(&session).await.expect("loaded");
+    world.vault.0.refuses_writes.store(false, Ordering::SeqCst);
+    sign_in(&session).await.expect("signed in");
+    assert_eq!(world.okta.revoked(), ["refresh-2"], "memory is ahead");
+
+    let (world, session) = signed_in(30);
+    world.vault.0.refuses_writes.store(true, Ordering::SeqCst);
+    load(&session).await.expect("loaded");
+    world.vault.0.refuses_writes.store(false, Ordering::SeqCst);
+    world.signed_in(3600);
+    sign_in(&session).await.expect("signed in");
+    assert_eq!(world.okta.revoked(), ["refresh-3"], "another one wrote");
+}
+
+#[tokio::test]
+async fn every_renewal_asks_for_the_scopes_that_were_granted() {
+    let (world, session) = signed_out();
+    world.okta.0.lifetime.store(30, Ordering::SeqCst);
+    sign_in(&session).await.expect("signed in");
+    load(&session).await.expect("loaded");
+    load(&world.session()).await.expect("loaded");
+    let asked = world.okta.0.scopes.lock().expect("free").clone();
+    assert_eq!(asked, [Some(GRANTED.to_owned()), Some(GRANTED.to_owned())]);
+    // Nothing is known of an older release's session.
+    let (world, session) = signed_in(30);
+    load(&session).await.expect("loaded");
+    assert_eq!(*world.okta.0.scopes.lock().expect("free"), [None]);
+}
+
+#[tokio::test]
+async fn a_session_that_others_may_read_is_told_of() {
+    let (world, session) = signed_out();
+    world.vault.0.is_open.store(true, Ordering::SeqCst);
+    let restored = sign_in(&session).await.expect("signed in");
+    assert_eq!(restored.warnings, world.vault.warning().as_slice());
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let progress = Progress::new({
+        let told = Arc::clone(&told);
+        move |activity| {
+            if let Activity::Unguarded(failure) = activity {
+                told.lock().expect("free").push(failure);
+            }
+        }
+    });
+    let session = world.session();
+    for _ in 0..2 {
+        session.load(&progress).await.expect("loaded");
+    }
+    assert_eq!(
+        *told.lock().expect("free"),
+        world.vault.warning().as_slice()
+    );
 }
 
 #[tokio::test]

@@ -98,6 +98,26 @@ async fn a_password_that_was_set_and_never_shown_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_password_is_shown_where_the_database_takes_no_note_of_it() {
+    let cluster = Cluster::start(Settings::default());
+    let (admin, _) = Admin::set_up(&cluster);
+    admin.run(&["invite", "virginia"]).data();
+    admin.database.query(
+        "create function public.refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$;
+         create trigger refuse before delete on okta.unshown_access execute function public.refuse()",
+    );
+    let ran = admin.run(&["invite", "virginia", "--new-password"]);
+    assert!(ran.stderr.contains("could not record"), "{ran:?}");
+    open_session(&ran.data()).await;
+    admin
+        .database
+        .query("alter table okta.unshown_access disable trigger refuse");
+    let ran = admin.run(&["invite", "virginia"]);
+    assert!(ran.stderr.contains("was never shown"), "{ran:?}");
+    open_session(&ran.data()).await;
+}
+
+#[tokio::test]
 async fn a_set_up_that_is_killed_at_any_moment_is_done_again() {
     let cluster = Cluster::start(Settings::default());
     let whole = Admin::of(&cluster);

@@ -22,6 +22,8 @@ pub(crate) enum Health {
     Locked,
     /// Its default collection is locked, and the person who is asked for the password never answers.
     WaitingForPassword,
+    /// It answers, and no one ever made a collection in it.
+    Empty,
     /// There is a bus, and no keyring on it.
     Absent,
     /// It is there and never answers.
@@ -141,7 +143,8 @@ impl SecretService {
         let home = self.scratch.path().join("home");
         let mut command = Command::new("gnome-keyring-daemon");
         command
-            .args(["--foreground", "--unlock", "--components=secrets"])
+            .args(["--foreground", "--components=secrets"])
+            .args((self.health != Health::Empty).then_some("--unlock"))
             .env("HOME", home)
             .env_remove("XDG_DATA_HOME")
             .env_remove("DISPLAY")
@@ -154,7 +157,7 @@ impl SecretService {
             .expect("its input is piped")
             .write_all(b"password of the keyring")
             .expect("it reads its password");
-        if self.health == Health::Denied {
+        if matches!(self.health, Health::Denied | Health::Empty) {
             // No one may ask it, but the bus says whether it is there.
             let asked = [
                 "/org/freedesktop/DBus",

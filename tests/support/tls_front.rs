@@ -25,6 +25,15 @@ pub(crate) struct TlsFront {
 impl TlsFront {
     /// Stands before a server on the loopback interface that knows no TLS.
     pub(crate) fn before(server: u16, leaf: &Leaf) -> Self {
+        Self::taking(server, leaf, false)
+    }
+
+    /// The same, but what comes together with the first message is lost, as in a pooler that does not expect it.
+    pub(crate) fn before_one_message_at_a_time(server: u16, leaf: &Leaf) -> Self {
+        Self::taking(server, leaf, true)
+    }
+
+    fn taking(server: u16, leaf: &Leaf, drops_what_comes_early: bool) -> Self {
         let mut builder = SslAcceptor::mozilla_modern_v5(SslMethod::tls_server())
             .expect("OpenSSL has its settings");
         let certificate = X509::from_pem(&leaf.certificate_pem).expect("a certificate");
@@ -47,7 +56,7 @@ impl TlsFront {
                         let name = client.ssl().servername(NameType::HOST_NAME);
                         let name = name.unwrap_or_default().to_owned();
                         names.lock().expect("no panic under lock").push(name);
-                        relay(client, server).ok();
+                        relay(client, server, drops_what_comes_early).ok();
                     }
                 });
             }
@@ -67,7 +76,11 @@ impl TlsFront {
 }
 
 /// Reads from either side in turn, because a TLS stream cannot be shared between two threads.
-fn relay(mut client: SslStream<TcpStream>, mut server: TcpStream) -> io::Result<()> {
+fn relay(
+    mut client: SslStream<TcpStream>,
+    mut server: TcpStream,
+    mut drops_what_comes_early: bool,
+) -> io::Result<()> {
     let turn = Some(Duration::from_millis(1));
     client.get_ref().set_nodelay(true)?;
     server.set_nodelay(true)?;
@@ -77,7 +90,13 @@ fn relay(mut client: SslStream<TcpStream>, mut server: TcpStream) -> io::Result<
     loop {
         match client.read(&mut buffer) {
             Ok(0) => return server.shutdown(Shutdown::Both),
-            Ok(count) => server.write_all(&buffer[..count])?,
+            Ok(mut count) => {
+                if std::mem::take(&mut drops_what_comes_early) {
+                    let length = u32::from_be_bytes([buffer[0], buffer[1], buffer[2], buffer[3]]);
+                    count = count.min(length as usize);
+                }
+                server.write_all(&buffer[..count])?;
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }

@@ -29,6 +29,8 @@ postgresql://alex:<password>@host.example/db
 postgresql://alex:${PGPASSWORD}@host.example/db
 Host=host.example;Database=db;Username=alex
 Host=host.example;Database=db;Username=alex;Password=pw;SSL Mode=Disable
+postgresql://alex:pw@ho!st.example/db
+postgresql://alex:pw@host.example/db?channelBinding=require
 postgresql://alex:pw@a.example,b.example/db
 postgresql://alex:pw@host.example/db?sslmode=enable
 postgresql://alex:pw@host.example/db?channel_binding=yes

@@ -207,8 +207,8 @@ fn semicolons(text: &str) -> Option<Settings> {
 fn in_our_words((key, value): (String, String)) -> Option<(String, String)> {
     let key = key.to_ascii_lowercase().replace(' ', "");
     let key = match key.as_str() {
-        "server" => "host",
-        "database" => "dbname",
+        "server" | "datasource" => "host",
+        "database" | "db" | "initialcatalog" => "dbname",
         "username" | "userid" | "uid" => "user",
         "pwd" => "password",
         "channelbinding" => "channel_binding",

@@ -31,6 +31,31 @@ fn password(target: &Target) -> &str {
 }
 
 #[test]
+fn an_international_name_is_looked_up_as_the_network_knows_it() {
+    let target = good("postgresql://alex:pw@Bücher.example/db");
+    assert_eq!(target.host, "xn--bcher-kva.example");
+}
+
+#[test]
+fn a_string_of_another_language_is_understood() {
+    for text in [
+        "jdbc:postgresql://host.example/neondb?user=alex&password=AbC&sslmode=require",
+        "Host=host.example;Database=neondb;Username=alex;Password=AbC;SSL Mode=VerifyFull;Pooling=true",
+        "Server=host.example; Port=5432; Initial Catalog=neondb; User Id=alex; Pwd=AbC;",
+        "host=host.example;database=neondb;username=alex;password=AbC",
+    ] {
+        let target = good(text);
+        let found = (
+            target.host.as_str(),
+            target.user.as_str(),
+            target.database.as_str(),
+        );
+        assert_eq!(found, ("host.example", "alex", "neondb"), "{text}");
+        assert_eq!((password(&target), target.port), ("AbC", 5432));
+    }
+}
+
+#[test]
 fn a_string_is_taken_out_of_what_is_pasted_around_it() {
     for pasted in [
         POOLED.to_owned(),
@@ -94,6 +119,7 @@ fn a_string_is_taken_out_of_what_is_pasted_around_it() {
             "host={HOST} user=alex password=AbC123dEf {} dbname=neondb;",
             PARAMETERS.replace('&', " ")
         ),
+        format!("DATABASE_URL=‘{POOLED}’;"),
     ] {
         let target = good(&pasted);
         assert_eq!(target.host, HOST, "{pasted}");
@@ -292,12 +318,6 @@ fn a_password_keeps_what_would_end_a_string_elsewhere() {
     ] {
         assert_eq!(password(&good(string)), meant, "{string}");
     }
-}
-
-#[test]
-fn a_host_in_letters_of_its_own_is_reached_in_ascii() {
-    let target = good("postgresql://a:b@Bücher.example/db");
-    assert_eq!(target.host, "xn--bcher-kva.example");
 }
 
 #[test]

@@ -13,6 +13,8 @@ use tokio::sync::Notify;
 use super::super::*;
 
 pub(super) const SUB: &str = "00u1";
+/// The scopes that are granted at a sign-in.
+pub(super) const GRANTED: &str = "openid offline_access";
 
 pub(super) fn user() -> User {
     User {
@@ -30,6 +32,8 @@ pub(super) struct OktaState {
     pub(super) refreshes: AtomicUsize,
     pub(super) newest: AtomicUsize,
     pub(super) revoked: Mutex<Vec<String>>,
+    /// What the refreshes asked for.
+    pub(super) scopes: Mutex<Vec<Option<String>>>,
     /// What the next refreshes answer instead.
     pub(super) script: Mutex<VecDeque<Scripted>>,
     /// Where it is set, refreshes wait for it.
@@ -108,17 +112,19 @@ impl Identity for Okta {
         Ok(Tokens {
             id_token,
             refresh_token: (!without).then_some(refresh_token),
-            scope: None,
+            scope: Some(GRANTED.into()),
         })
     }
 
     async fn refresh(
         &self,
         refresh_token: &SecretString,
-        _scope: Option<&str>,
+        scope: Option<&str>,
         user_id: &str,
         _progress: &Progress,
     ) -> Result<Refreshed, NotRenewed> {
+        let asked = scope.map(Into::into);
+        self.0.scopes.lock().expect("free").push(asked);
         self.0.refreshes.fetch_add(1, Ordering::SeqCst);
         self.0.began.notify_one();
         let gate = self.0.gate.lock().expect("free").clone();
@@ -167,6 +173,7 @@ pub(super) struct MemoryState {
     pub(super) writes: AtomicUsize,
     pub(super) refuses_writes: AtomicBool,
     pub(super) refuses_reads: AtomicBool,
+    pub(super) is_open: AtomicBool,
     /// Who holds it for writing holds writes up.
     pub(super) gate: tokio::sync::RwLock<()>,
 }
@@ -219,6 +226,11 @@ impl Vault for Memory {
 
     fn asks_after(&self) -> Option<Duration> {
         Some(Duration::from_secs(3))
+    }
+
+    fn warning(&self) -> Option<Failure> {
+        let is_open = self.0.is_open.load(Ordering::SeqCst);
+        is_open.then(|| Failure::new(Kind::Vault, "Others may read your session."))
     }
 
     fn location(&self) -> String {

@@ -141,6 +141,7 @@ async fn a_lost_answer_to_a_renewal_loses_no_text() {
     an_hour_passes(&stage.home);
     let mut screen = stage.open();
     screen.sees(QUOTE);
+    screen.sees_no_more("Reading your quote…");
 
     screen.writes(" One");
     stage.okta.script(Endpoint::Token, Answer::lost());

@@ -96,6 +96,7 @@ async fn a_signal_during_a_save_loses_no_text_and_says_what_happened() {
     ] {
         let mut screen = stage.open();
         screen.sees(before);
+        screen.sees_no_more("Reading your quote…");
         screen.key(Key::Char('e'));
         screen.sees(WRITING);
         screen.key(Key::Ctrl('u'));
