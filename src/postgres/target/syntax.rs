@@ -28,8 +28,8 @@ const MARKS: [(char, char); 8] = [
     ('<', '>'),
 ];
 
-/// What editors and letters make of quotation marks, spaces and hyphens.
-const TYPOGRAPHIC: &str = "“”„‘’«»\u{a0}…–—";
+/// What editors and letters make of quotation marks and hyphens.
+const TYPOGRAPHIC: &str = "“”„‘’«»…–—";
 
 /// What HTML and JSON make of characters.
 const ESCAPED: [(&str, &str); 5] = [
@@ -69,15 +69,6 @@ pub(super) fn settings(pasted: &str) -> Result<Settings, Failure> {
     }
     if let Some((scheme, rest)) = address(&text) {
         let mut settings = url(rest)?;
-        let others = settings.iter().filter(|(key, _)| key != "password");
-        let odd = others.flat_map(|(_, value)| value.chars());
-        if let Some(odd) = odd.into_iter().find(|c| TYPOGRAPHIC.contains(*c)) {
-            return Err(malformed(format!(
-                "The connection string has the character {} (U+{:04X}) in it, which does not belong there.",
-                odd.escape_debug(), u32::from(odd)
-            ))
-            .cure(WHERE));
-        }
         if scheme.starts_with(['j', 'J']) {
             settings = settings.into_iter().filter_map(in_our_words).collect();
         }
@@ -245,6 +236,10 @@ fn url(rest: &str) -> Result<Settings, Failure> {
     };
     let mut settings = Settings::new();
     let mut set = |key: &str, value: &str| -> Result<(), Failure> {
+        let odd = value.chars().find(|c| TYPOGRAPHIC.contains(*c));
+        if let Some(odd) = odd.filter(|_| key != "password") {
+            return Err(does_not_belong(odd));
+        }
         if !value.is_empty() {
             settings.push((key.into(), decode(key, value)?));
         }
@@ -265,6 +260,15 @@ fn url(rest: &str) -> Result<Settings, Failure> {
         set(key, value)?;
     }
     Ok(settings)
+}
+
+/// One that is meant is written with %.
+fn does_not_belong(odd: char) -> Failure {
+    malformed(format!(
+        "The connection string has the character {odd} (U+{:04X}) in it, which does not belong there.",
+        u32::from(odd)
+    ))
+    .cure(WHERE)
 }
 
 /// Finds the `@` that ends the password: the first one that is followed by a well-formed host, port and database.
