@@ -47,7 +47,11 @@ pub(crate) fn roots() -> String {
                 path.display()
             )
         }
-        Some(path) => format!("trusted are those of {} (SSL_CERT_FILE)", path.display()),
+        // OpenSSL reads the file in place of the system's own, and the directory beside it.
+        Some(path) => format!(
+            "trusted are those of {} (SSL_CERT_FILE), and those of the system's directory",
+            path.display()
+        ),
     }
 }
 

@@ -1,5 +1,5 @@
 //! A file of variables, read as `@next/env` reads it (dotenv 16 and dotenv-expand 10): the web app's own `.env.local` gives the
-//! same values here. What is no variable is passed over. Pure.
+//! same values here. What is no variable is passed over, and no command is run: neither does one. Pure.
 
 use std::sync::LazyLock;
 
@@ -26,6 +26,9 @@ type Found = (Option<String>, Option<String>);
 
 /// The most references that are followed within one value: one that leads to itself has no end.
 const MOST_REFERENCES: usize = 100;
+
+/// The longest value in bytes, for the same reason: a reference can double what stands before it.
+const LONGEST: usize = 64 * 1024;
 
 /// Returns the variables in the order of their names' first lines; one that refers to itself has no value. `environment` is what
 /// a reference finds before the file.
@@ -106,6 +109,9 @@ fn last_closing(text: &str, quote: char) -> Option<usize> {
 /// where there is no end.
 fn expanded(mut value: String, look_up: &dyn Fn(&str) -> Found) -> Option<String> {
     for _ in 0..MOST_REFERENCES {
+        if value.len() > LONGEST {
+            return None;
+        }
         let is_escaped = |at: usize| value[..at].ends_with('\\');
         let mut dollars = value.rmatch_indices('$');
         let Some((at, _)) = dollars.find(|(at, _)| !is_escaped(*at)) else {
@@ -159,6 +165,12 @@ mod tests {
     struct Case {
         file: String,
         values: BTreeMap<String, String>,
+    }
+
+    #[test]
+    fn a_value_that_doubles_without_end_is_none() {
+        let read = parse("DATABASE_URL=$X\nX=$`a$X\n", &|_| None);
+        assert_eq!(read[0], ("DATABASE_URL".into(), None));
     }
 
     /// What `@next/env` itself made of each; a test of the whole suite sees to it that it still does.

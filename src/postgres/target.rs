@@ -73,55 +73,22 @@ const OBEYED: [&str; 16] = [
     "user",
 ];
 
-/// Settings of libpq and of other drivers that mean nothing here, or nothing that changes what is asked of the database.
-const IGNORED: [&str; 43] = [
-    "client_encoding",
-    "connection_limit",
-    "gssdelegation",
-    "gssencmode",
-    "gsslib",
-    "keepalives",
-    "keepalives_count",
-    "keepalives_idle",
-    "keepalives_interval",
-    "keepalives_retries",
-    "krbsrvname",
-    "load_balance_hosts",
-    "max_protocol_version",
-    "min_protocol_version",
-    "passfile",
-    "pgbouncer",
-    "pool_timeout",
-    "pool_size",
-    "prepare_threshold",
-    "replication",
-    "require_auth",
-    "requirepeer",
-    "schema",
-    "scram_client_key",
-    "scram_server_key",
-    "servicefile",
-    "service",
-    "socket_timeout",
-    "sslaccept",
-    "sslcert",
-    "sslcertmode",
-    "sslcompression",
-    "sslcrl",
-    "sslcrldir",
-    "sslkey",
-    "sslkeylogfile",
-    "sslpassword",
-    "sslsni",
-    "ssl_max_protocol_version",
-    "ssl_min_protocol_version",
-    "target_session_attrs",
-    "tcp_user_timeout",
-    "uselibpqcompat",
-];
+/// Settings of libpq, of other drivers and of ORMs that mean nothing here, or nothing that changes what is asked of the database.
+const IGNORED: &str = "
+advisory_locks async_fallback binary_parameters checkout_timeout client_encoding conn_health_checks conn_max_age
+connection_limit datestyle default_query_exec_mode default_transaction_isolation description_cache_capacity encoding
+gssdelegation gssencmode gsslib idle_in_transaction_session_timeout idle_timeout intervalstyle keepalives
+keepalives_count keepalives_idle keepalives_interval keepalives_retries krbsrvname load_balance_hosts lock_timeout
+max_lifetime max_protocol_version min_protocol_version passfile pgbouncer pool pool_health_check_period
+pool_max_conn_idle_time pool_max_conn_lifetime pool_max_conns pool_min_conns pool_size pool_timeout prepare
+prepare_threshold prepared_statement_cache_size prepared_statements reaping_frequency replication require_auth
+requirepeer schema scram_client_key scram_server_key search_path service servicefile single_use_connections
+socket_timeout ssl_max_protocol_version ssl_min_protocol_version sslaccept sslcert sslcertmode sslcompression sslcrl
+sslcrldir sslidentity sslkey sslkeylogfile sslpassword sslsni statement_cache_capacity statement_cache_size
+target_session_attrs tcp_user_timeout timezone uselibpqcompat";
 
 fn is_known(key: &str) -> bool {
-    OBEYED.contains(&key) || IGNORED.contains(&key)
+    OBEYED.contains(&key) || IGNORED.split_whitespace().any(|known| known == key)
 }
 
 fn malformed(what: impl Into<String>) -> Failure {
@@ -268,7 +235,7 @@ impl Parsed {
                 self.address = Some(address);
             }
             "sslmode" => self.no_tls = !wants_tls(&value)?,
-            "ssl" => self.no_tls = matches!(value.as_str(), "false" | "0" | "off" | "no"),
+            "ssl" => self.no_tls = matches!(value.as_str(), "false" | "0" | "off" | "no" | "disable"),
             "channel_binding" => {
                 let choices = [
                     ("disable", ChannelBinding::Disable),
@@ -395,6 +362,7 @@ impl Parsed {
             );
         }
         let host = host.trim_end_matches('.').to_ascii_lowercase();
+        // A name in letters of its own goes through the network in ASCII.
         let host = match url::Host::parse(&host) {
             Ok(url::Host::Domain(ascii)) if !host.is_ascii() => ascii,
             _ => host,
@@ -444,10 +412,11 @@ impl Parsed {
 }
 
 fn wants_tls(mode: &str) -> Result<bool, Failure> {
-    match mode {
+    // .NET writes VerifyFull.
+    match mode.to_ascii_lowercase().replace('-', "").as_str() {
         "disable" => Ok(false),
         // Whatever is asked, the chain and the name are checked, so all of these come to the same.
-        "allow" | "prefer" | "require" | "verify-ca" | "verify-full" | "no-verify" => Ok(true),
+        "allow" | "prefer" | "require" | "verifyca" | "verifyfull" | "noverify" => Ok(true),
         _ => Err(
             malformed("sslmode in the connection string has a value that does not exist.")
                 .cure("Write sslmode=require."),
@@ -458,7 +427,7 @@ fn wants_tls(mode: &str) -> Result<bool, Failure> {
 fn choose<T: Copy>(key: &str, value: &str, choices: &[(&str, T)]) -> Result<T, Failure> {
     choices
         .iter()
-        .find(|(name, _)| *name == value)
+        .find(|(name, _)| name.eq_ignore_ascii_case(value))
         .map(|(_, choice)| *choice)
         .ok_or_else(|| {
             let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
@@ -488,7 +457,6 @@ fn duration(value: String) -> Result<String, Failure> {
 fn unknown(key: &str) -> Failure {
     let nearest = OBEYED
         .iter()
-        .chain(&IGNORED)
         .map(|known| (strsim::jaro_winkler(key, known), known))
         .filter(|(likeness, known)| *likeness > 0.85 && strsim::levenshtein(key, known) < 3)
         .max_by(|one, other| one.0.total_cmp(&other.0));
@@ -542,11 +510,13 @@ fn connect_timeout(value: &str) -> Result<Option<Duration>, Failure> {
 
 /// What consoles and examples show in place of a password.
 fn is_placeholder(password: &str) -> bool {
+    let words = password
+        .trim_matches(|c| "<>[]{}$".contains(c))
+        .to_ascii_lowercase();
+    let is_bracketed = words.len() < password.len();
     password.chars().all(|c| c == '*' || c == '•')
-        || matches!(
-            password.to_ascii_lowercase().as_str(),
-            "[password]" | "<password>" | "[your-password]" | "your-password" | "your_password"
-        )
+        || matches!(&*words, "your-password" | "your_password")
+        || is_bracketed && (words.contains("password") || words == "pwd")
 }
 
 #[cfg(test)]

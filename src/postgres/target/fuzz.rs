@@ -15,7 +15,7 @@ postgresql:// postgres:// http:// DATABASE_URL= ' " ` @ : / ? & = % %40 %00 %zz 
 127.0.0.1 -pooler .neon.tech /var/run @/tmp sslmode=disable sslmode=require sslmode= ssl=0 channel_binding=require
 sslrootcert=system sslrootcert=/x sslnegotiation=direct options=endpoint%3Dx options=-c%20statement_timeout%3D5s
 hostaddr=10.0.0.1 connect_timeout=-1 statement_timeout=9h port=0 port=70000 user= password= host= dbname=
-pgbouncer=true sslmod=x 0 99999999999999999999 -1
+pgbouncer=true sslmod=x jdbc: Host= Username= Password= &amp; &quot; “ ” \u0026 0 99999999999999999999 -1
 "#;
 
 fn words() -> Vec<&'static str> {
@@ -48,6 +48,8 @@ fn samples() -> Vec<String> {
         format!(
             "host = 'db.example.com' dbname='my \\'db' user=alex password = '{PASSWORD}' options='-c statement_timeout=5s -c work_mem=4MB'"
         ),
+        format!("“jdbc:postgresql://h/d?user=u&amp;password={ENCODED}”,"),
+        format!("Host=h;Username=u;Password='{PASSWORD}';Database=d;SSL Mode=VerifyFull;"),
         format!("psql 'host=h user=u password={PASSWORD} dbname=d sslcert=/x sslkey=/y'"),
     ]
 }

@@ -7,7 +7,9 @@ const STRINGS: &str = "
 neondb
 https://console.neon.tech/app/projects/x
 mysql://a:b@host/db
+jdbc:postgresql://host/db
 prisma+postgres://accelerate.example/?api_key=x
+PGPASSWORD=pw psql -h host -U alex
 psql -h host -U alex
 postgresql://host.example/db
 postgresql://alex@host.example/db
@@ -23,10 +25,12 @@ postgresql://alex:[YOUR-PASSWORD]@host.example/db
 postgresql://alex:pw@host.example:99999/db
 postgresql://alex:pw@host.example:0/db
 postgresql://alex:pw@host.example:postgresql/db
-postgresql://alex:pw@ho!st.example/db
-postgresql://alex:pw@host.example/db?lock_timeout=5s
-postgresql://alex:pw@host.example/db?channelBinding=require
+postgresql://alex:<password>@host.example/db
+postgresql://alex:${PGPASSWORD}@host.example/db
 Host=host.example;Database=db;Username=alex
+Host=host.example;Database=db;Username=alex;Password=pw;SSL Mode=Disable
+postgresql://alex:pw@ho!st.example/db
+postgresql://alex:pw@host.example/db?channelBinding=require
 postgresql://alex:pw@a.example,b.example/db
 postgresql://alex:pw@host.example/db?sslmode=enable
 postgresql://alex:pw@host.example/db?channel_binding=yes
@@ -47,6 +51,8 @@ host=host.example user=alex dbname=db
 host=host.example password='pw user=alex
 host=/var/run/postgresql user=a password=b dbname=c
 mysql://alex:pw@host/db
+postgresql://alex:pw@host/db?sslmode=require”&channel_binding=require
+postgresql://alex:pw@host/“db”x
 -h host
 postgresql://alex:pw
 postgresql://alex:pw@host.example/50%

@@ -1,7 +1,11 @@
-//! The ways to write a connection string, `postgresql://…`, `host=… dbname=…` and .NET's `Host=…;Database=…`, made into one list of
-//! settings.
+//! The ways to write a connection string, `postgresql://…`, `host=… dbname=…` and `Host=…;Database=…`, made into one list of settings.
 //!
 //! Whatever goes wrong here, no part of the string that may hold the password is repeated.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use secrecy::zeroize::Zeroizing;
 
 use super::{is_known, malformed};
 use crate::failure::Failure;
@@ -12,59 +16,88 @@ pub(super) type Settings = Vec<(String, String)>;
 const WHERE: &str =
     "Copy the whole string from Neon's console: Connect, with \"Show password\" on.";
 
+/// What stands around a string in a shell history, a `.env` file, a program or a letter.
+const MARKS: [(char, char); 8] = [
+    ('\'', '\''),
+    ('"', '"'),
+    ('`', '`'),
+    ('“', '”'),
+    ('„', '“'),
+    ('‘', '’'),
+    ('«', '»'),
+    ('<', '>'),
+];
+
+/// What editors and letters make of quotation marks and hyphens.
+const TYPOGRAPHIC: &str = "“”„‘’«»…–—";
+
+/// What HTML and JSON make of characters.
+const ESCAPED: [(&str, &str); 5] = [
+    ("&quot;", "\""),
+    ("&#39;", "'"),
+    ("&amp;", "&"),
+    (r"\u0026", "&"),
+    (r"\/", "/"),
+];
+
+/// Where a URL begins, with the names that JDBC, `SQLAlchemy`, Django, Ecto and PHP have for PostgreSQL.
+static SCHEME: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)(?:^|[^a-z0-9+.-])((?:jdbc:)?(?:postgres|postgresql|postgis|pgsql|ecto)(?:\+[a-z0-9_]+)?://)")
+        .expect("it is a pattern")
+});
+
 /// Takes a connection string out of what people paste around it, and reads it.
 pub(super) fn settings(pasted: &str) -> Result<Settings, Failure> {
-    let text = unwrap(pasted);
-    if text.is_empty() {
+    let mut text = Zeroizing::new(pasted.to_owned());
+    for (escaped, meant) in ESCAPED {
+        text = Zeroizing::new(text.replace(escaped, meant));
+    }
+    let plain = unwrap(&text);
+    if plain.is_empty() {
         return Err(malformed("The connection string is empty.").cure(WHERE));
     }
     // PostgreSQL's protocol ends every setting with it.
-    if text.contains('\0') {
+    if plain.contains('\0') {
         return Err(malformed("The connection string holds the character U+0000.").cure(WHERE));
     }
-    if let Some((scheme, rest)) = text.split_once("://")
-        && scheme
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "+-.:".contains(c))
-    {
-        // Java writes `jdbc:` before it, Python's libraries `+psycopg` behind.
-        let scheme = scheme.to_ascii_lowercase();
-        let scheme = scheme.strip_prefix("jdbc:").unwrap_or(&scheme);
-        return match scheme.split('+').next().unwrap_or_default() {
-            "postgresql" | "postgres" => url(&unescaped(rest)),
-            "http" | "https" => Err(malformed(
-                "The connection string is a web address and not a database's.",
-            )
-            .cure("It starts with postgresql://; Neon's console shows it under Connect.")),
-            // Not repeated: it may be what slipped in before the string, a password for one.
-            _ => Err(
-                malformed("The connection string does not begin with postgresql://.")
-                    .cure("Write postgresql:// in its place."),
-            ),
-        };
+    if let Some(settings) = semicolons(plain) {
+        return Ok(settings);
     }
-    if text.starts_with('-') {
+    let key = plain.split_once('=').map(|(key, _)| key.trim());
+    if key.is_some_and(is_known) {
+        return pairs(without_tail(plain, ";,"));
+    }
+    if let Some((scheme, rest)) = address(&text) {
+        let mut settings = url(rest)?;
+        if scheme.starts_with(['j', 'J']) {
+            settings = settings.into_iter().filter_map(in_our_words).collect();
+        }
+        return Ok(settings);
+    }
+    if plain.starts_with('-') || plain.contains("psql ") {
         return Err(
             malformed("This is a command line of psql and not a connection string.")
                 .cure("Give the string that starts with postgresql://."),
         );
     }
-    if let Some(settings) = of_dotnet(text) {
-        return Ok(settings);
+    if plain.starts_with("http://") || plain.starts_with("https://") {
+        return Err(
+            malformed("The connection string is a web address and not a database's.")
+                .cure("It starts with postgresql://; Neon's console shows it under Connect."),
+        );
     }
-    if text
-        .split_once('=')
-        .is_some_and(|(key, _)| is_key(key.trim()))
-    {
-        return pairs(text);
+    if key.is_some_and(is_key) {
+        return pairs(plain);
     }
     Err(malformed("The connection string does not start with postgresql://.").cure(WHERE))
 }
 
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}')
+}
+
 /// Removes what surrounds a string in a shell history, a `.env` file or a web page.
 fn unwrap(pasted: &str) -> &str {
-    // With what a word processor makes of quotes.
-    let is_blank = |c: char| c.is_whitespace() || "\u{feff}\u{200b}“”„‘’«»".contains(c);
     let mut text = pasted.trim_matches(is_blank);
     loop {
         let before = text;
@@ -84,11 +117,11 @@ fn unwrap(pasted: &str) -> &str {
         {
             text = value.trim_matches(is_blank);
         }
-        for quote in ['\'', '"', '`'] {
-            if let Some(rest) = text.strip_prefix(quote) {
-                text = rest.trim_end_matches(';').trim_matches(is_blank);
+        for (open, close) in MARKS {
+            if let Some(rest) = text.strip_prefix(open) {
+                text = rest.trim_end_matches([';', ',']).trim_matches(is_blank);
                 text = text
-                    .strip_suffix(quote)
+                    .strip_suffix(close)
                     .unwrap_or(text)
                     .trim_matches(is_blank);
             }
@@ -99,58 +132,82 @@ fn unwrap(pasted: &str) -> &str {
     }
 }
 
-/// Puts right what HTML and JSON make of a URL, and leaves out what stood behind it in a file.
-fn unescaped(rest: &str) -> String {
-    let rest = rest.trim_end_matches(|c: char| ";,\"'`“”‘’»".contains(c));
-    let Some((before, query)) = rest.split_once('?') else {
-        return rest.to_owned();
+/// Finds a URL in what was pasted with it: a variable's name, a command, a line of a program. Returns its scheme, and the rest.
+fn address(text: &str) -> Option<(&str, &str)> {
+    let scheme = SCHEME.captures(text)?.get(1)?;
+    let rest = &text[scheme.end()..];
+    let before = text[..scheme.start()].chars().next_back();
+    let mark = MARKS.iter().find(|(open, _)| Some(*open) == before);
+    let ends = |at: usize| {
+        let behind = rest[at..].trim_start_matches(|c| mark.is_some_and(|(_, close)| c == *close));
+        behind.is_empty() || behind.starts_with(|c: char| c.is_whitespace() || ",;)".contains(c))
     };
-    let query = query.replace("&amp;", "&").replace(r"\u0026", "&");
-    format!("{before}?{}", query.replace(r"\u003d", "="))
+    let quoted = mark.and_then(|(_, close)| rest.match_indices(*close).find(|(at, _)| ends(*at)));
+    // Behind a string without quotation marks: options, a comment, another command.
+    let next = |(at, _): &(usize, char)| {
+        rest[*at..]
+            .trim_start()
+            .starts_with(['-', '#', '|', '&', '\\'])
+    };
+    let mut spaces = rest.char_indices().filter(|(_, c)| matches!(c, ' ' | '\t'));
+    let end = match quoted {
+        Some((at, _)) => at,
+        None => spaces.find(next).map_or(rest.len(), |(at, _)| at),
+    };
+    Some((
+        scheme.as_str(),
+        without_tail(rest[..end].trim_matches(is_blank), ";,\"'`”“’»>)\\#"),
+    ))
 }
 
-/// Returns how libpq calls a setting of .NET's.
-fn in_libpq(key: &str) -> Option<&'static str> {
-    Some(match key.trim().to_ascii_lowercase().as_str() {
-        "host" | "server" | "data source" => "host",
-        "port" => "port",
-        "database" | "db" | "initial catalog" => "dbname",
-        "username" | "user name" | "user id" | "userid" | "uid" | "user" => "user",
-        "password" | "pwd" => "password",
-        "ssl mode" | "sslmode" => "sslmode",
-        "channel binding" => "channel_binding",
-        _ => return None,
-    })
+/// Takes away what ends a string in a program or a letter, and no name of a database or value. A password keeps it.
+fn without_tail<'a>(text: &'a str, marks: &str) -> &'a str {
+    let last = text.rsplit(['&', '?', ' ']).next().unwrap_or_default();
+    if last.starts_with("password") {
+        return text;
+    }
+    text.trim_end_matches(|c| marks.contains(c))
 }
 
-/// `Key=value;` as .NET writes it. What has no meaning here is left out; `None` where it is nothing of the kind.
-fn of_dotnet(text: &str) -> Option<Settings> {
+/// Reads what .NET and PHP write: `Host=…;Database=…`, a value between quotation marks where it has a semicolon. `None` where
+/// it is not that.
+fn semicolons(text: &str) -> Option<Settings> {
     let mut settings = Settings::new();
-    // libpq has blanks between the pairs.
-    let (first, _) = text.split_once(';')?;
-    if first
-        .split_once('=')?
-        .1
-        .trim()
-        .contains(char::is_whitespace)
-    {
-        return None;
+    let mut rest = text.strip_prefix("pgsql:").unwrap_or(text);
+    let mut separators = 0;
+    while !rest.trim().is_empty() {
+        let (key, after) = rest.split_once('=')?;
+        let after = after.trim_start();
+        let quote = after.chars().next().filter(|c| matches!(c, '"' | '\''));
+        let (value, behind) = match quote.and_then(|quote| Some((quote, after[1..].find(quote)?))) {
+            Some((_, end)) => (&after[1..=end], after[end + 2..].split_once(';')),
+            None => match after.split_once(';') {
+                Some((value, behind)) => (value, Some(("", behind))),
+                None => (after, None),
+            },
+        };
+        separators += usize::from(behind.is_some());
+        rest = behind.map_or("", |(_, behind)| behind);
+        let setting = (key.trim().to_owned(), value.trim().to_owned());
+        settings.extend(in_our_words(setting).filter(|(_, value)| !value.is_empty()));
     }
-    for pair in text.split(';').filter(|pair| !pair.trim().is_empty()) {
-        let (key, value) = pair.split_once('=')?;
-        let value = value.trim().trim_matches(['\'', '"']);
-        match in_libpq(key) {
-            // `VerifyFull` is `verify-full`.
-            Some(key @ ("sslmode" | "channel_binding")) => {
-                let value = value.to_ascii_lowercase().replace("verify", "verify-");
-                settings.push((key.to_owned(), value.replace("--", "-")));
-            }
-            Some(key) => settings.push((key.to_owned(), value.to_owned())),
-            None => {}
-        }
-    }
-    let is_whole = settings.iter().any(|(key, _)| key == "host");
-    is_whole.then_some(settings)
+    (separators > 0 && settings.len() > 1).then_some(settings)
+}
+
+/// Gives a setting of JDBC, .NET or PHP the name that libpq has for it. One without such a name means nothing here.
+fn in_our_words((key, value): (String, String)) -> Option<(String, String)> {
+    let key = key.to_ascii_lowercase().replace(' ', "");
+    let key = match key.as_str() {
+        "server" | "datasource" => "host",
+        "database" | "db" | "initialcatalog" => "dbname",
+        "username" | "userid" | "uid" => "user",
+        "pwd" => "password",
+        "channelbinding" => "channel_binding",
+        "applicationname" => "application_name",
+        known if is_known(known) => known,
+        _ => return None,
+    };
+    Some((key.to_owned(), value))
 }
 
 fn is_key(text: &str) -> bool {
@@ -179,6 +236,10 @@ fn url(rest: &str) -> Result<Settings, Failure> {
     };
     let mut settings = Settings::new();
     let mut set = |key: &str, value: &str| -> Result<(), Failure> {
+        let odd = value.chars().find(|c| TYPOGRAPHIC.contains(*c));
+        if let Some(odd) = odd.filter(|_| key != "password") {
+            return Err(does_not_belong(odd));
+        }
         if !value.is_empty() {
             settings.push((key.into(), decode(key, value)?));
         }
@@ -201,6 +262,15 @@ fn url(rest: &str) -> Result<Settings, Failure> {
     Ok(settings)
 }
 
+/// One that is meant is written with %.
+fn does_not_belong(odd: char) -> Failure {
+    malformed(format!(
+        "The connection string has the character {odd} (U+{:04X}) in it, which does not belong there.",
+        u32::from(odd)
+    ))
+    .cure(WHERE)
+}
+
 /// Finds the `@` that ends the password: the first one that is followed by a well-formed host, port and database.
 /// So a password with characters that should have been percent-encoded is still read as it was meant.
 fn divide(rest: &str) -> Result<(&str, Place<'_>), Failure> {
@@ -215,7 +285,11 @@ fn divide(rest: &str) -> Result<(&str, Place<'_>), Failure> {
         Some(at) => (&rest[..at], &rest[at + 1..]),
         None => ("", rest),
     };
-    match place(after, false) {
+    // Without a person, what stands behind a colon may be a password.
+    let is_port = |place: &Place| {
+        last.is_some() || place.port.chars().all(|c| c.is_ascii_digit() || c == ',')
+    };
+    match place(after, false).filter(is_port) {
         Some(place) => Ok((person, place)),
         None => Err(
             malformed("The connection string is not of the form postgresql://USER:PASSWORD@HOST/DATABASE.").cure(
@@ -242,7 +316,9 @@ fn place(text: &str, complete: bool) -> Option<Place<'_>> {
     let sound = host
         .chars()
         .all(|c| c.is_alphanumeric() || "-._,[]:%".contains(c))
-        && port.chars().all(|c| c.is_ascii_alphanumeric() || c == ',')
+        && port
+            .chars()
+            .all(|c| c.is_ascii_digit() || c == ',' || !complete && c.is_ascii_lowercase())
         && !database.contains(['@', '/', '#', ':']);
     // A known parameter is the sign that what was taken for the end of the password is it.
     let query_is_known = query

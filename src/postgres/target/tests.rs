@@ -1,6 +1,8 @@
 use super::*;
 
 const POOLED: &str = "postgresql://alex:AbC123dEf@ep-cool-darkness-a1b2c3d4-pooler.us-east-2.aws.neon.tech/neondb?sslmode=require&channel_binding=require";
+const HOST: &str = "ep-cool-darkness-a1b2c3d4-pooler.us-east-2.aws.neon.tech";
+const PARAMETERS: &str = "sslmode=require&channel_binding=require";
 const PASSWORD: &str = "p@s/s:w#o?r%d&=";
 
 fn parse(text: &str) -> Result<Target, Failure> {
@@ -30,7 +32,7 @@ fn password(target: &Target) -> &str {
 
 #[test]
 fn an_international_name_is_looked_up_as_the_network_knows_it() {
-    let target = good("postgresql://alex:pw@bücher.example/db");
+    let target = good("postgresql://alex:pw@Bücher.example/db");
     assert_eq!(target.host, "xn--bcher-kva.example");
 }
 
@@ -75,21 +77,54 @@ fn a_string_is_taken_out_of_what_is_pasted_around_it() {
         POOLED.replace("postgresql://", "POSTGRESQL://"),
         POOLED.replace("postgresql://", "postgresql+psycopg2://"),
         POOLED.replace("postgresql://", "postgresql+asyncpg://"),
+        POOLED.replace("postgresql://", "postgis://"),
+        POOLED.replace("postgresql://", "ecto://"),
         POOLED.replace('&', "&amp;"),
         POOLED.replace('&', "\\u0026"),
-        format!("{POOLED};"),
-        format!("\"{POOLED}\","),
-        format!("{POOLED}\",\n"),
+        format!("&quot;{}&quot;", POOLED.replace('&', "&amp;")),
+        format!("\"url\": \"{}\",", POOLED.replace('/', "\\/")),
+        format!("\\\"{POOLED}\\\""),
+        format!("\"DATABASE_URL\": \"{POOLED}\","),
+        format!("  url: {POOLED}"),
+        format!("spring.datasource.url = '{POOLED}'"),
+        format!("$ psql '{POOLED}' -c \"select 1\""),
+        format!("psql {POOLED} -c 'select 1'"),
+        format!("PGSSLMODE=require psql \"{POOLED}\""),
+        format!("{POOLED} # production"),
+        format!("const sql = neon(\"{POOLED}\");"),
         format!("“{POOLED}”"),
+        format!("‘{POOLED}’"),
+        format!("«{POOLED}»"),
+        format!("<{POOLED}>"),
+        format!("{POOLED}”"),
+        format!("{POOLED};"),
+        format!("{POOLED}\","),
+        format!("'{POOLED}',"),
+        format!("{POOLED})"),
+        format!("{POOLED}&schema=public&pgbouncer=true&pool=5&search_path=app&lock_timeout=5s"),
+        format!(
+            "jdbc:postgresql://{HOST}:5432/neondb?{PARAMETERS}&user=alex&password=AbC123dEf&currentSchema=x"
+        ),
+        format!(
+            "Host={HOST};Database=neondb;Username=alex;Password=AbC123dEf;SSL Mode=VerifyFull;Channel Binding=Require;Pooling=true;"
+        ),
+        format!(
+            "\"Server={HOST}; Port=5432; User Id=alex; Password='AbC123dEf'; Database=neondb; sslmode=Require; ChannelBinding=require\""
+        ),
+        format!(
+            "pgsql:host={HOST};port=5432;dbname=neondb;user=alex;password=AbC123dEf;{}",
+            PARAMETERS.replace('&', ";")
+        ),
+        format!(
+            "host={HOST} user=alex password=AbC123dEf {} dbname=neondb;",
+            PARAMETERS.replace('&', " ")
+        ),
         format!("DATABASE_URL=‘{POOLED}’;"),
     ] {
         let target = good(&pasted);
-        assert_eq!(
-            target.host,
-            "ep-cool-darkness-a1b2c3d4-pooler.us-east-2.aws.neon.tech"
-        );
+        assert_eq!(target.host, HOST, "{pasted}");
         assert_eq!(target.user, "alex");
-        assert_eq!(password(&target), "AbC123dEf");
+        assert_eq!(password(&target), "AbC123dEf", "{pasted}");
         assert_eq!(target.database, "neondb");
         assert_eq!(target.port, 5432);
         assert_eq!(target.tls, Tls::DirectIfTaken);
@@ -267,6 +302,22 @@ fn the_password_is_never_repeated() {
     assert_eq!(password(&target), secret);
     assert!(!format!("{target:?}").contains("hunter2"));
     assert_eq!(target.summary(), "db · host.example");
+}
+
+#[test]
+fn a_password_keeps_what_would_end_a_string_elsewhere() {
+    for (string, meant) in [
+        ("postgresql:///db?host=h&user=a&password=p;", "p;"),
+        ("host=h user=a dbname=db password=p;", "p;"),
+        ("host=h user=a dbname=db password='p;'", "p;"),
+        ("host=h user=a dbname=db password=a;b=c", "a;b=c"),
+        ("\"postgresql://a:p\"w@h/db\"", "p\"w"),
+        ("Host=h;Database=db;Username=a;Password=\"p;w\";", "p;w"),
+        ("Host=h;Database=db;Username=a;Password=p=w", "p=w"),
+        ("postgresql://a:<secret>@h/db", "<secret>"),
+    ] {
+        assert_eq!(password(&good(string)), meant, "{string}");
+    }
 }
 
 #[test]
