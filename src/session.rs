@@ -199,6 +199,10 @@ impl From<Failure> for NotRenewed {
 
 /// The person's row. Every operation is one pipelined transaction that carries the ID token; they are all idempotent.
 pub trait Quotes: Send + Sync + 'static {
+    /// Begins to reach the server, as far as that needs neither a token nor a password: while the vault is read. No one waits for it,
+    /// and its failure is that of the operation that follows, or of none.
+    fn head_start(&self) {}
+
     /// Makes sure that a connection is open, so that it can be made while a token is refreshed. Its failure shows at the next operation.
     fn connect(&self, progress: &Progress) -> impl Future<Output = ()> + Send;
 
@@ -295,6 +299,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     /// # Errors
     /// When the vault cannot be read, or holds something that this version did not write.
     pub async fn restore(&self) -> Result<Option<Restored>, Failure> {
+        self.head_start();
         let Some(entry) = self.keeper.entry(&Progress::silent()).await? else {
             return Ok(None);
         };
@@ -499,6 +504,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         refused: Option<SecretString>,
         progress: &Progress,
     ) -> Result<SecretString, Failure> {
+        self.head_start();
         if let Some(id_token) = self.keeper.id_token(refused.as_ref(), progress).await? {
             return Ok(id_token);
         }
@@ -511,6 +517,14 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         };
         let (id_token, ()) = tokio::try_join!(renewing, connecting)?;
         Ok(id_token)
+    }
+
+    /// Reaches the database while the vault is read, which may take as long. Not where no one is signed in, as far as can be told
+    /// without the vault: a person who has never seen a quote, or has signed out, has nothing to do with the database.
+    fn head_start(&self) {
+        if !self.keeper.has_read_vault() && self.seen.is_there() {
+            self.quotes.head_start();
+        }
     }
 
     pub(crate) const fn quotes(&self) -> &Q {

@@ -110,7 +110,9 @@ impl Terminal {
         let output = output()?;
         set_modes()?;
         Ok(Self {
-            screen: Screen::new(Frames::default()).inspect_err(|_| give_back())?,
+            screen: size()
+                .and_then(|size| Screen::new(Frames::of(size.into())))
+                .inspect_err(|_| give_back())?,
             output,
             behind: false,
             awaited: false,
@@ -160,8 +162,8 @@ impl Terminal {
     /// Sets the size again, which makes the next frame draw every cell. (`clear` would ask the terminal where its
     /// cursor is, and wait for an answer that the event stream eats.)
     fn forget_screen(&mut self) -> io::Result<()> {
-        self.screen.backend_mut().forget();
-        let Size { columns, rows } = self.size()?;
+        let (columns, rows) = size()?;
+        self.screen.backend_mut().forget((columns, rows).into());
         self.screen.resize(Rect::new(0, 0, columns, rows))
     }
 }

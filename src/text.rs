@@ -86,6 +86,21 @@ pub(crate) fn width(text: &str) -> usize {
     text.graphemes(true).map(|g| shown(g).1).sum()
 }
 
+/// Returns the graphemes of a text that is harmless, and how many cells each takes.
+pub(crate) fn graphemes(harmless: &str) -> impl Iterator<Item = (&str, usize)> {
+    // Most texts: nothing has to be looked up in tables.
+    let plain = is_plain(harmless);
+    let mut next = 0..harmless.len();
+    let mut graphemes = harmless.graphemes(true);
+    std::iter::from_fn(move || {
+        if plain {
+            let at = next.next()?;
+            return Some((&harmless[at..=at], 1));
+        }
+        graphemes.next().map(|grapheme| (grapheme, width(grapheme)))
+    })
+}
+
 /// Returns a row of text as it may be sent to a terminal.
 #[must_use]
 pub(crate) fn harmless(row: &str) -> Cow<'_, str> {

@@ -16,7 +16,6 @@
 use std::borrow::Cow;
 
 use ratatui::{Frame, buffer::Buffer, layout::Rect, style::Style};
-use unicode_segmentation::UnicodeSegmentation;
 
 use crate::{
     app::{
@@ -183,8 +182,8 @@ fn put(buffer: &mut Buffer, area: Rect, (column, row): (usize, usize), text: &st
         return;
     };
     let (mut x, y) = (area.x + x, area.y + y);
-    for grapheme in text::harmless(text).graphemes(true) {
-        let width = u16::try_from(text::width(grapheme)).unwrap_or(u16::MAX);
+    for (grapheme, width) in text::graphemes(&text::harmless(text)) {
+        let width = u16::try_from(width).unwrap_or(u16::MAX);
         let end = x.saturating_add(width);
         if end > area.right() {
             return;

@@ -50,6 +50,8 @@ const DIAL_LIMIT: Duration = Duration::from_secs(10);
 const HEAD_START: Duration = Duration::from_millis(250);
 /// A session that takes longer than this after the TCP connection stands is held up by a compute that starts.
 const WAKING_AFTER: Duration = Duration::from_secs(1);
+/// How long a server that was reached ahead of time may be left waiting: it may give up, and a network in between may forget.
+const HEAD_START_HOLDS: Duration = Duration::from_secs(5);
 
 /// An open session. Dropping it closes the socket, whatever is under way.
 pub(crate) type Connection = ClientWrapper;
@@ -98,10 +100,18 @@ pub(crate) struct Steps {
     pub(crate) direct: bool,
 }
 
+/// A server that is reached, and what TLS needs; neither has been told anything yet.
+struct Reached {
+    stream: Result<TcpStream, Error>,
+    connector: Result<Option<native_tls::TlsConnector>, Error>,
+}
+
 /// What makes connections: the target, the TLS settings (read once), and what was learnt about the server.
 pub(crate) struct Connector {
     pub(crate) target: Target,
-    tls: OnceCell<native_tls::TlsConnector>,
+    tls: Arc<OnceCell<native_tls::TlsConnector>>,
+    /// What was begun while it was not known yet for whom, and when.
+    ahead: Mutex<Option<(Instant, JoinHandle<Reached>)>>,
     negotiates: AtomicBool,
     asks: Mutex<Asks>,
     memory: Memory,
@@ -115,7 +125,8 @@ impl Connector {
         let memory = Memory::of(&format!("{}:{}", target.host, target.port), state);
         Self {
             target,
-            tls: OnceCell::new(),
+            tls: Arc::default(),
+            ahead: Mutex::default(),
             negotiates: AtomicBool::new(false),
             asks: Mutex::new(memory.recall()),
             memory,
@@ -214,8 +225,14 @@ impl Connector {
         progress: &Progress,
         steps: &Mutex<Steps>,
     ) -> Result<Connection, Error> {
-        // Reading the trust store takes as long as reaching a near server: side by side.
-        let (stream, connector) = tokio::join!(self.dial(steps), self.tls());
+        let ahead = match self.begun_ahead() {
+            Some(begun) => begun.await.ok(),
+            None => None,
+        };
+        let Reached { stream, connector } = match ahead {
+            Some(reached) => reached,
+            None => reach(&self.target, &self.tls, steps).await,
+        };
         let stream = stream?;
         let start = self.start(stream, connector, negotiation, steps);
         tokio::pin!(start);
@@ -228,51 +245,25 @@ impl Connector {
         }
     }
 
-    async fn dial(&self, steps: &Mutex<Steps>) -> Result<TcpStream, Error> {
-        let begun = Instant::now();
-        let Target {
-            host,
-            port,
-            address,
-            ..
-        } = &self.target;
-        let addresses: Vec<SocketAddr> = match address {
-            Some(address) => vec![(*address, *port).into()],
-            None => tokio::net::lookup_host((host.as_str(), *port))
-                .await
-                .map_err(Error::Resolve)?
-                .collect(),
-        };
-        if addresses.is_empty() {
-            return Err(Error::Resolve(io::ErrorKind::NotFound.into()));
+    /// Begins to reach the server. A connection that is not made of it is closed when the next one is, or at the end.
+    pub(super) fn head_start(&self) {
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        if ahead.is_none() {
+            let (target, tls) = (self.target.clone(), Arc::clone(&self.tls));
+            let begun = tokio::spawn(async move { reach(&target, &tls, &Mutex::default()).await });
+            *ahead = Some((Instant::now(), begun));
         }
-        note(steps, |steps| {
-            steps.resolved = Some(begun.elapsed());
-            steps.addresses.clone_from(&addresses);
-        });
-        let begun = Instant::now();
-        let stream = dial_any(addresses).await.map_err(Error::Dial)?;
-        // One operation is several small messages: they must not wait for each other's acknowledgement.
-        stream.set_nodelay(true).map_err(Error::Dial)?;
-        note(steps, |steps| steps.dialled = Some(begun.elapsed()));
-        Ok(stream)
     }
 
-    async fn tls(&self) -> Result<Option<native_tls::TlsConnector>, Error> {
-        if self.target.tls == Tls::Off {
-            return Ok(None);
+    /// Takes what was begun ahead of time, where it is of use.
+    fn begun_ahead(&self) -> Option<JoinHandle<Reached>> {
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let (when, begun) = ahead.take()?;
+        if when.elapsed() < HEAD_START_HOLDS {
+            return Some(begun);
         }
-        self.tls
-            .get_or_try_init(|| async {
-                let target = self.target.clone();
-                tokio::task::spawn_blocking(move || tls_connector(&target))
-                    .await
-                    .map_err(|_| tls::failed())
-                    .flatten()
-            })
-            .await
-            .map(|connector| Some(connector.clone()))
-            .map_err(Error::Setup)
+        begun.abort();
+        None
     }
 
     async fn start(
@@ -322,6 +313,65 @@ impl Connector {
         });
         Ok(connection)
     }
+}
+
+/// Reaches the server. Reading the trust store takes as long as reaching a near one: side by side.
+async fn reach(
+    target: &Target,
+    tls: &OnceCell<native_tls::TlsConnector>,
+    steps: &Mutex<Steps>,
+) -> Reached {
+    let (stream, connector) = tokio::join!(dial(target, steps), connector(target, tls));
+    Reached { stream, connector }
+}
+
+async fn dial(target: &Target, steps: &Mutex<Steps>) -> Result<TcpStream, Error> {
+    let begun = Instant::now();
+    let Target {
+        host,
+        port,
+        address,
+        ..
+    } = target;
+    let addresses: Vec<SocketAddr> = match address {
+        Some(address) => vec![(*address, *port).into()],
+        None => tokio::net::lookup_host((host.as_str(), *port))
+            .await
+            .map_err(Error::Resolve)?
+            .collect(),
+    };
+    if addresses.is_empty() {
+        return Err(Error::Resolve(io::ErrorKind::NotFound.into()));
+    }
+    note(steps, |steps| {
+        steps.resolved = Some(begun.elapsed());
+        steps.addresses.clone_from(&addresses);
+    });
+    let begun = Instant::now();
+    let stream = dial_any(addresses).await.map_err(Error::Dial)?;
+    // One operation is several small messages: they must not wait for each other's acknowledgement.
+    stream.set_nodelay(true).map_err(Error::Dial)?;
+    note(steps, |steps| steps.dialled = Some(begun.elapsed()));
+    Ok(stream)
+}
+
+async fn connector(
+    target: &Target,
+    tls: &OnceCell<native_tls::TlsConnector>,
+) -> Result<Option<native_tls::TlsConnector>, Error> {
+    if target.tls == Tls::Off {
+        return Ok(None);
+    }
+    tls.get_or_try_init(|| async {
+        let target = target.clone();
+        tokio::task::spawn_blocking(move || tls_connector(&target))
+            .await
+            .map_err(|_| tls::failed())
+            .flatten()
+    })
+    .await
+    .map(|connector| Some(connector.clone()))
+    .map_err(Error::Setup)
 }
 
 fn note(steps: &Mutex<Steps>, change: impl FnOnce(&mut Steps)) {

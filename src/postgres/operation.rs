@@ -126,6 +126,13 @@ impl Postgres {
         self.run_in_time(Some(&operation), progress).await
     }
 
+    /// Begins to reach the server, unless there is a connection.
+    pub(super) fn head_start(&self) {
+        if self.pool.status().available == 0 {
+            self.pool.manager().head_start();
+        }
+    }
+
     /// Makes sure that a connection is open. A failure waits for the operation that follows.
     pub(super) async fn connect(&self, progress: &Progress) {
         self.run_in_time(None, progress).await.ok();

@@ -99,6 +99,10 @@ pub(super) fn restless() -> Failure {
 }
 
 impl Quotes for Postgres {
+    fn head_start(&self) {
+        self.head_start();
+    }
+
     async fn connect(&self, progress: &Progress) {
         self.connect(progress).await;
     }

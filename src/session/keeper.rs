@@ -130,6 +130,11 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         vault.await
     }
 
+    /// Says whether the session is known without the vault.
+    pub(super) fn has_read_vault(&self) -> bool {
+        self.memory().session.is_some()
+    }
+
     /// The session from memory, else from the vault.
     pub(super) async fn entry(&self, progress: &Progress) -> Result<Option<Entry>, Failure> {
         if let Some(known) = &self.memory().session {

@@ -62,6 +62,11 @@ impl LastSeen {
         })
     }
 
+    /// Says whether a quote is kept, whosesoever.
+    pub(super) fn is_there(&self) -> bool {
+        self.is_kept && self.path.exists()
+    }
+
     /// Keeps what a person has seen, or that there is nothing. A failure costs the next start its picture, and no more.
     pub(crate) fn note(&self, user_id: &str, seen: Option<&Saved>) {
         let noted = match seen {

@@ -24,6 +24,8 @@ use crate::text;
 #[derive(Default)]
 pub(super) struct Frames {
     bytes: Vec<u8>,
+    /// The size that is drawn for. Asking the terminal for each frame would cost a key a tenth of its time.
+    size: Size,
     /// Where the terminal's cursor is, where that is certain.
     cursor: Option<Position>,
     /// Which row it is on, where that is certain.
@@ -127,9 +129,18 @@ impl Frames {
         std::mem::take(&mut self.bytes)
     }
 
-    /// Forgets how the terminal was left: someone else had it.
-    pub(super) fn forget(&mut self) {
+    /// For a terminal of this size, of which no more is known.
+    pub(super) fn of(size: Size) -> Self {
+        Self {
+            size,
+            ..Self::default()
+        }
+    }
+
+    /// Forgets how the terminal was left: someone else had it, or its size is another.
+    pub(super) fn forget(&mut self, size: Size) {
         *self = Self {
+            size,
             widths_are_known: self.widths_are_known,
             ..Self::default()
         };
@@ -432,8 +443,7 @@ impl Backend for Frames {
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
-        let size = self.size()?;
-        self.fit(size);
+        self.fit(self.size);
         self.write(content)
     }
 
@@ -491,7 +501,7 @@ impl Backend for Frames {
     }
 
     fn size(&self) -> io::Result<Size> {
-        super::size().map(Size::from)
+        Ok(self.size)
     }
 
     fn window_size(&mut self) -> io::Result<WindowSize> {

@@ -1,7 +1,8 @@
-//! What is written to the terminal, by a thread of its own: a terminal that stands still, because no one reads it, must hold
-//! up neither the draft, nor a signal, nor the end.
+//! What is written to the terminal. One that stands still, because no one reads it, must hold up neither the draft, nor a signal,
+//! nor the end: what it does not take at once is written by a thread of its own.
 
 use std::{
+    fs::File,
     io::{self, Write},
     mem,
     sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
@@ -22,6 +23,9 @@ const BACKLOG: usize = 512;
 
 /// The way to the terminal. There is one for the process, as there is one terminal.
 pub(super) struct Output {
+    /// The terminal opened once more, so that writing to it never waits; a shell has the other one too. Where the system has
+    /// no such way, all is written by the thread, which costs a key as much time as drawing it.
+    at_once: Option<File>,
     queue: Mutex<Queue>,
     changed: Condvar,
     caught_up: Notify,
@@ -49,6 +53,7 @@ pub(super) fn output() -> io::Result<&'static Output> {
     static STARTED: Mutex<bool> = Mutex::new(false);
 
     let output = OUTPUT.get_or_init(|| Output {
+        at_once: at_once::open(),
         queue: Mutex::default(),
         changed: Condvar::new(),
         caught_up: Notify::new(),
@@ -76,8 +81,18 @@ impl Output {
         if let Some(error) = queue.failed.take() {
             return Err(error);
         }
-        queue.bytes.extend_from_slice(bytes);
-        self.changed.notify_all();
+        let mut bytes = bytes;
+        if let Some(mut terminal) = self.at_once.as_ref().filter(|_| !queue.is_busy()) {
+            while !bytes.is_empty()
+                && let Ok(count @ 1..) = terminal.write(bytes)
+            {
+                bytes = &bytes[count..];
+            }
+        }
+        if !bytes.is_empty() {
+            queue.bytes.extend_from_slice(bytes);
+            self.changed.notify_all();
+        }
         Ok(())
     }
 
@@ -154,3 +169,32 @@ fn throw_away_unread() {
 
 #[cfg(not(unix))]
 fn throw_away_unread() {}
+
+#[cfg(unix)]
+mod at_once {
+    use std::{fs::File, io, os::unix::ffi::OsStrExt, path::Path};
+
+    use rustix::{
+        fs::{Mode, OFlags, fstat, open as open_file},
+        termios::ttyname,
+    };
+
+    /// Opens the terminal of standard output so that writing does not wait. `None` where it has no name here, as in a container,
+    /// or is not to be opened, as after `su`.
+    pub(super) fn open() -> Option<File> {
+        let name = ttyname(io::stdout(), Vec::new()).ok()?;
+        let path = Path::new(std::ffi::OsStr::from_bytes(name.as_bytes()));
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let terminal = open_file(path, flags, Mode::empty()).ok()?;
+        let is_same = fstat(&terminal).ok()?.st_rdev == fstat(io::stdout()).ok()?.st_rdev;
+        is_same.then(|| terminal.into())
+    }
+}
+
+#[cfg(not(unix))]
+mod at_once {
+    /// A console's output is not opened a second time.
+    pub(super) fn open() -> Option<std::fs::File> {
+        None
+    }
+}

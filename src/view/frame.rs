@@ -60,22 +60,13 @@ pub(super) fn draw(model: &Model, buffer: &mut Buffer, area: Rect, edge: &Edge<'
         return;
     }
     let style = theme::frame(model, edge.takes_typing);
-    let [upper_left, upper_right, lower_left, lower_right] = if model.about.without.round_corners {
-        ['┌', '┐', '└', '┘']
+    let corners = if model.about.without.round_corners {
+        ["┌", "┐", "└", "┘"]
     } else {
-        ['╭', '╮', '╰', '╯']
+        ["╭", "╮", "╰", "╯"]
     };
-    let line = "─".repeat(width - 2);
+    outline(buffer, area, corners, style);
     let last = usize::from(area.height) - 1;
-    let upper = format!("{upper_left}{line}{upper_right}");
-    put(buffer, area, (0, 0), &upper, style);
-    for row in 1..last {
-        put(buffer, area, (0, row), "│", style);
-        put(buffer, area, (width - 1, row), "│", style);
-    }
-    let lower = format!("{lower_left}{line}{lower_right}");
-    put(buffer, area, (0, last), &lower, style);
-
     let room = width - 6;
     let mut label = |(column, row), text: &str, style| {
         if !text.is_empty() {
@@ -92,4 +83,33 @@ pub(super) fn draw(model: &Model, buffer: &mut Buffer, area: Rect, edge: &Edge<'
     let left = text::cut(&edge.foot.left, room);
     label((2, last), &left, edge.foot.left_style);
     label((width - 4 - text::width(state), last), state, theme::QUIET);
+}
+
+/// Draws the lines. They are cells of one character each: there is nothing to be measured, and at each key they are drawn again.
+fn outline(buffer: &mut Buffer, area: Rect, corners: [&str; 4], style: Style) {
+    let area = area.intersection(buffer.area);
+    if area.is_empty() {
+        return;
+    }
+    let (right, bottom) = (area.right() - 1, area.bottom() - 1);
+    let mut draw = |x, y, symbol| {
+        buffer[(x, y)].set_symbol(symbol).set_style(style);
+    };
+    for x in area.left()..area.right() {
+        draw(x, area.y, "─");
+        draw(x, bottom, "─");
+    }
+    for y in area.top()..area.bottom() {
+        draw(area.x, y, "│");
+        draw(right, y, "│");
+    }
+    let places = [
+        (area.x, area.y),
+        (right, area.y),
+        (area.x, bottom),
+        (right, bottom),
+    ];
+    for ((x, y), symbol) in places.into_iter().zip(corners) {
+        draw(x, y, symbol);
+    }
 }
