@@ -27,7 +27,7 @@ pub(crate) fn client_with(issuer: &str, client_id: &str, secret: Option<&str>) -
         client_secret: secret.map(SecretString::from),
     };
     let root = Certificate::from_pem(&pem).expect("the authority is PEM");
-    Okta::with_roots(config, vec![root]).expect("an issuer of the right form")
+    Okta::with_roots(config, None, vec![root]).expect("an issuer of the right form")
 }
 
 pub(crate) fn client(okta: &okta::Okta, server: Server) -> Okta {
