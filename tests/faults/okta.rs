@@ -85,6 +85,13 @@ fn session_file(home: &Home) -> PathBuf {
     file_of(home, "session-").expect("a session is kept")
 }
 
+/// Removes what is kept of what Okta publishes, so that the next program asks for it.
+fn forget_okta(home: &Home) {
+    if let Some(path) = file_of(home, "server-") {
+        fs::remove_file(path).expect("removed");
+    }
+}
+
 /// Lets the hour pass after which the kept ID token has to be renewed.
 fn an_hour_passes(home: &Home) {
     let path = session_file(home);
