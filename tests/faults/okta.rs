@@ -3,6 +3,7 @@
 mod answers;
 #[cfg(target_os = "linux")]
 mod clocks;
+mod kept;
 mod renewal;
 mod sign_in;
 #[cfg(target_os = "linux")]
@@ -70,7 +71,7 @@ fn file_of(home: &Home, kind: &str) -> Option<PathBuf> {
     } else {
         ".local/state/epigraph"
     });
-    let entries = fs::read_dir(state).expect("a directory");
+    let entries = fs::read_dir(state).ok()?;
     entries
         .map(|entry| entry.expect("an entry").path())
         .find(|path| {

@@ -183,6 +183,7 @@ async fn a_renewal_that_is_cut_at_any_byte_is_made_again() {
             refuse: false,
         };
         an_hour_passes(&stage.home);
+        forget_okta(&stage.home);
         stage.okta_network.fuse(Some(fuse));
         let ran = stage.run(&["show"]);
         stage.okta_network.fuse(None);
