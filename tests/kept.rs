@@ -217,8 +217,10 @@ async fn endpoints_that_have_moved_are_found_again() {
 
 #[tokio::test]
 async fn a_refresh_token_that_may_be_used_up_is_not_sent_again() {
+    /// What comes in the place of a token, and how many documents the next renewal asks for.
+    type Case = (&'static [fn() -> Answer], usize);
     let (site, mut token) = Site::signed_in().await;
-    let answers: [(&[fn() -> Answer], usize); 3] = [
+    let answers: [Case; 3] = [
         // Something else answers there: it may have handed the request on.
         (&[|| Answer::proxy_page(200)], 1),
         (&[|| Answer::http(200, "application/json", "{}")], 0),
