@@ -90,6 +90,16 @@ impl Site {
         change(found.expect("it is kept").1);
         fs::write(&path, kept.to_string()).expect("written");
     }
+
+    /// The same of what the endpoint answered.
+    fn edit_body(&self, endpoint: &str, change: impl Fn(&mut Value)) {
+        self.edit(endpoint, |part| {
+            let body = part["body"].as_str().expect("text");
+            let mut body = serde_json::from_str(body).expect("JSON");
+            change(&mut body);
+            part["body"] = body.to_string().into();
+        });
+    }
 }
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
@@ -162,13 +172,10 @@ async fn keys_that_did_not_sign_are_asked_for_once_more() {
         |site| site.okta.replace_keys(),
         // Two keys that have each other's names.
         |site| {
-            site.edit("/keys", |part| {
-                let body = part["body"].as_str().expect("text");
-                let mut set: Value = serde_json::from_str(body).expect("JSON");
+            site.edit_body("/keys", |set| {
                 let kid = set["keys"][0]["kid"].take();
                 set["keys"][0]["kid"] = set["keys"][1]["kid"].take();
                 set["keys"][1]["kid"] = kid;
-                part["body"] = set.to_string().into();
             });
         },
     ];
@@ -213,6 +220,22 @@ async fn endpoints_that_have_moved_are_found_again() {
     site.okta.configure(|settings| settings.endpoints = "v5");
     site.program().revoke(&token).await.expect("revoked");
     finish_background_work().await;
+}
+
+#[tokio::test]
+async fn a_host_that_is_no_longer_known_is_asked_for_again() {
+    let (site, mut token) = Site::signed_in().await;
+    site.edit_body(DISCOVERY, |document| {
+        document["token_endpoint"] = "https://nowhere.invalid/token".into();
+    });
+    let requests = site.renew(&mut token).await;
+    assert_eq!(requests, [Endpoint::Discovery, Endpoint::Token]);
+    // A document that names another server is none of this one's.
+    site.edit_body(DISCOVERY, |document| {
+        document["issuer"] = "https://evil.example".into();
+    });
+    let requests = site.renew(&mut token).await;
+    assert_eq!(requests, [Endpoint::Discovery, Endpoint::Token]);
 }
 
 #[tokio::test]
