@@ -189,6 +189,8 @@ impl Stage {
         paths.retain(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let is_apart = ["lock", "seen", "server", "config.toml"];
+            // One that is being written has a dot before its name.
+            let name = name.trim_start_matches('.');
             !is_apart.iter().any(|apart| name.starts_with(apart))
         });
         paths.sort();
