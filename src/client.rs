@@ -29,7 +29,7 @@ pub(crate) fn session_with<Q: Quotes>(
 ) -> Result<Session<Okta, Keyring, Q>, Failure> {
     let okta = config.okta()?;
     let session = Session::new(
-        Okta::new(okta.clone())?,
+        Okta::new(okta.clone(), Some(&config.state_dir))?,
         vault(config, okta),
         quotes,
         config.state_dir.clone(),

@@ -139,7 +139,7 @@ async fn okta(config: &Config, publish: oneshot::Sender<Vec<String>>) -> Vec<Che
     let Ok(settings) = config.okta() else {
         return Vec::new();
     };
-    match Okta::new(settings.clone()) {
+    match Okta::new(settings.clone(), Some(&config.state_dir)) {
         Ok(okta) => {
             let checks = okta.check().await;
             let _ = publish.send(okta.known_key_names().await);

@@ -4,10 +4,11 @@ mod device;
 mod discovery;
 mod http;
 mod id_token;
+mod kept;
 mod proxy;
 mod refusal;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use chrono::Utc;
 use native_tls::Certificate;
@@ -18,8 +19,9 @@ use url::Url;
 
 use self::{
     discovery::Server,
-    http::{Answer, Form, Http},
+    http::{Answer, Error, Form, Http, Unanswered},
     id_token::{Expected, Keys, Rejected},
+    kept::Kept,
     refusal::{Asked, Refusal},
 };
 use crate::{
@@ -32,10 +34,10 @@ use crate::{
 
 pub use self::device::Pending;
 
-/// `openid` brings the ID token, also at a refresh; `offline_access` the refresh token; the other two the name.
 /// The longest ID token that the database takes, in bytes (migration V4).
 const MOST_TOKEN_BYTES: usize = 16_384;
 
+/// `openid` brings the ID token, also at a refresh; `offline_access` the refresh token; the other two the name.
 const SCOPES: &str = "openid profile email offline_access";
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
@@ -46,7 +48,55 @@ pub struct Okta {
     http: Http,
     server: Mutex<Option<Arc<Server>>>,
     keys: Mutex<Option<Arc<Keys>>>,
+    kept: Kept,
 }
+
+/// What the authorization server publishes of itself.
+struct Known<T> {
+    it: Arc<T>,
+    /// It was known before it was needed now, so that it may be out of date.
+    is_kept: bool,
+}
+
+impl<T> Known<T> {
+    fn kept(it: &Arc<T>) -> Self {
+        Self {
+            it: Arc::clone(it),
+            is_kept: true,
+        }
+    }
+
+    fn asked(it: Arc<T>) -> Self {
+        Self { it, is_kept: false }
+    }
+}
+
+impl<T> Clone for Known<T> {
+    fn clone(&self) -> Self {
+        Self {
+            it: Arc::clone(&self.it),
+            is_kept: self.is_kept,
+        }
+    }
+}
+
+/// A request to one of the server's endpoints.
+#[derive(Clone, Copy)]
+enum Request<'a> {
+    Get(&'a Progress),
+    Post(Fields<'a>, &'a Progress),
+    PostOnce(Fields<'a>),
+}
+
+type Fields<'a> = &'a [(&'a str, &'a str)];
+
+/// Where one of the server's endpoints is.
+type Endpoint = fn(&Server) -> Option<&Url>;
+
+const TOKEN: Endpoint = |server| Some(&server.token);
+const KEYS: Endpoint = |server| Some(&server.keys);
+const DEVICE: Endpoint = |server| server.device.as_ref();
+const REVOCATION: Endpoint = |server| server.revocation.as_ref();
 
 /// What is used of a token answer. The access token is no one's business here.
 #[derive(Deserialize)]
@@ -59,12 +109,12 @@ struct Granted {
 }
 
 impl Okta {
-    /// Makes the client. No network.
+    /// Makes the client. What the server publishes of itself is kept in the state directory, if there is one. No network.
     ///
     /// # Errors
     /// When the issuer has the wrong form.
-    pub fn new(config: config::Okta) -> Result<Self, Failure> {
-        Self::with_roots(config, Vec::new())
+    pub fn new(config: config::Okta, state: Option<&Path>) -> Result<Self, Failure> {
+        Self::with_roots(config, state, Vec::new())
     }
 
     /// Makes the client and trusts further root certificates, for a test that cannot set `SSL_CERT_FILE` for its own process.
@@ -72,9 +122,15 @@ impl Okta {
     /// # Errors
     /// When the issuer has the wrong form.
     #[doc(hidden)]
-    pub fn with_roots(config: config::Okta, roots: Vec<Certificate>) -> Result<Self, Failure> {
+    pub fn with_roots(
+        config: config::Okta,
+        state: Option<&Path>,
+        roots: Vec<Certificate>,
+    ) -> Result<Self, Failure> {
+        let key = format!("{}\n{}", config.issuer, config.client_id);
         Ok(Self {
             issuer: discovery::parse_issuer(&config.issuer)?,
+            kept: Kept::of(&key, state),
             config,
             http: Http::new(roots),
             server: Mutex::default(),
@@ -82,7 +138,8 @@ impl Okta {
         })
     }
 
-    /// Looks at every part of the authorization server that a sign-in needs: reachable, issuer, device endpoint, keys, clock.
+    /// Looks at every part of the authorization server that a sign-in needs: reachable, issuer, device endpoint, keys, clock. Asks,
+    /// whatever is kept.
     pub async fn check(&self) -> Vec<Check> {
         let mut checks = Vec::new();
         let mut start = Instant::now();
@@ -104,7 +161,7 @@ impl Okta {
         }
         let found = discovery::fetch(&self.http, &self.issuer, &silent).await;
         let clock_ahead = found.as_ref().ok().and_then(|answer| answer.clock_ahead);
-        match found.and_then(|answer| discovery::read(&answer, &self.config.issuer, &self.issuer)) {
+        match found.and_then(|answer| self.take_in(&answer)) {
             Err(failure) => add("discovery", Verdict::Failed(failure)),
             Ok(server) => {
                 add(
@@ -121,7 +178,8 @@ impl Okta {
                         None => Verdict::Failed(no_device_endpoint(&self.config.issuer)),
                     },
                 );
-                let keys = self.fetch_keys(&server, &silent).await;
+                let mut server = Known::asked(server);
+                let keys = self.fetch_keys(&mut server, &silent).await;
                 if let Ok(keys) = &keys {
                     *self.keys.lock().await = Some(Arc::clone(keys));
                 }
@@ -140,39 +198,90 @@ impl Okta {
         checks
     }
 
-    async fn server(&self, progress: &Progress) -> Result<Arc<Server>, Failure> {
+    async fn server(&self, progress: &Progress) -> Result<Known<Server>, Failure> {
         let mut known = self.server.lock().await;
-        if let Some(server) = &*known {
-            return Ok(Arc::clone(server));
+        if known.is_none() {
+            *known = self.kept_server().await;
         }
+        match &*known {
+            Some(server) => Ok(Known::kept(server)),
+            None => self.ask_server(&mut known, progress).await,
+        }
+    }
+
+    async fn kept_server(&self) -> Option<Arc<Server>> {
+        let answer = self.kept.get(&discovery::address(&self.issuer)).await?;
+        let server = discovery::read(&answer, &self.config.issuer, &self.issuer).ok()?;
+        server.device.is_some().then(|| Arc::new(server))
+    }
+
+    /// Learns what the server says of itself now, where what was known is out of date. Two that notice it ask once.
+    async fn newer_server(
+        &self,
+        stale: &Arc<Server>,
+        progress: &Progress,
+    ) -> Result<Known<Server>, Failure> {
+        let mut known = self.server.lock().await;
+        if let Some(newer) = known.as_ref().filter(|it| !Arc::ptr_eq(it, stale)) {
+            return Ok(Known::asked(Arc::clone(newer)));
+        }
+        self.forget_server(&mut known);
+        self.ask_server(&mut known, progress).await
+    }
+
+    fn forget_server(&self, known: &mut Option<Arc<Server>>) {
+        *known = None;
+        self.kept.forget(&discovery::address(&self.issuer));
+    }
+
+    async fn ask_server(
+        &self,
+        known: &mut Option<Arc<Server>>,
+        progress: &Progress,
+    ) -> Result<Known<Server>, Failure> {
         let answer = discovery::fetch(&self.http, &self.issuer, progress).await?;
-        let server = discovery::read(&answer, &self.config.issuer, &self.issuer)?;
-        let server = Arc::new(server);
-        // A person who is told that it signs no one in has that changed, and tries again.
+        let server = self.take_in(&answer)?;
         if server.device.is_some() {
             *known = Some(Arc::clone(&server));
         }
-        Ok(server)
+        Ok(Known::asked(server))
     }
 
-    async fn fetch_keys(&self, server: &Server, progress: &Progress) -> Result<Arc<Keys>, Failure> {
-        self.fetch_key_set(server, progress).await.map(Arc::new)
+    /// Reads the discovery document, and keeps it. A person who is told that it signs no one in has that changed, and tries again:
+    /// that one is not kept.
+    fn take_in(&self, answer: &Answer) -> Result<Arc<Server>, Failure> {
+        let address = discovery::address(&self.issuer);
+        let server = discovery::read(answer, &self.config.issuer, &self.issuer);
+        match &server {
+            Ok(server) if server.device.is_some() => self.kept.put(&address, answer),
+            _ => self.kept.forget(&address),
+        }
+        server.map(Arc::new)
+    }
+
+    async fn fetch_keys(
+        &self,
+        server: &mut Known<Server>,
+        progress: &Progress,
+    ) -> Result<Arc<Keys>, Failure> {
+        let (answer, keys) = self.fetch_key_set(server, progress).await?;
+        self.kept.put(&server.it.keys, &answer);
+        Ok(Arc::new(keys))
     }
 
     async fn fetch_key_set<T: serde::de::DeserializeOwned>(
         &self,
-        server: &Server,
+        server: &mut Known<Server>,
         progress: &Progress,
-    ) -> Result<T, Failure> {
-        let answer = self
-            .http
-            .get(&server.keys, progress)
-            .await
-            .map_err(|error| error.failure(discovery::host(&server.keys)))?;
-        (answer.status == 200)
-            .then(|| answer.json())
-            .flatten()
-            .ok_or_else(|| refusal::strange(&answer, discovery::host(&server.keys)))
+    ) -> Result<(Answer, T), Failure> {
+        let url = server.it.keys.clone();
+        let answer = self.send(server, &url, KEYS, Request::Get(progress)).await;
+        let host = discovery::host(&server.it.keys);
+        let answer = answer.map_err(|error| error.failure(host))?;
+        match (answer.status == 200).then(|| answer.json()).flatten() {
+            Some(keys) => Ok((answer, keys)),
+            None => Err(self.strange(&answer, host).await),
+        }
     }
 
     /// The names (`kid`) of the keys that may have signed ID tokens, as they were published when last asked for.
@@ -181,7 +290,7 @@ impl Okta {
         keys.map_or_else(Vec::new, |keys| id_token::names(&keys))
     }
 
-    /// Fetches the keys that the authorization server publishes, each as it stands there (a JWK).
+    /// Fetches the keys that the authorization server publishes, each as it stands there (a JWK), whatever is kept.
     ///
     /// # Errors
     /// When the server cannot be reached, is not the one of the configuration, or publishes no key set.
@@ -191,19 +300,30 @@ impl Okta {
             keys: Vec<serde_json::Value>,
         }
         let silent = Progress::silent();
-        let server = self.server(&silent).await?;
-        let set: KeySet = self.fetch_key_set(&server, &silent).await?;
+        let mut server = {
+            let mut known = self.server.lock().await;
+            self.ask_server(&mut known, &silent).await?
+        };
+        let (_, set) = self.fetch_key_set::<KeySet>(&mut server, &silent).await?;
         Ok(set.keys)
     }
 
-    async fn keys(&self, server: &Server, progress: &Progress) -> Result<Arc<Keys>, Failure> {
+    async fn keys(
+        &self,
+        server: &mut Known<Server>,
+        progress: &Progress,
+    ) -> Result<Known<Keys>, Failure> {
         let mut known = self.keys.lock().await;
+        if known.is_none() {
+            let kept = self.kept.get(&server.it.keys).await;
+            *known = kept.and_then(|answer| answer.json()).map(Arc::new);
+        }
         if let Some(keys) = &*known {
-            return Ok(Arc::clone(keys));
+            return Ok(Known::kept(keys));
         }
         let keys = self.fetch_keys(server, progress).await?;
         *known = Some(Arc::clone(&keys));
-        Ok(keys)
+        Ok(Known::asked(keys))
     }
 
     fn form<'a>(
@@ -226,20 +346,104 @@ impl Okta {
         Some(secret.expose_secret()).filter(|secret| !secret.is_empty())
     }
 
+    /// Sends a request to an endpoint. Where a kept document turns out to lead to none, the request is sent once more, to where the
+    /// server says now that it is.
+    async fn send(
+        &self,
+        server: &mut Known<Server>,
+        url: &Url,
+        endpoint: Endpoint,
+        request: Request<'_>,
+    ) -> Result<Answer, Unanswered> {
+        let sent = self.send_to(&server.it, url, request).await;
+        if !server.is_kept || !self.leads_nowhere(url, &sent) {
+            return sent;
+        }
+        server.is_kept = false;
+        let silent = Progress::silent();
+        let progress = match request {
+            Request::Get(progress) | Request::Post(_, progress) => progress,
+            Request::PostOnce(_) => &silent,
+        };
+        tracing::debug!(target: "epigraph", path = url.path(), "what is known of Okta leads nowhere, and is asked for again");
+        let Ok(newer) = self.newer_server(&server.it, progress).await else {
+            return sent;
+        };
+        *server = newer;
+        match endpoint(&server.it).filter(|newer| *newer != url) {
+            Some(newer) => self.send_to(&server.it, newer, request).await,
+            None => sent,
+        }
+    }
+
+    async fn send_to(
+        &self,
+        server: &Server,
+        url: &Url,
+        request: Request<'_>,
+    ) -> Result<Answer, Unanswered> {
+        match request {
+            Request::Get(progress) => self.http.get(url, progress).await,
+            Request::Post(fields, progress) => {
+                self.http
+                    .post(&self.form(server, url, fields), progress)
+                    .await
+            }
+            Request::PostOnce(fields) => self.http.post_once(&self.form(server, url, fields)).await,
+        }
+    }
+
+    /// Says whether no endpoint was there, so that nothing can have taken the request in: a refresh token that is shown twice may end
+    /// a session.
+    fn leads_nowhere(&self, url: &Url, sent: &Result<Answer, Unanswered>) -> bool {
+        match sent {
+            Ok(answer) => {
+                !answer.one_was_lost && matches!(answer.status, 300..=399 | 404 | 405 | 410)
+            }
+            // Where the issuer has the same name, it is not there to be asked either.
+            Err(lost) => {
+                !lost.one_was_lost
+                    && matches!(lost.error, Error::UnknownHost)
+                    && url.host() != self.issuer.host()
+            }
+        }
+    }
+
     /// Posts a form. Okta's answer is a 200 or a refusal; everything else is a failure.
     async fn ask(
         &self,
-        form: Form<'_>,
+        server: &mut Known<Server>,
+        url: &Url,
+        endpoint: Endpoint,
+        fields: Fields<'_>,
         progress: &Progress,
     ) -> Result<Result<Answer, Refusal>, Failure> {
-        let host = discovery::host(form.url);
-        let answer = self.http.post(&form, progress).await;
+        let request = Request::Post(fields, progress);
+        let answer = self.send(server, url, endpoint, request).await;
+        let host = discovery::host(endpoint(&server.it).unwrap_or(url));
         let answer = answer.map_err(|lost| lost.failure(host))?;
         // A gateway in between may say that all is well, whatever Okta says.
         match Refusal::read(&answer).filter(|_| !answer.is_busy()) {
             Some(refusal) => Ok(Err(refusal)),
             None if answer.status == 200 => Ok(Ok(answer)),
-            None => Err(refusal::strange(&answer, host)),
+            None => Err(self.strange(&answer, host).await),
+        }
+    }
+
+    /// Says that an answer is not Okta's. What is known of Okta may have led there, and is forgotten.
+    async fn strange(&self, answer: &Answer, host: &str) -> Failure {
+        if !answer.is_busy() {
+            self.forget_server(&mut *self.server.lock().await);
+        }
+        refusal::strange(answer, host)
+    }
+
+    async fn granted(&self, server: &Known<Server>, answer: &Answer) -> Result<Granted, Failure> {
+        match Granted::read(answer) {
+            Some(granted) => granted,
+            None => Err(self
+                .strange(answer, discovery::host(&server.it.token))
+                .await),
         }
     }
 
@@ -251,8 +455,9 @@ impl Okta {
     /// Checks the ID token of a token answer, with newer keys where the known ones did not sign it.
     async fn accept(
         &self,
+        server: &mut Known<Server>,
         id_token: Option<String>,
-        keys: Result<Arc<Keys>, Failure>,
+        keys: Result<Known<Keys>, Failure>,
         clock_ahead: Option<i64>,
         progress: &Progress,
     ) -> Result<IdToken, Failure> {
@@ -262,36 +467,37 @@ impl Okta {
         if id_token.expose_secret().len() > MOST_TOKEN_BYTES {
             return Err(too_long());
         }
-        let server = self.server(progress).await?;
+        let keys = keys?;
         let expected = Expected {
             issuer: &self.config.issuer,
             client_id: &self.config.client_id,
             now: Utc::now(),
             clock_ahead,
         };
-        match id_token::check(&id_token, &*keys?, &expected) {
+        match id_token::check(&id_token, &keys.it, &expected) {
             Ok(token) => return Ok(token),
-            Err(Rejected::For(failure)) => return Err(failure),
+            Err(Rejected::Signature(_)) if keys.is_kept => {}
+            Err(Rejected::For(failure) | Rejected::Signature(failure)) => return Err(failure),
             Err(Rejected::UnknownKey) => {}
         }
-        let newer = self.fetch_keys(&server, progress).await?;
+        let newer = self.fetch_keys(server, progress).await?;
         *self.keys.lock().await = Some(Arc::clone(&newer));
         id_token::check(&id_token, &newer, &expected).map_err(|rejected| match rejected {
-            Rejected::For(failure) => failure,
+            Rejected::For(failure) | Rejected::Signature(failure) => failure,
             Rejected::UnknownKey => unpublished_key(),
         })
     }
 }
 
 impl Granted {
-    fn read(answer: &Answer, host: &str) -> Result<Self, Failure> {
-        let granted: Self = answer
-            .json()
-            .ok_or_else(|| refusal::strange(answer, host))?;
-        if granted.token_type.eq_ignore_ascii_case("dpop") {
-            return Err(refusal::demands_dpop());
-        }
-        Ok(granted)
+    /// Reads a token answer; `None` where it is none.
+    fn read(answer: &Answer) -> Option<Result<Self, Failure>> {
+        let granted: Self = answer.json()?;
+        Some(if granted.token_type.eq_ignore_ascii_case("dpop") {
+            Err(refusal::demands_dpop())
+        } else {
+            Ok(granted)
+        })
     }
 
     fn take_refresh_token(&mut self) -> Option<SecretString> {
@@ -304,17 +510,18 @@ impl Identity for Okta {
     type Pending = Pending;
 
     async fn request_code(&self, progress: &Progress) -> Result<(DeviceCode, Pending), Failure> {
-        let server = self.server(progress).await?;
-        let Some(url) = &server.device else {
+        let mut server = self.server(progress).await?;
+        let Some(url) = server.it.device.clone() else {
             return Err(no_device_endpoint(&self.config.issuer));
         };
         let fields = [("scope", SCOPES)];
-        let form = self.form(&server, url, &fields);
-        let answer = self.ask(form, progress).await?;
+        let answer = self
+            .ask(&mut server, &url, DEVICE, &fields, progress)
+            .await?;
         let answer = answer.map_err(self.refused(Asked::Code))?;
         let issued: device::Issued = answer
             .json()
-            .ok_or_else(|| refusal::strange(&answer, discovery::host(url)))?;
+            .ok_or_else(|| refusal::strange(&answer, discovery::host(&url)))?;
         issued.accept()
     }
 
@@ -323,27 +530,34 @@ impl Identity for Okta {
         pending: &Pending,
         progress: &Progress,
     ) -> Result<Tokens, Failure> {
-        let server = self.server(progress).await?;
+        let mut server = self.server(progress).await?;
         let fields = [
             ("grant_type", DEVICE_GRANT),
             ("device_code", pending.device_code.expose_secret()),
         ];
-        let form = self.form(&server, &server.token, &fields);
-        let ask = || async { self.http.post_once(&form).await.map_err(|lost| lost.error) };
+        let polled = Mutex::new(server.clone());
+        let ask = || async {
+            let mut server = polled.lock().await;
+            let url = server.it.token.clone();
+            let sent = self.send(&mut server, &url, TOKEN, Request::PostOnce(&fields));
+            sent.await.map_err(|lost| lost.error)
+        };
         let polling = pending.poll(ask, self.secret().is_some(), progress);
         // The keys are fetched meanwhile: once the person has approved, as little as possible may go wrong.
         let silent = Progress::silent();
-        let (answer, keys) = tokio::join!(polling, self.keys(&server, &silent));
+        let (answer, keys) = tokio::join!(polling, self.keys(&mut server, &silent));
         let answer = answer?;
-        let mut granted = Granted::read(&answer, discovery::host(&server.token))?;
+        let mut server = polled.into_inner();
+        let mut granted = self.granted(&server, &answer).await?;
         let refresh_token = granted.take_refresh_token();
         let scope = granted.scope.take().filter(|scope| !scope.is_empty());
         let keys = match keys {
             Ok(keys) => Ok(keys),
-            Err(_) => self.keys(&server, progress).await,
+            Err(_) => self.keys(&mut server, progress).await,
         };
+        let ahead = answer.clock_ahead;
         let accepted = self
-            .accept(granted.id_token.take(), keys, answer.clock_ahead, progress)
+            .accept(&mut server, granted.id_token.take(), keys, ahead, progress)
             .await;
         match (accepted, refresh_token) {
             (Ok(id_token), refresh_token) => Ok(Tokens {
@@ -367,16 +581,19 @@ impl Identity for Okta {
         user_id: &str,
         progress: &Progress,
     ) -> Result<Refreshed, NotRenewed> {
-        let server = self.server(progress).await?;
+        let mut server = self.server(progress).await?;
         let fields = [
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh_token.expose_secret()),
             ("scope", scope.unwrap_or(SCOPES)),
         ];
-        let form = self.form(&server, &server.token, &fields);
+        let url = server.it.token.clone();
         // The keys are fetched meanwhile; a failure to do so shows when they are needed.
-        let silent = Progress::silent();
-        let (answer, keys) = tokio::join!(self.ask(form, progress), self.keys(&server, &silent));
+        let (silent, mut publisher) = (Progress::silent(), server.clone());
+        let (answer, keys) = tokio::join!(
+            self.ask(&mut server, &url, TOKEN, &fields, progress),
+            self.keys(&mut publisher, &silent)
+        );
         let answer = answer?.map_err(|refusal| {
             let failure = self.refused(Asked::Refresh)(refusal.clone());
             match refusal.ends_a_session() {
@@ -387,10 +604,11 @@ impl Identity for Okta {
                 false => NotRenewed::Failed(failure),
             }
         })?;
-        let mut granted = Granted::read(&answer, discovery::host(&server.token))?;
+        let mut granted = self.granted(&server, &answer).await?;
         let rotated = granted.take_refresh_token();
+        let ahead = answer.clock_ahead;
         let id_token = self
-            .accept(granted.id_token.take(), keys, answer.clock_ahead, progress)
+            .accept(&mut server, granted.id_token.take(), keys, ahead, progress)
             .await
             .and_then(|token| {
                 if token.user.id == user_id {
@@ -407,22 +625,23 @@ impl Identity for Okta {
 
     async fn revoke(&self, refresh_token: &SecretString) -> Result<(), Failure> {
         let silent = Progress::silent();
-        let server = self.server(&silent).await?;
-        let Some(url) = &server.revocation else {
+        let mut server = self.server(&silent).await?;
+        let Some(url) = server.it.revocation.clone() else {
             return Err(no_revocation());
         };
         let fields = [
             ("token", refresh_token.expose_secret()),
             ("token_type_hint", "refresh_token"),
         ];
-        let form = self.form(&server, url, &fields);
-        let answer = self.ask(form, &silent).await?;
+        let answer = self
+            .ask(&mut server, &url, REVOCATION, &fields, &silent)
+            .await?;
         let answer = answer.map_err(self.refused(Asked::Revocation))?;
         // Okta says nothing, or something in JSON; the page of something in between revokes nothing.
         if answer.body.is_empty() || answer.json::<IgnoredAny>().is_some() {
             Ok(())
         } else {
-            Err(refusal::strange(&answer, discovery::host(url)))
+            Err(refusal::strange(&answer, discovery::host(&url)))
         }
     }
 }
@@ -505,8 +724,8 @@ mod tests {
             client_id: "0oa1".into(),
             client_secret: None,
         };
-        assert!(Okta::new(config("https://org.okta.com")).is_ok());
-        let failure = Okta::new(config("http://org.okta.com")).err();
+        assert!(Okta::new(config("https://org.okta.com"), None).is_ok());
+        let failure = Okta::new(config("http://org.okta.com"), None).err();
         assert_eq!(failure.map(|it| it.kind), Some(Kind::Config));
     }
 }

@@ -595,7 +595,9 @@ pub async fn finish_background_work() {
 }
 
 /// Begins what must not stop half way, also when no one waits for it.
-fn begin<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+pub(crate) fn begin<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> JoinHandle<T> {
     let unfinished = Unfinished::begin();
     tokio::spawn(async move {
         let _unfinished = unfinished;

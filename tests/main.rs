@@ -12,6 +12,7 @@ mod faults;
 mod headless;
 mod identity;
 mod isolation;
+mod kept;
 mod log;
 mod migrations;
 mod openid_provider;

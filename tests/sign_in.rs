@@ -1,6 +1,9 @@
 //! Signing in, and what keeps a person from it, against the stand-in for Okta.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use epigraph::{
     account::{Activity, DeviceCode},
@@ -20,6 +23,16 @@ use crate::support::{
 };
 
 pub(crate) fn client_with(issuer: &str, client_id: &str, secret: Option<&str>) -> Okta {
+    client_in(None, issuer, client_id, secret)
+}
+
+/// The same over a state directory.
+pub(crate) fn client_in(
+    state: Option<&Path>,
+    issuer: &str,
+    client_id: &str,
+    secret: Option<&str>,
+) -> Okta {
     let pem = std::fs::read(ca::trusted().pem_path()).expect("the authority is a file");
     let config = config::Okta {
         issuer: issuer.into(),
@@ -27,7 +40,7 @@ pub(crate) fn client_with(issuer: &str, client_id: &str, secret: Option<&str>) -
         client_secret: secret.map(SecretString::from),
     };
     let root = Certificate::from_pem(&pem).expect("the authority is PEM");
-    Okta::with_roots(config, vec![root]).expect("an issuer of the right form")
+    Okta::with_roots(config, state, vec![root]).expect("an issuer of the right form")
 }
 
 pub(crate) fn client(okta: &okta::Okta, server: Server) -> Okta {

@@ -340,7 +340,7 @@ async fn setup(
     };
     let target = target(config, owner, true).await?;
     // Okta first: nothing is changed for an issuer that is none.
-    let keys = Okta::new(okta.clone())?.signing_keys().await?;
+    let keys = Okta::new(okta.clone(), None)?.signing_keys().await?;
     output::say(&format!("setting up {}", target.summary()));
     let mut owner = Owner::connect(&target).await?.telling(output::say);
     let replace = may_replace(&mut owner, &okta, wish.replace).await?;
@@ -548,7 +548,7 @@ fn outcome_of(access: &Access) -> String {
 }
 
 async fn keys(owner: &mut Owner) -> Outcome {
-    let report = admin::refresh_keys(owner, Okta::new).await?;
+    let report = admin::refresh_keys(owner, |okta| Okta::new(okta, None)).await?;
     for line in key_lines(&report) {
         output::line(&line)?;
     }

@@ -76,12 +76,17 @@ pub(super) async fn fetch(
     issuer: &Url,
     progress: &Progress,
 ) -> Result<Answer, Failure> {
+    http.get(&address(issuer), progress)
+        .await
+        .map_err(|error| error.failure(host(issuer)))
+}
+
+/// Where the discovery document is.
+pub(super) fn address(issuer: &Url) -> Url {
     let mut address = issuer.clone();
     let path = issuer.path().trim_end_matches('/');
     address.set_path(&format!("{path}/.well-known/openid-configuration"));
-    http.get(&address, progress)
-        .await
-        .map_err(|error| error.failure(host(issuer)))
+    address
 }
 
 /// Reads the discovery document and holds it against the configured issuer, exactly.

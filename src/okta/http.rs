@@ -1,6 +1,6 @@
 //! The one HTTP client: the system's trust store and proxies, no redirects, bounded in time and size.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use chrono::{DateTime, Utc};
 use native_tls::Certificate;
@@ -28,6 +28,8 @@ const TRIES: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Whatever a server asks for: the pause is added to times, which have an end.
 const LONGEST_PAUSE: Duration = Duration::from_hours(24);
+/// In seconds, whatever a server allows: what it publishes may have to be withdrawn.
+pub(super) const LONGEST_KEPT: i64 = 24 * 60 * 60;
 /// A connection that was not used for longer may be dead without anybody having been told: the machine slept, or a router forgot it.
 const LONGEST_IDLE: Duration = Duration::from_secs(2);
 
@@ -76,6 +78,8 @@ pub(super) enum Error {
 #[derive(Debug)]
 pub(super) struct Unanswered {
     pub(super) error: Error,
+    /// See [`Answer::one_was_lost`].
+    pub(super) one_was_lost: bool,
     cause: Cause,
 }
 
@@ -85,7 +89,11 @@ impl From<Error> for Unanswered {
             Error::Setup(failure) => failure.cause.clone(),
             _ => Cause::default(),
         };
-        Self { error, cause }
+        Self {
+            error,
+            one_was_lost: false,
+            cause,
+        }
     }
 }
 
@@ -99,9 +107,23 @@ pub(super) struct Answer {
     pub(super) clock_ahead: Option<i64>,
     /// The same request was sent before and not answered: the server may have carried it out.
     pub(super) one_was_lost: bool,
+    /// When it may be used in place of another answer, in seconds since 1970; never where the server allows none.
+    pub(super) fresh: Range<i64>,
 }
 
 impl Answer {
+    /// One that says no more than this.
+    pub(super) fn of(status: u16, body: impl AsRef<[u8]>) -> Self {
+        Self {
+            status,
+            body: Zeroizing::new(body.as_ref().to_vec()),
+            retry_after: None,
+            clock_ahead: None,
+            one_was_lost: false,
+            fresh: 0..0,
+        }
+    }
+
     /// Reads the body as JSON. The error of the parser is dropped, because it may quote a token.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(&self.body).ok()
@@ -152,19 +174,21 @@ impl Http {
         for attempt in 1.. {
             let mut outcome = send().await;
             let pause = match &mut outcome {
-                Ok(answer) if answer.is_busy() => answer.retry_after,
                 Ok(answer) => {
                     answer.one_was_lost = one_was_lost;
-                    return outcome;
-                }
-                Err(lost) => match lost.error {
-                    Error::TimedOut | Error::Connection => {
-                        one_was_lost = true;
-                        None
+                    if !answer.is_busy() {
+                        return outcome;
                     }
-                    Error::UnknownHost => None,
-                    _ => return outcome,
-                },
+                    answer.retry_after
+                }
+                Err(lost) => {
+                    one_was_lost |= matches!(lost.error, Error::TimedOut | Error::Connection);
+                    lost.one_was_lost = one_was_lost;
+                    match lost.error {
+                        Error::TimedOut | Error::Connection | Error::UnknownHost => None,
+                        _ => return outcome,
+                    }
+                }
             };
             let pause = pause.unwrap_or(Duration::from_secs(attempt.into()));
             if attempt >= TRIES || start.elapsed().saturating_add(pause) > PATIENCE {
@@ -223,9 +247,11 @@ impl Http {
 async fn read(
     sent: impl Future<Output = reqwest::Result<reqwest::Response>>,
 ) -> Result<Answer, Unanswered> {
+    let asked = Utc::now();
     let mut response = sent.await.map_err(unanswered)?;
     let status = response.status().as_u16();
     let now = Utc::now();
+    let fresh = fresh(response.headers(), asked);
     let date = date(response.headers());
     let retry_after = retry_after(response.headers(), date.unwrap_or(now));
     let mut body = Zeroizing::new(Vec::new());
@@ -241,6 +267,7 @@ async fn read(
         retry_after,
         clock_ahead: date.map(|date| (date - now).num_seconds()),
         one_was_lost: false,
+        fresh,
     })
 }
 
@@ -337,8 +364,69 @@ pub(super) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Dur
     pause.map(|pause| pause.min(LONGEST_PAUSE))
 }
 
+/// When an answer may be used again, in seconds since 1970, by RFC 9111 as one person's cache reads it. What the server does not say
+/// is not guessed, and what is not understood counts as no.
+pub(super) fn fresh(headers: &HeaderMap, asked: DateTime<Utc>) -> Range<i64> {
+    let lifetime = lifetime(headers).unwrap_or_default();
+    // From its making on, which may have been in another cache. A clock of ours that is fast costs some of it.
+    let age = match only(headers, "age") {
+        Ok(None) => 0,
+        Ok(Some(age)) => age.parse().unwrap_or(LONGEST_KEPT),
+        Err(_) => LONGEST_KEPT,
+    };
+    let age = date(headers).map_or(age, |date| age.max((asked - date).num_seconds()));
+    let left = lifetime.min(LONGEST_KEPT).saturating_sub(age).max(0);
+    asked.timestamp()..asked.timestamp().saturating_add(left)
+}
+
+/// For how many seconds after it was made an answer may be kept.
+fn lifetime(headers: &HeaderMap) -> Option<i64> {
+    if headers.get_all("vary").iter().any(|names| names == "*") {
+        return None;
+    }
+    let mut most: Option<i64> = None;
+    for value in headers.get_all("cache-control") {
+        let text = value.to_str().ok()?.to_ascii_lowercase();
+        for directive in text.split(',').map(str::trim) {
+            let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+            match name {
+                "no-store" | "no-cache" => return None,
+                // Of two that differ, neither counts.
+                "max-age" => {
+                    let seconds = value.parse().ok()?;
+                    if most.is_some_and(|other| other != seconds) {
+                        return None;
+                    }
+                    most = Some(seconds);
+                }
+                // Commas within quotation marks are not worth a parser.
+                _ if value.contains('"') => return None,
+                _ => {}
+            }
+        }
+    }
+    most.or_else(|| {
+        let end = DateTime::parse_from_rfc2822(only(headers, "expires").ok()??).ok()?;
+        Some((end.to_utc() - date(headers)?).num_seconds())
+    })
+}
+
+/// The one value of a header.
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Unclear> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next().map(|value| value.to_str());
+    match (first.transpose(), values.next()) {
+        (Ok(text), None) => Ok(text),
+        _ => Err(Unclear),
+    }
+}
+
+/// A header that is there twice, or is no text.
+struct Unclear;
+
 fn unanswered(error: reqwest::Error) -> Unanswered {
     Unanswered {
+        one_was_lost: false,
         error: classify(&error),
         // The log has the path beside it.
         cause: Cause::of(error.without_url()),
@@ -435,20 +523,6 @@ impl Error {
 }
 
 #[cfg(test)]
-impl Answer {
-    /// One that says no more than this.
-    pub(super) fn of(status: u16, body: &str) -> Self {
-        Self {
-            status,
-            body: Zeroizing::new(body.into()),
-            retry_after: None,
-            clock_ahead: None,
-            one_was_lost: false,
-        }
-    }
-}
-
-#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -479,6 +553,60 @@ mod tests {
                 (name, value.parse().expect("a header value"))
             });
             assert_eq!(retry_after(&headers.collect(), now), pause, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_kept_only_as_long_as_it_says() {
+        let asked = DateTime::from_timestamp(784_111_777, 0).expect("a date");
+        let [control, date, expires, age] = ["cache-control", "date", "expires", "age"];
+        let (now, later) = (
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:50:37 GMT",
+        );
+        let earlier = "Sun, 06 Nov 1994 08:49:27 GMT";
+        let forever = format!("max-age={}", i64::MAX);
+        for (pairs, seconds) in [
+            (&[(control, "max-age=60, must-revalidate")][..], 60),
+            (&[(control, "private"), (control, "Max-Age=60")], 60),
+            (&[(control, "max-age=3832304")], LONGEST_KEPT),
+            (&[(control, &forever)], LONGEST_KEPT),
+            (&[(control, "max-age=60"), (age, "20"), (date, now)], 40),
+            (&[(control, "max-age=60"), (date, earlier)], 50),
+            (&[(control, "max-age=60"), (date, later)], 60),
+            (&[(control, "max-age=60"), (expires, "0")], 60),
+            (&[(date, now), (expires, later)], 60),
+            (&[], 0),
+            (&[("last-modified", earlier), (date, now)], 0),
+            (&[(control, "public, immutable")], 0),
+            // For caches that many share.
+            (&[(control, "s-maxage=60")], 0),
+            (&[(control, "NO-STORE, max-age=60")], 0),
+            (&[(control, "max-age=60"), (control, "no-cache")], 0),
+            (&[(control, "no-cache=\"set-cookie\", max-age=60")], 0),
+            (&[(control, "x=\"a, max-age=60, b\"")], 0),
+            (&[(control, "max-age=60, max-age=61")], 0),
+            (
+                &[(control, "max-age=soon"), (date, now), (expires, later)],
+                0,
+            ),
+            (&[(control, "max-age=-1")], 0),
+            (&[(control, "max-age=60"), (age, "60")], 0),
+            (&[(control, "max-age=60"), (age, "old")], 0),
+            (&[(control, "max-age=60"), (age, "1"), (age, "2")], 0),
+            (&[(control, "max-age=60"), ("vary", "*")], 0),
+            (&[(date, now), (expires, "0")], 0),
+            (&[(date, now), (expires, later), (expires, later)], 0),
+            (&[(date, later), (expires, now)], 0),
+            (&[(expires, later)], 0),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.append(*name, value.parse().expect("a header value"));
+            }
+            let fresh = fresh(&headers, asked);
+            assert_eq!(fresh.start, asked.timestamp(), "{pairs:?}");
+            assert_eq!(fresh.end - fresh.start, seconds, "{pairs:?}");
         }
     }
 

@@ -41,6 +41,8 @@ pub(super) type Keys = JsonWebKeySet<CoreJsonWebKey>;
 pub(super) enum Rejected {
     /// None of the keys signed it; newer keys may have.
     UnknownKey,
+    /// It names a key that did not sign it. A newer key of that name may have.
+    Signature(Failure),
     /// For good.
     For(Failure),
 }
@@ -123,7 +125,7 @@ pub(super) fn check(
     let claims = signed(token.expose_secret(), keys).map_err(|problem| match problem {
         Problem::Unreadable => refused("it cannot be read (is ID token encryption switched on?)"),
         Problem::Kind => refused("it is of a kind that epigraph does not support"),
-        Problem::Signature => refused("its signature is not Okta's"),
+        Problem::Signature => Rejected::Signature(failure("its signature is not Okta's")),
         Problem::UnknownKey => Rejected::UnknownKey,
     })?;
     let incomplete = || refused("it lacks a required claim");

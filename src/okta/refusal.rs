@@ -296,7 +296,7 @@ mod tests {
                 error_description: text.into(),
                 one_was_lost: false,
             };
-            let answer = Answer::of(400, &format!("{{{body}}}"));
+            let answer = Answer::of(400, format!("{{{body}}}"));
             assert_eq!(Refusal::read(&answer), Some(expected), "{body}");
         }
         for body in [

@@ -29,7 +29,7 @@ use crate::support::{
 };
 
 /// A command that the shell starts after this has prepared the process.
-fn after(preparation: &str, command: &Command) -> Command {
+pub(super) fn after(preparation: &str, command: &Command) -> Command {
     let mut shell = Command::new("/bin/sh");
     shell
         .args(["-c", &format!("{preparation}; exec \"$0\" \"$@\"")])
@@ -50,12 +50,12 @@ fn after(preparation: &str, command: &Command) -> Command {
     shell
 }
 
-fn run(command: &mut Command) -> Ran {
+pub(super) fn run(command: &mut Command) -> Ran {
     command.output().expect("the program starts").into()
 }
 
 /// Every write to a file fails from now on, whoever the user is.
-const FULL: &str = "trap '' XFSZ; ulimit -f 0";
+pub(super) const FULL: &str = "trap '' XFSZ; ulimit -f 0";
 
 #[tokio::test]
 async fn a_full_disk_costs_neither_text_nor_session() {
@@ -246,8 +246,8 @@ async fn no_symbolic_link_is_followed() {
         .collect();
     assert_eq!(
         names.len(),
-        4,
-        "session, draft and a lock for each: {names:?}"
+        5,
+        "session, draft, a lock for each, and what Okta publishes: {names:?}"
     );
     for path in &names {
         fs::remove_file(path).expect("removed");

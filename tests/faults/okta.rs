@@ -3,6 +3,7 @@
 mod answers;
 #[cfg(target_os = "linux")]
 mod clocks;
+mod kept;
 mod renewal;
 mod sign_in;
 #[cfg(target_os = "linux")]
@@ -70,7 +71,7 @@ fn file_of(home: &Home, kind: &str) -> Option<PathBuf> {
     } else {
         ".local/state/epigraph"
     });
-    let entries = fs::read_dir(state).expect("a directory");
+    let entries = fs::read_dir(state).ok()?;
     entries
         .map(|entry| entry.expect("an entry").path())
         .find(|path| {
@@ -83,6 +84,13 @@ fn file_of(home: &Home, kind: &str) -> Option<PathBuf> {
 #[track_caller]
 fn session_file(home: &Home) -> PathBuf {
     file_of(home, "session-").expect("a session is kept")
+}
+
+/// Removes what is kept of what Okta publishes, so that the next program asks for it.
+fn forget_okta(home: &Home) {
+    if let Some(path) = file_of(home, "server-") {
+        fs::remove_file(path).expect("removed");
+    }
 }
 
 /// Lets the hour pass after which the kept ID token has to be renewed.

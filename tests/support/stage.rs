@@ -178,7 +178,7 @@ impl Stage {
         })
     }
 
-    /// What is kept in the directory for state, but for the lock and the quote that was last seen.
+    /// What is kept in the directory for state, but for the lock, the quote that was last seen and what Okta publishes.
     pub(crate) fn kept(&self) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(self.state()) else {
             return Vec::new();
@@ -188,7 +188,10 @@ impl Stage {
             .collect();
         paths.retain(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            !name.starts_with("lock") && !name.starts_with("seen") && name != "config.toml"
+            let is_apart = ["lock", "seen", "server", "config.toml"];
+            // One that is being written has a dot before its name.
+            let name = name.trim_start_matches('.');
+            !is_apart.iter().any(|apart| name.starts_with(apart))
         });
         paths.sort();
         paths

@@ -125,7 +125,7 @@ fn judged(token: String, case: &Case) -> TestCaseResult {
     match check(&token, &keys, &expected(case.now, None)) {
         Ok(accepted) => deserves_it(token.expose_secret(), case, &accepted),
         Err(Rejected::UnknownKey) => Ok(()),
-        Err(Rejected::For(failure)) => {
+        Err(Rejected::For(failure) | Rejected::Signature(failure)) => {
             prop_assert_eq!(failure.kind, Kind::Okta);
             prop_assert!(failure.cure.is_some());
             fuzz::is_harmless(&failure.to_string())?;

@@ -105,7 +105,7 @@ fn checked(token: &SecretString) -> Result<IdToken, Rejected> {
 
 pub(super) fn refusal(outcome: Result<IdToken, Rejected>) -> Failure {
     match outcome {
-        Err(Rejected::For(failure)) => failure,
+        Err(Rejected::For(failure) | Rejected::Signature(failure)) => failure,
         other => panic!("not refused: {other:?}"),
     }
 }

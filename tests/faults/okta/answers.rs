@@ -136,6 +136,7 @@ fn at_the_beginning(endpoint: Endpoint) {
     let Site { okta, home } = Site::new();
     for fault in &FAULTS {
         script(&okta, endpoint, fault);
+        super::forget_okta(&home);
         let Some(says) = fault.says else {
             let mut login = Login::start(&mut home.command(&["login", "--json"]));
             assert_eq!(login.next()["event"], "code", "{}", fault.name);
@@ -193,6 +194,7 @@ fn at_a_renewal(endpoint: Endpoint, stage: &Stage) {
     stage.log_in();
     for fault in &FAULTS {
         script(&stage.okta, endpoint, fault);
+        super::forget_okta(&stage.home);
         super::an_hour_passes(&stage.home);
         let ran = stage.run(&["show"]);
         match fault.says {

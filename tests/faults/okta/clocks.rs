@@ -122,6 +122,24 @@ async fn a_clock_set_while_writing_costs_no_text() {
     ends(&mut screen, 0);
 }
 
+/// The program that comes next would keep it for longer than Okta said.
+#[tokio::test]
+async fn what_a_fast_clock_has_kept_is_asked_for_again() {
+    let mut stage = Stage::new().await;
+    let asked = |stage: &Stage| {
+        let before = stage.okta.count(Endpoint::Discovery);
+        an_hour_passes(&stage.home);
+        stage.run(&["show"]).fails(5, &["there is no quote"]);
+        stage.okta.count(Endpoint::Discovery) - before
+    };
+    with_clock(&mut stage.home, 3600);
+    stage.log_in();
+    assert_eq!(asked(&stage), 0);
+    set_clock(&stage.home, 0);
+    assert_eq!(asked(&stage), 1);
+    assert_eq!(asked(&stage), 0);
+}
+
 fn signal(screen: &Pty, signal: Signal) {
     let process = Pid::from_raw(screen.id().cast_signed()).expect("a process");
     kill_process(process, signal).expect("it is there");

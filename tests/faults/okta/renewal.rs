@@ -5,7 +5,7 @@ use std::{fs, sync::Arc, time::Duration};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{an_hour_passes, is_kept, session_file};
+use super::{an_hour_passes, forget_okta, is_kept, session_file};
 use crate::{
     faults::rounds,
     support::{
@@ -183,6 +183,7 @@ async fn a_renewal_that_is_cut_at_any_byte_is_made_again() {
             refuse: false,
         };
         an_hour_passes(&stage.home);
+        forget_okta(&stage.home);
         stage.okta_network.fuse(Some(fuse));
         let ran = stage.run(&["show"]);
         stage.okta_network.fuse(None);
@@ -331,6 +332,7 @@ async fn a_rejected_id_token_is_explained_and_ends_no_session() {
     }
     for answer in [json!({"keys": []}), json!({})] {
         an_hour_passes(&stage.home);
+        forget_okta(&stage.home);
         stage
             .okta
             .script(Endpoint::Keys, Answer::json(200, &answer));

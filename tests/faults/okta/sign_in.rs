@@ -99,6 +99,7 @@ async fn an_unusable_server_is_named_and_a_key_tries_again() {
     }
     let none = metadata(okta, &json!({"device_authorization_endpoint": null}));
     okta.script(Endpoint::Discovery, none);
+    super::forget_okta(&stage.home);
     stage.run(&["login"]).fails(
         10,
         &[

@@ -243,7 +243,10 @@ async fn a_silent_or_endless_okta_is_given_up() {
         Answer::http(200, "application/json", vec![b' '; 1000]).slowly(Duration::from_millis(300))
     };
     // All of them have the same session.
-    okta.configure(|settings| settings.rotation = Rotation::Static);
+    okta.configure(|settings| {
+        settings.rotation = Rotation::Static;
+        settings.published_for = "no-store";
+    });
     let mut given_up = Vec::new();
     let nobody = Home::new();
     super::configure(&nobody, okta, NOWHERE);

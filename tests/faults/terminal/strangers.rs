@@ -124,6 +124,10 @@ async fn words_in_oktas_name_reach_no_terminal_as_anything_but_text() {
     let stage = Stage::new().await;
     // What Okta says when it refuses, as OAuth and as Okta's own API.
     let refusals: [(Endpoint, fn() -> Answer); 4] = [
+        // First: a document that is good is kept.
+        (Endpoint::Discovery, || {
+            Answer::http(403, "text/html", format!("<title>{HOSTILE}</title>"))
+        }),
         (Endpoint::DeviceAuthorize, || {
             Answer::error(400, "invalid_request", HOSTILE)
         }),
@@ -135,9 +139,6 @@ async fn words_in_oktas_name_reach_no_terminal_as_anything_but_text() {
                 403,
                 &serde_json::json!({"errorCode": HOSTILE, "errorSummary": HOSTILE}),
             )
-        }),
-        (Endpoint::Discovery, || {
-            Answer::http(403, "text/html", format!("<title>{HOSTILE}</title>"))
         }),
     ];
     for (endpoint, answer) in refusals {

@@ -72,11 +72,11 @@ impl Call<'_> {
 }
 
 /// The metadata of a server.
-pub(super) fn metadata(base: &str, server: Server) -> Reply {
+pub(super) fn metadata(org: &Org, base: &str, server: Server) -> Reply {
     let issuer = server.issuer(base);
     let endpoints = match server {
-        Server::Org => format!("{base}/oauth2/v1"),
-        Server::Default => format!("{issuer}/v1"),
+        Server::Org => format!("{base}/oauth2/{}", org.settings.endpoints),
+        Server::Default => format!("{issuer}/{}", org.settings.endpoints),
     };
     let methods = [
         "client_secret_basic",
@@ -114,7 +114,7 @@ pub(super) fn metadata(base: &str, server: Server) -> Reply {
             "dpop_signing_alg_values_supported": ["RS256", "ES256"],
         }),
     )
-    .header("Cache-Control", "max-age=86400, must-revalidate")
+    .header("Cache-Control", org.settings.published_for)
 }
 
 /// The answer for an authorization server that does not exist.
@@ -130,7 +130,7 @@ impl Org {
     pub(super) fn key_set(&self) -> Reply {
         let keys: Vec<_> = self.keys.iter().map(keys::SigningKey::jwk).collect();
         Reply::json(200, &json!({ "keys": keys }))
-            .header("Cache-Control", "max-age=3832304, must-revalidate")
+            .header("Cache-Control", self.settings.published_for)
     }
 
     pub(super) fn device_authorize(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {

@@ -123,6 +123,10 @@ pub(crate) struct Settings {
     /// Whether ID tokens are signed with a key that is not in the key set.
     pub(crate) unpublished_key: bool,
     pub(crate) forge: Option<Forge>,
+    /// Where the endpoints are, below the issuer. Nothing is left where they were.
+    pub(crate) endpoints: &'static str,
+    /// How long the discovery document and the keys may be kept, as `Cache-Control` says it.
+    pub(crate) published_for: &'static str,
 }
 
 impl Default for Settings {
@@ -145,6 +149,8 @@ impl Default for Settings {
             clock_offset: 0,
             unpublished_key: false,
             forge: None,
+            endpoints: "v1",
+            published_for: "max-age=86400, must-revalidate",
         }
     }
 }

@@ -90,9 +90,9 @@ async fn respond(
     };
     let form = parse(sent);
     let path = head.uri.path();
-    let (endpoint, server) = route(path);
-    let script = {
+    let (endpoint, server, script) = {
         let mut org = shared.org();
+        let (endpoint, server) = route(path, org.settings.endpoints);
         org.requests.push(Request {
             at: Instant::now(),
             endpoint,
@@ -102,9 +102,11 @@ async fn respond(
             has_authorization: head.headers.contains_key(AUTHORIZATION),
             user_agent: text(&head.headers, &USER_AGENT),
         });
-        org.scripts
+        let script = org
+            .scripts
             .get_mut(&endpoint)
-            .and_then(std::collections::VecDeque::pop_front)
+            .and_then(std::collections::VecDeque::pop_front);
+        (endpoint, server, script)
     };
     let Answer { after, then } = script.unwrap_or_else(Answer::handle);
     if after > Duration::ZERO {
@@ -153,17 +155,18 @@ async fn respond(
 }
 
 /// Finds the endpoint that a path names, and on which server.
-fn route(path: &str) -> (Endpoint, Server) {
+fn route(path: &str, endpoints: &str) -> (Endpoint, Server) {
     let (server, rest) = match path.strip_prefix("/oauth2/default/") {
         Some(rest) => (Server::Default, rest),
         None => (Server::Org, path.strip_prefix("/oauth2/").unwrap_or(path)),
     };
-    let endpoint = match rest {
-        "v1/device/authorize" => Endpoint::DeviceAuthorize,
-        "v1/token" => Endpoint::Token,
-        "v1/revoke" => Endpoint::Revoke,
-        "v1/keys" => Endpoint::Keys,
-        "/" | "/activate" => Endpoint::Activate,
+    let below = rest.strip_prefix(endpoints).unwrap_or_default();
+    let endpoint = match below {
+        "/device/authorize" => Endpoint::DeviceAuthorize,
+        "/token" => Endpoint::Token,
+        "/revoke" => Endpoint::Revoke,
+        "/keys" => Endpoint::Keys,
+        _ if ["/", "/activate"].contains(&rest) => Endpoint::Activate,
         _ if path.contains("/.well-known/") => Endpoint::Discovery,
         _ => Endpoint::Other,
     };
@@ -180,7 +183,7 @@ fn handle(
 ) -> Reply {
     let post = method == Method::POST;
     match endpoint {
-        Endpoint::Discovery => discovery(path, call.base),
+        Endpoint::Discovery => discovery(org, path, call.base),
         Endpoint::Keys => org.key_set(),
         Endpoint::Activate => page::activate(org, post, call.form, wants_html),
         Endpoint::DeviceAuthorize | Endpoint::Token | Endpoint::Revoke if !post => {
@@ -204,14 +207,14 @@ fn handle(
     }
 }
 
-fn discovery(path: &str, base: &str) -> Reply {
+fn discovery(org: &Org, path: &str, base: &str) -> Reply {
     match path {
         "/.well-known/openid-configuration" | "/.well-known/oauth-authorization-server" => {
-            endpoints::metadata(base, Server::Org)
+            endpoints::metadata(org, base, Server::Org)
         }
         "/oauth2/default/.well-known/openid-configuration"
         | "/.well-known/oauth-authorization-server/oauth2/default" => {
-            endpoints::metadata(base, Server::Default)
+            endpoints::metadata(org, base, Server::Default)
         }
         "/.well-known/okta-organization" => Reply::json(
             200,
