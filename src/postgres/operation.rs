@@ -5,8 +5,8 @@
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
     io,
-    path::Path,
-    sync::{Mutex, PoisonError, atomic::AtomicBool},
+    path::{Path, PathBuf},
+    sync::{Mutex, OnceLock, PoisonError, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -67,7 +67,10 @@ struct Operation<'a> {
 ///
 /// One person does one thing at a time, so one connection is kept, and nothing is sent while no one asks: Neon can sleep.
 pub struct Postgres {
-    pool: Pool<Connector>,
+    target: Target,
+    state: Option<PathBuf>,
+    /// Made when it is first used: it asks the system for the number of processors, for which the first frame would have to wait.
+    pool: OnceLock<Pool<Connector>>,
     /// Why connecting ahead of time failed, and when. It is the answer to the operation that follows.
     refused: Mutex<Option<(Instant, Failure)>>,
     pub(super) told_unguarded: AtomicBool,
@@ -91,19 +94,22 @@ impl Drop for Loan {
 impl Postgres {
     /// Takes the target, and a directory in which to keep how the server is best connected to. No network: the TLS library is set up while the first connection is made.
     #[must_use]
-    #[expect(clippy::missing_panics_doc, reason = "it never does")]
     pub fn new(target: Target, state: Option<&Path>) -> Self {
-        let connector = Connector::new(target, state);
-        let pool = Pool::builder(connector).max_size(1).build();
         Self {
-            pool: pool.expect("a pool without time limits needs no runtime"),
+            target,
+            state: state.map(Path::to_owned),
+            pool: OnceLock::new(),
             refused: Mutex::default(),
             told_unguarded: AtomicBool::new(false),
         }
     }
 
-    fn target(&self) -> &Target {
-        &self.pool.manager().target
+    fn pool(&self) -> &Pool<Connector> {
+        self.pool.get_or_init(|| {
+            let connector = Connector::new(self.target.clone(), self.state.as_deref());
+            let pool = Pool::builder(connector).max_size(1).build();
+            pool.expect("a pool without time limits needs no runtime")
+        })
     }
 
     /// Runs a statement for the person whom the ID token names, in a transaction of its own and one round trip, with a time limit
@@ -128,8 +134,8 @@ impl Postgres {
 
     /// Begins to reach the server, unless there is a connection.
     pub(super) fn head_start(&self) {
-        if self.pool.status().available == 0 {
-            self.pool.manager().head_start();
+        if self.pool().status().available == 0 {
+            self.pool().manager().head_start();
         }
     }
 
@@ -163,7 +169,7 @@ impl Postgres {
         }
         let statement = operation.map(|operation| operation.statement);
         let hidden = statement.map_or(&[][..], |statement| &statement.hidden);
-        let failure = error.failure(self.target(), hidden);
+        let failure = error.failure(&self.target, hidden);
         if operation.is_none() {
             *refused() = Some((Instant::now(), failure.clone()));
         }
@@ -192,7 +198,7 @@ impl Postgres {
             };
             let may_be_done = attempts.unconfirmed
                 && operation.is_some_and(|operation| !operation.statement.repeats);
-            let is_final = !error.is_transient(self.target()) || may_be_done;
+            let is_final = !error.is_transient(&self.target) || may_be_done;
             if is_final || attempts.retries == RETRIES {
                 return Err(error);
             }
@@ -216,13 +222,13 @@ impl Postgres {
         let first = match operation {
             // Where authentication fails, no one has to ask whether it was done.
             Some(operation)
-                if operation.statement.writes.is_none() && self.pool.status().available == 0 =>
+                if operation.statement.writes.is_none() && self.pool().status().available == 0 =>
             {
-                as_sent(&self.target().statement_timeout, operation).await
+                as_sent(&self.target.statement_timeout, operation).await
             }
             _ => None,
         };
-        let connecting = FIRST.scope(first, self.pool.get());
+        let connecting = FIRST.scope(first, self.pool().get());
         let connection = PROGRESS.scope(progress.clone(), connecting).await;
         let connection = connection.map_err(|error| match error {
             PoolError::Backend(error) => error,
@@ -245,7 +251,7 @@ impl Postgres {
         // Also when the time for the whole operation is over before an answer is there.
         let was_in_question = std::mem::replace(unconfirmed, true);
         let begun = Instant::now();
-        let statement_timeout = &self.target().statement_timeout;
+        let statement_timeout = &self.target.statement_timeout;
         let answer = timeout(limit, transact(connection, statement_timeout, operation))
             .await
             .map_err(|_| Error::StatementTimedOut)

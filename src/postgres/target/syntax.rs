@@ -2,9 +2,8 @@
 //!
 //! Whatever goes wrong here, no part of the string that may hold the password is repeated.
 
-use std::sync::LazyLock;
+use std::ops::Range;
 
-use regex::Regex;
 use secrecy::zeroize::Zeroizing;
 
 use super::{is_known, malformed};
@@ -40,11 +39,8 @@ const ESCAPED: [(&str, &str); 5] = [
     (r"\/", "/"),
 ];
 
-/// Where a URL begins, with the names that JDBC, `SQLAlchemy`, Django, Ecto and PHP have for PostgreSQL.
-static SCHEME: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)(?:^|[^a-z0-9+.-])((?:jdbc:)?(?:postgres|postgresql|postgis|pgsql|ecto)(?:\+[a-z0-9_]+)?://)")
-        .expect("it is a pattern")
-});
+/// What JDBC, `SQLAlchemy`, Django, Ecto and PHP call PostgreSQL in a URL.
+const SCHEMES: [&str; 5] = ["postgres", "postgresql", "postgis", "pgsql", "ecto"];
 
 /// Takes a connection string out of what people paste around it, and reads it.
 pub(super) fn settings(pasted: &str) -> Result<Settings, Failure> {
@@ -134,9 +130,9 @@ fn unwrap(pasted: &str) -> &str {
 
 /// Finds a URL in what was pasted with it: a variable's name, a command, a line of a program. Returns its scheme, and the rest.
 fn address(text: &str) -> Option<(&str, &str)> {
-    let scheme = SCHEME.captures(text)?.get(1)?;
-    let rest = &text[scheme.end()..];
-    let before = text[..scheme.start()].chars().next_back();
+    let scheme = scheme(text)?;
+    let rest = &text[scheme.end..];
+    let before = text[..scheme.start].chars().next_back();
     let mark = MARKS.iter().find(|(open, _)| Some(*open) == before);
     let ends = |at: usize| {
         let behind = rest[at..].trim_start_matches(|c| mark.is_some_and(|(_, close)| c == *close));
@@ -155,9 +151,38 @@ fn address(text: &str) -> Option<(&str, &str)> {
         None => spaces.find(next).map_or(rest.len(), |(at, _)| at),
     };
     Some((
-        scheme.as_str(),
+        &text[scheme],
         without_tail(rest[..end].trim_matches(is_blank), ";,\"'`”“’»>)\\#"),
     ))
+}
+
+/// Finds the first scheme of a URL, such as `jdbc:postgresql://` or `postgresql+asyncpg://`. Without a pattern: one that is
+/// compiled at each start costs more than all the rest of it.
+fn scheme(text: &str) -> Option<Range<usize>> {
+    let is_before = |start: usize| {
+        let before = text[..start].chars().next_back();
+        !before.is_some_and(|c| c.is_ascii_alphanumeric() || "+.-".contains(c))
+    };
+    text.match_indices("://").find_map(|(colon, separator)| {
+        let driver =
+            text[..colon].trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        let whole = match driver.strip_suffix('+') {
+            Some(whole) if driver.len() < colon => whole,
+            _ => &text[..colon],
+        };
+        let start = whole
+            .trim_end_matches(|c: char| c.is_ascii_alphanumeric())
+            .len();
+        let is_known = SCHEMES
+            .iter()
+            .any(|name| whole[start..].eq_ignore_ascii_case(name));
+        let jdbc = start.checked_sub("jdbc:".len()).filter(|jdbc| {
+            let prefix = whole.get(*jdbc..start);
+            prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case("jdbc:")) && is_before(*jdbc)
+        });
+        let start = jdbc.unwrap_or(start);
+        (is_known && is_before(start)).then(|| start..colon + separator.len())
+    })
 }
 
 /// Takes away what ends a string in a program or a letter, and no name of a database or value. A password keeps it.
