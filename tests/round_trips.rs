@@ -7,8 +7,9 @@ use crate::support::{
     person::{Person, conflict, saved},
     postgres::{Cluster, Database, Settings, Url, literal, shared, shared_18},
     proxy::Proxy,
+    pty::{Key, Pty},
     secret_service::{Health, SecretService},
-    stage::Stage,
+    stage::{INVITATION, Stage},
     tls_front::TlsFront,
 };
 
@@ -231,4 +232,48 @@ async fn the_database_is_reached_while_the_keyring_is_read() {
     assert_eq!(run(&["show"]), (Some(0), 1, true));
     assert_eq!(run(&["logout"]), (Some(0), 0, false));
     assert_eq!(run(&["show"]), (Some(3), 0, false));
+}
+
+#[tokio::test]
+async fn a_screen_costs_a_start_and_one_round_trip_for_each_change() {
+    let stage = Stage::signed_in().await;
+    let (network, okta) = (&stage.database_network, &stage.okta);
+    network.delay(DELAY);
+    let asked = okta.client_requests();
+    let mut screen = stage.open();
+    screen.sees(INVITATION);
+    let mut round_trips = vec![network.counts().round_trips];
+    let mut count = |screen: &mut Pty, text: &str| {
+        screen.sees(text);
+        round_trips.push(network.counts().round_trips);
+    };
+    screen.writes("Yes.");
+    count(&mut screen, "Enter Save Quote");
+    screen.key(Key::Enter);
+    count(&mut screen, "Saved.");
+    // Nothing is asked for what is known.
+    screen.key(Key::Char('?'));
+    count(&mut screen, "Sign out");
+    screen.key(Key::Esc);
+    screen.sees("e edit");
+    stage
+        .database
+        .query("update public.user_messages set message = 'No.'");
+    screen.key(Key::Char('r'));
+    count(&mut screen, "No.");
+    screen.key(Key::Char('d'));
+    screen.decides('y');
+    count(&mut screen, INVITATION);
+    let start = 5 + extra(shared());
+    assert_eq!(
+        round_trips,
+        [start, start, start + 1, start + 1, start + 2, start + 3]
+    );
+    assert_eq!(okta.client_requests(), asked);
+    screen.key(Key::Char('s'));
+    screen.decides('y');
+    screen.sees("Enter Log in");
+    // Revoking: where that is done, Okta has said before.
+    assert_eq!(okta.client_requests(), asked + 1);
+    assert_eq!(network.counts().round_trips, start + 3);
 }

@@ -72,15 +72,30 @@ fn main() {
     }
     let short = text(10);
     let long = text(960);
+    let [slow, slow_trips] = bench.over_a_network(
+        [
+            "a row over a network of 50 ms, TLS negotiated",
+            "round trips until then",
+        ],
+        false,
+    );
+    let [direct, direct_trips] = bench.over_a_network(
+        ["the same where TLS comes first", "round trips until then"],
+        true,
+    );
+    let [resident, unshared] = bench.memory();
     let mut figures = vec![
         bench.keys("a key until it is on the screen, 10 lines", &short),
         bench.keys("the same in a text of 60,000 bytes", &long),
         bench.first_byte(),
         bench.quote_on_the_screen(),
         bench.commands(),
-        bench.over_a_network("a quote over a network of 50 ms (TLS negotiated)", false),
-        bench.over_a_network("the same where TLS comes first", true),
-        bench.memory(),
+        slow,
+        slow_trips,
+        direct,
+        direct_trips,
+        resident,
+        unshared,
         bench.on_the_disk(),
     ];
     figures.extend(bench.system_calls().into_iter().flatten());
@@ -91,7 +106,18 @@ fn main() {
         report::write_into(page, &report::table(&machine, &figures));
         let pictures = page.with_extension("");
         fs::create_dir_all(&pictures).expect("a directory");
-        let [short, long, first, quote, commands, slow, slow_direct, ..] = &figures[..] else {
+        let [
+            short,
+            long,
+            first,
+            quote,
+            commands,
+            slow,
+            _,
+            slow_direct,
+            ..,
+        ] = &figures[..]
+        else {
             return;
         };
         for (name, title, figures) in [
@@ -190,20 +216,24 @@ impl Bench {
         Figure {
             what,
             unit: "ms",
-            series: names
-                .zip(times)
-                .map(|(name, times)| Series::of(name, &times))
-                .collect(),
+            series: series(names, &times),
         }
     }
 
+    /// Beside the editors as they come, and without anything that they would read first.
     fn first_byte(&self) -> Figure {
         let mut programs = vec![("epigraph", self.epigraph(&[]))];
-        programs.extend(
-            self.editors("A line.\n")
-                .into_iter()
-                .map(|(name, command, _)| (name, command)),
-        );
+        for (name, command, _) in self.editors("A line.\n") {
+            let bare = match name {
+                "nano" => "nano --ignorercfiles",
+                _ => "vim -u NONE",
+            };
+            let mut usual = Command::new(name);
+            usual.arg(self.stage.home.path().join("text"));
+            usual.env("HOME", "/nonexistent");
+            programs.push((name, usual));
+            programs.push((bare, command));
+        }
         let times = in_turn(60, programs.len(), |index| {
             Timed::start(&programs[index].1).first_byte()
         });
@@ -211,10 +241,7 @@ impl Bench {
         Figure {
             what: "from exec to the first byte",
             unit: "ms",
-            series: names
-                .zip(times)
-                .map(|(name, times)| Series::of(name, &times))
-                .collect(),
+            series: series(names, &times),
         }
     }
 
@@ -227,7 +254,7 @@ impl Bench {
         named(
             "from exec to the quote",
             ["the one seen last", "from the database"],
-            times,
+            &times,
         )
     }
 
@@ -240,11 +267,11 @@ impl Bench {
             _ => ends(&mut psql),
         });
         let names = ["epigraph show", "epigraph show --cached", PSQL];
-        named("a command, from exec to its end", names, times)
+        named("a command, from exec to its end", names, &times)
     }
 
     /// The same through a network that is not near.
-    fn over_a_network(&self, what: &'static str, direct: bool) -> Figure {
+    fn over_a_network(&self, [what, trips_until]: [&'static str; 2], direct: bool) -> [Figure; 2] {
         let network = Proxy::to(if direct {
             shared_18().port()
         } else {
@@ -280,12 +307,21 @@ impl Bench {
             trips[index] = network.counts().round_trips;
             took
         });
-        println!("{what}: {} round trips, psql {}", trips[0], trips[1]);
-        named(what, ["epigraph show", PSQL], times)
+        let names = ["epigraph show", PSQL];
+        let counted = names
+            .into_iter()
+            .zip(trips)
+            .map(|(name, trips)| Series::amounts(name, vec![count(0..trips)]));
+        let counted = Figure {
+            what: trips_until,
+            unit: "",
+            series: counted.collect(),
+        };
+        [named(what, names, &times), counted]
     }
 
-    /// What is resident while a quote is shown, or a file with the same text.
-    fn memory(&self) -> Figure {
+    /// What is resident while a quote is shown, or a file with the same text, and what of it no other process can share.
+    fn memory(&self) -> [Figure; 2] {
         let quote = text(10);
         self.save(&quote);
         let mut ours = Timed::start(&self.epigraph(&[]));
@@ -296,19 +332,21 @@ impl Bench {
             editor.first_byte();
             programs.push((name, editor));
         }
-        let series = programs.iter_mut().map(|(name, program)| {
+        for (_, program) in &mut programs {
             program.settle();
-            let status = fs::read_to_string(format!("/proc/{}/status", program.id()));
-            let status = status.unwrap_or_default();
-            let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-            let resident = resident.and_then(|line| line.split_whitespace().next()?.parse().ok());
-            Series::amounts(name, vec![resident.unwrap_or(f64::NAN) / 1024.0])
-        });
-        Figure {
-            what: "resident memory while a quote is shown",
-            unit: "MiB",
-            series: series.collect(),
         }
+        [
+            ("resident memory while a quote is shown", "Rss:"),
+            ("what of it no other process shares", "Private_Dirty:"),
+        ]
+        .map(|(what, line)| Figure {
+            what,
+            unit: "MiB",
+            series: programs
+                .iter()
+                .map(|(name, program)| Series::amounts(name, vec![memory_of(program.id(), line)]))
+                .collect(),
+        })
     }
 
     /// How large the programs are.
@@ -377,16 +415,18 @@ impl Bench {
 fn named<const N: usize>(
     what: &'static str,
     names: [&'static str; N],
-    times: Vec<Vec<Duration>>,
+    times: &[Vec<Duration>],
 ) -> Figure {
-    let series = names.into_iter().zip(times);
     Figure {
         what,
         unit: "ms",
-        series: series
-            .map(|(name, times)| Series::of(name, &times))
-            .collect(),
+        series: series(names.into_iter(), times),
     }
+}
+
+fn series(names: impl Iterator<Item = &'static str>, times: &[Vec<Duration>]) -> Vec<Series> {
+    let pairs = names.zip(times);
+    pairs.map(|(name, times)| Series::of(name, times)).collect()
 }
 
 /// Measures several in turn, so that what else the machine does meets all alike. The first turn warms them up.
@@ -458,6 +498,14 @@ fn is_there(program: &str) -> bool {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
+}
+
+/// A line of what Linux says of a process's memory, in MiB.
+fn memory_of(process: u32, line: &str) -> f64 {
+    let memory = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default();
+    let line = memory.lines().find_map(|found| found.strip_prefix(line));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    kib.unwrap_or(f64::NAN) / 1024.0
 }
 
 fn count<T>(all: impl Iterator<Item = T>) -> f64 {
