@@ -31,6 +31,9 @@ const DELAY: Duration = Duration::from_millis(25);
 /// What the screen says when the database has answered; the words before it are there already.
 const LOADED: &str = "is wonderful";
 
+/// Where Debian and others keep the roots that the system trusts.
+const BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
+
 /// What is measured, and beside what.
 struct Bench {
     program: PathBuf,
@@ -98,6 +101,7 @@ fn main() {
         unshared,
         bench.on_the_disk(),
     ];
+    figures.extend(bench.with_the_systems_roots());
     figures.extend(bench.system_calls().into_iter().flatten());
     let machine = machine();
     println!("\n{}", report::table(&machine, &figures));
@@ -268,6 +272,28 @@ impl Bench {
         });
         let names = ["epigraph show", "epigraph show --cached", PSQL];
         named("a command, from exec to its end", names, &times)
+    }
+
+    /// The same where the system's bundle of root certificates is read, which is what most machines have.
+    fn with_the_systems_roots(&self) -> Option<Figure> {
+        let bundle = fs::read(BUNDLE).ok()?;
+        let user = self.stage.database.user();
+        let own = user
+            .parameters
+            .iter()
+            .find(|(name, _)| *name == "sslrootcert")?;
+        let own = fs::read(&own.1).ok()?;
+        let all = self.stage.home.write("roots.pem", &[bundle, own].concat());
+        let mut psql = psql(&user);
+        psql.env("PGSSLROOTCERT", all);
+        let mut show = self.epigraph(&["show"]);
+        show.env_remove("SSL_CERT_FILE");
+        let times = in_turn(40, 2, |index| ends([&mut show, &mut psql][index]));
+        Some(named(
+            "the same with the system's root certificates",
+            ["epigraph show", PSQL],
+            &times,
+        ))
     }
 
     /// The same through a network that is not near.
