@@ -9,10 +9,7 @@ mod support;
 use std::time::Instant;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use futures_util::future::join_all;
 use support::{
-    person::Person,
-    pgbouncer::PgBouncer,
     postgres::{Cluster, Database, Settings, Url, eighteen, literal},
     token::{self, Signer},
 };
@@ -27,17 +24,12 @@ async fn main() {
         });
         what_a_check_costs(&cluster).await;
     }
-    let cluster = Cluster::start(Settings {
-        conf: "max_connections = 200",
-        ..Settings::default()
-    });
+    let cluster = Cluster::start(Settings::default());
     println!(
         "\nPostgreSQL {}, one core for each session",
         cluster.version()
     );
     the_guard(&cluster).await;
-    a_million_rows(&cluster).await;
-    a_thousand_people(&cluster).await;
 }
 
 /// Inside the server, so that no network is in it: before version 4 of the migrations, and now.
@@ -249,104 +241,4 @@ fn measure_as(database: &Database, url: &Url, token: &str, statement: &str) -> f
         .and_then(|best| best.parse().ok())
         .unwrap_or_else(|| panic!("{shown}"));
     best / f64::from(TURNS)
-}
-
-async fn a_million_rows(cluster: &Cluster) {
-    let mut tables = Vec::new();
-    for rows in [1_000, 1_000_000] {
-        let database = cluster.migrated().await;
-        database.query(&format!(
-            "insert into public.user_messages (user_id, message)
-             select '00u' || md5(n::text), 'Quote ' || n from generate_series(2, {rows}) n;
-             insert into public.user_messages (user_id, message) values ('00u-woolf', 'a');
-             analyze public.user_messages"
-        ));
-        tables.push(database);
-    }
-    let people: Vec<_> = tables
-        .iter()
-        .map(|database| Person::new("00u-woolf", &database.user_url()))
-        .collect();
-    println!("\nAn operation at 1,000 and at 1,000,000 rows (medians of 1,000, taken in turn):");
-    // In turn, so that what else the machine does meets both alike.
-    let mut times = [[vec![], vec![]], [vec![], vec![]]];
-    for turn in 0..1000 {
-        for (person, times) in people.iter().zip(&mut times) {
-            let begun = Instant::now();
-            person.load().await;
-            times[0].push(begun.elapsed());
-            let (old, new) = if turn % 2 == 0 {
-                ("a", "b")
-            } else {
-                ("b", "a")
-            };
-            let begun = Instant::now();
-            person.save(new, Some(old)).await;
-            times[1].push(begun.elapsed());
-        }
-    }
-    for (index, what) in ["load", "save"].into_iter().enumerate() {
-        let [few, many] = [0, 1].map(|table: usize| {
-            let times = &mut times[table][index];
-            times.sort_unstable();
-            times[times.len() / 2].as_secs_f64() * 1e6
-        });
-        println!("  {what} {few:.0} us and {many:.0} us: {:.2} x", many / few);
-    }
-}
-
-async fn a_thousand_people(cluster: &Cluster) {
-    const PEOPLE: u32 = 1000;
-    let database = cluster.migrated().await;
-    let pooler = PgBouncer::start(cluster, 20, &[&database]);
-    let url = database
-        .user()
-        .port(pooler.port())
-        .without("channel_binding")
-        .to_string();
-    let people: Vec<_> = (0..PEOPLE)
-        .map(|n| {
-            let id: &'static str = Box::leak(format!("00u{n:04}").into_boxed_str());
-            (Person::new(id, &url), format!("the words of {n}"))
-        })
-        .collect();
-    // All of them run in this one process, whose share of a sign-in (TLS, SCRAM) is a thousand machines' in life.
-    for some in people.chunks(25) {
-        join_all(some.iter().map(|(person, _)| person.connect())).await;
-    }
-    let begun = Instant::now();
-    let served = join_all(people.iter().map(async |(person, text)| {
-        person.try_save(text, None).await.is_ok()
-            && person
-                .try_load()
-                .await
-                .is_ok_and(|read| read.is_some_and(|read| read.text == *text))
-    }))
-    .await;
-    let all = begun.elapsed();
-    let connections = database.query(&format!(
-        "select count(*) from pg_stat_activity where usename = '{}'",
-        database.user_name()
-    ));
-    println!("\n{PEOPLE} people at once through PgBouncer, each saves and reads:");
-    println!(
-        "  {} served, each their own row, on {connections} server connections, in {:.1} s ({:.0} transactions a second)",
-        served.iter().filter(|served| **served).count(),
-        all.as_secs_f64(),
-        2.0 * f64::from(PEOPLE) / all.as_secs_f64()
-    );
-    let begun = Instant::now();
-    let mut waits = join_all(people.iter().map(async |(person, text)| {
-        let begun = Instant::now();
-        assert_eq!(person.load().await.as_ref(), Some(text));
-        begun.elapsed()
-    }))
-    .await;
-    waits.sort_unstable();
-    println!(
-        "  all load at once: {:.2} s in all; median wait {:.0} ms, longest {:.0} ms",
-        begun.elapsed().as_secs_f64(),
-        waits[waits.len() / 2].as_secs_f64() * 1e3,
-        waits[waits.len() - 1].as_secs_f64() * 1e3
-    );
 }

@@ -1,6 +1,8 @@
 //! What people leave behind on a connection that they share, and what they see of one another there.
 
 use super::scene::{SECRET, VICTIM, signed_in};
+use epigraph::account::Activity;
+
 use crate::support::{
     PATIENCE,
     person::Person,
@@ -251,7 +253,7 @@ async fn others_statements_show_no_text_and_no_token(cluster: &'static Cluster) 
     assert!(!seen.contains(&token[..20]), "{seen}");
 }
 
-/// `cargo bench --bench figures` does the same with 1,000 people on 20 connections.
+/// `cargo bench --bench growth` starts 1,000 people at the same moment on 20 connections.
 async fn many_people_at_once_on_few_connections_see_their_own_row(cluster: &'static Cluster) {
     let database = cluster.migrated().await;
     let pooler = PgBouncer::start(cluster, 4, &[&database]);
@@ -271,6 +273,7 @@ async fn many_people_at_once_on_few_connections_see_their_own_row(cluster: &'sta
             person.save(&text, before.as_deref()).await;
             assert_eq!(person.load().await, Some(text));
         }
+        assert!(!person.activities().contains(&Activity::RetryingDatabase));
     }))
     .await;
     assert_eq!(

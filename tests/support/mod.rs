@@ -13,7 +13,6 @@ pub(crate) mod person;
 pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod privilege;
-#[cfg(test)]
 pub(crate) mod process;
 #[cfg(test)]
 pub(crate) mod program;

@@ -1,6 +1,9 @@
 //! A person at the database, as the program is one: the library itself, with a token that the databases of the tests accept.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
 use epigraph::{
     account::Activity,
@@ -29,11 +32,16 @@ impl Person {
 
     /// Whoever this token names.
     pub(crate) fn with_token(url: &str, token: String) -> Self {
+        Self::on_machine(url, token, None)
+    }
+
+    /// The same on a machine that keeps in this directory how the server asks for a password.
+    pub(crate) fn on_machine(url: &str, token: String, state: Option<&Path>) -> Self {
         let target = Target::parse(&url.to_owned().into()).expect("a good connection string");
         let activities = Arc::new(Mutex::new(Vec::new()));
         let reported = Arc::clone(&activities);
         Self {
-            database: Postgres::new(target, None),
+            database: Postgres::new(target, state),
             token: token.into(),
             activities,
             progress: Progress::new(move |activity| {

@@ -15,7 +15,7 @@ use super::{
 
 /// A running pooler; it goes when it is dropped.
 pub(crate) struct PgBouncer {
-    _process: Started,
+    process: Started,
     port: u16,
 }
 
@@ -67,11 +67,16 @@ impl PgBouncer {
                 let mut process = scratch.spawn(privilege::as_unprivileged(command));
                 let ready = process.is_ready("process up", "in use");
                 ready.then_some(Self {
-                    _process: process,
+                    process,
                     port,
                 })
             })
             .expect("PgBouncer finds a free port within five tries")
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Its port on the loopback interface.

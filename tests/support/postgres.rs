@@ -218,6 +218,11 @@ impl Cluster {
             .expect("its port is still free");
     }
 
+    /// The id of the process that starts all others.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Its port on the loopback interface.
     pub(crate) fn port(&self) -> u16 {
         self.port
