@@ -6,7 +6,6 @@ use std::{collections::BTreeMap, io, ops::Range};
 use crossterm::{
     cursor::{Hide, MoveTo, MoveToColumn, Show},
     queue,
-    style::Print,
     terminal::{self, Clear},
 };
 use ratatui::{
@@ -169,7 +168,7 @@ impl Frames {
             background: cell.bg,
             modifiers: cell.modifier,
         })?;
-        queue!(self.bytes, Print(cell.symbol()))?;
+        self.bytes.extend_from_slice(cell.symbol().as_bytes());
         let next = Position {
             x: at.x.saturating_add(width_of(cell)),
             ..at
@@ -362,15 +361,15 @@ impl Frames {
             let row = &self.rows[usize::from(y)];
             let is_even = !self.is_uneven(&before) && !self.is_uneven(row)
                 || self.stand_apart(&before, &columns) && self.stand_apart(row, &columns);
-            let is_here = self.cursor == columns.first().map(|x| Position { x: *x, y });
-            let ended = self.stretch_ended_by(y, &columns).filter(|_| is_here);
-            let flows = match ended {
-                _ if is_even => false,
-                Some(stretch) if !stretch.is_wild => stretch.doubtful > 0,
-                _ => {
-                    self.put_row(y)?;
-                    continue;
-                }
+            let is_here = || self.cursor == columns.first().map(|x| Position { x: *x, y });
+            let ended = || self.stretch_ended_by(y, &columns).filter(|_| is_here());
+            let flows = if is_even {
+                false
+            } else if let Some(stretch) = ended().filter(|stretch| !stretch.is_wild) {
+                stretch.doubtful > 0
+            } else {
+                self.put_row(y)?;
+                continue;
             };
             for (x, cell) in cells {
                 self.put(Position { x, y }, cell, flows)?;
@@ -399,7 +398,7 @@ impl Frames {
         if self.look == Some(look) {
             return Ok(());
         }
-        queue!(self.bytes, Print(look.sequence()))?;
+        self.bytes.extend_from_slice(look.sequence().as_bytes());
         self.look = Some(look);
         Ok(())
     }
@@ -429,6 +428,9 @@ fn is_ambiguous(c: char) -> bool {
 
 /// Returns the columns that a cell takes, those that it hides included.
 fn width_of(cell: &Cell) -> u16 {
+    if cell.symbol().len() == 1 {
+        return 1;
+    }
     column(text::width(cell.symbol()).max(1))
 }
 
@@ -461,6 +463,9 @@ impl Backend for Frames {
 
     fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {
         let at = position.into();
+        if self.cursor == Some(at) {
+            return Ok(());
+        }
         let row = self
             .rows
             .get(usize::from(at.y))
@@ -472,7 +477,7 @@ impl Backend for Frames {
         let stretches = self.stretches(row);
         let before = stretches.into_iter().find(reaches);
         let before = before.filter(|before| before.doubtful > 0);
-        let Some(before) = before.filter(|_| self.cursor != Some(at)) else {
+        let Some(before) = before else {
             return self.move_to(at);
         };
         // Only the terminal knows where that is: behind what stands before it.
