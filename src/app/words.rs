@@ -313,7 +313,7 @@ fn hint(model: &Model, binding: &Binding) -> &'static str {
 /// Says when a quote was saved.
 #[must_use]
 pub fn saved_at(at: &DateTime<FixedOffset>) -> String {
-    format!("saved {}", at.format("%-d %B %Y, %H:%M"))
+    format!("{}, {}", saved_on(at), text::time_of_day(at))
 }
 
 /// Says on which day a quote was saved, where there is little room.
@@ -325,13 +325,13 @@ pub fn saved_on(at: &DateTime<FixedOffset>) -> String {
 /// Says when a quote was saved, beside another one.
 #[must_use]
 pub fn saved_lately(at: &DateTime<FixedOffset>) -> String {
-    format!("saved {}", at.format("%-d %b, %H:%M"))
+    format!("saved {}, {}", at.format("%-d %b"), text::time_of_day(at))
 }
 
 /// Says until when a code works.
 #[must_use]
 pub fn works_until(at: &DateTime<FixedOffset>) -> String {
-    format!("The code works until {}.", at.format("%H:%M"))
+    format!("The code works until {}.", text::time_of_day(at))
 }
 
 /// A line of the help.
