@@ -251,14 +251,12 @@ impl Okta {
     /// Checks the ID token of a token answer, with newer keys where the known ones did not sign it.
     async fn accept(
         &self,
-        id_token: Option<String>,
+        id_token: String,
         keys: Result<Arc<Keys>, Failure>,
         clock_ahead: Option<i64>,
         progress: &Progress,
     ) -> Result<IdToken, Failure> {
-        let Some(id_token) = id_token.map(SecretString::from) else {
-            return Err(no_id_token());
-        };
+        let id_token = SecretString::from(id_token);
         if id_token.expose_secret().len() > MOST_TOKEN_BYTES {
             return Err(too_long());
         }
@@ -342,9 +340,13 @@ impl Identity for Okta {
             Ok(keys) => Ok(keys),
             Err(_) => self.keys(&server, progress).await,
         };
-        let accepted = self
-            .accept(granted.id_token.take(), keys, answer.clock_ahead, progress)
-            .await;
+        let accepted = match granted.id_token.take() {
+            Some(id_token) => {
+                self.accept(id_token, keys, answer.clock_ahead, progress)
+                    .await
+            }
+            None => Err(no_id_token()),
+        };
         match (accepted, refresh_token) {
             (Ok(id_token), refresh_token) => Ok(Tokens {
                 id_token,
@@ -389,16 +391,19 @@ impl Identity for Okta {
         })?;
         let mut granted = Granted::read(&answer, discovery::host(&server.token))?;
         let rotated = granted.take_refresh_token();
-        let id_token = self
-            .accept(granted.id_token.take(), keys, answer.clock_ahead, progress)
-            .await
-            .and_then(|token| {
-                if token.user.id == user_id {
-                    Ok(token)
-                } else {
-                    Err(another_person())
-                }
-            });
+        let id_token = match granted.id_token.take() {
+            Some(id_token) => self
+                .accept(id_token, keys, answer.clock_ahead, progress)
+                .await
+                .and_then(|token| {
+                    if token.user.id == user_id {
+                        Ok(token)
+                    } else {
+                        Err(another_person())
+                    }
+                }),
+            None => Err(renewed_without_id_token()),
+        };
         Ok(Refreshed {
             refresh_token: rotated,
             id_token,
@@ -431,6 +436,15 @@ fn no_id_token() -> Failure {
     Failure::new(Kind::Okta, "Okta answered without an ID token.").cure(
         "Ask an administrator whether the scope openid is allowed for this app and authorization server.",
     )
+}
+
+/// A provider may do so (OpenID Connect Core section 12.2).
+fn renewed_without_id_token() -> Failure {
+    Failure::new(
+        Kind::NotSignedIn,
+        "Your session has ended: Okta renewed it without an ID token.",
+    )
+    .cure("Sign in again.")
 }
 
 fn too_long() -> Failure {
