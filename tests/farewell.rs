@@ -74,7 +74,8 @@ async fn an_abandoned_operation_holds_the_end_up_for_a_moment() {
         () = asked => {}
     }
     // Its answer never comes.
-    finish_background_work().await;
+    let ended = tokio::time::timeout(Duration::from_secs(30), finish_background_work()).await;
+    assert_eq!(ended, Ok(()));
     proxy.hold_answers(false);
     wait_until("the connection is closed", || {
         (proxy.open() == 0).then_some(())
