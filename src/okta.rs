@@ -456,14 +456,12 @@ impl Okta {
     async fn accept(
         &self,
         server: &mut Known<Server>,
-        id_token: Option<String>,
+        id_token: String,
         keys: Result<Known<Keys>, Failure>,
         clock_ahead: Option<i64>,
         progress: &Progress,
     ) -> Result<IdToken, Failure> {
-        let Some(id_token) = id_token.map(SecretString::from) else {
-            return Err(no_id_token());
-        };
+        let id_token = SecretString::from(id_token);
         if id_token.expose_secret().len() > MOST_TOKEN_BYTES {
             return Err(too_long());
         }
@@ -556,9 +554,13 @@ impl Identity for Okta {
             Err(_) => self.keys(&mut server, progress).await,
         };
         let ahead = answer.clock_ahead;
-        let accepted = self
-            .accept(&mut server, granted.id_token.take(), keys, ahead, progress)
-            .await;
+        let accepted = match granted.id_token.take() {
+            Some(id_token) => {
+                self.accept(&mut server, id_token, keys, ahead, progress)
+                    .await
+            }
+            None => Err(no_id_token()),
+        };
         match (accepted, refresh_token) {
             (Ok(id_token), refresh_token) => Ok(Tokens {
                 id_token,
@@ -607,16 +609,19 @@ impl Identity for Okta {
         let mut granted = self.granted(&server, &answer).await?;
         let rotated = granted.take_refresh_token();
         let ahead = answer.clock_ahead;
-        let id_token = self
-            .accept(&mut server, granted.id_token.take(), keys, ahead, progress)
-            .await
-            .and_then(|token| {
-                if token.user.id == user_id {
-                    Ok(token)
-                } else {
-                    Err(another_person())
-                }
-            });
+        let id_token = match granted.id_token.take() {
+            Some(id_token) => self
+                .accept(&mut server, id_token, keys, ahead, progress)
+                .await
+                .and_then(|token| {
+                    if token.user.id == user_id {
+                        Ok(token)
+                    } else {
+                        Err(another_person())
+                    }
+                }),
+            None => Err(renewed_without_id_token()),
+        };
         Ok(Refreshed {
             refresh_token: rotated,
             id_token,
@@ -650,6 +655,15 @@ fn no_id_token() -> Failure {
     Failure::new(Kind::Okta, "Okta answered without an ID token.").cure(
         "Ask an administrator whether the scope openid is allowed for this app and authorization server.",
     )
+}
+
+/// A provider may do so (OpenID Connect Core section 12.2).
+fn renewed_without_id_token() -> Failure {
+    Failure::new(
+        Kind::NotSignedIn,
+        "Your session has ended: Okta renewed it without an ID token.",
+    )
+    .cure("Sign in again.")
 }
 
 fn too_long() -> Failure {

@@ -69,8 +69,7 @@ pub(crate) enum Privacy {
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Option<Contents>, Error> {
     no_link(split(path)?.0)?;
     let mut options = OpenOptions::new();
-    options.read(true);
-    no_follow(&mut options, path)?;
+    no_follow(options.read(true));
     let file = match options.open(path) {
         Ok(file) => file,
         Err(error) if absent(&error) => return Ok(None),
@@ -148,7 +147,8 @@ fn begin_new(path: &Path) -> Result<tempfile::NamedTempFile, Error> {
     made.map_err(|error| Error::Io(error.kind().into()))
 }
 
-fn directory_of(path: &Path) -> &Path {
+/// Returns where a file is, also where its path is its name alone.
+pub(crate) fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(directory) if directory != Path::new("") => directory,
         _ => Path::new("."),
@@ -231,10 +231,20 @@ pub(crate) fn open_lock(path: &Path) -> Result<File, Error> {
     make_directory(split(path)?.0)?;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    no_follow(&mut options, path)?;
+    no_follow(&mut options);
     let file = options.open(path).map_err(|error| opening(path, error))?;
     own(&file, 0o600)?;
     Ok(file)
+}
+
+/// Says whether the file system of a directory keeps modes, as far as a new file there shows: vfat and a Windows drive in WSL keep none.
+#[cfg(unix)]
+pub(crate) fn keeps_modes(directory: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    let made = tempfile::NamedTempFile::new_in(directory);
+    let found = made.and_then(|made| made.as_file().metadata());
+    !found.is_ok_and(|found| found.mode() & 0o077 != 0)
 }
 
 /// Names a file after a key that may hold anything, and that the name must not tell.
@@ -278,11 +288,7 @@ fn opening(path: &Path, error: io::Error) -> Error {
 }
 
 #[cfg(unix)]
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "other systems have to look before"
-)]
-fn no_follow(options: &mut OpenOptions, _path: &Path) -> Result<(), Error> {
+fn no_follow(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;
 
     // NONBLOCK: opening a pipe that someone put there must not wait for its other end.
@@ -290,15 +296,15 @@ fn no_follow(options: &mut OpenOptions, _path: &Path) -> Result<(), Error> {
     options
         .mode(0o600)
         .custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
-    Ok(())
 }
 
-#[cfg(not(unix))]
-fn no_follow(_options: &mut OpenOptions, path: &Path) -> Result<(), Error> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if found.is_symlink() => Err(Error::SymbolicLink),
-        _ => Ok(()),
-    }
+#[cfg(windows)]
+fn no_follow(options: &mut OpenOptions) {
+    use std::os::windows::fs::OpenOptionsExt;
+
+    /// Opens a link itself, which [`own`] then refuses: to look before would leave time to put one there.
+    const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
+    options.custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
 }
 
 /// Checks that an open file or directory is the user's own and closes it to others. Says whether it was open to them.
@@ -330,9 +336,13 @@ fn own(file: &File, mode: u32) -> Result<Privacy, Error> {
     })
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 fn own(file: &File, _mode: u32) -> Result<Privacy, Error> {
-    if !file.metadata()?.is_file() {
+    let found = file.metadata()?;
+    if found.is_symlink() {
+        return Err(Error::SymbolicLink);
+    }
+    if !found.is_file() {
         return Err(Error::NotAFile);
     }
     Ok(Privacy::Private)
@@ -532,6 +542,17 @@ mod tests {
         let contents = read(Path::new(&path), 100).expect("read").expect("there");
         assert_eq!(contents.privacy, Privacy::Open);
         assert_ne!(mode(Path::new(&path)) & 0o077, 0);
+    }
+
+    #[test]
+    fn a_file_system_that_keeps_modes_is_known() {
+        let scratch = scratch();
+        assert!(keeps_modes(scratch.path()));
+        assert_eq!(
+            fs::read_dir(scratch.path()).expect("listed").count(),
+            0,
+            "nothing is left behind"
+        );
     }
 
     #[test]

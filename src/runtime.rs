@@ -198,13 +198,19 @@ async fn run_on<C: Console, S: Services>(
     {
         tasks.start(effect);
     }
-    let _ = time::timeout(FINISH, async {
+    let in_time = time::timeout(FINISH, async {
         tasks.finish(&mut model).await;
         // A session that was being renewed for an abandoned read is still written down.
         session::finish_background_work().await;
     })
     .await;
-    let last = match (model.unsaved(), tasks.keeps_drafts()) {
+    let keeps_drafts = tasks.keeps_drafts();
+    // What is dropped here may have a connection to end. Where something hangs, there is no time for that.
+    tasks.close().await;
+    if in_time.is_ok() {
+        let _ = time::timeout(session::FAREWELL, session::finish_background_work()).await;
+    }
+    let last = match (model.unsaved(), keeps_drafts) {
         (None, _) => ordered.map_or(Last::Nothing, |order| end_of(order, &model)),
         (Some(_), true) if model.may_be_saved_already() => Last::KeptUnconfirmed,
         (Some(_), true) => Last::Kept,

@@ -10,6 +10,7 @@ use std::{
     future::Future,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use secrecy::SecretString;
@@ -138,7 +139,7 @@ pub trait Vault: Send + Sync + 'static {
     }
 
     /// After how long it is probably asking the person, in a window of its own; `None` where it does not wait for an answer.
-    fn asks_after(&self) -> Option<std::time::Duration> {
+    fn asks_after(&self) -> Option<Duration> {
         None
     }
 
@@ -571,10 +572,14 @@ thread_local! {
     static UNFINISHED: watch::Sender<usize> = watch::Sender::new(0);
 }
 
-struct Unfinished(watch::Sender<usize>);
+/// How long a connection may take to end in order.
+pub(crate) const FAREWELL: Duration = Duration::from_millis(100);
+
+/// As long as it lives, something is under way that must not stop half way.
+pub(crate) struct Unfinished(watch::Sender<usize>);
 
 impl Unfinished {
-    fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         let unfinished = UNFINISHED.with(Clone::clone);
         unfinished.send_modify(|count| *count += 1);
         Self(unfinished)

@@ -1,5 +1,5 @@
-//! Text as a terminal shows it: made harmless, measured in cells, wrapped to a width. Pure, but for what the one
-//! terminal has said of its widths.
+//! Text as a terminal shows it: made harmless, measured in cells, wrapped to a width; and a time with its zone. Pure, but for
+//! what the one terminal has said of its widths.
 
 use std::{
     borrow::Cow,
@@ -7,6 +7,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use chrono::{DateTime, FixedOffset};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
@@ -262,9 +263,33 @@ fn is_plain(text: &str) -> bool {
 #[cfg(test)]
 mod fuzz;
 
+/// Returns a time of day with its zone: over SSH that may be another one than the person's.
+pub(crate) fn time_of_day(at: &DateTime<FixedOffset>) -> String {
+    let time = at.format("%H:%M UTC");
+    let minutes = at.offset().local_minus_utc() / 60;
+    let sign = if minutes < 0 { '-' } else { '+' };
+    match (minutes.abs() / 60, minutes.abs() % 60) {
+        (0, 0) => time.to_string(),
+        (hours, 0) => format!("{time}{sign}{hours}"),
+        (hours, rest) => format!("{time}{sign}{hours}:{rest:02}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_of_day_names_its_zone() {
+        for (at, told) in [
+            ("2026-05-03T14:32:00+02:00", "14:32 UTC+2"),
+            ("2026-05-03T09:05:00-03:30", "09:05 UTC-3:30"),
+            ("2026-05-03T14:32:59+00:00", "14:32 UTC"),
+        ] {
+            let at = DateTime::parse_from_rfc3339(at).expect("a time");
+            assert_eq!(time_of_day(&at), told);
+        }
+    }
 
     fn rows(text: &str, cells: usize) -> Vec<&str> {
         wrap(text, cells)

@@ -93,7 +93,9 @@ async fn the_whole_story() {
     assert_eq!(who["issuer"], stage.okta.issuer(Server::Default));
     let until = who["id_token_expires_at"].as_str().expect("a time");
     assert!(chrono::DateTime::parse_from_rfc3339(until).expect("a time") > chrono::Utc::now());
-    assert!(stage.run(&["whoami"]).data().contains("James Joyce ("));
+    let who = stage.run(&["whoami"]).data();
+    assert!(who.contains("James Joyce ("), "{who}");
+    assert!(who.contains(" UTC, then renewed"), "{who}");
 
     stage
         .run(&["show"])
@@ -170,6 +172,7 @@ async fn a_plain_login_says_what_to_do_and_warns_of_phishing() {
         address.as_str(),
         &format!("\n    {code}\n"),
         "works until ",
+        " UTC. Approve it",
         "only if you started this sign-in yourself",
         "signed in as James Joyce",
     ] {

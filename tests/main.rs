@@ -8,6 +8,7 @@ mod clipboard;
 mod command_line;
 mod config;
 mod demo;
+mod farewell;
 mod faults;
 mod headless;
 mod identity;

@@ -8,14 +8,16 @@ use epigraph::{
 use crate::{
     faults::rounds,
     support::{
+        person::Person,
         postgres::{Cluster, Database, Settings, each_server, eighteen},
-        token,
+        token, wait_until,
     },
 };
 
 each_server! {
     every_mistake_is_named_and_its_cure_works,
     what_lets_a_guess_be_weighed_is_noted,
+    a_server_that_logs_tokens_is_noted_and_its_cure_works,
     roles_are_told_apart_and_what_others_must_close_is_named,
 }
 
@@ -719,6 +721,54 @@ async fn what_lets_a_guess_be_weighed_is_noted(cluster: &'static Cluster) {
         noted.push(status.notes.iter().any(is_noted));
     }
     assert_eq!(noted, [false, true]);
+}
+
+async fn a_server_that_logs_tokens_is_noted_and_its_cure_works(cluster: &'static Cluster) {
+    let cluster = alone(cluster);
+    let database = cluster.migrated().await;
+    let target = Target::parse(&database.owner_url().into()).expect("a good connection string");
+    let mut tokens = 0;
+    let mut logs_and_notes = async || {
+        tokens += 1;
+        let mut claims = token::claims("00u-woolf");
+        claims["jti"] = tokens.into();
+        let token = token::signer().token(&claims);
+        let (_, signature) = token.rsplit_once('.').expect("three parts");
+        let signature = signature.to_owned();
+        let woolf = Person::with_token(&database.user_url(), token);
+        assert_eq!(woolf.load().await, None);
+        let mut owner = Owner::connect(&target).await.expect("it is there");
+        let status = admin::status(&mut owner).await.expect("it answers");
+        let logs = |note: &String| note.contains("ID tokens");
+        let note = status.notes.into_iter().find(logs);
+        (cluster.log().contains(&signature), note)
+    };
+    let set = |statement: &str| {
+        let loaded = || cluster.query("postgres", "select pg_conf_load_time()");
+        let before = loaded();
+        cluster.query("postgres", statement);
+        cluster.query("postgres", "select pg_reload_conf()");
+        wait_until("it is read", || (loaded() != before).then_some(()));
+    };
+    for (name, value, tells) in [
+        ("log_statement", "mod", false),
+        ("log_statement", "all", true),
+        ("log_min_duration_statement", "0", true),
+        ("log_min_duration_sample", "0", true),
+        ("log_transaction_sample_rate", "1", true),
+    ] {
+        set(&format!("alter system set {name} = '{value}'"));
+        let (logged, note) = logs_and_notes().await;
+        assert_eq!((logged, note.is_some()), (tells, tells), "{name} {note:?}");
+        if let Some(note) = note {
+            assert!(note.contains(&format!("({name} = {value})")), "{note}");
+            let (cured, _) = cure(&note).split_once(';').expect("two statements");
+            set(cured);
+            assert_eq!(logs_and_notes().await, (false, None), "{name}");
+        }
+        cluster.query("postgres", "alter system reset log_parameter_max_length");
+        set(&format!("alter system reset {name}"));
+    }
 }
 
 async fn roles_are_told_apart_and_what_others_must_close_is_named(cluster: &'static Cluster) {

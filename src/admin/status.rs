@@ -497,7 +497,7 @@ async fn look_around(
     sorted: &Sorted<'_>,
     found: &mut Findings,
 ) -> Result<(), Error> {
-    let [guards, policies, attached, settings, defaults] = ask(
+    let [guards, policies, attached, settings, logged, defaults] = ask(
         transaction,
         [
             // What it takes is named where it is missing.
@@ -505,6 +505,7 @@ async fn look_around(
             policies::POLICIES,
             queries::ATTACHED,
             queries::SETTINGS,
+            queries::LOGGED,
             queries::DEFAULTS,
         ],
     )
@@ -517,6 +518,9 @@ async fn look_around(
     )?;
     attached::judge(&attached, sorted, found)?;
     attached::settings(&settings, sorted, found)?;
+    for row in &logged {
+        found.note(attached::logs_tokens(row.try_get(0)?));
+    }
     attached::defaults(&defaults, sorted, found)
 }
 

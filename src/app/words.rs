@@ -331,7 +331,7 @@ pub fn saved_lately(at: &DateTime<FixedOffset>) -> String {
 /// Says until when a code works.
 #[must_use]
 pub fn works_until(at: &DateTime<FixedOffset>) -> String {
-    format!("The code works until {}.", at.format("%H:%M"))
+    format!("The code works until {}.", text::time_of_day(at))
 }
 
 /// A line of the help.

@@ -19,6 +19,7 @@ use crate::{
     config::Config,
     failure::{Failure, Kind},
     session::Progress,
+    text,
 };
 
 /// What `login --json` prints, one per line. A failure is the event that `output::JsonFailure` describes.
@@ -106,7 +107,7 @@ fn show(code: &DeviceCode) {
     output::say(&format!(
         "The code works until {}. Approve it only if you started this sign-in yourself,\n\
          and give it to no one. Waiting for your approval (Ctrl-C cancels)",
-        code.expires_at.format("%H:%M")
+        text::time_of_day(&code.expires_at)
     ));
 }
 
@@ -259,7 +260,11 @@ pub(super) async fn whoami(config: &Config, json: bool) -> Outcome {
             } else {
                 "then the session ends"
             };
-            format!("valid until {}, {then}", time.format("%-d %b %Y, %H:%M"))
+            let (day, time) = (
+                time.format("%-d %b %Y"),
+                text::time_of_day(&time.fixed_offset()),
+            );
+            format!("valid until {day}, {time}, {then}")
         }
         _ => "expired; renewed at the next use".to_owned(),
     };

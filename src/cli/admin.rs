@@ -22,7 +22,7 @@ use crate::{
     okta::Okta,
     postgres::Target,
     private_file,
-    text::one_line,
+    text::{one_line, time_of_day},
 };
 
 /// Who the first access is for, where no one says.
@@ -844,7 +844,10 @@ async fn status(owner: &mut Owner, json: bool) -> Outcome {
 }
 
 fn lines(status: &Status) -> Vec<String> {
-    let day = |time: &DateTime<Local>| time.format("%Y-%m-%d %H:%M").to_string();
+    let when = |time: &DateTime<Local>| {
+        let day = time.format("%Y-%m-%d");
+        format!("{day} {}", time_of_day(&time.fixed_offset()))
+    };
     let none = || "none".to_owned();
     let mut lines = vec![
         ("issuer", status.issuer.clone().unwrap_or_else(none)),
@@ -856,8 +859,8 @@ fn lines(status: &Status) -> Vec<String> {
             "{}, {} bits, known since {}, last published {}",
             key.kid,
             key.bits,
-            day(&key.added_at),
-            day(&key.last_published_at)
+            when(&key.added_at),
+            when(&key.last_published_at)
         );
         ("key", known)
     }));
@@ -876,7 +879,7 @@ fn lines(status: &Status) -> Vec<String> {
     lines.extend(status.blocked.iter().map(|person| {
         (
             "blocked",
-            format!("{}, since {}", person.user_id, day(&person.blocked_at)),
+            format!("{}, since {}", person.user_id, when(&person.blocked_at)),
         )
     }));
     lines.extend(

@@ -89,25 +89,40 @@ pub(super) fn warn_if_exposed(
     let holds_secret = values
         .iter()
         .any(|(setting, value)| setting.secret && !value.text().is_empty());
-    if holds_secret && readable_by_others(path) {
-        warnings.push(format!(
-            "{} holds a password and other accounts of this computer may read it; run: chmod 600 '{}'.",
-            path.display(),
-            path.display()
-        ));
+    if holds_secret && let Some(keeps_modes) = readable_by_others(path) {
+        warnings.push(exposed(path, keeps_modes));
     }
 }
 
+pub(super) fn exposed(path: &Path, keeps_modes: bool) -> String {
+    let path = path.display();
+    let what = format!("{path} holds a password and other accounts of this computer may read it");
+    if keeps_modes {
+        format!("{what}; run: chmod 600 '{path}'.")
+    } else {
+        format!("{what}; its file system keeps no modes, so move it to one that does.")
+    }
+}
+
+/// Says, where others may read a file, whether its mode can be changed.
 #[cfg(unix)]
-fn readable_by_others(path: &Path) -> bool {
+fn readable_by_others(path: &Path) -> Option<bool> {
     use std::os::unix::fs::PermissionsExt;
-    path.metadata()
-        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o044 != 0)
+
+    use crate::private_file::{directory_of, keeps_modes};
+
+    let found = path.metadata().ok()?;
+    if !found.is_file() || found.permissions().mode() & 0o044 == 0 {
+        return None;
+    }
+    // A link may come from another file system.
+    let place = path.canonicalize().ok()?;
+    Some(keeps_modes(directory_of(&place)))
 }
 
 #[cfg(not(unix))]
-fn readable_by_others(_path: &Path) -> bool {
-    false
+fn readable_by_others(_path: &Path) -> Option<bool> {
+    None
 }
 
 /// Why there is no text to read.

@@ -82,7 +82,8 @@ fn every_warning_about_a_file() {
     let open = std::fs::Permissions::from_mode(0o644);
     std::fs::set_permissions(&path, open).expect("a mode");
     let config = scene.load().expect("read");
-    let warnings = config.warnings.iter();
+    let without_modes = file::exposed(&path, false);
+    let warnings = config.warnings.iter().chain([&without_modes]);
     let warnings = warnings.map(|warning| told(&scene, &Failure::new(Kind::Config, warning)));
     insta::assert_snapshot!(list(warnings));
 }

@@ -14,12 +14,16 @@ Approval access_denied The resource owner denied the request.
 Approval access_denied User is not assigned to the client application.
 Approval access_denied Policy evaluation failed for this request, please check the policy configurations.
 Refresh access_denied Policy evaluation failed for this request, please check the policy configurations.
+Approval access_denied The policy of the app requires a managed device.
 Approval access_denied Sign-on is blocked from this country.
 Approval expired_token
 Approval invalid_grant
+Approval invalid_grant The device code is invalid or has expired.
+Approval invalid_grant User is suspended.
 Refresh invalid_grant The refresh token is invalid or expired.
 Refresh invalid_grant User is suspended.
 Refresh interaction_required The user must sign in again.
+Refresh login_required
 Code invalid_client
 Code invalid_client Invalid value for 'client_id' parameter.
 Code invalid_client No client credentials found.
@@ -178,6 +182,7 @@ fn everything_else_that_okta_can_get_wrong() {
         code("AB", "x", "http://org.okta.com/activate"),
         no_device_endpoint(ISSUER),
         no_id_token(),
+        renewed_without_id_token(),
         too_long(),
         unpublished_key(),
         another_person(),

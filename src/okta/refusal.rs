@@ -10,6 +10,10 @@ const GENERAL: &str =
 
 /// How Okta says that a person pressed Deny.
 const DENIED: &[&str] = &["resource owner"];
+/// How Okta says that a policy is in the way, without saying which.
+const BY_POLICY: &[&str] = &["policy evaluation failed"];
+/// How Okta says that a device code is dead.
+const CODE_EXPIRED: &[&str] = &["device code is invalid"];
 /// How Okta says that a refresh token is dead.
 const EXPIRED: &[&str] = &["invalid or expired", "refresh token is invalid"];
 
@@ -96,7 +100,11 @@ impl Refusal {
                 "Ask an administrator to assign you: Applications › the app › Assignments.".into(),
             ),
             "access_denied" if text.contains("olicy") => okta(
-                "An access policy in Okta does not allow this sign-in.",
+                &if self.says_more_than(BY_POLICY) {
+                    format!("An access policy in Okta does not allow this sign-in{}.", self.quoted())
+                } else {
+                    "An access policy in Okta does not allow this sign-in.".into()
+                },
                 "Ask an administrator to look at Security › API › the authorization server › Access Policies: \
                  a rule for this app and for you must have Device Authorization ticked and allow the scopes \
                  openid, profile, email and offline_access."
@@ -114,7 +122,11 @@ impl Refusal {
             "expired_token" => expired(),
             "invalid_grant" if asked == Asked::Approval => Failure::new(
                 Kind::Denied,
-                "Okta no longer accepts this code: it was already used, or withdrawn.",
+                if self.says_more_than(CODE_EXPIRED) {
+                    format!("Okta no longer accepts this code{}.", self.quoted())
+                } else {
+                    "Okta no longer accepts this code: it was already used, or withdrawn.".into()
+                },
             )
             .cure("Sign in again with a new code."),
             _ if asked == Asked::Refresh && self.ends_a_session() => Failure {

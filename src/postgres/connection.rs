@@ -3,6 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
+    ops::{Deref, DerefMut},
     path::Path,
     pin::Pin,
     sync::{
@@ -18,12 +19,12 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use secrecy::SecretSlice;
 use tokio::{
     net::TcpStream,
-    sync::OnceCell,
+    sync::{OnceCell, oneshot},
     task::JoinHandle,
     time::{sleep, timeout},
 };
 use tokio_postgres::{
-    NoTls,
+    Client, NoTls,
     config::{ChannelBinding, SslNegotiation},
     tls::TlsConnect,
 };
@@ -36,7 +37,7 @@ use super::{
 use crate::{
     account::Activity,
     failure::{Cause, Failure, Kind},
-    session::Progress,
+    session::{FAREWELL, Progress, Unfinished},
     tls,
 };
 
@@ -53,8 +54,55 @@ const WAKING_AFTER: Duration = Duration::from_secs(1);
 /// How long a server that was reached ahead of time may be left waiting: it may give up, and a network in between may forget.
 const HEAD_START_HOLDS: Duration = Duration::from_secs(5);
 
-/// An open session. Dropping it closes the socket, whatever is under way.
-pub(crate) type Connection = ClientWrapper;
+/// An open session. Dropping it ends it, whatever is under way: in order where the server lets it be done at once, and the end of the
+/// program waits for that.
+pub(crate) struct Connection {
+    // Dropped first, so that the time runs when the driver hears that there is no client any more.
+    _end: End,
+    client: ClientWrapper,
+}
+
+/// Tells the driver of a connection that it is no longer wanted.
+struct End(Option<oneshot::Sender<Unfinished>>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if let Some(driver) = self.0.take() {
+            // A driver that has ended has nothing left to do.
+            driver.send(Unfinished::begin()).ok();
+        }
+    }
+}
+
+impl Connection {
+    fn new<S, T>(client: Client, driver: tokio_postgres::Connection<S, T>) -> Self
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+        T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let (end, ended) = oneshot::channel();
+        tokio::spawn(drive(driver, ended));
+        Self {
+            _end: End(Some(end)),
+            // The wrapper aborts the task that it is given, before a server could be told that the session is over.
+            client: ClientWrapper::new(client, tokio::spawn(async {})),
+        }
+    }
+}
+
+impl Deref for Connection {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl DerefMut for Connection {
+    fn deref_mut(&mut self) -> &mut Client {
+        &mut self.client
+    }
+}
 
 tokio::task_local! {
     /// Where the making of a connection says what it waits for: the pool makes it inside its `get`, which takes no argument.
@@ -286,7 +334,7 @@ impl Connector {
                     .connect_raw(stream, NoTls)
                     .await
                     .map_err(Error::Start)?;
-                Connection::new(client, drive(connection))
+                Connection::new(client, connection)
             }
             Some(connector) => {
                 let first = FIRST.try_with(Clone::clone).ok().flatten();
@@ -301,7 +349,7 @@ impl Connector {
                     steps.secured = secured.map(|done: Instant| done - begun);
                 });
                 let (client, connection) = result.map_err(Error::Start)?;
-                Connection::new(client, drive(connection))
+                Connection::new(client, connection)
             }
         };
         note(steps, |steps| {
@@ -380,20 +428,30 @@ fn note(steps: &Mutex<Steps>, change: impl FnOnce(&mut Steps)) {
     }
 }
 
-fn drive<S, T>(connection: tokio_postgres::Connection<S, T>) -> JoinHandle<()>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+/// Carries what is said on a connection. Once it is no longer wanted there is a moment for the answer that is outstanding, for
+/// `Terminate`, and for the farewell of TLS; without them, Neon's proxy logs a warning.
+async fn drive<S, T>(
+    connection: tokio_postgres::Connection<S, T>,
+    end: oneshot::Receiver<Unfinished>,
+) where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
-    tokio::spawn(async move {
-        match connection.await {
-            Ok(()) => tracing::debug!(target: "epigraph", "the database connection was closed"),
-            Err(error) => {
-                let cause = super::error::cause(&error, &[]).line().unwrap_or_default();
-                tracing::debug!(target: "epigraph", "the database connection was lost: {cause}");
-            }
+    tokio::pin!(connection);
+    let outcome = tokio::select! {
+        outcome = &mut connection => Some(outcome),
+        _unfinished = end => timeout(FAREWELL, connection).await.ok(),
+    };
+    match outcome {
+        Some(Ok(())) => {
+            tracing::debug!(target: "epigraph", "the database connection was closed");
         }
-    })
+        Some(Err(error)) => {
+            let cause = super::error::cause(&error, &[]).line().unwrap_or_default();
+            tracing::debug!(target: "epigraph", "the database connection was lost: {cause}");
+        }
+        None => tracing::debug!(target: "epigraph", "the database connection was dropped"),
+    }
 }
 
 /// Dials the addresses in their order, each a little after the one before, and keeps the first connection that stands.

@@ -75,6 +75,7 @@ const fn lasting(message: &'static str, what: &'static str, cure: &'static str) 
 
 const BUSY: &str = "The database has no free connections.";
 const RESTARTING: &str = "The database is being restarted.";
+const PRIVATE_NETWORK: &str = "Connect from a network that the database's owner allows: it stands in Neon's console, under Network Security.";
 const COPY_AGAIN: &str = "Copy the connection string again from the person who gave it to you, or from Neon's console, under Connect.";
 
 /// Messages of Neon's proxy and of the poolers. The first that fits counts.
@@ -88,6 +89,21 @@ const MEANINGS: &[Meaning] = &[
         "transaction blocks not allowed",
         "The pooler before the database gives every statement another connection, so nothing can be done as a whole.",
         "Use the direct connection string, or have the pooler set to pool_mode = transaction.",
+    ),
+    lasting(
+        "vpc endpoint id is not specified",
+        "Neon takes connections to this database from a private network only, and this one is not from there.",
+        PRIVATE_NETWORK,
+    ),
+    lasting(
+        "this vpc endpoint",
+        "Neon does not let the VPC endpoint of this network connect to this database.",
+        "The database's owner can add it in Neon's console, under Network Security.",
+    ),
+    lasting(
+        "blocked network",
+        "Neon takes no connections to this database from this network.",
+        PRIVATE_NETWORK,
     ),
     lasting(
         "endpoint id is not specified",

@@ -162,6 +162,11 @@ impl<S: Services> Tasks<S> {
         }
     }
 
+    /// Drops everything, the services included.
+    pub(super) async fn close(mut self) {
+        self.set.shutdown().await;
+    }
+
     /// Says whether the draft file holds what it was given.
     pub(super) fn keeps_drafts(&self) -> bool {
         !self.draft_failed && self.draft.is_none() && !self.is_busy(Lane::Draft)

@@ -147,7 +147,7 @@ fn waiting(model: &Model, code: &DeviceCode) -> [String; 2] {
     let waits = waits.map(ToString::to_string).unwrap_or_default();
     [
         format!("{waits} {}", words::works_until(&code.expires_at)),
-        format!("{waits} {}", code.expires_at.format("%H:%M")),
+        format!("{waits} {}", text::time_of_day(&code.expires_at)),
     ]
 }
 

@@ -90,6 +90,8 @@ struct Line {
     silent: AtomicBool,
     /// Whether an answer has reached the client since it last sent something.
     answered: AtomicBool,
+    /// Whether the client sends nothing any more.
+    hung_up: AtomicBool,
     /// Whether one of its ways has come to its end.
     half_over: AtomicBool,
 }
@@ -264,6 +266,7 @@ impl Network {
             cut: AtomicBool::new(false),
             silent: AtomicBool::new(false),
             answered: AtomicBool::new(true),
+            hung_up: AtomicBool::new(false),
             half_over: AtomicBool::new(false),
         });
         state.open.push(Arc::clone(&line));
@@ -287,15 +290,16 @@ impl Network {
             let mut state = self.state();
             if way == Way::Request {
                 state.counts.requested += count;
-                if line.answered.swap(false, Ordering::SeqCst) {
-                    state.counts.round_trips += 1;
-                }
+                line.answered.store(false, Ordering::SeqCst);
             }
             let due = Instant::now() + state.delay;
             drop(state);
             if sender.send((due, buffer[..count].to_vec())).is_err() {
                 break;
             }
+        }
+        if way == Way::Request {
+            line.hung_up.store(true, Ordering::SeqCst);
         }
     }
 
@@ -325,8 +329,13 @@ impl Network {
             let bytes = burnt.map_or(&bytes[..], |(passing, _)| &bytes[..passing]);
             if way == Way::Answer && !bytes.is_empty() {
                 // Before the bytes leave: the client may answer them at once.
-                line.answered.store(true, Ordering::SeqCst);
-                self.state().counts.answered += bytes.len();
+                let was_answered = line.answered.swap(true, Ordering::SeqCst);
+                let mut state = self.state();
+                state.counts.answered += bytes.len();
+                // No one waits for the answer to a farewell.
+                if !was_answered && !line.hung_up.load(Ordering::SeqCst) {
+                    state.counts.round_trips += 1;
+                }
             }
             let written = match trickle {
                 None => sink.write_all(bytes),

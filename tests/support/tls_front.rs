@@ -10,7 +10,7 @@ use std::{
 
 use openssl::{
     pkey::PKey,
-    ssl::{self, NameType, SslAcceptor, SslMethod, SslStream},
+    ssl::{self, NameType, ShutdownState, SslAcceptor, SslMethod, SslStream},
     x509::X509,
 };
 
@@ -20,6 +20,16 @@ use super::{ca::Leaf, served::listen};
 pub(crate) struct TlsFront {
     port: u16,
     asked_for: Arc<Mutex<Vec<String>>>,
+    ends: Arc<Mutex<Vec<End>>>,
+}
+
+/// How a client left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    /// The last bytes that it sent, as many as `Terminate` has.
+    pub(crate) last: Vec<u8>,
+    /// Whether the farewell of TLS (`close_notify`) came after them.
+    pub(crate) closed_tls: bool,
 }
 
 impl TlsFront {
@@ -47,26 +57,48 @@ impl TlsFront {
         let (listener, port) = listen();
         let asked_for = Arc::new(Mutex::new(Vec::new()));
         let names = Arc::clone(&asked_for);
+        let ends = Arc::new(Mutex::new(Vec::new()));
+        let ended = Arc::clone(&ends);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let (acceptor, names) = (acceptor.clone(), Arc::clone(&names));
+                let ended = Arc::clone(&ended);
                 thread::spawn(move || {
                     let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server));
-                    if let (Ok(client), Ok(server)) = (acceptor.accept(client), server) {
+                    if let (Ok(mut client), Ok(server)) = (acceptor.accept(client), server) {
                         let name = client.ssl().servername(NameType::HOST_NAME);
                         let name = name.unwrap_or_default().to_owned();
                         names.lock().expect("no panic under lock").push(name);
-                        relay(client, server, drops_what_comes_early).ok();
+                        let mut last = Vec::new();
+                        relay(&mut client, server, drops_what_comes_early, &mut last).ok();
+                        drain(&mut client);
+                        let closed_tls = client.get_shutdown().contains(ShutdownState::RECEIVED);
+                        let end = End { last, closed_tls };
+                        ended.lock().expect("no panic under lock").push(end);
                     }
                 });
             }
         });
-        Self { port, asked_for }
+        Self {
+            port,
+            asked_for,
+            ends,
+        }
+    }
+
+    /// How the clients left that have.
+    pub(crate) fn ends(&self) -> Vec<End> {
+        self.ends.lock().expect("no panic under lock").clone()
     }
 
     /// The host names that clients have asked for (SNI): Neon finds the database by them.
     pub(crate) fn asked_for(&self) -> Vec<String> {
         self.asked_for.lock().expect("no panic under lock").clone()
+    }
+
+    /// Forgets how they left.
+    pub(crate) fn forget_ends(&self) {
+        self.ends.lock().expect("no panic under lock").clear();
     }
 
     /// The port on which it listens.
@@ -75,11 +107,19 @@ impl TlsFront {
     }
 }
 
+/// Reads what a client still says to a server that has left.
+fn drain(client: &mut SslStream<TcpStream>) {
+    let patience = Some(Duration::from_secs(10));
+    client.get_ref().set_read_timeout(patience).ok();
+    while let Ok(1..) = client.read(&mut [0; 1024]) {}
+}
+
 /// Reads from either side in turn, because a TLS stream cannot be shared between two threads.
 fn relay(
-    mut client: SslStream<TcpStream>,
+    client: &mut SslStream<TcpStream>,
     mut server: TcpStream,
     mut drops_what_comes_early: bool,
+    last: &mut Vec<u8>,
 ) -> io::Result<()> {
     let turn = Some(Duration::from_millis(1));
     client.get_ref().set_nodelay(true)?;
@@ -95,13 +135,15 @@ fn relay(
                     let length = u32::from_be_bytes([buffer[0], buffer[1], buffer[2], buffer[3]]);
                     count = count.min(length as usize);
                 }
+                last.extend_from_slice(&buffer[..count]);
+                last.drain(..last.len().saturating_sub(5));
                 server.write_all(&buffer[..count])?;
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
         match server.read(&mut buffer) {
-            Ok(0) => return client.get_ref().shutdown(Shutdown::Both),
+            Ok(0) => return client.get_ref().shutdown(Shutdown::Write),
             Ok(count) => client.write_all(&buffer[..count])?,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),

@@ -137,6 +137,12 @@ pub(super) fn settings(
     Ok(())
 }
 
+pub(super) fn logs_tokens(settings: &str) -> String {
+    format!(
+        "The server logs what statements are given ({settings}): ID tokens, which work for an hour, and quotes. A superuser can leave that out: alter system set log_parameter_max_length = 0; select pg_reload_conf();"
+    )
+}
+
 /// Says what will be open to someone from the next table or function on.
 pub(super) fn defaults(
     defaults: &[Row],

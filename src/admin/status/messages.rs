@@ -12,6 +12,7 @@ fn every_sentence_without_a_statement() {
             other_encoding("LATIN1"),
             attached::sees_quotes("audit", "public.user_messages"),
             attached::shows_rows("everything", "public.user_messages"),
+            attached::logs_tokens("log_statement = all"),
             functions::another_body("okta.user_id()"),
             functions::another_manner("okta.user_id()", "volatile in place of stable"),
             functions::missing_function("okta.user_id()"),

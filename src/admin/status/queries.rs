@@ -407,6 +407,23 @@ cross join unnest(s.setconfig) c(line)
 where s.setdatabase = 0 or d.datname = current_database()
 order by 1, 3, 4";
 
+/// The settings of the whole server with which it logs what statements are given. `log_statement = 'mod'` is none: a token is
+/// given to a `select`.
+pub(super) const LOGGED: &str = "\
+select string_agg(s.name || ' = ' || s.setting, ', ' order by s.name)
+from pg_settings s
+where s.source in ('default', 'environment variable', 'configuration file', 'command line')
+    and case s.name
+        when 'log_statement' then s.setting = 'all'
+        when 'log_min_duration_statement' then s.setting <> '-1'
+        when 'log_min_duration_sample' then s.setting <> '-1' and current_setting('log_statement_sample_rate') <> '0'
+        when 'log_transaction_sample_rate' then s.setting <> '0'
+    end
+    and not exists (
+        select from pg_settings m
+        where m.name = 'log_parameter_max_length' and m.setting = '0' and m.source not in ('user', 'database user', 'client', 'session'))
+having count(*) > 0";
+
 /// What is opened without anybody being asked, from the next table or function on.
 pub(super) const DEFAULTS: &str = "\
 select quote_ident(pg_get_userbyid(d.defaclrole)), d.defaclrole, coalesce(quote_ident(n.nspname), ''),

@@ -66,6 +66,9 @@ XX000 The endpoint cannot be found
 XX000 endpoint is disabled
 XX000 endpoint is temporarily unavailable. Check your quotas and/or contact our support
 XX000 This IP address 1.2.3.4 is not allowed to connect to this endpoint.
+XX000 This connection is trying to access this endpoint from a blocked network.
+XX000 This VPC endpoint id vpce-0a1b2c3d is not allowed to connect to this endpoint. Please add it to the allowed list in the Neon console.
+XX000 VPC endpoint ID is not specified. This endpoint requires a VPC endpoint ID to connect.
 XX000 Inconsistent project name inferred from SNI ('a') and project option ('b').
 XX000 connection is insecure (try using `sslmode=require`)
 XX000 database "neondb" does not exist

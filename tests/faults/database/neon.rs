@@ -83,7 +83,7 @@ const PASSING: [(At, &str, &str); 16] = [
 ];
 
 /// What stays as it is however often one tries, and what a person is told.
-const LASTING: [(At, &str, [&str; 2]); 12] = [
+const LASTING: [(At, &str, [&str; 2]); 14] = [
     (
         At::Authenticated,
         "password authentication failed for user 'joyce'",
@@ -128,6 +128,16 @@ const LASTING: [(At, &str, [&str; 2]); 12] = [
         At::Secured,
         "This IP address 192.0.2.7 is not allowed to connect to this endpoint.",
         ["list of allowed addresses", "under IP Allow"],
+    ),
+    (
+        At::Secured,
+        "This connection is trying to access this endpoint from a blocked network.",
+        ["from this network", "under Network Security"],
+    ),
+    (
+        At::Secured,
+        "VPC endpoint ID is not specified. This endpoint requires a VPC endpoint ID to connect.",
+        ["from a private network only", "under Network Security"],
     ),
     (
         At::Secured,

@@ -347,6 +347,19 @@ async fn a_rejected_id_token_is_explained_and_ends_no_session() {
 }
 
 #[tokio::test]
+async fn a_renewal_without_an_id_token_asks_for_a_sign_in() {
+    let stage = with_a_quote().await;
+    an_hour_passes(&stage.home);
+    let answer = json!({"token_type": "Bearer", "access_token": "x", "expires_in": 3600});
+    stage
+        .okta
+        .script(Endpoint::Token, Answer::json(200, &answer));
+    stage
+        .run(&["show"])
+        .fails(3, &["without an ID token", "epigraph login"]);
+}
+
+#[tokio::test]
 async fn a_token_used_elsewhere_is_adopted_or_ends_the_session() {
     let stage = Stage::new().await;
     stage

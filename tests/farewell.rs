@@ -1,0 +1,83 @@
+//! How a session with the database ends: in order, and without holding anyone up.
+
+use std::time::Duration;
+
+use epigraph::session::finish_background_work;
+
+use crate::support::{
+    ca,
+    person::Person,
+    postgres::{Cluster, Database, Settings, shared},
+    proxy::Proxy,
+    pty::Key,
+    stage::{Stage, ends},
+    tls_front::{End, TlsFront},
+    wait_until,
+};
+
+#[tokio::test]
+async fn every_session_ends_with_terminate_and_close_notify() {
+    let mut stage = Stage::signed_in().await;
+    let cluster = Cluster::start(Settings {
+        plaintext: true,
+        ..Settings::default()
+    });
+    let database = cluster.migrated().await;
+    let front = TlsFront::before(cluster.port(), ca::localhost());
+    let root = ca::trusted().pem_path().display().to_string();
+    let url = database.user().port(front.port()).set("sslmode", "require");
+    let url = url.set("sslrootcert", root).set("sslnegotiation", "direct");
+    let in_order = End {
+        last: b"X\0\0\0\x04".to_vec(),
+        closed_tls: true,
+    };
+    // Before a session there are connections that come to nothing: it is learnt from them how this server asks.
+    let ended = |what: &str| {
+        wait_until(what, || front.ends().contains(&in_order).then_some(()));
+        front.forget_ends();
+    };
+
+    let joyce = Person::new("00u-joyce", &url.to_string());
+    assert_eq!(joyce.load().await, None);
+    drop(joyce);
+    finish_background_work().await;
+    ended("the library's session ends");
+
+    stage.home.set("DATABASE_URL", url.to_string());
+    // It trusts another Okta, and says so.
+    assert_eq!(stage.run(&["show"]).code, Some(11));
+    ended("the command's session ends");
+
+    let mut screen = stage.open();
+    screen.sees("Your quote could not be read.");
+    screen.key(Key::Char('q'));
+    ends(&mut screen, 0);
+    ended("the screens' session ends");
+}
+
+#[tokio::test]
+async fn an_abandoned_operation_holds_the_end_up_for_a_moment() {
+    let database = Database::migrated().await;
+    let proxy = Proxy::to(shared().port());
+    let url = database.user().port(proxy.port()).to_string();
+    let joyce = Person::new("00u-joyce", &url);
+    joyce.connect().await;
+    proxy.hold_answers(true);
+    let before = proxy.counts().requested;
+    let asked = async {
+        while proxy.counts().requested == before {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! {
+        loaded = joyce.load() => panic!("{loaded:?}"),
+        () = asked => {}
+    }
+    // Its answer never comes.
+    let ended = tokio::time::timeout(Duration::from_secs(30), finish_background_work()).await;
+    assert_eq!(ended, Ok(()));
+    proxy.hold_answers(false);
+    wait_until("the connection is closed", || {
+        (proxy.open() == 0).then_some(())
+    });
+}
