@@ -259,7 +259,7 @@ async fn a_refresh_token_that_may_be_used_up_is_not_sent_again() {
         finish_background_work().await;
         match refused {
             Err(refused) => assert_eq!(refused.kind, Kind::Unreachable, "{refused}"),
-            Ok(renewed) => assert_eq!(failure(renewed.id_token).kind, Kind::Okta),
+            Ok(renewed) => assert_eq!(failure(renewed.id_token).kind, Kind::NotSignedIn),
         }
         let requests = site.requests().split_off(before);
         assert_eq!(requests, vec![Endpoint::Token; answers.len()]);

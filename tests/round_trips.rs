@@ -11,6 +11,7 @@ use crate::support::{
     secret_service::{Health, SecretService},
     stage::{INVITATION, Stage},
     tls_front::TlsFront,
+    wait_until,
 };
 
 /// Long beside what this machine does in between, so that what is sent at once counts as one.
@@ -218,9 +219,14 @@ async fn the_database_is_reached_while_the_keyring_is_read() {
     let address = keyring.address().to_owned();
     stage.home.set("DBUS_SESSION_BUS_ADDRESS", address);
     let run = |arguments: &[&str]| {
-        stage.database_network.forget();
+        let network = &stage.database_network;
+        // The command before may still be saying goodbye.
+        wait_until("the connection has ended", || {
+            (network.open() == 0).then_some(())
+        });
+        network.forget();
         let code = stage.run(arguments).code;
-        let counts = stage.database_network.counts();
+        let counts = network.counts();
         (code, counts.connections, counts.requested > 0)
     };
     assert_eq!(run(&["show"]), (Some(3), 0, false));
