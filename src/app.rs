@@ -12,7 +12,7 @@ pub use model::{
     About, Ahead, Conflict, Desk, DeskOrder, Draft, Model, Notice, Order, Over, Pane, Question,
     Screen, Sheet, SignIn, Size, Tone, Unsaved, Without,
 };
-pub use typing::{Seen, may_go_on, take_in};
+pub use typing::{Seen, echo, may_go_on, take_in};
 pub use update::{init, update};
 
 mod clipboard;

@@ -124,6 +124,12 @@ impl Editor {
         (column, row.saturating_sub(self.top))
     }
 
+    /// Says whether one more letter at the cursor stays on its row, and takes no other's place.
+    #[must_use]
+    pub fn row_has_room(&self) -> bool {
+        self.selection().is_none() && self.cursor_in_view().0 + 2 < self.columns
+    }
+
     /// Returns how many rows lie above and below those in view.
     #[must_use]
     pub fn hidden_rows(&self) -> (usize, usize) {

@@ -63,6 +63,14 @@ pub trait Console {
     /// When the terminal is gone.
     fn draw(&mut self, model: &Model) -> io::Result<()>;
 
+    /// Shows a letter where the cursor is, at once, if nothing is there. The next frame has it there as well, or takes it away.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    fn echo(&mut self, _letter: char) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Waits for a key, a paste, or a new size; `None` when a terminal that was too slow can be shown what has changed
     /// meanwhile. An error means that the terminal is gone.
     fn next(&mut self) -> impl Future<Output = io::Result<Option<Event>>>;
@@ -297,6 +305,9 @@ async fn turn<C: Console, S: Services>(
             msg = tasks.next() => app::update(model, msg),
             gathered = gather(console, model, &mut events) => {
                 gathered?;
+                if let Some(letter) = app::echo(model, &events) {
+                    console.echo(letter)?;
+                }
                 app::take_in(model, &mut events, &mut seen)
             }
         };

@@ -204,6 +204,16 @@ impl Console for Terminal {
         self.output.send(&frame)
     }
 
+    fn echo(&mut self, letter: char) -> io::Result<()> {
+        if !TAKEN.load(Ordering::SeqCst) || self.behind || self.resized {
+            return Ok(());
+        }
+        let frames = self.screen.backend_mut();
+        frames.echo(letter)?;
+        let bytes = frames.take();
+        self.output.send(&bytes)
+    }
+
     async fn next(&mut self) -> io::Result<Option<Event>> {
         loop {
             let decoded = select! {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crossterm::event::{Event, KeyCode};
 
-use super::{Effect, Model, Msg, update};
+use super::{Effect, Model, Msg, Screen, update};
 use crate::{
     keymap::{self, Action, Chord, Context},
     platform::Platform,
@@ -95,6 +95,19 @@ pub fn may_go_on(model: &Model, events: &VecDeque<Event>) -> bool {
     events.iter().filter_map(typed).nth(enough).is_some()
 }
 
+/// Returns the letter that is about to stand where the cursor is, if that is all that has come. The frame says whether it does.
+#[must_use]
+pub fn echo(model: &Model, events: &VecDeque<Event>) -> Option<char> {
+    let letter = typed(events.front()?).filter(char::is_ascii_graphic)?;
+    let Screen::SignedIn { pane, .. } = &model.screen else {
+        return None;
+    };
+    let stays = events.len() == 1
+        && model.context() == Context::Writing
+        && pane.in_editor()?.editor.row_has_room();
+    stays.then_some(letter)
+}
+
 /// Returns the character that a key types where text is written.
 fn typed(event: &Event) -> Option<char> {
     let Event::Key(key) = event else { return None };
@@ -130,6 +143,32 @@ fn run(first: char, events: &mut VecDeque<Event>) -> String {
 mod tests {
     use super::*;
     use crate::app::samples::{key_event, press, reading};
+
+    #[test]
+    fn a_letter_is_echoed_where_it_will_stand() {
+        let writing = |text: &str| {
+            let mut model = reading(80, 24, None);
+            press(&mut model, "e");
+            update(&mut model, Msg::Typed(text.into()));
+            model
+        };
+        let echo = |model: &Model, keys: &[&str]| {
+            let events = keys.iter().map(|key| Event::Key(key_event(key)));
+            super::echo(model, &events.collect())
+        };
+        let model = writing("Yes");
+        assert_eq!(echo(&model, &["x"]), Some('x'));
+        for keys in [&[][..], &["x", "y"], &["Enter"], &["Ctrl-x"], &["é"]] {
+            assert_eq!(echo(&model, keys), None, "{keys:?}");
+        }
+        // It begins another row, takes the place of what is selected, or is a command.
+        let full = writing(&"y".repeat(51));
+        assert_eq!(echo(&full, &["x"]), None);
+        let mut selected = writing("Yes");
+        press(&mut selected, "Shift-Left");
+        assert_eq!(echo(&selected, &["x"]), None);
+        assert_eq!(echo(&reading(80, 24, None), &["x"]), None);
+    }
 
     #[test]
     fn in_a_console_an_enter_that_comes_with_text_is_text() {
