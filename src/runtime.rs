@@ -305,9 +305,6 @@ async fn turn<C: Console, S: Services>(
             msg = tasks.next() => app::update(model, msg),
             gathered = gather(console, model, &mut events) => {
                 gathered?;
-                if let Some(letter) = app::echo(model, &events) {
-                    console.echo(letter)?;
-                }
                 app::take_in(model, &mut events, &mut seen)
             }
         };
@@ -323,6 +320,9 @@ async fn gather<C: Console>(
 ) -> io::Result<()> {
     if events.is_empty() {
         events.extend(console.next().await?.filter(is_pressed));
+        if let Some(letter) = app::echo(model, events) {
+            console.echo(letter)?;
+        }
     }
     loop {
         take_at_hand(console, events)?;

@@ -107,7 +107,7 @@ impl Terminal {
         give_back_on_panic(thread::current().id());
         let mut input = Input::open()?;
         input.expect_cursor();
-        let output = output()?;
+        let output = output();
         set_modes()?;
         Ok(Self {
             screen: size()
@@ -313,7 +313,7 @@ fn set_modes() -> io::Result<()> {
         // Where there is no other screen, what was on this one is in the way.
         Clear(ClearType::All)
     )
-    .and_then(|()| output()?.send(&bytes))
+    .and_then(|()| output().send(&bytes))
     .inspect_err(|_| give_back())
 }
 
@@ -339,9 +339,7 @@ fn give_back() {
         LeaveAlternateScreen,
         cursor::Show
     );
-    if let Ok(output) = output() {
-        output.end(&bytes);
-    }
+    output().end(&bytes);
     let _ = terminal::disable_raw_mode();
 }
 

@@ -83,7 +83,9 @@ mod unix {
                     _ = self.resized.recv() => return Ok(Decoded::Resized),
                     ready = self.terminal.readable() => {
                         let mut ready = ready?;
-                        if !is_readable(self.terminal.get_ref(), Some(Duration::ZERO))? {
+                        if is_readable(self.terminal.get_ref(), Some(Duration::ZERO))? {
+                            read(self.terminal.get_ref(), &mut self.decoder)?;
+                        } else {
                             ready.clear_ready();
                         }
                     }

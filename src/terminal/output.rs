@@ -34,6 +34,8 @@ pub(super) struct Output {
 #[derive(Default)]
 struct Queue {
     bytes: Vec<u8>,
+    /// Whether there is a thread that writes. It is begun when it has something to do, and sleeps when it has not.
+    has_writer: bool,
     writing: bool,
     failed: Option<io::Error>,
 }
@@ -44,36 +46,24 @@ impl Queue {
     }
 }
 
-/// Returns the way to the terminal, whose thread sleeps unless there is something to write.
-///
-/// # Errors
-/// When there can be no thread.
-pub(super) fn output() -> io::Result<&'static Output> {
+/// Returns the way to the terminal.
+pub(super) fn output() -> &'static Output {
     static OUTPUT: OnceLock<Output> = OnceLock::new();
-    static STARTED: Mutex<bool> = Mutex::new(false);
 
-    let output = OUTPUT.get_or_init(|| Output {
+    OUTPUT.get_or_init(|| Output {
         at_once: at_once::open(),
         queue: Mutex::default(),
         changed: Condvar::new(),
         caught_up: Notify::new(),
-    });
-    let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
-    if !*started {
-        thread::Builder::new()
-            .name("terminal".into())
-            .spawn(|| output.write())?;
-        *started = true;
-    }
-    Ok(output)
+    })
 }
 
 impl Output {
     /// Writes bytes behind those that are under way.
     ///
     /// # Errors
-    /// When something before them could not be written.
-    pub(super) fn send(&self, bytes: &[u8]) -> io::Result<()> {
+    /// When something before them could not be written, or there can be no thread.
+    pub(super) fn send(&'static self, bytes: &[u8]) -> io::Result<()> {
         if bytes.is_empty() {
             return Ok(());
         }
@@ -89,9 +79,16 @@ impl Output {
                 bytes = &bytes[count..];
             }
         }
-        if !bytes.is_empty() {
-            queue.bytes.extend_from_slice(bytes);
-            self.changed.notify_all();
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        queue.bytes.extend_from_slice(bytes);
+        self.changed.notify_all();
+        if !queue.has_writer {
+            thread::Builder::new()
+                .name("terminal".into())
+                .spawn(|| self.write())?;
+            queue.has_writer = true;
         }
         Ok(())
     }
@@ -112,7 +109,7 @@ impl Output {
     }
 
     /// Writes the last words, and waits until the terminal has them. One that stands still loses what it has not read.
-    pub(super) fn end(&self, bytes: &[u8]) {
+    pub(super) fn end(&'static self, bytes: &[u8]) {
         let stands_still = !self.wait(PATIENCE);
         let _ = self.send(bytes);
         if stands_still {
