@@ -363,7 +363,7 @@ impl Bench {
         }
         [
             ("resident memory while a quote is shown", "Rss:"),
-            ("what of it no other process shares", "Private_Dirty:"),
+            ("what of it is the process's own", "Anonymous:"),
         ]
         .map(|(what, line)| Figure {
             what,
