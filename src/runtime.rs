@@ -1,8 +1,8 @@
 //! The loop: messages in, effects out; tasks and signals. Owns the traits of the terminal and the world.
 
 use std::{
-    any::Any, collections::VecDeque, future::Future, io, panic::AssertUnwindSafe, sync::Arc,
-    time::Duration,
+    any::Any, collections::VecDeque, future, future::Future, io, panic::AssertUnwindSafe,
+    sync::Arc, time::Duration,
 };
 
 use crossterm::event::{Event, KeyEventKind};
@@ -288,26 +288,52 @@ async fn turn<C: Console, S: Services>(
             }
             continue;
         }
-        effects = select! {
-            biased;
-            signal = signals.next() => match signal {
-                Signal::Terminated(number) => return Ok(Some(number)),
-                Signal::Stopped => {
-                    suspend(console, model, tasks).await?;
-                    continue;
-                }
-                Signal::Continued => {
-                    console.resume()?;
-                    follow_size(console, model)?;
-                    continue;
-                }
-            },
-            msg = tasks.next() => app::update(model, msg),
-            gathered = gather(console, model, &mut events) => {
-                gathered?;
-                app::take_in(model, &mut events, &mut seen)
+        effects = match next(console, signals, model, tasks, &mut events).await? {
+            Next::Signal(Signal::Terminated(number)) => return Ok(Some(number)),
+            Next::Signal(Signal::Stopped) => {
+                suspend(console, model, tasks).await?;
+                continue;
             }
+            Next::Signal(Signal::Continued) => {
+                console.resume()?;
+                follow_size(console, model)?;
+                continue;
+            }
+            Next::Msg(msg) => app::update(model, msg),
+            Next::Gathered => app::take_in(model, &mut events, &mut seen),
         };
+    }
+}
+
+/// What ends a wait.
+enum Next {
+    Signal(Signal),
+    Msg(Msg),
+    /// There are events of the terminal to be taken in.
+    Gathered,
+}
+
+/// Waits for what comes next.
+async fn next<C: Console, S: Services>(
+    console: &mut C,
+    signals: &mut Signals,
+    model: &Model,
+    tasks: &mut Tasks<S>,
+    events: &mut VecDeque<Event>,
+) -> io::Result<Next> {
+    // What has happened by now, so that no flood of keys holds it up.
+    select! {
+        biased;
+        signal = signals.next() => return Ok(Next::Signal(signal)),
+        msg = tasks.next() => return Ok(Next::Msg(msg)),
+        () = future::ready(()) => {}
+    }
+    // Then the terminal first: a person waits for what a key does, and each look at the others costs time.
+    select! {
+        biased;
+        gathered = gather(console, model, events) => gathered.map(|()| Next::Gathered),
+        signal = signals.next() => Ok(Next::Signal(signal)),
+        msg = tasks.next() => Ok(Next::Msg(msg)),
     }
 }
 

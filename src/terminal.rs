@@ -36,6 +36,7 @@ use decoded::Decoded;
 use input::Input;
 use output::{Output, output};
 
+mod at_once;
 mod backend;
 mod decoded;
 #[cfg(unix)]

@@ -8,10 +8,8 @@ use crate::support::{
     postgres::{Cluster, Database, Settings, Url, literal, shared, shared_18},
     proxy::Proxy,
     pty::{Key, Pty},
-    secret_service::{Health, SecretService},
     stage::{INVITATION, Stage},
     tls_front::TlsFront,
-    wait_until,
 };
 
 /// Long beside what this machine does in between, so that what is sent at once counts as one.
@@ -208,36 +206,6 @@ async fn a_command_costs_a_start_and_a_write_one_more() {
         assert_eq!(counts.round_trips, round_trips + tls, "{command:?}");
         assert!(counts.connections <= 1);
     }
-}
-
-/// It is told nothing before it is known for whom, and no one is asked where no one is signed in.
-#[tokio::test]
-async fn the_database_is_reached_while_the_keyring_is_read() {
-    let mut stage = Stage::new().await;
-    let keyring = SecretService::start(Health::Unlocked);
-    stage.configure("");
-    let address = keyring.address().to_owned();
-    stage.home.set("DBUS_SESSION_BUS_ADDRESS", address);
-    let run = |arguments: &[&str]| {
-        let network = &stage.database_network;
-        // The command before may still be saying goodbye.
-        wait_until("the connection has ended", || {
-            (network.open() == 0).then_some(())
-        });
-        network.forget();
-        let code = stage.run(arguments).code;
-        let counts = network.counts();
-        (code, counts.connections, counts.requested > 0)
-    };
-    assert_eq!(run(&["show"]), (Some(3), 0, false));
-    stage.log_in();
-    assert_eq!(run(&["set", "Yes."]), (Some(0), 1, true));
-    keyring.hang(true);
-    assert_eq!(run(&["show"]), (Some(9), 1, false));
-    keyring.hang(false);
-    assert_eq!(run(&["show"]), (Some(0), 1, true));
-    assert_eq!(run(&["logout"]), (Some(0), 0, false));
-    assert_eq!(run(&["show"]), (Some(3), 0, false));
 }
 
 #[tokio::test]

@@ -13,7 +13,8 @@ use crate::support::{
     postgres::Database,
     program::Home,
     secret_service::{Health, SecretService},
-    stage::Login,
+    stage::{Login, Stage},
+    wait_until,
 };
 
 /// Someone with a desktop, before they sign in.
@@ -254,4 +255,34 @@ fn the_keyring_is_as_ordered() {
         let service = SecretService::start(health);
         assert!(!store(&service, "second"), "{health:?}");
     }
+}
+
+/// It is told nothing before it is known for whom, and no one is asked where no one is signed in.
+#[tokio::test]
+async fn the_database_is_reached_while_the_keyring_is_read() {
+    let mut stage = Stage::new().await;
+    let keyring = SecretService::start(Health::Unlocked);
+    stage.configure("");
+    let address = keyring.address().to_owned();
+    stage.home.set("DBUS_SESSION_BUS_ADDRESS", address);
+    let run = |arguments: &[&str]| {
+        let network = &stage.database_network;
+        // The command before may still be saying goodbye.
+        wait_until("the connection has ended", || {
+            (network.open() == 0).then_some(())
+        });
+        network.forget();
+        let code = stage.run(arguments).code;
+        let counts = network.counts();
+        (code, counts.connections, counts.requested > 0)
+    };
+    assert_eq!(run(&["show"]), (Some(3), 0, false));
+    stage.log_in();
+    assert_eq!(run(&["set", "Yes."]), (Some(0), 1, true));
+    keyring.hang(true);
+    assert_eq!(run(&["show"]), (Some(9), 1, false));
+    keyring.hang(false);
+    assert_eq!(run(&["show"]), (Some(0), 1, true));
+    assert_eq!(run(&["logout"]), (Some(0), 0, false));
+    assert_eq!(run(&["show"]), (Some(3), 0, false));
 }

@@ -12,6 +12,8 @@ use std::{
 
 use tokio::sync::Notify;
 
+use super::at_once;
+
 /// How long a terminal may take for what is under way. What it has not read by then is thrown away.
 const PATIENCE: Duration = Duration::from_millis(100);
 
@@ -51,7 +53,7 @@ pub(super) fn output() -> &'static Output {
     static OUTPUT: OnceLock<Output> = OnceLock::new();
 
     OUTPUT.get_or_init(|| Output {
-        at_once: at_once::open(),
+        at_once: at_once::for_writing(),
         queue: Mutex::default(),
         changed: Condvar::new(),
         caught_up: Notify::new(),
@@ -166,32 +168,3 @@ fn throw_away_unread() {
 
 #[cfg(not(unix))]
 fn throw_away_unread() {}
-
-#[cfg(unix)]
-mod at_once {
-    use std::{fs::File, io, os::unix::ffi::OsStrExt, path::Path};
-
-    use rustix::{
-        fs::{Mode, OFlags, fstat, open as open_file},
-        termios::ttyname,
-    };
-
-    /// Opens the terminal of standard output so that writing does not wait. `None` where it has no name here, as in a container,
-    /// or is not to be opened, as after `su`.
-    pub(super) fn open() -> Option<File> {
-        let name = ttyname(io::stdout(), Vec::new()).ok()?;
-        let path = Path::new(std::ffi::OsStr::from_bytes(name.as_bytes()));
-        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let terminal = open_file(path, flags, Mode::empty()).ok()?;
-        let is_same = fstat(&terminal).ok()?.st_rdev == fstat(io::stdout()).ok()?.st_rdev;
-        is_same.then(|| terminal.into())
-    }
-}
-
-#[cfg(not(unix))]
-mod at_once {
-    /// A console's output is not opened a second time.
-    pub(super) fn open() -> Option<std::fs::File> {
-        None
-    }
-}
