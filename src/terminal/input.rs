@@ -11,9 +11,7 @@ pub(crate) use system::Keys;
 #[cfg(unix)]
 mod unix {
     use std::{
-        fs::File,
         io::{self, Stdin},
-        os::fd::AsFd,
         time::Duration,
     };
 
@@ -26,7 +24,7 @@ mod unix {
         time::{Instant, sleep_until},
     };
 
-    use super::super::{at_once, decoded::Decoded, decoder::Decoder};
+    use super::super::{decoded::Decoded, decoder::Decoder};
 
     /// How long the answer to a question may take, at the very end.
     const LATE: Duration = Duration::from_millis(300);
@@ -34,8 +32,6 @@ mod unix {
     /// The terminal's keys, pastes, answers and sizes.
     pub(in super::super) struct Input {
         terminal: AsyncFd<Stdin>,
-        /// The same, opened so that reading does not wait. Without it, each read is a question before.
-        at_once: Option<File>,
         resized: Signal,
         decoder: Decoder,
         asked: Instant,
@@ -50,7 +46,6 @@ mod unix {
         pub(in super::super) fn open() -> io::Result<Self> {
             Ok(Self {
                 terminal: AsyncFd::with_interest(io::stdin(), Interest::READABLE)?,
-                at_once: at_once::for_reading(),
                 resized: signal(SignalKind::window_change())?,
                 decoder: Decoder::default(),
                 asked: Instant::now(),
@@ -87,8 +82,9 @@ mod unix {
                     biased;
                     ready = self.terminal.readable() => {
                         let mut ready = ready?;
-                        let terminal = self.terminal.get_ref();
-                        if !read_at_hand(self.at_once.as_ref(), terminal, &mut self.decoder)? {
+                        if is_readable(self.terminal.get_ref(), Some(Duration::ZERO))? {
+                            read(self.terminal.get_ref(), &mut self.decoder)?;
+                        } else {
                             ready.clear_ready();
                         }
                     }
@@ -109,10 +105,10 @@ mod unix {
                 if let Some(decoded) = self.decoder.next() {
                     return Ok(Some(decoded));
                 }
-                let terminal = self.terminal.get_ref();
-                if !read_at_hand(self.at_once.as_ref(), terminal, &mut self.decoder)? {
+                if !is_readable(self.terminal.get_ref(), Some(Duration::ZERO))? {
                     return Ok(None);
                 }
+                read(self.terminal.get_ref(), &mut self.decoder)?;
             }
         }
     }
@@ -145,30 +141,16 @@ mod unix {
         }
     }
 
-    /// Reads what is there without waiting. Says whether there was something.
-    fn read_at_hand(
-        at_once: Option<&File>,
-        terminal: &Stdin,
-        decoder: &mut Decoder,
-    ) -> io::Result<bool> {
-        match at_once {
-            Some(at_once) => read(at_once, decoder),
-            None => Ok(is_readable(terminal, Some(Duration::ZERO))? && read(terminal, decoder)?),
-        }
-    }
-
-    /// Reads what is there. Says whether there was something.
-    fn read(terminal: impl AsFd, decoder: &mut Decoder) -> io::Result<bool> {
+    /// Reads what is there.
+    fn read(terminal: &Stdin, decoder: &mut Decoder) -> io::Result<()> {
         let mut bytes = [0; 4096];
         match rustix::io::read(terminal, &mut bytes) {
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(count) => {
                 decoder.feed(&bytes[..count], Instant::now());
-                Ok(true)
+                Ok(())
             }
-            // There may still be something.
-            Err(rustix::io::Errno::INTR) => Ok(true),
-            Err(rustix::io::Errno::AGAIN) => Ok(false),
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

@@ -53,7 +53,7 @@ pub(super) fn output() -> &'static Output {
     static OUTPUT: OnceLock<Output> = OnceLock::new();
 
     OUTPUT.get_or_init(|| Output {
-        at_once: at_once::for_writing(),
+        at_once: at_once::open(),
         queue: Mutex::default(),
         changed: Condvar::new(),
         caught_up: Notify::new(),
