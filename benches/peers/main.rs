@@ -290,7 +290,7 @@ impl Bench {
         show.env_remove("SSL_CERT_FILE");
         let times = in_turn(40, 2, |index| ends([&mut show, &mut psql][index]));
         Some(named(
-            "the same with the system's root certificates",
+            "the same command with the system's root certificates",
             ["epigraph show", PSQL],
             &times,
         ))

@@ -121,9 +121,12 @@ pub(crate) fn plot(title: &str, figures: &[&Figure]) -> String {
             figure.what
         );
         y += 20.0;
-        for (index, series) in figure.series.iter().enumerate() {
+        for series in &figure.series {
             let [low, median, high] = [10, 50, 90].map(|percent| series.at(percent) * scale);
-            let class = if index == 0 { "ours" } else { "theirs" };
+            let is_peer = ["nano", "vim", "psql"]
+                .iter()
+                .any(|peer| series.program.starts_with(peer));
+            let class = if is_peer { "theirs" } else { "ours" };
             let middle = y + 8.0;
             let _ = writeln!(
                 body,
