@@ -119,7 +119,7 @@ pub(super) fn code(model: &Model, layout: &Layout, code: &DeviceCode, buffer: &m
             && steps + qr.columns() <= area.width.into()
     };
     let margin = usize::from(layout.margin());
-    let waiting = waiting(model, code);
+    let waiting = waiting(model, layout, code);
     match qr {
         Some(qr) if beside(&qr, inside, margin + STEPS.max(address) + 1, 0) => {
             let x = usize::from(inside.width) - qr.columns() - usize::from(layout.framed);
@@ -139,15 +139,22 @@ pub(super) fn code(model: &Model, layout: &Layout, code: &DeviceCode, buffer: &m
 }
 
 /// Returns what is waited for, and for how long: in a sentence, and in less room.
-fn waiting(model: &Model, code: &DeviceCode) -> [String; 2] {
+fn waiting(model: &Model, layout: &Layout, code: &DeviceCode) -> [String; 2] {
     let said = words::said(model);
     let waits = said
         .iter()
         .find(|notice| Some(*notice) != model.notice.as_ref());
     let waits = waits.map(ToString::to_string).unwrap_or_default();
+    let until = text::time_of_day(&code.expires_at);
+    let short = format!("{waits} {until}");
+    let fits = text::width(&short) <= layout.columns();
     [
         format!("{waits} {}", words::works_until(&code.expires_at)),
-        format!("{waits} {}", text::time_of_day(&code.expires_at)),
+        // The zone must not be cut; what else is waited for is more than a time.
+        match waits.split_once(' ') {
+            Some((waiting @ "Waiting", _)) if !fits => format!("{waiting}… {until}"),
+            _ => short,
+        },
     ]
 }
 
