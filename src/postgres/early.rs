@@ -575,4 +575,31 @@ mod tests {
         let another = b"Q\0\0\0\x0bdelete\0";
         assert!(client.write_all(another).await.is_err());
     }
+
+    /// One that does not know the password can put what it likes in the place of its proof.
+    #[tokio::test]
+    async fn a_server_that_answers_out_of_turn_is_not_believed() {
+        let asks = question(Asks::Unbound);
+        for answers in [
+            &[STARTED, READY, ROWS][..],
+            &[ROWS],
+            &[&asks, STARTED, READY, ROWS],
+            &[&asks, b"R\0\0\0\x08\0\0\0\0", READY, ROWS],
+            &[&asks, READY, ROWS],
+            &[&asks, &asks, CONTINUE, STARTED, READY, ROWS],
+            &[&asks, CONTINUE, STARTED, READY, ROWS],
+        ] {
+            let (client, mut server) = early(Asks::Unbound, true);
+            let mut config = tokio_postgres::Config::new();
+            config.user("nora").password("secret");
+            let connecting = config.connect_raw(client, tokio_postgres::NoTls);
+            let answering = async {
+                server.read_u8().await.expect("a start");
+                server.write_all(&answers.concat()).await.expect("written");
+                server
+            };
+            let (connected, _server) = tokio::join!(connecting, answering);
+            assert!(connected.is_err(), "{answers:?}");
+        }
+    }
 }
