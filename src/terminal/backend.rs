@@ -726,7 +726,7 @@ mod tests {
         for (before, at, letter, after, echoes) in [
             ("│ ab      │", 4, 'c', "│ abc     │", true),
             ("│ ab      │", 4, 'c', "│ ab      │", true),
-            ("│ ab      │", 4, 'c', "│ abd     │", true),
+            ("│ ab      │", 4, 'c', "│ abz     │", true),
             ("│ ab      │", 4, 'c', "│         │", true),
             ("│ ab      │", 3, 'c', "│ acb     │", false),
             ("│ ab│", 4, 'c', "│ abc│", false),
