@@ -152,6 +152,8 @@ mod unix {
 
         #[test]
         fn a_shell_finds_out_which_signals_are_ignored() {
+            // The tests may run under `nohup` themselves.
+            let here = ignored().unwrap_or_default() & 0b111;
             for (ignored, mask) in [("", 0b000), ("HUP", 0b001), ("HUP INT QUIT", 0b111)] {
                 let mut shell = Command::new("/bin/sh");
                 let prepare = format!("trap '' {ignored}; exec /bin/sh \"$@\"");
@@ -164,7 +166,7 @@ mod unix {
                     },
                     "sh",
                 ]);
-                assert_eq!(tried(&mut shell), mask, "{ignored:?}");
+                assert_eq!(tried(&mut shell), mask | here, "{ignored:?}");
             }
         }
     }
