@@ -33,19 +33,14 @@ pub(crate) fn session_with<Q: Quotes>(
         vault(config, okta),
         quotes,
         config.state_dir.clone(),
-        &key(okta),
+        &okta.key(),
     );
     Ok(session.with_last_seen(last_seen(config, okta)))
 }
 
-/// What tells issuer and client apart in the names of files.
-fn key(okta: &config::Okta) -> String {
-    format!("{}\n{}", okta.issuer, okta.client_id)
-}
-
 /// Where the quote is kept that was last seen.
 pub(crate) fn last_seen(config: &Config, okta: &config::Okta) -> LastSeen {
-    LastSeen::new(&config.state_dir, &key(okta), config.last_seen)
+    LastSeen::new(&config.state_dir, &okta.key(), config.last_seen)
 }
 
 /// Where the session is kept.

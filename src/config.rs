@@ -53,6 +53,13 @@ pub struct Okta {
     pub client_secret: Option<SecretString>,
 }
 
+impl Okta {
+    /// What tells issuer and client apart in the names of files.
+    pub(crate) fn key(&self) -> String {
+        format!("{}\n{}", self.issuer, self.client_id)
+    }
+}
+
 /// The whole configuration. Parts that a command does not need may be absent.
 #[derive(Clone, Debug)]
 pub struct Config {

@@ -127,7 +127,7 @@ impl Okta {
         state: Option<&Path>,
         roots: Vec<Certificate>,
     ) -> Result<Self, Failure> {
-        let key = format!("{}\n{}", config.issuer, config.client_id);
+        let key = config.key();
         Ok(Self {
             issuer: discovery::parse_issuer(&config.issuer)?,
             kept: Kept::of(&key, state),

@@ -260,9 +260,6 @@ fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
-#[cfg(test)]
-mod fuzz;
-
 /// Returns a time of day with its zone: over SSH that may be another one than the person's.
 pub(crate) fn time_of_day(at: &DateTime<FixedOffset>) -> String {
     let time = at.format("%H:%M UTC");
@@ -274,6 +271,9 @@ pub(crate) fn time_of_day(at: &DateTime<FixedOffset>) -> String {
         (hours, rest) => format!("{time}{sign}{hours}:{rest:02}"),
     }
 }
+
+#[cfg(test)]
+mod fuzz;
 
 #[cfg(test)]
 mod tests {

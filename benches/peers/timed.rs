@@ -8,7 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use portable_pty::{Child, MasterPty, native_pty_system};
+
+use crate::support::pty::{builder, size};
 
 /// How long a program may take for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -29,23 +31,8 @@ impl Timed {
     /// Starts a command with no more of an environment than it sets itself, `PATH`, `TERM` and a UTF-8 locale.
     pub(crate) fn start(command: &Command) -> Self {
         let pair = native_pty_system()
-            .openpty(PtySize {
-                rows: 24,
-                cols: 80,
-                pixel_width: 0,
-                pixel_height: 0,
-            })
+            .openpty(size(80, 24))
             .expect("a terminal");
-        let mut builder = CommandBuilder::new(command.get_program());
-        builder.args(command.get_args());
-        builder.env_clear();
-        builder.env("TERM", "xterm-256color");
-        builder.env("LANG", "C.UTF-8");
-        builder.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        for (name, value) in command.get_envs() {
-            builder.env(name, value.unwrap_or_default());
-        }
-        builder.cwd(command.get_current_dir().unwrap_or("/".as_ref()));
         let mut reader = pair.master.try_clone_reader().expect("a reader");
         let (sender, output) = mpsc::channel();
         thread::spawn(move || {
@@ -57,8 +44,9 @@ impl Timed {
                 }
             }
         });
+        let command = builder(command);
         let begun = Instant::now();
-        let child = pair.slave.spawn_command(builder).expect("it starts");
+        let child = pair.slave.spawn_command(command).expect("it starts");
         Self {
             begun,
             keys: pair.master.take_writer().expect("a writer"),

@@ -407,7 +407,8 @@ fn watch(mut output: Box<dyn Read + Send>, seen: &Mutex<Seen>, frozen: &AtomicBo
     seen.lock().expect("no panic under lock").ended = true;
 }
 
-fn builder(command: &Command) -> CommandBuilder {
+/// A command as it starts in a terminal: see [`Pty::spawn`].
+pub(crate) fn builder(command: &Command) -> CommandBuilder {
     let mut builder = CommandBuilder::new(command.get_program());
     builder.args(command.get_args());
     builder.env_clear();
@@ -425,7 +426,8 @@ fn builder(command: &Command) -> CommandBuilder {
     builder
 }
 
-fn size(cols: u16, rows: u16) -> PtySize {
+/// A size in cells alone.
+pub(crate) fn size(cols: u16, rows: u16) -> PtySize {
     PtySize {
         rows,
         cols,
