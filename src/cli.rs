@@ -45,7 +45,7 @@ mod use_config;
 /// screen readers: data goes to stdout, everything else to stderr. With --json, stdout has JSON only, a failure
 /// included: {"error": …, "hint": …, "exit_code": …}.
 #[expect(clippy::doc_markdown, reason = "--help prints these lines as they are")]
-#[derive(Parser)]
+#[derive(Default, Parser)]
 #[command(name = "epigraph", version, after_long_help = reference::after_help())]
 struct Arguments {
     #[command(flatten)]
@@ -56,7 +56,7 @@ struct Arguments {
 
 /// The options of every command.
 #[expect(clippy::doc_markdown, reason = "--help prints these lines as they are")]
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 struct Everywhere {
     /// Read this configuration file instead of the platform's
     #[arg(long, global = true, value_name = "FILE")]
@@ -167,7 +167,7 @@ enum Command {
 /// Runs the command line and returns the exit code of the process.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let given: Vec<OsString> = arguments.into_iter().collect();
-    let arguments = match Arguments::try_parse_from(&given) {
+    let arguments = match read(&given) {
         Ok(arguments) => arguments,
         Err(error) => {
             // It repeats what it was given, which a terminal must not obey.
@@ -204,6 +204,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         output::report(failure);
     }
     stop.exit_code()
+}
+
+/// Reads the command line. Where nothing is given there is nothing to read, and the first frame waits for it.
+fn read(given: &[OsString]) -> Result<Arguments, clap::Error> {
+    if given.len() <= 1 {
+        return Ok(Arguments::default());
+    }
+    Arguments::try_parse_from(given)
 }
 
 /// Prints what clap has to say: help and version are data, anything else is talk.
