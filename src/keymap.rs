@@ -484,7 +484,9 @@ mod tests {
     fn no_key_of_the_editor_is_text() {
         for binding in bindings(Context::Writing) {
             for key in binding.keys {
-                assert_eq!(key.typed(), None, "{key}");
+                for console in [false, true] {
+                    assert_eq!(key.typed_at(console), None, "{key}");
+                }
             }
         }
     }

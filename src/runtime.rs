@@ -35,6 +35,10 @@ const BATCH: usize = 1 << 20;
 /// How long a terminal takes at most between the parts of a paste.
 const GAP: Duration = Duration::from_millis(20);
 
+/// How long a letter is on its way to the screen before its frame is drawn. Drawing takes a processor for a tenth of a millisecond,
+/// and it may be the one that the terminal needs to show the letter: without this it was there 16 % later (issue 14).
+const LEAD: Duration = Duration::from_millis(1);
+
 /// The world, as the loop sees it: one order, one outcome.
 pub trait Services: Send + Sync + 'static {
     /// Carries an effect out. `None` where there is nothing to report (an abandoned sign-in, a kept draft).
@@ -63,12 +67,13 @@ pub trait Console {
     /// When the terminal is gone.
     fn draw(&mut self, model: &Model) -> io::Result<()>;
 
-    /// Shows a letter where the cursor is, at once, if nothing is there. The next frame has it there as well, or takes it away.
+    /// Shows a letter where the cursor is, at once, if nothing is there, and says whether it did. The next frame has it there as
+    /// well, or takes it away.
     ///
     /// # Errors
     /// When the terminal is gone.
-    fn echo(&mut self, _letter: char) -> io::Result<()> {
-        Ok(())
+    fn echo(&mut self, _letter: char) -> io::Result<bool> {
+        Ok(false)
     }
 
     /// Waits for a key, a paste, or a new size; `None` when a terminal that was too slow can be shown what has changed
@@ -346,8 +351,11 @@ async fn gather<C: Console>(
 ) -> io::Result<()> {
     if events.is_empty() {
         events.extend(console.next().await?.filter(is_pressed));
-        if let Some(letter) = app::echo(model, events) {
-            console.echo(letter)?;
+        if let Some(letter) = app::echo(model, events)
+            && console.echo(letter)?
+            && let Ok(more) = time::timeout(LEAD, console.next()).await
+        {
+            events.extend(more?.filter(is_pressed));
         }
     }
     loop {

@@ -205,14 +205,15 @@ impl Console for Terminal {
         self.output.send(&frame)
     }
 
-    fn echo(&mut self, letter: char) -> io::Result<()> {
+    fn echo(&mut self, letter: char) -> io::Result<bool> {
         if !TAKEN.load(Ordering::SeqCst) || self.behind || self.resized {
-            return Ok(());
+            return Ok(false);
         }
         let frames = self.screen.backend_mut();
         frames.echo(letter)?;
         let bytes = frames.take();
-        self.output.send(&bytes)
+        self.output.send(&bytes)?;
+        Ok(!bytes.is_empty())
     }
 
     async fn next(&mut self) -> io::Result<Option<Event>> {

@@ -111,9 +111,7 @@ pub fn echo(model: &Model, events: &VecDeque<Event>) -> Option<char> {
 /// Returns the character that a key types where text is written.
 fn typed(event: &Event) -> Option<char> {
     let Event::Key(key) = event else { return None };
-    let chord = Chord::of(*key)?;
-    let acts = keymap::action(Context::Writing, chord).is_some();
-    chord.typed().filter(|_| !acts)
+    Chord::of(*key)?.typed()
 }
 
 /// The same, and a line end for Enter.

@@ -17,7 +17,9 @@ use super::*;
 use crate::{
     account::{Activity, SignOutOutcome},
     app::Copied,
-    app::samples::{about, kept, key_event, restored, saved, unconfirmed, unreachable},
+    app::samples::{
+        about, kept, key_event, press, reading, restored, saved, unconfirmed, unreachable,
+    },
     quote::{DeleteOutcome, SaveOutcome},
     view,
 };
@@ -107,6 +109,8 @@ struct FakeConsole {
     rests: bool,
     /// How often what was drawn is on the screen when the loop asks.
     takes_frames: Arc<AtomicUsize>,
+    /// Whether it shows a letter before its frame.
+    echoes: bool,
 }
 
 impl Console for FakeConsole {
@@ -156,6 +160,14 @@ impl Console for FakeConsole {
 
     fn at_hand(&mut self) -> io::Result<Option<Event>> {
         Ok(self.at_hand.pop_front().filter(|event| *event != PAUSE))
+    }
+
+    fn echo(&mut self, letter: char) -> io::Result<bool> {
+        if self.echoes {
+            self.rests = false;
+            self.called(&format!("echo {letter}"))?;
+        }
+        Ok(self.echoes)
     }
 
     fn redraw(&mut self) -> io::Result<()> {
@@ -210,6 +222,7 @@ impl Running {
             calls: Arc::clone(&calls),
             rests: false,
             takes_frames: Arc::clone(&takes_frames),
+            echoes: false,
         };
         let services = script.clone();
         let ended = thread::spawn(move || {
@@ -711,4 +724,44 @@ fn a_question_takes_no_answer_to_the_one_before_it() {
     running.orders_until(&Effect::SignOut);
     running.press("Ctrl-C");
     running.end().expect("an end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_has_the_terminal_for_itself_before_its_frame() {
+    let (keys, receiver) = channel::channel(64);
+    let calls = Arc::<Mutex<Vec<String>>>::default();
+    let mut console = FakeConsole {
+        keys: receiver,
+        at_hand: VecDeque::new(),
+        frames: mpsc::channel().0,
+        count: Arc::default(),
+        calls: Arc::clone(&calls),
+        rests: false,
+        takes_frames: Arc::default(),
+        echoes: true,
+    };
+    let mut model = reading(80, 24, None);
+    press(&mut model, "e");
+    let key = |name: &str| Event::Key(key_event(name));
+    let begun = time::Instant::now();
+    // Nothing more comes; something comes soon after.
+    for then in [None, Some("y")] {
+        let mut events = VecDeque::new();
+        keys.try_send(Ok(vec![key("x")])).expect("room");
+        let gathering = gather(&mut console, &model, &mut events);
+        let coming = async {
+            assert_eq!(
+                calls.lock().expect("a lock").pop().as_deref(),
+                Some("echo x")
+            );
+            if let Some(then) = then {
+                keys.try_send(Ok(vec![key(then)])).expect("room");
+            }
+        };
+        let (gathered, ()) = tokio::join!(gathering, coming);
+        gathered.expect("a terminal");
+        let came: Vec<_> = ["x"].into_iter().chain(then).map(key).collect();
+        assert_eq!(events, came);
+    }
+    assert!(begun.elapsed() >= LEAD, "{:?}", begun.elapsed());
 }

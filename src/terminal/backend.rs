@@ -312,7 +312,9 @@ impl Frames {
     /// Says whether a row has cells that may take more room than they should: one that is made of several characters, or one
     /// of ambiguous width.
     fn is_uneven(&self, row: &[Cell]) -> bool {
-        row.iter().any(|cell| {
+        // ASCII is plain everywhere, and most rows are.
+        let mut others = row.iter().filter(|cell| cell.symbol().len() > 1);
+        others.any(|cell| {
             let first = cell.symbol().chars().next();
             // What is hidden behind a character of two cells is not to be written, and ratatui takes it for one cell.
             let hides = text::measures_wide() && first.is_some_and(is_ambiguous);
