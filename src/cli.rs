@@ -310,6 +310,9 @@ fn load(everywhere: &Everywhere, given: &[(&'static str, String)]) -> Result<Con
 }
 
 /// Runs a headless command to its end, or until a signal ends it.
+///
+/// Not a part of its callers: with the states of all commands on it, their stack would be new pages at each start.
+#[inline(never)]
 fn finish(command: impl Future<Output = Outcome>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
