@@ -154,14 +154,13 @@ impl Drafts {
         self.drop(user_id).await?;
         self.at_work(user_id, REMOVE, |drafts, user_id| {
             let remove = |number| {
-                let path = drafts.path(user_id, number);
-                if is_there(&path) && drafts.lock(user_id, number)?.is_some() {
-                    private_file::remove(&path)?;
+                if drafts.lock(user_id, number)?.is_some() {
+                    private_file::remove(&drafts.path(user_id, number))?;
                 }
                 Ok(())
             };
             // One that cannot be removed keeps none of the others.
-            let removed: Vec<_> = (0..MOST_WINDOWS).map(remove).collect();
+            let removed: Vec<_> = drafts.there(user_id).into_iter().map(remove).collect();
             removed.into_iter().collect()
         })
         .await
@@ -217,11 +216,9 @@ impl Drafts {
     /// Makes a file this window's: one that was left behind, or one that no one has.
     fn take(&self, user_id: &str, left: bool) -> Result<Option<PathBuf>, private_file::Error> {
         let mut refused = None;
-        for number in 0..MOST_WINDOWS {
+        let there = self.there(user_id);
+        for number in (0..MOST_WINDOWS).filter(|number| there.contains(number) == left) {
             let path = self.path(user_id, number);
-            if is_there(&path) != left {
-                continue;
-            }
             match self.lock(user_id, number) {
                 // Looked at again under the lock: its window may have ended in between.
                 Ok(Some(lock)) if is_there(&path) == left => {
@@ -241,10 +238,30 @@ impl Drafts {
     }
 
     fn is_another_left(&self, own: &Path, user_id: &str) -> bool {
-        (0..MOST_WINDOWS).any(|number| {
-            let path = self.path(user_id, number);
-            path != own && is_there(&path) && matches!(self.lock(user_id, number), Ok(Some(_)))
+        self.there(user_id).into_iter().any(|number| {
+            self.path(user_id, number) != own && matches!(self.lock(user_id, number), Ok(Some(_)))
         })
+    }
+
+    /// The numbers of a person's files that are there, by one look at the directory.
+    fn there(&self, user_id: &str) -> Vec<usize> {
+        let Ok(entries) = fs::read_dir(&self.directory) else {
+            let is_there = |number: &usize| is_there(&self.path(user_id, *number));
+            return (0..MOST_WINDOWS).filter(is_there).collect();
+        };
+        let first = self.name(user_id, 0);
+        let number = |entry: fs::DirEntry| {
+            let name = entry.file_name();
+            let rest = name.to_str()?.strip_prefix(&first)?.strip_suffix(".json")?;
+            match rest.strip_prefix('-') {
+                Some(number) => number.parse().ok(),
+                None => rest.is_empty().then_some(0),
+            }
+        };
+        let mut numbers: Vec<_> = entries.flatten().filter_map(number).collect();
+        numbers.retain(|number| *number < MOST_WINDOWS);
+        numbers.sort_unstable();
+        numbers
     }
 
     /// Locks a file for this window; `None` where it is another's. Some file systems have no locks.
