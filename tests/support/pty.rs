@@ -5,7 +5,7 @@ use std::{
     num::NonZeroU16,
     process::Command,
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc, Condvar, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -60,7 +60,7 @@ pub(crate) struct Pty {
     master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<(Mutex<Seen>, Condvar)>,
     frozen: Arc<AtomicBool>,
     /// When the next key may be pressed.
     pressed: Option<Instant>,
@@ -101,11 +101,12 @@ impl Pty {
         // The end of the output shows only when no one but the program holds its side.
         drop(pair.slave);
         let (rows, cols) = non_zero(cols, rows);
-        let seen = Arc::new(Mutex::new(Seen {
+        let seen = Seen {
             terminal: vt100::Parser::new_with_callbacks(rows, cols, 0, Asides::default()),
             raw: Vec::new(),
             ended: false,
-        }));
+        };
+        let seen = Arc::new((Mutex::new(seen), Condvar::new()));
         let output = pair
             .master
             .try_clone_reader()
@@ -244,22 +245,28 @@ impl Pty {
     /// Waits until `condition` holds of the screen.
     #[track_caller]
     pub(crate) fn sees_that(&mut self, what: &str, condition: impl Fn(&Screen) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let seen = self.seen();
-            let (holds, ended) = (condition(seen.terminal.screen()), seen.ended);
-            drop(seen);
-            if holds {
-                return;
+        // What is looked for takes long to find out, so it is looked for where something has come.
+        let (mut unseen, mut holds) = (0, false);
+        let wait = |seen: &mut Seen| {
+            if seen.raw.len() >= unseen {
+                unseen = seen.raw.len() + 1;
+                holds = condition(seen.terminal.screen());
             }
-            assert!(
-                !ended && Instant::now() < deadline,
-                "the program never {what}{}. Its screen:\n{}",
-                if ended { ": it ended" } else { "" },
-                self.framed_screen()
-            );
-            thread::sleep(Duration::from_millis(5));
-        }
+            !holds && !seen.ended
+        };
+        let (seen, _) = self
+            .seen
+            .1
+            .wait_timeout_while(self.seen(), PATIENCE, wait)
+            .expect("no panic under lock");
+        let ended = seen.ended;
+        drop(seen);
+        assert!(
+            holds,
+            "the program never {what}{}. Its screen:\n{}",
+            if ended { ": it ended" } else { "" },
+            self.framed_screen()
+        );
     }
 
     /// The text on the screen now: lines without their trailing blanks.
@@ -358,7 +365,7 @@ impl Pty {
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().expect("no panic under lock")
+        self.seen.0.lock().expect("no panic under lock")
     }
 }
 
@@ -393,7 +400,11 @@ impl Drop for Pty {
     }
 }
 
-fn watch(mut output: Box<dyn Read + Send>, seen: &Mutex<Seen>, frozen: &AtomicBool) {
+fn watch(
+    mut output: Box<dyn Read + Send>,
+    (seen, changed): &(Mutex<Seen>, Condvar),
+    frozen: &AtomicBool,
+) {
     let mut buffer = [0; 8192];
     // When no one holds the other side any more, Linux reports an error and macOS an end of file.
     while let Ok(length @ 1..) = output.read(&mut buffer) {
@@ -403,8 +414,10 @@ fn watch(mut output: Box<dyn Read + Send>, seen: &Mutex<Seen>, frozen: &AtomicBo
         let mut seen = seen.lock().expect("no panic under lock");
         seen.raw.extend_from_slice(&buffer[..length]);
         seen.terminal.process(&buffer[..length]);
+        changed.notify_all();
     }
     seen.lock().expect("no panic under lock").ended = true;
+    changed.notify_all();
 }
 
 /// A command as it starts in a terminal: see [`Pty::spawn`].
