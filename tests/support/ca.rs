@@ -56,6 +56,7 @@ pub(crate) struct Leaf {
     pub(crate) certificate_pem: Vec<u8>,
     /// The key, as PEM (PKCS#8).
     pub(crate) key_pem: Vec<u8>,
+    acceptor: OnceLock<TlsAcceptor>,
 }
 
 /// The authority that the tests of this process have their clients trust.
@@ -157,16 +158,20 @@ impl Ca {
         Ok(Leaf {
             certificate_pem: builder.build().to_pem()?,
             key_pem: key.private_key_to_pem_pkcs8()?,
+            acceptor: OnceLock::new(),
         })
     }
 }
 
 impl Leaf {
-    /// What takes TLS with it.
+    /// What takes TLS with it; made once, because that takes a while.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        let identity = Identity::from_pkcs8(&self.certificate_pem, &self.key_pem);
-        let acceptor = native_tls::TlsAcceptor::new(identity.expect("both are PEM"));
-        acceptor.expect("they belong together").into()
+        let make = || {
+            let identity = Identity::from_pkcs8(&self.certificate_pem, &self.key_pem);
+            let acceptor = native_tls::TlsAcceptor::new(identity.expect("both are PEM"));
+            acceptor.expect("they belong together").into()
+        };
+        self.acceptor.get_or_init(make).clone()
     }
 
     /// Writes both as `STEM.crt` and `STEM.key` (0600) and returns their paths.

@@ -38,6 +38,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// The binary that is being tested. The demo, which shares these parts, has none and does not ask for it.
+pub(crate) const PROGRAM: &str = match option_env!("CARGO_BIN_EXE_epigraph") {
+    Some(path) => path,
+    None => "epigraph",
+};
+
 /// How long a condition may take on a slow and busy machine before the wait for it counts as failed.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 

@@ -1,28 +1,28 @@
 //! A throw-away PostgreSQL: a real cluster on the loopback interface, with TLS, SCRAM and channel binding, as Neon has them.
 
 use std::{
-    env,
-    ffi::OsStr,
-    fmt, fs,
+    collections::BTreeMap,
+    env, fmt, fs,
     path::{Path, PathBuf},
     process::Command,
     sync::{
-        OnceLock,
+        LazyLock, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
+    thread,
 };
 
 use openssl::rand::rand_bytes;
 use rustix::process::Signal;
+use tokio_postgres::SimpleQueryMessage;
 
 use super::{
+    PROGRAM,
     ca::{self, Ca, Leaf},
     free_port,
     guardian::{Scratch, Started},
     okta::{Okta, Server},
-    privilege,
-    proxy::Proxy,
-    secrets, token, wait_until,
+    privilege, secrets, served, token, wait_until,
 };
 
 pub(crate) use server::eighteen;
@@ -115,9 +115,8 @@ impl Cluster {
             .leaf
             .unwrap_or_else(|| ca::localhost())
             .write(&home, "server");
-        let password = secret();
         let server = settings.server.unwrap_or_else(|| server::installed());
-        initialise(&scratch, server, &home, &password);
+        let password = initialise(&scratch, server, &home);
 
         let data = home.join("data");
         let (tls, lines) = if settings.plaintext {
@@ -181,9 +180,7 @@ impl Cluster {
         privilege::private_dir(&home);
         let data = home.join("data");
         self.stop();
-        let mut command = Command::new("cp");
-        command.arg("-R").arg(&self.data).arg(&data);
-        scratch.done(privilege::as_unprivileged(command));
+        copy(&scratch, &self.data, &data);
         self.start_again();
         let signal = data.join("standby.signal");
         fs::write(&signal, "").expect("the data directory is writable");
@@ -248,32 +245,36 @@ impl Cluster {
         wait_until("it is read", || (loaded() != before).then_some(()));
     }
 
-    /// Runs SQL as the superuser through `psql`, which knows nothing of our code, and returns what it prints.
+    /// Runs SQL as the superuser in a session of its own, without our code, and returns the rows as `psql -A -t` prints them.
     #[track_caller]
     pub(crate) fn query(&self, database: &str, sql: &str) -> String {
-        let directory = self.data.parent().expect("it is in its home");
-        self.query_at(directory.as_os_str(), self.port, database, sql)
+        self.run(database, &[sql])
     }
 
-    /// The same through a proxy.
+    /// The same with several texts one after the other, each in a transaction of its own.
     #[track_caller]
-    pub(crate) fn query_through(&self, proxy: &Proxy, database: &str, sql: &str) -> String {
-        self.query_at("localhost".as_ref(), proxy.port(), database, sql)
-    }
-
-    #[track_caller]
-    fn query_at(&self, host: &OsStr, port: u16, database: &str, sql: &str) -> String {
-        let mut command = Command::new(program("psql"));
-        command
-            .args(["-v", "ON_ERROR_STOP=1", "-c", sql, "-h"])
-            .arg(host);
-        self.use_psql(&mut command, port, database, SUPERUSER, &self.made.password);
-        if !self.made.plaintext {
-            // This is our own way in, and not what is tested: the certificate may be a bad one on purpose.
-            command.env("PGSSLMODE", "require");
-        }
-        let printed = self.scratch.done(command);
-        printed.trim_end_matches('\n').to_owned()
+    fn run(&self, database: &str, texts: &[&str]) -> String {
+        let mut config = tokio_postgres::Config::new();
+        config
+            .host_path(self.data.parent().expect("it is in its home"))
+            .port(self.port)
+            .user(SUPERUSER)
+            .dbname(database);
+        let asked = async {
+            let (client, connection) = config.connect(tokio_postgres::NoTls).await?;
+            let connection = tokio::spawn(connection);
+            let mut lines = Vec::new();
+            for text in texts {
+                lines.extend(client.simple_query(text).await?.iter().filter_map(line));
+            }
+            drop(client);
+            connection.await.expect("no panic").map(|()| lines)
+        };
+        // Whoever asks may be on a runtime, which is not to wait.
+        let ran = thread::scope(|scope| scope.spawn(|| served::runtime().block_on(asked)).join());
+        let lines = ran.expect("no panic");
+        let lines = lines.unwrap_or_else(|error| panic!("{texts:?}: {error:?}"));
+        lines.join("\n").trim_end_matches('\n').to_owned()
     }
 
     /// Completes a command line of `psql`, which prints rows alone and knows nothing of the person's own settings.
@@ -304,14 +305,18 @@ impl Cluster {
             owner: Role::new(format!("owner_{number}")),
             user: Role::new(format!("user_{number}")),
         };
-        let (name, owner) = (&database.name, &database.owner.name);
-        // As on Neon, where the owner makes the roles.
-        self.create(&database.owner, "createrole");
-        self.create(&database.user, "");
-        self.query("postgres", &format!("create database {name} owner {owner}"));
-        self.query(
+        let (name, owner, user) = (&database.name, &database.owner, &database.user);
+        self.run(
             "postgres",
-            &format!("revoke temporary on database {name} from public"),
+            &[
+                // As on Neon, where the owner makes the roles.
+                &format!(
+                    "create role {} login createrole password '{}'; create role {} login password '{}'",
+                    owner.name, owner.password, user.name, user.password
+                ),
+                &format!("create database {name} owner {}", owner.name),
+                &format!("revoke temporary on database {name} from public"),
+            ],
         );
         database
     }
@@ -346,14 +351,6 @@ impl Cluster {
         database.query(&format!("grant epigraph_user to {}", database.user.name));
         database.trust_signer();
         database
-    }
-
-    fn create(&self, role: &Role, options: &str) {
-        let Role { name, password } = role;
-        self.query(
-            "postgres",
-            &format!("create role {name} login {options} password '{password}'"),
-        );
     }
 }
 
@@ -444,13 +441,18 @@ impl Database<'_> {
         [&self.owner, &self.user].map(|role| (role.name.as_str(), role.password.as_str()))
     }
 
-    /// Applies every migration as the owner.
+    /// Applies every migration as the owner, by the program itself, which reads fewer certificates than it would in this process.
     pub(crate) async fn migrate(&self) {
-        let target = epigraph::postgres::Target::parse(&self.owner_url().into())
-            .expect("our own connection string is well formed");
-        epigraph::admin::migrate(&target)
-            .await
-            .expect("the migrations apply");
+        let ran = tokio::process::Command::new(PROGRAM)
+            .args(["admin", "migrate"])
+            .env_clear()
+            .env("HOME", self.cluster.scratch.path())
+            .env("SSL_CERT_FILE", ca::trusted().pem_path())
+            .env(epigraph::config::ADMIN_DATABASE_URL, self.owner_url())
+            .output();
+        let ran = ran.await.expect("the program starts");
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success(), "the migrations apply: {said}");
     }
 
     /// Applies one migration's text as the owner, as the program does: again where another test makes or drops the group that all
@@ -473,7 +475,10 @@ impl Database<'_> {
 
     /// Gives the person's role the rights that a person needs, and no other.
     pub(crate) fn grant(&self) {
-        self.query(&format!("grant {} to {}", self.group(), self.user.name));
+        self.query(&format!(
+            "do $$ begin execute format('grant %I to {}', okta.user_group()); end $$",
+            self.user.name
+        ));
     }
 
     /// The group of its people.
@@ -609,7 +614,7 @@ pub(crate) struct Url {
     pub(crate) parameters: Vec<(&'static str, String)>,
 }
 
-/// Writes who is let in, and how. The superuser's way, for `psql` alone: without TLS and a password it costs a third.
+/// Writes who is let in, and how. The superuser's way is without TLS and a password: it costs a third.
 fn write_hba(data: &Path, lines: &str) {
     let lines = format!("local all {SUPERUSER} trust\n{lines}");
     fs::write(data.join("pg_hba.conf"), lines).expect("the data directory is writable");
@@ -662,11 +667,14 @@ impl fmt::Display for Url {
 
 /// Opens a session without our own program.
 pub(crate) async fn connect(url: &Url) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
-    let root = fs::read(ca::trusted().pem_path()).expect("the authority's certificate");
-    let tls = native_tls::TlsConnector::builder()
-        .add_root_certificate(native_tls::Certificate::from_pem(&root).expect("it is one"))
-        .build()
-        .expect("good settings");
+    // Once: it reads all that the system trusts.
+    static TLS: LazyLock<native_tls::TlsConnector> = LazyLock::new(|| {
+        let root = fs::read(ca::trusted().pem_path()).expect("the authority's certificate");
+        native_tls::TlsConnector::builder()
+            .add_root_certificate(native_tls::Certificate::from_pem(&root).expect("it is one"))
+            .build()
+            .expect("good settings")
+    });
     let (client, connection) = tokio_postgres::Config::new()
         .host(&url.host)
         .port(url.port)
@@ -674,10 +682,21 @@ pub(crate) async fn connect(url: &Url) -> Result<tokio_postgres::Client, tokio_p
         .password(&url.password)
         .dbname(&url.database)
         .ssl_mode(tokio_postgres::config::SslMode::Require)
-        .connect(postgres_native_tls::MakeTlsConnector::new(tls))
+        .connect(postgres_native_tls::MakeTlsConnector::new(TLS.clone()))
         .await?;
     tokio::spawn(connection);
     Ok(client)
+}
+
+/// A row as `psql -A -t` prints it.
+fn line(message: &SimpleQueryMessage) -> Option<String> {
+    let SimpleQueryMessage::Row(row) = message else {
+        return None;
+    };
+    let columns: Vec<_> = (0..row.len())
+        .map(|column| row.get(column).unwrap_or_default())
+        .collect();
+    Some(columns.join("|"))
 }
 
 /// A text as a literal of SQL.
@@ -698,20 +717,45 @@ fn secret() -> String {
     secret
 }
 
-fn initialise(scratch: &Scratch, server: &Path, home: &Path, password: &str) {
-    let file = home.join("password");
-    fs::write(&file, password).expect("the directory is writable");
+/// Makes the data of a cluster in its home, and returns the superuser's password. The tests copy what `initdb` has made once.
+fn initialise(scratch: &Scratch, server: &Path, home: &Path) -> String {
+    static MADE: Mutex<BTreeMap<PathBuf, (Scratch, String)>> = Mutex::new(BTreeMap::new());
+    let data = home.join("data");
+    if !cfg!(test) {
+        return initdb(scratch, server, &data);
+    }
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (first, password) = made.entry(server.to_owned()).or_insert_with(|| {
+        let first = Scratch::in_memory("initdb");
+        let data = first.path().join("data");
+        privilege::private_dir(&data);
+        let password = initdb(&first, server, &data);
+        (first, password)
+    });
+    copy(scratch, &first.path().join("data"), &data);
+    password.clone()
+}
+
+fn initdb(scratch: &Scratch, server: &Path, data: &Path) -> String {
+    let file = scratch.path().join("password");
+    let password = secret();
+    fs::write(&file, &password).expect("the directory is writable");
     privilege::give_away(&file);
     let mut command = Command::new(server.join("initdb"));
     command
         .args(["--no-sync", "--encoding=UTF8", "--locale=C"])
         .args(["--auth=scram-sha-256", "-U", SUPERUSER, "--pwfile"])
-        .arg(&file)
-        .arg("-D")
-        .arg(home.join("data"))
-        .env("HOME", home);
+        .args([&file, Path::new("-D"), data])
+        .env("HOME", scratch.path());
     scratch.done(privilege::as_unprivileged(command));
     fs::remove_file(&file).expect("the file is still there");
+    password
+}
+
+fn copy(scratch: &Scratch, from: &Path, to: &Path) {
+    let mut command = Command::new("cp");
+    command.arg("-R").args([from, to]);
+    scratch.done(privilege::as_unprivileged(command));
 }
 
 /// Starts the server; `None` if someone else has the port.

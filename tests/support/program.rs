@@ -11,13 +11,7 @@ use std::{
     thread,
 };
 
-use super::{ca, guardian::Scratch, secrets};
-
-/// The binary that is being tested. The demo, which shares these parts, has none and makes no `Home`.
-const PROGRAM: &str = match option_env!("CARGO_BIN_EXE_epigraph") {
-    Some(path) => path,
-    None => "epigraph",
-};
+use super::{PROGRAM, ca, guardian::Scratch, secrets};
 
 /// Someone who runs the program. What it keeps goes when this is dropped.
 pub(crate) struct Home {

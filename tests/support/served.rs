@@ -20,6 +20,14 @@ pub(crate) fn listen() -> (TcpListener, u16) {
     (listener, port)
 }
 
+/// Makes a runtime for the thread that calls it.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
 impl Served {
     /// Serves whoever connects.
     pub(crate) fn on<F: Future<Output = ()>>(
@@ -29,11 +37,7 @@ impl Served {
         listener.set_nonblocking(true).expect("a socket option");
         let (stop, stopped) = oneshot::channel();
         let thread = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime of its own");
-            runtime.block_on(async {
+            runtime().block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener);
                 tokio::select! {
                     () = serve(listener.expect("it does not block")) => {}
