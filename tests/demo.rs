@@ -15,6 +15,7 @@ use crate::support::{
     ca,
     guardian::Scratch,
     pty::{Key, Pty},
+    served::runtime,
     wait_until,
 };
 
@@ -226,12 +227,7 @@ fn approve_in_a_browser(place: &Place, page: &str, code: &str, person: &str) {
         .post(page)
         .body(format!("user_code={code}&person={person}&decision=approve"))
         .send();
-    let answer = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime")
-        .block_on(sent)
-        .expect("the page answers");
+    let answer = runtime().block_on(sent).expect("the page answers");
     assert!(answer.status().is_success(), "{}", answer.status());
 }
 
@@ -283,7 +279,7 @@ fn a_person_signs_in_keeps_a_quote_and_finds_it_again() {
 }
 
 #[test]
-fn the_demo_approves_by_itself_where_there_is_no_browser() {
+fn a_demo_that_approves_by_itself_ends_by_ctrl_c() {
     let place = Place::new();
     let mut terminal = in_a_terminal(&place);
     terminal.type_("a\r");
@@ -291,6 +287,12 @@ fn the_demo_approves_by_itself_where_there_is_no_browser() {
     terminal.key(Key::Enter);
     terminal.sees("Enter this code there:");
     terminal.sees("Welcome, James Joyce!");
+    terminal.key(Key::Char('q'));
+    terminal.sees("Enter opens epigraph again");
+    terminal.key(Key::Ctrl('c'));
+    assert_eq!(terminal.exit_status().exit_code(), 130);
+    assert!(place.files().is_empty(), "left behind: {:?}", place.files());
+    place.is_clean();
 }
 
 #[test]
@@ -328,15 +330,5 @@ fn a_closed_terminal_ends_the_demo_and_all_of_it() {
     // What the system sends to whatever has the terminal when it closes.
     terminal.signal(Signal::HUP);
     terminal.exit_status();
-    place.is_clean();
-}
-
-#[test]
-fn ctrl_c_at_the_question_ends_the_demo() {
-    let place = Place::new();
-    let mut terminal = in_a_terminal(&place);
-    terminal.key(Key::Ctrl('c'));
-    assert_eq!(terminal.exit_status().exit_code(), 130);
-    assert!(place.files().is_empty(), "left behind: {:?}", place.files());
     place.is_clean();
 }

@@ -21,10 +21,7 @@ fn hear() {
         .find_map(|line| line.strip_prefix("SigIgn:"))
         .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
         .unwrap_or(0);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = super::served::runtime();
     let _inside = runtime.enter();
     for kind in [
         Signal::HUP,

@@ -13,6 +13,7 @@ use crate::{
         PATIENCE,
         proxy::{Break, Fuse, Proxy, Way},
         pty::{Key, Pty, words},
+        served::runtime,
         stage::{INVITATION, Stage},
         wait_until,
     },
@@ -148,18 +149,12 @@ fn a_cut_at_any_byte_leaves_a_write_done_once_or_not() {
         |_| RandomState::new().build_hasher().finish(),
         |seed| seed.parse().expect("a number"),
     );
-    let lanes = rounds(2, 5);
+    let lanes = rounds(4, 5);
     let count = rounds(20, 500) / lanes;
     let outcomes: Vec<_> = (0..lanes)
         .map(|lane| {
             let first = first.wrapping_add(u64::from(lane * count));
-            thread::spawn(move || {
-                tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .expect("a runtime")
-                    .block_on(play(first, count))
-            })
+            thread::spawn(move || runtime().block_on(play(first, count)))
         })
         .collect::<Vec<_>>()
         .into_iter()

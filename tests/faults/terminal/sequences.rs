@@ -73,19 +73,18 @@ async fn nothing_that_a_terminal_sends_makes_the_screens_deaf() {
         "\x1b[<0;12",
     ] {
         let mut reads = stage.open();
-        reads.sees(INVITATION);
-        reads.send(bytes.as_bytes());
-        thread::sleep(Duration::from_millis(600));
-        is_heard(&mut reads, b"q", Pty::has_ended);
-        ends(&mut reads, 0);
-
         let mut writes = stage.open();
+        reads.sees(INVITATION);
         writes.sees(INVITATION);
         writes.writes("one");
         writes.sees("one");
         writes.send(b"\x1b[D");
-        writes.send(bytes.as_bytes());
+        for screen in [&mut reads, &mut writes] {
+            screen.send(bytes.as_bytes());
+        }
         thread::sleep(Duration::from_millis(600));
+        is_heard(&mut reads, b"q", Pty::has_ended);
+        ends(&mut reads, 0);
         is_heard(&mut writes, b"t", |screen| screen.screen().contains("onte"));
         writes.type_("wo");
         writes.sees("ontwoe");

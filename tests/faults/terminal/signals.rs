@@ -31,6 +31,7 @@ async fn a_stop_from_outside_gives_the_terminal_back_first() {
     screen.sees("Yes. I will");
     for _ in 0..2 {
         stop(program);
+        screen.sees_that("is back in the shell", is_at_a_prompt);
         screen.sees("Stopped");
         assert!(!screen.alternate_screen() && !screen.hide_cursor());
         // What was typed last does not wait for a shell that may never go on with it.
@@ -71,6 +72,7 @@ async fn a_save_goes_on_while_the_program_is_stopped() {
     screen.key(Key::Enter);
     screen.sees("Saving…");
     screen.key(Key::Ctrl('z'));
+    screen.sees_that("is back in the shell", is_at_a_prompt);
     screen.sees("Stopped");
     assert_eq!(kept_text(&stage).as_deref(), Some("Yes."));
     stage.database_network.hold_answers(false);

@@ -63,10 +63,7 @@ fn main() -> ExitCode {
             }
         }
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = support::served::runtime();
     // Until here a signal ends the demo at once, and the guardians of the parts do the rest.
     let parts = Parts::start();
     let code = runtime.block_on(async {
