@@ -68,11 +68,13 @@ async fn a_save_whose_answer_is_lost_is_found_done() {
     });
     let written = "select create_ts from public.user_messages";
     let before = stage.database.query(written);
+    stage.database_network.forget();
     stage.database_network.cut();
     stage.database_network.hold_answers(false);
     screen.sees("Saved.");
     assert_eq!(stage.quote(), "One, two");
     assert_eq!(stage.database.query(written), before);
+    assert_eq!(stage.database_network.counts().connections, 1);
 }
 
 /// Turns "One" into "One, two" by a save that is committed, and of which no one on this side ever hears.
