@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::support::{
     okta::{Okta, Person, Server},
     pgbouncer::PgBouncer,
-    postgres::{Cluster, Database, Settings, Url, connect, eighteen, shared},
+    postgres::{Cluster, Database, Settings, Url, connect, shared},
     program::{Home, Ran},
     pty::{Key, Pty},
     stage::Login,
@@ -117,8 +117,13 @@ fn password(config: &str) -> &str {
 }
 
 /// From an empty database to someone's quote, and once more.
-fn from_nothing(cluster: &Cluster) {
-    let (admin, config) = Admin::set_up(cluster);
+#[test]
+fn one_command_sets_up_an_empty_database() {
+    let cluster = Cluster::start(Settings {
+        conf: CAREFUL,
+        ..Settings::default()
+    });
+    let (admin, config) = Admin::set_up(&cluster);
     let james = admin.person(&config, Person::James);
     james.run(&["set", "Mistakes."]).data();
     assert_eq!(james.run(&["show"]).data().trim_end(), "Mistakes.");
@@ -177,23 +182,6 @@ fn from_nothing(cluster: &Cluster) {
     assert_eq!(admin.database.query(rows).lines().count(), 1);
 }
 
-#[test]
-fn one_command_sets_up_an_empty_database() {
-    from_nothing(&Cluster::start(Settings {
-        conf: CAREFUL,
-        ..Settings::default()
-    }));
-}
-
-#[test]
-fn the_same_on_postgresql_18() {
-    from_nothing(&Cluster::start(Settings {
-        conf: CAREFUL,
-        server: eighteen(),
-        ..Settings::default()
-    }));
-}
-
 #[tokio::test]
 async fn the_web_apps_database_keeps_its_rows_and_is_closed() {
     let admin = Admin::of(shared());
@@ -222,37 +210,52 @@ fn setup_repairs_what_was_opened_or_taken_away() {
     );
     let temporary = format!("grant temporary on database {name} to public");
     let no_connect = format!("revoke connect on database {name} from public, {group}");
-    for change in [
-        "alter table public.user_messages disable row level security",
-        "alter table public.user_messages force row level security",
-        "drop policy okta_user_id on public.user_messages",
-        "alter policy okta_user_id on public.user_messages using (user_id = okta.user_id() or true)",
-        "alter policy okta_user_id on public.user_messages to postgres",
-        "grant select on public.user_messages to public",
-        "grant truncate, update (message) on public.user_messages to GROUP",
-        "grant select (kid) on okta.signing_key to GROUP",
-        "grant usage, create on schema okta to public",
-        "grant execute on all functions in schema okta, epigraph to public",
-        "grant execute on function okta.unblock(text) to GROUP",
-        "revoke execute on function epigraph.load_quote() from GROUP",
-        "revoke usage on schema epigraph from GROUP",
-        "revoke usage on schema okta from GROUP",
-        &temporary,
-        &no_connect,
-    ] {
-        let state = "select string_agg(t::text, ' ' order by t::text) from (
+    let state = "select string_agg(t::text, ' ' order by t::text) from (
             select relname, concat(relforcerowsecurity, relacl::text), relrowsecurity from pg_class where relnamespace in ('okta'::regnamespace, 'public'::regnamespace)
             union all select proname, proacl::text, true from pg_proc where pronamespace in ('okta'::regnamespace, 'epigraph'::regnamespace)
             union all select nspname, nspacl::text, true from pg_namespace where nspname in ('okta', 'epigraph', 'public')
             union all select datname, datacl::text, true from pg_database where datname = current_database()
             union all select attname, attacl::text, true from pg_attribute where attacl is not null
             union all select polname, pg_get_expr(polqual, polrelid) || polroles::text, true from pg_policy) t";
+    for changes in [
+        [
+            "alter table public.user_messages disable row level security",
+            "drop policy okta_user_id on public.user_messages",
+            "grant select on public.user_messages to public",
+            "grant usage, create on schema okta to public",
+        ],
+        [
+            "alter table public.user_messages force row level security",
+            "alter policy okta_user_id on public.user_messages using (user_id = okta.user_id() or true)",
+            "grant truncate, update (message) on public.user_messages to GROUP",
+            "grant select (kid) on okta.signing_key to GROUP",
+        ],
+        [
+            "alter policy okta_user_id on public.user_messages to postgres",
+            "grant execute on all functions in schema okta, epigraph to public",
+            "revoke execute on function epigraph.load_quote() from GROUP",
+            &temporary,
+        ],
+        [
+            "grant execute on function okta.unblock(text) to GROUP",
+            "revoke usage on schema epigraph from GROUP",
+            "revoke usage on schema okta from GROUP",
+            &no_connect,
+        ],
+    ] {
         let before = database.query(state);
-        database.query(&change.replace("GROUP", &group));
-        assert_ne!(database.query(state), before, "{change} changes nothing");
+        for change in changes {
+            let before = database.query(state);
+            database.query(&change.replace("GROUP", &group));
+            assert_ne!(database.query(state), before, "{change} changes nothing");
+        }
         let ran = admin.setup(&[]);
-        assert_eq!(ran.code, Some(0), "{change}: {ran:?}");
-        assert_eq!(sorted(&database.query(state)), sorted(&before), "{change}");
+        assert_eq!(ran.code, Some(0), "{changes:?}: {ran:?}");
+        assert_eq!(
+            sorted(&database.query(state)),
+            sorted(&before),
+            "{changes:?}"
+        );
         james.run(&["show"]).fails(5, &[]);
     }
     // What no superuser's word takes back is not handed out with.
@@ -280,20 +283,7 @@ fn sorted(text: &str) -> Vec<&str> {
 
 #[tokio::test]
 async fn access_is_shown_once_and_revoked_with_its_connections() {
-    invite_and_revoke(shared()).await;
-}
-
-#[tokio::test]
-async fn access_is_shown_once_and_revoked_on_postgresql_18() {
-    let cluster = Cluster::start(Settings {
-        server: eighteen(),
-        ..Settings::default()
-    });
-    invite_and_revoke(&cluster).await;
-}
-
-async fn invite_and_revoke(cluster: &Cluster) {
-    let (admin, _) = Admin::set_up(cluster);
+    let (admin, _) = Admin::set_up(shared());
     let name = admin.name.replace("james", "Virginia");
     let role = format!("epigraph_{}", name.to_lowercase());
     let config = admin.run(&["invite", &name]).data();

@@ -74,20 +74,8 @@ pub(super) fn members(database: &Database, group: &str) -> String {
 
 #[tokio::test]
 async fn people_move_to_the_group_of_their_database() {
-    moves(&Cluster::start(Settings::default())).await;
-}
-
-#[tokio::test]
-async fn people_move_on_postgresql_18_as_well() {
-    moves(&Cluster::start(Settings {
-        server: eighteen(),
-        ..Settings::default()
-    }))
-    .await;
-}
-
-async fn moves(cluster: &Cluster) {
-    let (first, second) = (Admin::of(cluster), Admin::of(cluster));
+    let cluster = Cluster::start(Settings::default());
+    let (first, second) = (Admin::of(&cluster), Admin::of(&cluster));
     // Since PostgreSQL 16 it takes that for a second owner to do anything with the group of the first.
     let is_strict = cluster.version() >= 160_000;
     for (admin, is_second) in [(&first, false), (&second, true)] {
