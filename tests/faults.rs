@@ -23,6 +23,14 @@ pub(crate) fn rounds(every_day: u32, all: u32) -> u32 {
     }
 }
 
+/// The same of what depends on the version of PostgreSQL, and is tried in full on a version that was asked for.
+pub(crate) fn rounds_on_a_version(every_day: u32, all: u32) -> u32 {
+    match std::env::var_os("EPIGRAPH_TEST_POSTGRES_BIN") {
+        Some(_) => all,
+        None => rounds(every_day, all),
+    }
+}
+
 /// Expects a waiting program to use less than a hundredth of a core, once what has just happened is over.
 #[cfg(target_os = "linux")]
 #[track_caller]

@@ -5,7 +5,7 @@
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::{
-    faults::rounds,
+    faults::rounds_on_a_version,
     support::{
         postgres::{Cluster, Database, each_server, literal},
         token,
@@ -86,7 +86,7 @@ const FORMS: [&str; 2] = [
 /// The questions of which the answers differ, with who asked and how. Every day each is put in a fifth of the ways, and the next one
 /// in others.
 pub(crate) async fn told(client: &Client, askers: &[Asker], questions: &[Question]) -> Vec<String> {
-    let every = rounds(5, 1) as usize;
+    let every = rounds_on_a_version(5, 1) as usize;
     let mut told = Vec::new();
     for (number, question) in questions.iter().enumerate() {
         for (_, way) in (number..)

@@ -5,7 +5,7 @@ use tokio_postgres::{Client, types::Type};
 
 use super::scene::{MARK, SECRET, VICTIM, signed_in};
 use crate::{
-    faults::rounds,
+    faults::rounds_on_a_version,
     support::{
         person::{Person, conflict, saved},
         pgbouncer::PgBouncer,
@@ -139,8 +139,7 @@ fn askers() -> [(&'static str, String); 4] {
 
 fn furnish(database: &Database) {
     database.query(&format!(
-        "alter table public.user_messages set (autovacuum_enabled = false);
-         insert into public.user_messages (user_id, message) values ('{EVE}', 'mine'), ('00u-joyce', 'Shut your eyes and see');
+        "insert into public.user_messages (user_id, message) values ('{EVE}', 'mine'), ('00u-joyce', 'Shut your eyes and see');
          select okta.block('00u-blocked')"
     ));
 }
@@ -194,7 +193,7 @@ fn assert_none_is_answered(database: &Database, url: &Url) {
     for (who, begin) in askers() {
         let mut questions = ask("public.user_messages");
         // Every day each is asked of one of the functions.
-        let every = rounds(3, 1) as usize;
+        let every = rounds_on_a_version(3, 1) as usize;
         for (turn, function) in FUNCTIONS.iter().enumerate() {
             questions.extend(ask(function).into_iter().skip(turn % every).step_by(every));
         }
