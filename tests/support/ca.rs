@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{LazyLock, OnceLock},
 };
 
 use openssl::{
@@ -120,7 +120,10 @@ impl Ca {
     }
 
     fn issue(&self, names: &[&str], validity: Validity) -> Result<Leaf, ErrorStack> {
-        let key = PKey::from_rsa(Rsa::generate(2048)?)?;
+        // One for all of them, because making one takes a while.
+        static KEY: LazyLock<PKey<Private>> =
+            LazyLock::new(|| new_key().expect("OpenSSL makes an RSA key"));
+        let key = KEY.clone();
         let (from, until) = match validity {
             Validity::Current => (-1, 30),
             Validity::Expired => (-30, -1),
@@ -196,8 +199,12 @@ impl Leaf {
     }
 }
 
+fn new_key() -> Result<PKey<Private>, ErrorStack> {
+    PKey::from_rsa(Rsa::generate(2048)?)
+}
+
 fn authority(common_name: &str) -> Result<(X509, PKey<Private>), ErrorStack> {
-    let key = PKey::from_rsa(Rsa::generate(2048)?)?;
+    let key = new_key()?;
     let subject = name(common_name)?;
     let mut builder = builder(&subject, &key, -60, 300)?;
     builder.set_issuer_name(&subject)?;

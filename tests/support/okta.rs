@@ -195,16 +195,18 @@ impl Okta {
 
     /// Rotates the signing keys as planned: the next one was published before, and the old one stays published.
     pub(crate) fn rotate_keys(&self) {
-        let keys = &mut self.shared.org().keys;
-        keys.push_back(SigningKey::new());
-        if keys.len() > 3 {
-            keys.pop_front();
+        let mut org = self.shared.org();
+        let key = org.new_key();
+        org.keys.push_back(key);
+        if org.keys.len() > 3 {
+            org.keys.pop_front();
         }
     }
 
     /// Replaces all signing keys at once, as after a leak.
     pub(crate) fn replace_keys(&self) {
-        self.shared.org().keys = [SigningKey::new(), SigningKey::new()].into();
+        let mut org = self.shared.org();
+        org.keys = [org.new_key(), org.new_key()].into();
     }
 
     /// The keys that are published now.

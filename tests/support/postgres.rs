@@ -133,7 +133,7 @@ impl Cluster {
              ssl = {tls}\nssl_cert_file = '{}'\nssl_key_file = '{}'\n\
              password_encryption = 'scram-sha-256'\n\
              shared_buffers = '16MB'\nmax_connections = 100\ntimezone = 'UTC'\nlog_timezone = 'UTC'\n\
-             fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n{}",
+             fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nautovacuum = off\n{}",
             certificate.display(),
             key.display(),
             settings.conf,

@@ -1,6 +1,6 @@
 //! Signing keys, random identifiers in Okta's shapes, and the compact form of a JWT.
 
-use std::sync::LazyLock;
+use std::sync::Mutex;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use openssl::{
@@ -33,11 +33,16 @@ impl SigningKey {
         Self { id, key }
     }
 
-    /// Makes the two keys of a fresh organisation. All of this process share them (under other identifiers), because making one takes a while.
-    pub(crate) fn first_two() -> [Self; 2] {
-        static KEYS: LazyLock<[PKey<Private>; 2]> =
-            LazyLock::new(|| [new_key(2048), new_key(2048)]);
-        KEYS.clone().map(|key| Self { id: token(), key })
+    /// The key that an organisation makes as its so many: all of this process share them (under other identifiers), because making one
+    /// takes a while.
+    pub(crate) fn nth(number: usize) -> Self {
+        static KEYS: Mutex<Vec<PKey<Private>>> = Mutex::new(Vec::new());
+        let mut keys = KEYS.lock().expect("no panic under lock");
+        while keys.len() <= number {
+            keys.push(new_key(2048));
+        }
+        let (id, key) = (token(), keys[number].clone());
+        Self { id, key }
     }
 
     /// Returns the public half as an entry of a key set.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
-    sync::{Arc, OnceLock},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -209,7 +209,8 @@ pub(super) struct Org {
     pub(super) client_id: String,
     pub(super) settings: Settings,
     pub(super) keys: VecDeque<SigningKey>,
-    pub(super) unpublished: OnceLock<SigningKey>,
+    pub(super) keys_made: usize,
+    pub(super) unpublished: SigningKey,
     pub(super) devices: Vec<Device>,
     pub(super) grants: Vec<Grant>,
     pub(super) refresh_tokens: HashMap<String, RefreshToken>,
@@ -225,8 +226,9 @@ impl Org {
         Self {
             client_id: "0oa4epigraph5native7".into(),
             settings: Settings::default(),
-            keys: SigningKey::first_two().into(),
-            unpublished: OnceLock::new(),
+            keys: [SigningKey::nth(0), SigningKey::nth(1)].into(),
+            keys_made: 3,
+            unpublished: SigningKey::nth(2),
             devices: Vec::new(),
             grants: Vec::new(),
             refresh_tokens: HashMap::new(),
@@ -237,6 +239,12 @@ impl Org {
         }
     }
 
+    /// Makes one more signing key.
+    pub(super) fn new_key(&mut self) -> SigningKey {
+        self.keys_made += 1;
+        SigningKey::nth(self.keys_made - 1)
+    }
+
     /// What time the servers think it is.
     pub(super) fn now(&self) -> i64 {
         token::now() + self.settings.clock_offset
@@ -245,7 +253,7 @@ impl Org {
     /// Signs with the key that is published for longest but one: the last one is for the next rotation.
     fn signing_key(&self) -> &SigningKey {
         if self.settings.unpublished_key {
-            return self.unpublished.get_or_init(SigningKey::new);
+            return &self.unpublished;
         }
         &self.keys[self.keys.len() - 2]
     }
