@@ -10,7 +10,7 @@ use crate::{
     support::{
         person::Person,
         postgres::{Cluster, Database, Settings, each_server, eighteen},
-        token, wait_until,
+        token,
     },
 };
 
@@ -739,11 +739,8 @@ async fn a_server_that_logs_tokens_is_noted_and_its_cure_works(cluster: &'static
         (cluster.log().contains(&signature), note)
     };
     let set = |statement: &str| {
-        let loaded = || cluster.query("postgres", "select pg_conf_load_time()");
-        let before = loaded();
         cluster.query("postgres", statement);
-        cluster.query("postgres", "select pg_reload_conf()");
-        wait_until("it is read", || (loaded() != before).then_some(()));
+        cluster.reload();
     };
     for (name, value, tells) in [
         ("log_statement", "mod", false),

@@ -238,9 +238,14 @@ impl Cluster {
 
     /// Lets people in by these lines of `pg_hba.conf` from now on.
     pub(crate) fn let_in(&self, lines: &str) {
+        write_hba(&self.data, lines);
+        self.reload();
+    }
+
+    /// Has it read its settings anew.
+    pub(crate) fn reload(&self) {
         let loaded = || self.query("postgres", "select pg_conf_load_time()");
         let before = loaded();
-        write_hba(&self.data, lines);
         self.query("postgres", "select pg_reload_conf()");
         wait_until("it is read", || (loaded() != before).then_some(()));
     }
