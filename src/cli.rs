@@ -334,8 +334,9 @@ fn screens(config: &Config) -> Outcome {
     if !terminal || std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
         return Err(no_terminal().into());
     }
+    let target = Target::parse(config.database_url()?)?;
     let about = About {
-        database: Target::parse(config.database_url()?)?.summary(),
+        database: target.summary(),
         okta: url::Url::parse(&config.okta()?.issuer)
             .ok()
             .and_then(|issuer| issuer.host_str().map(str::to_owned))
@@ -349,7 +350,7 @@ fn screens(config: &Config) -> Outcome {
         },
         warning: locale::not_utf8(|name| std::env::var(name).ok()),
     };
-    let session = client::session(config)?;
+    let session = client::session_at(config, target)?;
     match runtime::run(about, session, Terminal::take) {
         Ok(ExitReason::Quit { last }) => {
             tell(last);

@@ -18,7 +18,11 @@ pub type Client = Session<Okta, Keyring, Postgres>;
 /// # Errors
 /// When a setting is missing or wrong.
 pub fn session(config: &Config) -> Result<Client, Failure> {
-    let target = Target::parse(config.database_url()?)?;
+    session_at(config, Target::parse(config.database_url()?)?)
+}
+
+/// The same at a database whose connection string was read before.
+pub(crate) fn session_at(config: &Config, target: Target) -> Result<Client, Failure> {
     session_with(config, Postgres::new(target, Some(&config.state_dir)))
 }
 

@@ -353,8 +353,10 @@ async fn gather<C: Console>(
         events.extend(console.next().await?.filter(is_pressed));
         if let Some(letter) = app::echo(model, events)
             && console.echo(letter)?
-            && let Ok(more) = time::timeout(LEAD, console.next()).await
         {
+            let Ok(more) = time::timeout(LEAD, console.next()).await else {
+                return Ok(());
+            };
             events.extend(more?.filter(is_pressed));
         }
     }

@@ -305,7 +305,8 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             return Ok(None);
         };
         Ok(Some(
-            self.restored(entry.user, self.keeper.vault_warning()).await,
+            self.restored(entry.user, self.keeper.vault().warning())
+                .await,
         ))
     }
 
@@ -314,7 +315,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     /// # Errors
     /// When that choice cannot be written down.
     pub async fn choose_file(&self) -> Result<(), Failure> {
-        self.keeper.choose_file().await
+        self.keeper.vault().choose_file().await
     }
 
     /// Asks for a device code and remembers it as the sign-in under way.
@@ -345,7 +346,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         let keeper = Arc::clone(&self.keeper);
         let progress = progress.clone();
         finish(async move { keeper.sign_in(tokens, &progress).await }).await?;
-        let warnings = short.into_iter().chain(self.keeper.vault_warning());
+        let warnings = short.into_iter().chain(self.keeper.vault().warning());
         Ok(self.restored(user, warnings).await)
     }
 
@@ -467,7 +468,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     /// Says in a few words where the session is kept.
     #[must_use]
     pub fn location(&self) -> String {
-        self.keeper.vault_location()
+        self.keeper.vault().location()
     }
 
     /// Does something with a valid ID token. One that has expired for the database, whose clock decides, is renewed once.

@@ -102,7 +102,7 @@ fn pure_modules_name_no_database_network_or_runtime() {
         "tokio",
         "tokio_postgres",
         "deadpool_postgres",
-        "refinery",
+        "refinery_core",
         "reqwest",
         "openidconnect",
         "native_tls",

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use refinery_core::traits::r#async::{AsyncMigrate, AsyncQuery, AsyncTransaction};
+use refinery_core::{
+    Error, Migration, Runner,
+    error::Kind as Reason,
+    traits::r#async::{AsyncMigrate, AsyncQuery, AsyncTransaction},
+};
 use tokio::time::timeout;
 use tokio_postgres::{Transaction, error::SqlState};
 
@@ -13,9 +17,25 @@ use crate::{
     text::clause,
 };
 
-mod embedded {
-    refinery::embed_migrations!("migrations");
+/// A migration's name and text, from its file.
+macro_rules! migration {
+    ($name:literal) => {
+        (
+            $name,
+            include_str!(concat!("../../migrations/", $name, ".sql")),
+        )
+    };
 }
+
+/// All of them, in their order.
+const MIGRATIONS: &[(&str, &str)] = &[
+    migration!("V1__user_messages"),
+    migration!("V2__okta_identity"),
+    migration!("V3__row_security"),
+    migration!("V4__token_check"),
+    migration!("V5__protection"),
+    migration!("V6__quote_functions"),
+];
 
 /// Where the database keeps what was applied.
 pub(super) const HISTORY: &str = "public.epigraph_schema_history";
@@ -135,7 +155,7 @@ async fn apply(owner: &mut Owner, names: &mut Vec<String>) -> Result<(), Failure
     };
     turn.map_err(failed)?;
     let mut everything = Everything(transaction);
-    let report = embedded::migrations::runner()
+    let report = Runner::new(&migrations())
         .set_grouped(true)
         .set_migration_table_name(HISTORY)
         .run_async(&mut everything)
@@ -187,13 +207,13 @@ impl AsyncTransaction for Everything<'_> {
     }
 }
 
-impl AsyncQuery<Vec<refinery::Migration>> for Everything<'_> {
-    async fn query(&mut self, query: &str) -> Result<Vec<refinery::Migration>, Self::Error> {
+impl AsyncQuery<Vec<Migration>> for Everything<'_> {
+    async fn query(&mut self, query: &str) -> Result<Vec<Migration>, Self::Error> {
         let rows = self.0.query_typed(query, &[]).await?;
         rows.iter()
             .map(|row| {
                 let checksum: String = row.try_get("checksum")?;
-                Ok(refinery::Migration::applied(
+                Ok(Migration::applied(
                     row.try_get("version")?,
                     row.try_get("name")?,
                     // No one asks for it: versions, names and checksums are compared.
@@ -215,27 +235,24 @@ impl AsyncMigrate for Everything<'_> {
 
 /// The number of the newest migration of this program.
 pub(super) fn newest() -> i32 {
-    embedded::migrations::runner()
-        .get_migrations()
-        .iter()
-        .map(refinery::Migration::version)
-        .max()
-        .unwrap_or_default()
+    let migrations = migrations();
+    let versions = migrations.iter().map(Migration::version);
+    versions.max().unwrap_or_default()
 }
 
-/// The migrations themselves, in the order in which they are applied.
-pub(super) fn texts() -> Vec<String> {
-    let runner = embedded::migrations::runner();
-    let mut all: Vec<_> = runner.get_migrations().iter().collect();
-    all.sort_by_key(|migration| migration.version());
-    all.iter()
-        .filter_map(|migration| migration.sql())
-        .map(str::to_owned)
-        .collect()
+/// Their texts, in the order in which they are applied.
+pub(super) fn texts() -> impl Iterator<Item = &'static str> {
+    MIGRATIONS.iter().map(|(_, text)| *text)
 }
 
-fn explain(error: &refinery::Error, words: Words<'_>) -> Failure {
-    use refinery::error::Kind as Reason;
+fn migrations() -> Vec<Migration> {
+    let unapplied = |(name, text): &(&str, &str)| {
+        Migration::unapplied(name, text).expect("a file's name is of this form")
+    };
+    MIGRATIONS.iter().map(unapplied).collect()
+}
+
+fn explain(error: &Error, words: Words<'_>) -> Failure {
     match error.kind() {
         Reason::DivergentVersion(..) | Reason::MissingVersion(..) => another_version(),
         Reason::Connection(_, cause) => match cause.downcast_ref() {

@@ -393,8 +393,7 @@ async fn look_for_what_is_missing(transaction: &Transaction<'_>) -> Result<Optio
     if *version != migrate::newest() {
         return Ok(None);
     }
-    let texts = migrate::texts();
-    let wanted = definitions::read(texts.iter().map(String::as_str));
+    let wanted = definitions::read(migrate::texts());
     let mut found = Findings::default();
     functions::compare(&functions::present(&functions)?, &wanted, &mut found);
     functions::contents(&contents, &wanted, &mut found)?;
@@ -417,8 +416,7 @@ async fn compare(
     roles: &mut Roles,
     found: &mut Findings,
 ) -> Result<(), Error> {
-    let texts = migrate::texts();
-    let wanted = definitions::read(texts.iter().map(String::as_str));
+    let wanted = definitions::read(migrate::texts());
     let [
         rights,
         spaces,

@@ -3,7 +3,6 @@
 use super::{
     Clipboard, Copied, Effect,
     model::{Cut, Model, Notice, Tone},
-    saving::kept,
     writing::{draft, paste},
 };
 use crate::{editor::Motion, keymap::Context};
@@ -24,7 +23,7 @@ pub(super) fn cut_to(model: &mut Model, motion: Motion) -> Vec<Effect> {
     if cut.is_empty() {
         return Vec::new();
     }
-    let effects = vec![kept(draft)];
+    let effects = vec![draft.kept()];
     let text = match std::mem::take(&mut model.cut) {
         Cut { text, grows: true } if backwards => cut + &text,
         Cut { text, grows: true } => text + &cut,
@@ -36,7 +35,7 @@ pub(super) fn cut_to(model: &mut Model, motion: Motion) -> Vec<Effect> {
 
 /// Cuts what is selected, to the clipboard as well.
 pub(super) fn cut(model: &mut Model) -> Vec<Effect> {
-    let cut = draft(model).and_then(|draft| Some((draft.editor.cut()?, kept(draft))));
+    let cut = draft(model).and_then(|draft| Some((draft.editor.cut()?, draft.kept())));
     let Some((text, follows)) = cut else {
         say_nothing_selected(model);
         return Vec::new();

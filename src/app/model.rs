@@ -707,6 +707,15 @@ impl Draft {
         }
     }
 
+    /// Orders that the draft file holds what is worth keeping.
+    pub(super) fn kept(&self) -> Effect {
+        if self.is_worth_keeping() {
+            Effect::KeepDraft(self.to_file())
+        } else {
+            Effect::DropDraft
+        }
+    }
+
     /// Returns what the draft file is to keep.
     pub(super) fn to_file(&self) -> KeptDraft {
         KeptDraft {

@@ -7,7 +7,7 @@ use super::{
         Ahead, Desk, DeskOrder, Draft, Model, Notice, Over, Pane, Safe, Screen, Sheet, SignIn,
         Tone, Unsaved, same_text,
     },
-    saving::{kept, resume, save, write_on},
+    saving::{resume, save, write_on},
     words::UNREAD,
 };
 use crate::{
@@ -167,7 +167,7 @@ fn signed_out(
         Err(failure) => {
             model.fail("Not signed out.", &failure);
             // The draft file went first.
-            let effects = pane.unsaved().map(kept).into_iter().collect();
+            let effects = pane.unsaved().map(Draft::kept).into_iter().collect();
             return (Screen::signed_in(user, pane), effects);
         }
     }
@@ -259,7 +259,7 @@ fn saved(model: &mut Model, outcome: SaveOutcome, mut sheet: Sheet) -> (Pane, Ve
         }
         SaveOutcome::Conflict(theirs) if sheet.draft.recognizes(theirs.as_ref()) => {
             sheet.saved = theirs;
-            let mut effects = vec![kept(&sheet.draft)];
+            let mut effects = vec![sheet.draft.kept()];
             let (pane, more) = save(model, sheet);
             effects.extend(more);
             (pane, effects)
@@ -276,7 +276,7 @@ fn deleted(model: &mut Model, outcome: DeleteOutcome, desk: Desk) -> (Pane, Vec<
                 based_on: None,
                 ..draft
             });
-            let effects = draft.iter().map(kept).collect();
+            let effects = draft.iter().map(Draft::kept).collect();
             let desk = Desk {
                 draft,
                 deleted: desk.saved.map(|saved| saved.text),
@@ -331,7 +331,12 @@ fn reloaded(model: &mut Model, saved: Option<Saved>, mut desk: Desk) -> (Pane, V
         draft: desk.draft,
         scroll: desk.scroll,
     };
-    let effects = desk.draft.iter().filter(|_| is_sent).map(kept).collect();
+    let effects = desk
+        .draft
+        .iter()
+        .filter(|_| is_sent)
+        .map(Draft::kept)
+        .collect();
     (Pane::quote(desk), effects)
 }
 
@@ -443,7 +448,7 @@ fn undeleted(model: &mut Model, outcome: SaveOutcome, desk: Desk) -> (Pane, Vec<
                 ..draft
             });
             let draft = rebased.filter(Draft::is_worth_keeping);
-            let effects = vec![draft.as_ref().map_or(Effect::DropDraft, kept)];
+            let effects = vec![draft.as_ref().map_or(Effect::DropDraft, Draft::kept)];
             let desk = Desk {
                 draft,
                 ..Desk::with(Some(saved))

@@ -4,8 +4,8 @@ use chrono::{DateTime, FixedOffset};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
 use super::{
-    About, DeviceCode, Effect, KeptDraft, Model, Msg, Pane, Restored, SaveOutcome, Screen, SignIn,
-    Size, User, Without, init, update,
+    About, DeviceCode, Effect, KeptDraft, Model, Msg, Pane, Restored, SaveOutcome, Screen, Seen,
+    SignIn, Size, User, Without, init, take_in, update,
 };
 use crate::{
     failure::{Failure, Kind},
@@ -138,17 +138,21 @@ pub(crate) fn conflicted(columns: u16, rows: u16, mine: &str, theirs: Option<&st
 pub(crate) fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
     let mut effects = Vec::new();
     for key in keys.split_whitespace() {
-        effects = update(model, Msg::Terminal(Event::Key(key_event(key))));
+        effects = press_key(model, key_event(key));
     }
     effects
+}
+
+/// Presses a key, as it comes from the terminal.
+pub(crate) fn press_key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
+    take_in(model, &mut [Event::Key(key)].into(), &mut Seen::Yes)
 }
 
 /// Types a text, a key per character.
 pub(crate) fn write(model: &mut Model, text: &str) -> Vec<Effect> {
     let mut effects = Vec::new();
     for c in text.chars() {
-        let key = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
-        effects = update(model, Msg::Terminal(Event::Key(key)));
+        effects = press_key(model, KeyEvent::from(KeyCode::Char(c)));
     }
     effects
 }

@@ -6,15 +6,6 @@ use super::{
 };
 use crate::quote::{Quote, QuoteError, Saved};
 
-/// Orders that the draft file holds what is worth keeping.
-pub(super) fn kept(draft: &Draft) -> Effect {
-    if draft.is_worth_keeping() {
-        Effect::KeepDraft(draft.to_file())
-    } else {
-        Effect::DropDraft
-    }
-}
-
 /// Orders a save, unless there is nothing to save or it cannot be saved.
 pub(super) fn save(model: &mut Model, sheet: Sheet) -> (Pane, Vec<Effect>) {
     let text = sheet.draft.editor.text();
@@ -96,7 +87,7 @@ pub(super) fn undelete(model: &mut Model, desk: Desk) -> (Pane, Vec<Effect>) {
                 quote,
                 based_on: None,
             };
-            let effects = vec![kept(&draft), save];
+            let effects = vec![draft.kept(), save];
             let draft = Some(draft);
             let desk = Desk { draft, ..desk };
             let order = Some(DeskOrder::Undelete);
@@ -111,7 +102,7 @@ pub(super) fn undelete(model: &mut Model, desk: Desk) -> (Pane, Vec<Effect>) {
             let why = format!("It is here for you to change. {}.", capital(&error));
             model.warn("Not brought back as it was.", why);
             let draft = Draft::of_a_new_quote(text);
-            let effects = vec![kept(&draft)];
+            let effects = vec![draft.kept()];
             let sheet = Sheet {
                 saved: desk.saved,
                 draft,
@@ -163,8 +154,7 @@ fn lay_out(mut draft: Draft, saved: Option<Saved>) -> (Pane, Vec<Effect>) {
         return (Pane::quote(Desk::with(saved)), vec![Effect::DropDraft]);
     }
     if draft.based_on.as_deref() == saved_text {
-        let effects = Some(&draft).filter(|_| is_sent).map(kept);
-        let effects = effects.into_iter().collect();
+        let effects = is_sent.then(|| draft.kept()).into_iter().collect();
         return (Pane::writing(Sheet { saved, draft }), effects);
     }
     (Pane::choice(draft, saved), Vec::new())

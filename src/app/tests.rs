@@ -1,7 +1,7 @@
 use super::{
     samples::{
-        code, code_on_screen, conflicted, joyce, kept, key_event, pane, press, reading, refused,
-        restored, saved, session_over, started, unconfirmed, unreachable, waiting, write,
+        code, code_on_screen, conflicted, joyce, kept, key_event, pane, press, press_key, reading,
+        refused, restored, saved, session_over, started, unconfirmed, unreachable, waiting, write,
     },
     *,
 };
@@ -725,9 +725,9 @@ fn a_key_that_is_let_go_is_not_pressed_twice() {
     let mut model = reading(80, 24, None);
     press(&mut model, "e");
     let mut key = KeyEvent::from(KeyCode::Char('x'));
-    update(&mut model, Msg::Terminal(Event::Key(key)));
+    press_key(&mut model, key);
     key.kind = crossterm::event::KeyEventKind::Release;
-    update(&mut model, Msg::Terminal(Event::Key(key)));
+    press_key(&mut model, key);
     assert_eq!(text_in_editor(&model), "x");
 }
 
@@ -796,9 +796,7 @@ fn what_comes_at_once_is_what_it_is_when_it_is_typed() {
         let mut typed = reading(80, 24, Some("It was: "));
         press(&mut typed, "e");
         let mut at_once_model = typed.clone();
-        let one = keys(text).fold(Vec::new(), |_, key| {
-            update(&mut typed, Msg::Terminal(Event::Key(key)))
-        });
+        let one = keys(text).fold(Vec::new(), |_, key| press_key(&mut typed, key));
         let other = at_once(&mut at_once_model, keys(text));
         assert_eq!(one, other, "{text:?}: one draft, the newest");
         assert_eq!(text_in_editor(&typed), text_in_editor(&at_once_model));

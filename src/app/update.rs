@@ -85,10 +85,8 @@ fn take_event(model: &mut Model, event: Event) -> Vec<Effect> {
                     model.notice = None;
                     act(model, action)
                 }
-                Some(_) => Vec::new(),
-                None => chord
-                    .typed()
-                    .map_or_else(Vec::new, |c| type_text(model, c.encode_utf8(&mut [0; 4]))),
+                // What types a character comes as `Msg::Typed`.
+                Some(_) | None => Vec::new(),
             }
         }
         // They are never asked for.

@@ -3,7 +3,6 @@
 use super::{
     Effect,
     model::{Draft, Model, Pane, Screen, Sheet},
-    saving::kept,
 };
 use crate::{editor::Editor, keymap::Context, quote};
 
@@ -34,7 +33,7 @@ pub(super) fn edit(model: &mut Model, change: impl FnOnce(&mut Editor)) -> Vec<E
         return Vec::new();
     };
     change(&mut draft.editor);
-    vec![kept(draft)]
+    vec![draft.kept()]
 }
 
 pub(super) fn undo(
@@ -46,7 +45,7 @@ pub(super) fn undo(
         return Vec::new();
     };
     if step(&mut draft.editor) {
-        return vec![kept(draft)];
+        return vec![draft.kept()];
     }
     model.say(nothing);
     Vec::new()

@@ -96,16 +96,8 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         &self.identity
     }
 
-    pub(super) async fn choose_file(&self) -> Result<(), Failure> {
-        self.vault.choose_file().await
-    }
-
-    pub(super) fn vault_location(&self) -> String {
-        self.vault.location()
-    }
-
-    pub(super) fn vault_warning(&self) -> Option<Failure> {
-        self.vault.warning()
+    pub(super) fn vault(&self) -> &V {
+        &self.vault
     }
 
     pub(super) fn last_user_id(&self) -> Option<String> {

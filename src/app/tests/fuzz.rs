@@ -85,13 +85,16 @@ fn input() -> impl Strategy<Value = Msg> {
         .flat_map(|binding| binding.keys)
         .map(|chord| Event::Key(chord.event()))
         .collect();
-    prop_oneof![
+    let by_terminal = prop_oneof![
         6 => prop::sample::select(bound),
-        3 => any::<char>().prop_map(|c| Event::Key(KeyEvent::from(KeyCode::Char(c)))),
+        1 => any::<char>().prop_map(|c| Event::Key(KeyEvent::from(KeyCode::Char(c)))),
         1 => fuzz::odd_text().prop_map(Event::Paste),
         1 => (0_u16..140, 0_u16..45).prop_map(|(columns, rows)| Event::Resize(columns, rows)),
+    ];
+    prop_oneof![
+        4 => by_terminal.prop_map(Msg::Terminal),
+        1 => any::<char>().prop_map(|c| Msg::Typed(c.into())),
     ]
-    .prop_map(Msg::Terminal)
 }
 
 /// What comes next: anything, or one of the outcomes that are waited for, so that deep states are reached.
@@ -443,7 +446,7 @@ fn whatever_happens_nothing_breaks_and_nothing_written_is_lost() {
             );
             let by_key = matches!(
                 msg,
-                Msg::Terminal(_) | Msg::ClipboardRead(_) | Msg::Copied(..)
+                Msg::Terminal(_) | Msg::Typed(_) | Msg::ClipboardRead(_) | Msg::Copied(..)
             ) || wanted
                 || is_own(&msg, &before);
             if let Some(draft) = unsaved(&before)

@@ -203,7 +203,7 @@ fn about_writing() -> Vec<String> {
         while_reading(None, vec![key("e"), key("Ctrl-Y")]),
         while_reading(None, vec![key("e"), key("Ctrl-X")]),
         while_reading(None, vec![key("e"), Msg::ClipboardRead(None)]),
-        while_reading(None, vec![key("e"), key("\u{fffd}")]),
+        while_reading(None, vec![key("e"), Msg::Typed("\u{fffd}".into())]),
         while_reading(None, vec![key("e"), key("Enter")]),
         while_reading(Some("Yes."), vec![key("e"), key("Ctrl-U"), key("Enter")]),
         while_reading(Some("Yes."), vec![key("e"), key("Enter")]),
