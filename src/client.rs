@@ -32,14 +32,14 @@ pub(crate) fn session_with<Q: Quotes>(
     quotes: Q,
 ) -> Result<Session<Okta, Keyring, Q>, Failure> {
     let okta = config.okta()?;
-    let session = Session::new(
+    Ok(Session::new(
         Okta::new(okta.clone(), Some(&config.state_dir))?,
         vault(config, okta),
         quotes,
         config.state_dir.clone(),
         &okta.key(),
-    );
-    Ok(session.with_last_seen(last_seen(config, okta)))
+        config.last_seen,
+    ))
 }
 
 /// Where the quote is kept that was last seen.

@@ -14,10 +14,10 @@ use std::{
 };
 
 use secrecy::SecretString;
-use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     account::{Activity, DeviceCode, KeptDraft, Restored, SignOutOutcome, User},
+    background::{begin, finish, on_a_thread},
     failure::{Failure, Kind},
     private_file::short_hash,
     quote::{DeleteOutcome, Quote, SaveOutcome, Saved},
@@ -29,6 +29,7 @@ use self::{
 };
 
 pub(crate) use self::seen::LastSeen;
+pub use crate::background::finish_background_work;
 
 /// Where an operation reports what it waits for. Cheap to clone.
 #[derive(Clone)]
@@ -254,31 +255,31 @@ pub struct Standing {
 }
 
 impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
-    /// Makes a session. `state_dir` holds the lock and the draft; `key` tells issuer and client apart in file names.
-    pub fn new(identity: I, vault: V, quotes: Q, state_dir: PathBuf, key: &str) -> Self {
+    /// Makes a session. `state_dir` holds the lock, the draft and, where that is wanted, the quote that was last seen; `key` tells
+    /// issuer and client apart in file names.
+    pub fn new(
+        identity: I,
+        vault: V,
+        quotes: Q,
+        state_dir: PathBuf,
+        key: &str,
+        keeps_last_seen: bool,
+    ) -> Self {
         let lock = state_dir.join(format!("lock-{}", short_hash(key)));
         Self {
             keeper: Arc::new(Keeper::new(identity, vault, lock)),
             quotes,
-            seen: LastSeen::new(&state_dir, key, true),
+            seen: LastSeen::new(&state_dir, key, keeps_last_seen),
             drafts: Drafts::new(state_dir, key),
             pending: Mutex::default(),
         }
-    }
-
-    /// The same, with another word on whether and where the quote is kept that was last seen.
-    pub(crate) fn with_last_seen(self, seen: LastSeen) -> Self {
-        Self { seen, ..self }
     }
 
     /// Keeps what the person has seen, for the next start. No one waits for it but the end of the program.
     fn note(&self, seen: Option<&Saved>) {
         if let Some(user_id) = self.keeper.last_user_id() {
             let (file, seen) = (self.seen.clone(), seen.cloned());
-            begin(async move {
-                let noting = move || file.note(&user_id, seen.as_ref());
-                tokio::task::spawn_blocking(noting).await.ok();
-            });
+            begin(on_a_thread(move || file.note(&user_id, seen.as_ref())));
         }
     }
 
@@ -354,12 +355,9 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     pub async fn abandon_sign_in(&self) {
         self.forget_code();
         let keeper = Arc::clone(&self.keeper);
-        let undone = finish(async move {
-            keeper.undo_sign_in().await;
-            Ok(())
-        });
-        // There is nothing that the person could do about it.
-        let _ = undone.await;
+        // Where it fails there is nothing that the person could do about it.
+        let undoing = begin(async move { keeper.undo_sign_in().await });
+        undoing.await.ok();
     }
 
     fn forget_code(&self) {
@@ -376,9 +374,8 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         let (drafts, seen) = (self.drafts.clone(), self.seen.clone());
         finish(async move {
             let signed_out = keeper.sign_out().await;
-            let forgotten = tokio::task::spawn_blocking(move || seen.forget());
-            let forgotten = forgotten.await.is_ok_and(|forgotten| forgotten.is_ok());
-            if !forgotten {
+            let forgotten = on_a_thread(move || seen.forget()).await;
+            if !matches!(forgotten, Ok(Ok(()))) {
                 tracing::debug!(target: "epigraph", "the last seen quote cannot be removed");
             }
             let dropped = match &signed_out.user_id {
@@ -542,8 +539,11 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
 
     async fn restored(&self, user: User, warnings: impl IntoIterator<Item = Failure>) -> Restored {
         let (file, user_id) = (self.seen.clone(), user.id.clone());
-        let seen = tokio::task::spawn_blocking(move || file.read(Some(&user_id)));
-        let (draft, more_drafts, told) = match self.drafts.read(&user.id).await {
+        let (seen, left) = tokio::join!(
+            on_a_thread(move || file.read(Some(&user_id))),
+            self.drafts.read(&user.id)
+        );
+        let (draft, more_drafts, told) = match left {
             Ok(Left { draft, more }) => (draft, more, more.then(another_draft)),
             Err(failure) => (None, false, Some(failure)),
         };
@@ -552,7 +552,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             draft,
             more_drafts,
             warnings: warnings.into_iter().chain(told).collect(),
-            seen: seen.await.ok().flatten(),
+            seen: seen.ok().flatten(),
         }
     }
 }
@@ -568,49 +568,6 @@ fn no_refresh_token() -> Failure {
     )
 }
 
-thread_local! {
-    /// How many things are under way that must not stop half way, on this thread's runtime: the program's has no other thread.
-    static UNFINISHED: watch::Sender<usize> = watch::Sender::new(0);
-}
-
-/// How long a connection may take to end in order.
-pub(crate) const FAREWELL: Duration = Duration::from_millis(100);
-
-/// As long as it lives, something is under way that must not stop half way.
-pub(crate) struct Unfinished(watch::Sender<usize>);
-
-impl Unfinished {
-    pub(crate) fn begin() -> Self {
-        let unfinished = UNFINISHED.with(Clone::clone);
-        unfinished.send_modify(|count| *count += 1);
-        Self(unfinished)
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
-    }
-}
-
-/// Waits until what must not stop half way has come to its end. For a program that is about to end its runtime; it sets the limit.
-pub async fn finish_background_work() {
-    let mut unfinished = UNFINISHED.with(watch::Sender::subscribe);
-    // The sender lives as long as this thread.
-    let _ = unfinished.wait_for(|count| *count == 0).await;
-}
-
-/// Begins what must not stop half way, also when no one waits for it.
-pub(crate) fn begin<T: Send + 'static>(
-    work: impl Future<Output = T> + Send + 'static,
-) -> JoinHandle<T> {
-    let unfinished = Unfinished::begin();
-    tokio::spawn(async move {
-        let _unfinished = unfinished;
-        work.await
-    })
-}
-
 const LOST_ANSWER: &str =
     "; an earlier renewal was cut off before its answer was kept, which may be why.";
 
@@ -620,20 +577,6 @@ pub(crate) fn after_a_lost_answer(mut ended: Failure) -> Failure {
         ended.what = ended.what.trim_end_matches('.').to_owned() + LOST_ANSWER;
     }
     ended
-}
-
-/// Runs to its end what must not stop half way, also when the caller stops waiting for it: a rotated refresh token is written down,
-/// a sign-out is carried through.
-async fn finish<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Failure>> + Send + 'static,
-) -> Result<T, Failure> {
-    match begin(work).await {
-        Ok(outcome) => outcome,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(draft::ending()),
-        },
-    }
 }
 
 fn no_sign_in() -> Failure {

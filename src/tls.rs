@@ -211,11 +211,6 @@ pub(crate) fn refused_settings() -> Failure {
         .cure(Platform::HERE.tls_settings())
 }
 
-/// The library broke down.
-pub(crate) fn failed() -> Failure {
-    Failure::new(Kind::Failed, "The TLS library failed.").cure(Platform::HERE.tls_settings())
-}
-
 fn unusable(path: &OsStr) -> Failure {
     Failure::new(
         Kind::Config,

@@ -80,6 +80,7 @@ fn program(okta: &okta::Okta, state: &Path, database: &Tokens) -> Arc<Program> {
         database.clone(),
         state.to_owned(),
         &issuer,
+        true,
     ))
 }
 

@@ -359,7 +359,7 @@ fn rows(text: &str, columns: usize) -> Vec<String> {
 /// Returns the help: the whole table of keys, with those first that hold on the screen under it.
 #[must_use]
 pub fn help(model: &Model, columns: usize) -> Vec<HelpLine> {
-    let here = model.context_under_help().sections();
+    let here: Vec<_> = model.context_under_help().sections().collect();
     let elsewhere = Section::ALL
         .into_iter()
         .filter(|section| !here.contains(section));

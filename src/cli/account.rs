@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     account::{Activity, DeviceCode, SignOutOutcome},
-    browser, client,
+    background, browser, client,
     config::Config,
     failure::{Failure, Kind},
     session::Progress,
@@ -64,8 +64,7 @@ pub(super) async fn login(config: &Config, json: bool, open: bool) -> Outcome {
         let address = code
             .verification_uri_complete
             .unwrap_or(code.verification_uri);
-        let opening = tokio::task::spawn_blocking(move || browser::open(&address));
-        if let Ok(Err(failure)) = opening.await {
+        if let Err(failure) = background::on_a_thread(move || browser::open(&address)).await? {
             output::warn(&failure.what);
         }
     }

@@ -8,6 +8,7 @@ use std::{
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
 
 use crate::{
+    background::on_a_thread,
     failure::{Failure, Kind},
     platform::Platform,
     private_file::{self, Privacy},
@@ -80,15 +81,8 @@ impl File {
         work: impl FnOnce(&Path) -> Result<T, private_file::Error> + Send + 'static,
     ) -> Result<T, Failure> {
         let path = self.path.clone();
-        let done = tokio::task::spawn_blocking(move || work(&path)).await;
-        match done {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(self.failure(&error)),
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(ending()),
-            },
-        }
+        let done = on_a_thread(move || work(&path)).await?;
+        done.map_err(|error| self.failure(&error))
     }
 
     pub(super) fn failure(&self, error: &private_file::Error) -> Failure {
@@ -112,13 +106,4 @@ impl File {
         )
         .cure(cure)
     }
-}
-
-/// No one is there any more to hear it.
-pub(super) fn ending() -> Failure {
-    Failure::new(
-        Kind::Vault,
-        "The session file was not used, because the program is ending.",
-    )
-    .cure("Start it again.")
 }

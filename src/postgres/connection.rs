@@ -36,8 +36,9 @@ use super::{
 };
 use crate::{
     account::Activity,
+    background::{FAREWELL, Unfinished, on_a_thread},
     failure::{Cause, Failure, Kind},
-    session::{FAREWELL, Progress, Unfinished},
+    session::Progress,
     tls,
 };
 
@@ -412,10 +413,7 @@ async fn connector(
     }
     tls.get_or_try_init(|| async {
         let target = target.clone();
-        tokio::task::spawn_blocking(move || tls_connector(&target))
-            .await
-            .map_err(|_| tls::failed())
-            .flatten()
+        on_a_thread(move || tls_connector(&target)).await.flatten()
     })
     .await
     .map(|connector| Some(connector.clone()))

@@ -3,7 +3,7 @@
 use super::Services;
 use crate::{
     app::{Effect, Msg},
-    browser, clipboard,
+    background, browser, clipboard,
     failure::Failure,
     session::{Identity, Progress, Quotes, Session, Vault},
 };
@@ -48,7 +48,5 @@ fn logged<T>(outcome: Result<T, Failure>) -> Result<T, Failure> {
 
 /// Starts the browser on another thread: finding it may take a while.
 async fn open_browser(address: String) -> Result<(), Failure> {
-    tokio::task::spawn_blocking(move || browser::open(&address))
-        .await
-        .unwrap_or_else(|_| Err(browser::none()))
+    background::on_a_thread(move || browser::open(&address)).await?
 }

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::lock::has_no_locks;
 use crate::{
     account::KeptDraft,
+    background::on_a_thread,
     failure::{Failure, Kind},
     private_file::{self, short_hash},
 };
@@ -191,21 +192,14 @@ impl Drafts {
         work: impl FnOnce(&Self, &str) -> Result<T, private_file::Error> + Send + 'static,
     ) -> Result<T, Failure> {
         let (drafts, user_id) = (self.clone(), user_id.to_owned());
-        let done = tokio::task::spawn_blocking(move || {
+        on_a_thread(move || {
             work(&drafts, &user_id).map_err(|error| {
                 let own = drafts.own(&user_id);
                 let path = own.unwrap_or_else(|| drafts.path(&user_id, 0));
                 unusable(&path, &error, cure)
             })
         })
-        .await;
-        match done {
-            Ok(outcome) => outcome,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(ending()),
-            },
-        }
+        .await?
     }
 
     /// Returns the file that is this window's, if it has one.
@@ -339,11 +333,6 @@ pub(super) fn unusable(path: &Path, error: &private_file::Error, cure: &str) -> 
         format!("The draft file {} cannot be used: {error}.", path.display()),
     )
     .cure(cure)
-}
-
-/// No one is there any more to hear it.
-pub(super) fn ending() -> Failure {
-    Failure::new(Kind::Failed, "The program is ending.").cure("Start it again.")
 }
 
 #[cfg(test)]

@@ -132,6 +132,7 @@ async fn eight_operations_of_two_processes_renew_once_over_one_vault() {
             world.database.clone(),
             world.scratch.path().join("state"),
             "issuer client",
+            true,
         ))
     });
     let operations: Vec<_> = (0..8)

@@ -318,6 +318,7 @@ impl World {
             self.database.clone(),
             self.scratch.path().join("state"),
             "issuer client",
+            true,
         ))
     }
 
