@@ -21,12 +21,12 @@ pub fn session(config: &Config) -> Result<Client, Failure> {
     session_at(config, Target::parse(config.database_url()?)?)
 }
 
-/// The same at a database whose connection string was read before.
+/// Makes the session of a configuration at a database whose connection string was read before.
 pub(crate) fn session_at(config: &Config, target: Target) -> Result<Client, Failure> {
     session_with(config, Postgres::new(target, Some(&config.state_dir)))
 }
 
-/// The same over something else than the database of the configuration.
+/// Makes the session of a configuration over something else than its database.
 pub(crate) fn session_with<Q: Quotes>(
     config: &Config,
     quotes: Q,

@@ -1,4 +1,5 @@
-//! What went wrong, in the words a person needs: what happened, what to do next, and the exit code a script sees.
+//! What went wrong, or what a check found: in the words that a person needs, with the exit code that a script sees, and with the
+//! technical cause for the log.
 
 use std::{fmt, sync::Arc, time::Duration};
 

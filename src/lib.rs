@@ -16,8 +16,8 @@
 //! database  the check    migrations: V4 the ID token, V5 the guard of a table, V6 the functions that keep a quote
 //! ```
 //!
-//! Arrows go one way: no module uses one that uses it. `app`, `view`, `editor`, `keymap`, `quote`, `text` and `typeset` are pure.
-//! No secret ever enters `app`: tokens and passwords live in `session`, `okta`, `keyring` and `postgres` only.
+//! Arrows go one way: no module uses one that uses it. `app`, `view`, `editor`, `keymap`, `quote` and `typeset` are pure, and no secret
+//! ever enters them.
 //!
 //! Another program whose people have rows of their own needs `config`, `client`, `session`, `postgres` and `failure`. This is one;
 //! `docs/protect.md` has its table, and `examples/notes.rs` the whole of it:

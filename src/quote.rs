@@ -5,7 +5,8 @@ use chrono::{DateTime, FixedOffset};
 /// The longest quote, in bytes of UTF-8.
 pub const MAX_BYTES: usize = 64 * 1024;
 
-/// A text that may be saved: something in it can be seen, it has at most [`MAX_BYTES`], and free of control characters but line breaks and tabs.
+/// A text that may be saved: something in it can be seen, it has at most [`MAX_BYTES`], and no control characters but line breaks
+/// and tabs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quote(String);
 

@@ -44,7 +44,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Divides the screen. What is less important goes first where there is little room.
+    /// Divides the screen. Where there is little room, what is less important disappears first.
     #[must_use]
     pub fn of(model: &Model) -> Self {
         let Size { columns, rows } = model.size;

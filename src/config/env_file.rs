@@ -1,5 +1,5 @@
 //! A file of variables, read as `@next/env` reads it (dotenv 16 and dotenv-expand 10): the web app's own `.env.local` gives the
-//! same values here. What is no variable is passed over, and no command is run: neither does one. Pure.
+//! same values here. What is no variable is passed over, and no command is run. Pure.
 
 use std::sync::LazyLock;
 
