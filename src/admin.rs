@@ -305,14 +305,14 @@ fn busy() -> Failure {
         Kind::Database,
         "Another administrator is at work in this database and has not finished; nothing was changed from here.",
     )
-    .cure("Try again in a moment; if they left a transaction open, end its session.")
+    .cure("Try again in a moment; if they left a transaction open, end its connection.")
 }
 
 fn not_allowed(user: &str, message: &str) -> Failure {
     Failure::new(
         Kind::Database,
         format!(
-            "The user {user} is not allowed to do this: {}.",
+            "The role {user} is not allowed to do this: {}.",
             clause(message)
         ),
     )
@@ -325,7 +325,7 @@ const PUBLIC_REFUSED: &str = "permission denied for schema public";
 fn closed_public(user: &str) -> Failure {
     Failure::new(
         Kind::Database,
-        format!("The user {user} may not use the schema public, where the table of quotes is; nothing was changed."),
+        format!("The role {user} may not use the schema public, where the table of quotes is; nothing was changed."),
     )
     .cure(format!(
         "Have the owner of that schema, or a superuser, run: grant usage, create on schema public to {user};"

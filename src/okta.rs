@@ -28,7 +28,7 @@ use crate::{
     account::DeviceCode,
     config,
     failure::{Check, Failure, Kind, Verdict},
-    session::{self, IdToken, Identity, NotRenewed, Progress, Refreshed, Tokens},
+    session::{IdToken, Identity, NotRenewed, Progress, Refreshed, Tokens},
     tls,
 };
 
@@ -598,12 +598,14 @@ impl Identity for Okta {
         );
         let answer = answer?.map_err(|refusal| {
             let failure = self.refused(Asked::Refresh)(refusal.clone());
-            match refusal.ends_a_session() {
-                true if refusal.one_was_lost => {
-                    NotRenewed::Ended(session::after_a_lost_answer(failure))
+            let one_was_lost = refusal.one_was_lost;
+            if refusal.ends_a_session() {
+                NotRenewed::Ended {
+                    failure,
+                    one_was_lost,
                 }
-                true => NotRenewed::Ended(failure),
-                false => NotRenewed::Failed(failure),
+            } else {
+                NotRenewed::Failed(failure)
             }
         })?;
         let mut granted = self.granted(&server, &answer).await?;

@@ -1,6 +1,8 @@
-//! A quote: a text known to be fit to be kept. No I/O, no clock, no dependencies but the date of a saved one.
+//! A quote: a text known to be fit to be kept. No I/O and no clock.
 
 use chrono::{DateTime, FixedOffset};
+
+use crate::text;
 
 /// The longest quote, in bytes of UTF-8.
 pub const MAX_BYTES: usize = 64 * 1024;
@@ -17,13 +19,13 @@ pub enum QuoteError {
     #[error("the quote is empty")]
     Empty,
     /// It is longer than [`MAX_BYTES`]; `bytes` is its length.
-    #[error("the quote is {bytes} bytes long; the limit is {MAX_BYTES}")]
+    #[error("the quote is {} long; the limit is {}", text::bytes(*bytes), text::bytes(MAX_BYTES))]
     TooLong {
         /// Its length in bytes of UTF-8.
         bytes: usize,
     },
     /// It holds a control character, which a terminal would obey and PostgreSQL may refuse (U+0000).
-    #[error("the quote holds the control character U+{code:04X} in line {line}")]
+    #[error("the quote contains the control character U+{code:04X} in line {line}")]
     Control {
         /// The character's code point.
         code: u32,

@@ -6,18 +6,14 @@ mod keeper;
 mod lock;
 mod seen;
 
-use std::{
-    future::Future,
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use secrecy::SecretString;
 
 use crate::{
     account::{Activity, DeviceCode, KeptDraft, Restored, SignOutOutcome, User},
-    background::{begin, finish, on_a_thread},
+    background::{begin, finish},
     failure::{Failure, Kind},
     private_file::short_hash,
     quote::{DeleteOutcome, Quote, SaveOutcome, Saved},
@@ -45,6 +41,16 @@ impl Progress {
     #[must_use]
     pub fn silent() -> Self {
         Self::new(|_| ())
+    }
+
+    /// Makes a reporter that says no more than that the keyring asks the person: for what is looked up before anything else.
+    fn of_questions(&self) -> Self {
+        let reporter = self.clone();
+        Self::new(move |activity| {
+            if activity == Activity::KeyringAsks {
+                reporter.report(activity);
+            }
+        })
     }
 
     /// Reports what is being waited for.
@@ -187,8 +193,13 @@ impl From<Failure> for Refused {
 /// Why Okta issued no new tokens for a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotRenewed {
-    /// The refresh token is dead (`invalid_grant`, RFC 6749 section 5.2), and the session over. In words, why that may be.
-    Ended(Failure),
+    /// The refresh token is dead (`invalid_grant`, RFC 6749 section 5.2), and the session over.
+    Ended {
+        /// Why that may be.
+        failure: Failure,
+        /// The request was sent before and not answered: the provider may have carried it out.
+        one_was_lost: bool,
+    },
     /// Whatever else: the session stays as it is.
     Failed(Failure),
 }
@@ -278,8 +289,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     /// Keeps what the person has seen, for the next start. No one waits for it but the end of the program.
     fn note(&self, seen: Option<&Saved>) {
         if let Some(user_id) = self.keeper.last_user_id() {
-            let (file, seen) = (self.seen.clone(), seen.cloned());
-            begin(on_a_thread(move || file.note(&user_id, seen.as_ref())));
+            begin(self.seen.note(seen.map(|saved| (user_id, saved.clone()))));
         }
     }
 
@@ -287,8 +297,8 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     ///
     /// # Errors
     /// When the vault cannot be read, or holds something that this version did not write.
-    pub async fn standing(&self) -> Result<Option<Standing>, Failure> {
-        let entry = self.keeper.entry(&Progress::silent()).await?;
+    pub async fn standing(&self, progress: &Progress) -> Result<Option<Standing>, Failure> {
+        let entry = self.keeper.entry(&progress.of_questions()).await?;
         Ok(entry.map(|entry| Standing {
             id_token_expires_at: entry.id_token.as_ref().map(|(_, expires_at)| *expires_at),
             renews: entry.refresh_token.is_some(),
@@ -300,9 +310,10 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     ///
     /// # Errors
     /// When the vault cannot be read, or holds something that this version did not write.
-    pub async fn restore(&self) -> Result<Option<Restored>, Failure> {
-        self.head_start();
-        let Some(entry) = self.keeper.entry(&Progress::silent()).await? else {
+    pub async fn restore(&self, progress: &Progress) -> Result<Option<Restored>, Failure> {
+        let progress = progress.of_questions();
+        let (entry, ()) = tokio::join!(self.keeper.entry(&progress), self.head_start());
+        let Some(entry) = entry? else {
             return Ok(None);
         };
         Ok(Some(
@@ -326,7 +337,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     pub async fn request_code(&self, progress: &Progress) -> Result<DeviceCode, Failure> {
         self.keeper.vault_answers(progress).await?;
         let (code, pending) = self.keeper.identity().request_code(progress).await?;
-        *self.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(pending));
+        *self.pending.lock() = Some(Arc::new(pending));
         Ok(code)
     }
 
@@ -361,7 +372,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     }
 
     fn forget_code(&self) {
-        *self.pending.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.pending.lock() = None;
     }
 
     /// Ends the session: empties the vault, removes the draft, and revokes the refresh token.
@@ -374,10 +385,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         let (drafts, seen) = (self.drafts.clone(), self.seen.clone());
         finish(async move {
             let signed_out = keeper.sign_out().await;
-            let forgotten = on_a_thread(move || seen.forget()).await;
-            if !matches!(forgotten, Ok(Ok(()))) {
-                tracing::debug!(target: "epigraph", "the last seen quote cannot be removed");
-            }
+            seen.note(None).await;
             let dropped = match &signed_out.user_id {
                 Some(user_id) => drafts.drop_all(user_id).await,
                 None => Ok(()),
@@ -503,8 +511,9 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         refused: Option<SecretString>,
         progress: &Progress,
     ) -> Result<SecretString, Failure> {
-        self.head_start();
-        if let Some(id_token) = self.keeper.id_token(refused.as_ref(), progress).await? {
+        let kept = self.keeper.id_token(refused.as_ref(), progress);
+        let (kept, ()) = tokio::join!(kept, self.head_start());
+        if let Some(id_token) = kept? {
             return Ok(id_token);
         }
         let keeper = Arc::clone(&self.keeper);
@@ -520,8 +529,8 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
 
     /// Reaches the database while the vault is read, which may take as long. Not where no one is signed in, as far as can be told
     /// without the vault: a person who has never seen a quote, or has signed out, has nothing to do with the database.
-    fn head_start(&self) {
-        if !self.keeper.has_read_vault() && self.seen.is_there() {
+    async fn head_start(&self) {
+        if !self.keeper.has_read_vault() && self.seen.is_there().await {
             self.quotes.head_start();
         }
     }
@@ -531,18 +540,11 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     }
 
     fn pending(&self) -> Option<Arc<I::Pending>> {
-        self.pending
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.pending.lock().clone()
     }
 
     async fn restored(&self, user: User, warnings: impl IntoIterator<Item = Failure>) -> Restored {
-        let (file, user_id) = (self.seen.clone(), user.id.clone());
-        let (seen, left) = tokio::join!(
-            on_a_thread(move || file.read(Some(&user_id))),
-            self.drafts.read(&user.id)
-        );
+        let (seen, left) = tokio::join!(self.seen.read(&user.id), self.drafts.read(&user.id));
         let (draft, more_drafts, told) = match left {
             Ok(Left { draft, more }) => (draft, more, more.then(another_draft)),
             Err(failure) => (None, false, Some(failure)),
@@ -552,7 +554,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             draft,
             more_drafts,
             warnings: warnings.into_iter().chain(told).collect(),
-            seen: seen.ok().flatten(),
+            seen,
         }
     }
 }
@@ -566,17 +568,6 @@ fn no_refresh_token() -> Failure {
     Failure::new(Kind::Failed, "Okta gave no refresh token.").cure(
         "You will have to sign in again after an hour, as a rule; an administrator can change that: Applications › the app › General › Grant type › Refresh Token.",
     )
-}
-
-const LOST_ANSWER: &str =
-    "; an earlier renewal was cut off before its answer was kept, which may be why.";
-
-/// Adds to the news that a session has ended why that may be: who shows a refresh token that was replaced is taken for a thief.
-pub(crate) fn after_a_lost_answer(mut ended: Failure) -> Failure {
-    if !ended.what.ends_with(LOST_ANSWER) {
-        ended.what = ended.what.trim_end_matches('.').to_owned() + LOST_ANSWER;
-    }
-    ended
 }
 
 fn no_sign_in() -> Failure {

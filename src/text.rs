@@ -140,6 +140,15 @@ pub(crate) fn clause(words: &str) -> String {
     line
 }
 
+/// Writes a number of bytes: "1,000 bytes".
+#[must_use]
+pub(crate) fn bytes(count: usize) -> String {
+    let digits = count.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    let groups: Vec<_> = groups.map(String::from_utf8_lossy).collect();
+    format!("{} bytes", groups.join(","))
+}
+
 /// Returns a text on one row, harmless, and cut with an ellipsis where it is wider than `cells`.
 #[must_use]
 pub(crate) fn cut(text: &str, cells: usize) -> String {

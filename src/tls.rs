@@ -215,7 +215,7 @@ fn unusable(path: &OsStr) -> Failure {
     Failure::new(
         Kind::Config,
         format!(
-            "SSL_CERT_FILE names {}, which holds no certificates in PEM form.",
+            "SSL_CERT_FILE names {}, which contains no certificates in PEM form.",
             path.display()
         ),
     )
@@ -226,7 +226,7 @@ fn damaged(path: &OsStr) -> Failure {
     Failure::new(
         Kind::Config,
         format!(
-            "SSL_CERT_FILE names {}, which holds a damaged certificate.",
+            "SSL_CERT_FILE names {}, which contains a damaged certificate.",
             path.display()
         ),
     )

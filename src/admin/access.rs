@@ -178,7 +178,7 @@ struct Role {
 enum Nature {
     /// It can log in, and has no right that a person has none of.
     Person,
-    /// It cannot log in: a person's that was shut out, or a group.
+    /// It cannot log in: a person's that was blocked, or a group.
     Closed,
     /// It has rights that no grant gives.
     Privileged,
@@ -564,7 +564,7 @@ async fn drop_things(owner: &mut Owner, role: &str) -> Result<(i64, i64), Failur
     work.await
         .map_err(|error: tokio_postgres::Error| match error.as_db_error() {
             Some(refusal) if *refusal.code() == SqlState::DEPENDENT_OBJECTS_STILL_EXIST => {
-                needed(refusal.detail().unwrap_or_default())
+                needed(role, refusal.detail().unwrap_or_default())
             }
             _ => words.explain(&error),
         })
@@ -741,11 +741,11 @@ pub(super) fn owns_things(detail: &str) -> String {
     )
 }
 
-pub(super) fn needed(detail: &str) -> Failure {
+pub(super) fn needed(role: &str, detail: &str) -> Failure {
     Failure::new(
         Kind::Database,
         format!(
-            "Objects of other roles depend on what it made ({}).",
+            "Objects of other roles depend on what {role} made ({}).",
             each(detail)
         ),
     )
@@ -815,13 +815,13 @@ pub(super) fn no_access(role: &str) -> Failure {
         Kind::Database,
         format!("There is no access under the name {role}."),
     )
-    .cure("See who has access: epigraph admin status")
+    .cure("Run `epigraph admin status` to see who has access.")
 }
 
 pub(super) fn makes_no_roles(user: &str, role: &str, group: &str) -> Failure {
     Failure::new(
         Kind::Database,
-        format!("The user {user} may not make roles, or the role {role} was made by another role."),
+        format!("The role {user} may not make roles, or the role {role} was made by another role."),
     )
     .cure(format!(
         "Use the connection string of the role that made the group {group}: Neon's console shows the owner's."

@@ -43,7 +43,7 @@ enum Event<'a> {
 pub(super) async fn login(config: &Config, json: bool, open: bool) -> Outcome {
     let session = client::session_with(config, NoDatabase)?;
     // A session that cannot be read is no obstacle to a new one; whether a new one can be kept is looked at next.
-    if let Ok(Some(standing)) = session.standing().await {
+    if let Ok(Some(standing)) = session.standing(&quiet()).await {
         output::say(&format!(
             "{} is signed in; signing in again replaces that session",
             standing.user.name
@@ -200,7 +200,7 @@ fn tell(activity: &Activity) {
 /// Ends the session.
 pub(super) async fn logout(config: &Config) -> Outcome {
     let session = client::session_with(config, NoDatabase)?;
-    let was_signed_out = matches!(session.standing().await, Ok(None));
+    let was_signed_out = matches!(session.standing(&quiet()).await, Ok(None));
     match session.sign_out().await? {
         SignOutOutcome::Revoked if was_signed_out => output::say("you were not signed in"),
         SignOutOutcome::Revoked => output::say("signed out"),
@@ -232,7 +232,10 @@ pub(super) async fn whoami(config: &Config, json: bool) -> Outcome {
     let issuer = &config.okta()?.issuer;
     let session = client::session_with(config, NoDatabase)?;
     let place = session.location();
-    let standing = session.standing().await?.ok_or_else(not_signed_in)?;
+    let standing = session
+        .standing(&quiet())
+        .await?
+        .ok_or_else(not_signed_in)?;
     let expires_at = standing
         .id_token_expires_at
         .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
@@ -274,7 +277,7 @@ pub(super) async fn whoami(config: &Config, json: bool) -> Outcome {
 }
 
 /// What to do next wherever someone has to sign in.
-pub(super) const LOG_IN: &str = "Run: epigraph login";
+pub(super) const LOG_IN: &str = "Run `epigraph login`.";
 
 pub(super) fn ended() -> Failure {
     Failure::new(Kind::NotSignedIn, "The session has ended.").cure(LOG_IN)

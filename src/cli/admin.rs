@@ -43,7 +43,7 @@ pub(super) struct OwnerString {
 #[expect(clippy::doc_markdown, reason = "--help prints these lines as they are")]
 #[derive(Subcommand)]
 pub(super) enum AdminCommand {
-    /// Set everything up: tables, Okta's keys, the first access; prints its config.toml and proves that it sees no other's row
+    /// Set everything up: tables, Okta's keys, the first access; proves that a role without a token reads no row, and prints the config.toml of the access
     ///
     /// Running it again repairs what someone has changed since, and takes nothing away.
     Setup {
@@ -58,7 +58,7 @@ pub(super) enum AdminCommand {
         /// Whom the access is for; without it "team", if no one has access yet
         #[arg(long)]
         name: Option<String>,
-        /// Give an access that is there already a new password
+        /// Make a new password for an access that exists already
         #[arg(long)]
         new_password: bool,
         /// Write the configuration into this new file, which no one else can read, and not to standard output
@@ -73,7 +73,7 @@ pub(super) enum AdminCommand {
         #[command(flatten)]
         owner: OwnerString,
     },
-    /// Register the signing keys that Okta publishes, and retire those that are over; for a weekly job
+    /// Register the signing keys that Okta publishes, and retire those that it no longer publishes; for a weekly job
     ///
     /// It needs the owner's connection string only: the database knows the issuer.
     Keys {
@@ -84,7 +84,7 @@ pub(super) enum AdminCommand {
     Invite {
         /// Whom it is for: letters, digits and _, as in james_joyce
         name: String,
-        /// Give an access that is there already a new password
+        /// Make a new password for an access that exists already
         #[arg(long)]
         new_password: bool,
         /// Write the configuration into this new file, which no one else can read, and not to standard output
@@ -110,7 +110,7 @@ pub(super) enum AdminCommand {
         #[command(flatten)]
         owner: OwnerString,
     },
-    /// Shut one person out at once, before their token ends
+    /// Block one person at once, before their token ends
     Block {
         /// Their id at Okta, which epigraph whoami shows them: 00u...
         #[arg(value_name = "SUB", value_parser = NonEmptyStringValueParser::new())]
@@ -220,9 +220,9 @@ impl AdminCommand {
             Self::Block { user_id, owner } => {
                 let new = admin::block(&mut connect(config, owner).await?, &user_id).await?;
                 output::say(&if new {
-                    format!("{user_id} is shut out from now on")
+                    format!("{user_id} is blocked from now on")
                 } else {
-                    format!("nothing to do: {user_id} was shut out already")
+                    format!("nothing to do: {user_id} was blocked already")
                 });
                 Ok(())
             }
@@ -231,7 +231,7 @@ impl AdminCommand {
                 output::say(&if new {
                     format!("{user_id} is let in again")
                 } else {
-                    format!("nothing to do: {user_id} was not shut out")
+                    format!("nothing to do: {user_id} was not blocked")
                 });
                 Ok(())
             }
@@ -279,7 +279,7 @@ async fn migrate(target: &Target) -> Outcome {
 
 /// What is new for the people of a database in which an older version has worked.
 async fn tell_of_the_move(target: &Target, applied: &Applied) -> Outcome {
-    if !applied.shuts_old_programs_out {
+    if !applied.blocks_old_programs {
         return Ok(());
     }
     let people = admin::people(&mut Owner::connect(target).await?).await?;
@@ -367,7 +367,7 @@ async fn setup(
     match &access {
         Some(access) => output::say(&outcome_of(access)),
         None => output::say(&format!(
-            "these roles already have access: {}; for one more, run: epigraph admin invite NAME",
+            "these roles already have access: {}; for one more, run `epigraph admin invite NAME`",
             roles(&people)
         )),
     }
@@ -454,7 +454,7 @@ pub(super) fn left_to_do(okta: &config::Okta) -> String {
         lines.push("at Okta, Security › API › the server › Access Policies: a rule that has Device Authorization ticked".to_owned());
     }
     lines.push(
-        "every week, on a computer that may hold the owner's string: epigraph admin keys"
+        "every week, on a computer that may hold the owner's string: `epigraph admin keys`"
             .to_owned(),
     );
     lines.push(
@@ -508,7 +508,7 @@ pub(super) fn nothing_changed() -> Failure {
 fn tell_of_the_proof(proof: &Proof) {
     match proof {
         Proof::Held | Proof::HeldButPublic => output::say(
-            "checked by signing in: without a token, access reads, writes, changes, deletes and locks no row, asks nothing of the table, does none of the owner's work, and reads no key",
+            "checked by signing in: without a token, a role cannot read, write, change, delete or lock a row, ask anything of the table, do the owner's work, or read a key",
         ),
         Proof::Unchecked(why) => output::warn(&unchecked(why)),
     }
@@ -525,7 +525,7 @@ pub(super) fn unchecked(why: &Failure) -> String {
 
 pub(super) fn never_shown(role: &str) -> String {
     format!(
-        "The password of {role} was set and never shown. For a new one, run: epigraph admin invite {}",
+        "The password of {role} was set and never shown. For a new one, run `epigraph admin invite {}`",
         role.trim_start_matches("epigraph_")
     )
 }
@@ -595,7 +595,7 @@ pub(super) fn no_okta(missing: &[&str]) -> Option<Failure> {
         [false, true] => "The client id is missing.",
         [false, false] => return None,
     };
-    let cure = "Name what is missing: epigraph admin setup --issuer https://example.okta.com --client-id 0oa1b2c3d4E5F6g7H8i9";
+    let cure = "Name what is missing: `epigraph admin setup --issuer https://example.okta.com --client-id 0oa1b2c3d4E5F6g7H8i9`.";
     Some(Failure::new(Kind::Config, what).cure(cure))
 }
 
@@ -623,7 +623,7 @@ pub(super) fn nothing_to_write(roles: &str) -> Failure {
         Kind::Usage,
         format!("No configuration was written: these roles already have access ({roles}), and a password cannot be shown again."),
     )
-    .cure("Everything else is done. For one more access, run: epigraph admin invite NAME; for a new password, run this again with --name NAME --new-password.")
+    .cure("Everything else is done. For one more access, run `epigraph admin invite NAME`; for a new password, run this again with --name NAME --new-password.")
 }
 
 async fn invite(
@@ -813,7 +813,7 @@ fn outcome_of_revoking(revoked: &Revoked) -> Vec<String> {
         ));
     }
     lines.push(
-        "people keep their Okta tokens; to block a person who knows another access, run: epigraph admin block SUB".to_owned(),
+        "people keep their Okta tokens; to block a person who knows another access, run `epigraph admin block SUB`".to_owned(),
     );
     lines
 }

@@ -161,5 +161,7 @@ pub(super) fn not_taken_in(error: &io::Error) -> Failure {
         Kind::Failed,
         format!("What you type cannot be taken in: {error}."),
     )
-    .cure("See that the disk is not full; or give the text after the command: epigraph set \"…\"")
+    .cure(
+        "See that the disk is not full; or give the text after the command: `epigraph set \"…\"`.",
+    )
 }

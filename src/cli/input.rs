@@ -10,6 +10,7 @@ use crate::{
     failure::{Failure, Kind},
     platform::Platform,
     quote::MAX_BYTES,
+    text,
 };
 
 /// More than the longest quote can take with two-byte line ends.
@@ -45,13 +46,16 @@ pub(super) fn unreadable(error: &io::Error) -> Failure {
         Kind::Failed,
         format!("Standard input cannot be read: {error}."),
     )
-    .cure("Give the text after the command instead: epigraph set \"…\"")
+    .cure("Give the text after the command instead: `epigraph set \"…\"`.")
 }
 
 pub(super) fn far_too_long() -> Failure {
     Failure::new(
         Kind::Usage,
-        format!("The text is far longer than a quote may be, which is {MAX_BYTES} bytes."),
+        format!(
+            "The text is far longer than a quote may be, which is {}.",
+            text::bytes(MAX_BYTES)
+        ),
     )
     .cure("Shorten it; it was not saved.")
 }

@@ -2,9 +2,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
+use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
 
 use crate::{
@@ -18,13 +19,16 @@ use crate::{
 const MOST_BYTES: u64 = 256 * 1024;
 
 pub(super) struct File {
+    /// What it is called where it cannot be used.
+    name: &'static str,
     path: PathBuf,
     privacy: Arc<Mutex<Privacy>>,
 }
 
 impl File {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(name: &'static str, path: PathBuf) -> Self {
         Self {
+            name,
             path,
             privacy: Arc::new(Mutex::new(Privacy::Private)),
         }
@@ -36,7 +40,7 @@ impl File {
 
     /// Whether others could read what was last written, or was found there.
     pub(super) fn privacy(&self) -> Privacy {
-        *self.privacy.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.privacy.lock()
     }
 
     pub(super) async fn read(&self) -> Result<Option<SecretString>, Failure> {
@@ -47,7 +51,7 @@ impl File {
             };
             // One that was corrected is private from the next look on.
             if contents.privacy != Privacy::Private {
-                *privacy.lock().unwrap_or_else(PoisonError::into_inner) = contents.privacy;
+                *privacy.lock() = contents.privacy;
             }
             // What is not UTF-8 is garbled, and what takes the text apart says so.
             let secret = SecretString::from(String::from_utf8_lossy(&contents.bytes).into_owned());
@@ -61,7 +65,7 @@ impl File {
         let privacy = Arc::clone(&self.privacy);
         self.at_work(move |path| {
             let written = private_file::write(path, secret.expose_secret().as_bytes())?;
-            *privacy.lock().unwrap_or_else(PoisonError::into_inner) = written;
+            *privacy.lock() = written;
             Ok(())
         })
         .await
@@ -100,7 +104,8 @@ impl File {
         Failure::new(
             Kind::Vault,
             format!(
-                "The session file {} cannot be used: {error}.",
+                "The {} {} cannot be used: {error}.",
+                self.name,
                 self.path.display()
             ),
         )

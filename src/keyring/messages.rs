@@ -12,7 +12,7 @@ use crate::{
 
 #[test]
 fn every_message_of_the_file_in_place_of_a_keyring() {
-    let file = file::File::new("/home/nora/session.json".into());
+    let file = file::File::new("session file", "/home/nora/session.json".into());
     let errors = [
         private_file::Error::SymbolicLink,
         private_file::Error::NotAFile,

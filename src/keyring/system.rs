@@ -1,13 +1,14 @@
 //! The keyring of the operating system, on a thread of its own: a call may wait for a person, or for ever.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
 use keyring::{Entry, Error};
 use keyring_core::api::CredentialStoreApi;
+use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
 use tokio::sync::oneshot;
 
@@ -150,9 +151,9 @@ impl System {
     /// The worker. One that waits for an answer that may never come, because the keyring was started anew or its question
     /// went unseen, is left to itself where nothing is lost by it.
     fn worker(&self) -> Worker {
-        let mut worker = lock(&self.worker);
+        let mut worker = self.worker.lock();
         let given_up = worker.as_ref().is_some_and(|worker| {
-            let state = lock(&worker.state);
+            let state = worker.state.lock();
             state.to_do == 0 && state.busy_for(2 * self.patience)
         });
         if given_up {
@@ -177,7 +178,7 @@ impl System {
     ) -> Result<Option<SecretString>, Failure> {
         let worker = self.worker();
         let stuck = {
-            let mut state = lock(&worker.state);
+            let mut state = worker.state.lock();
             // Who waited in vain a moment ago does not wait in vain again, and hears at once that nothing has changed.
             let stuck = state.busy_for(self.patience);
             if stuck && late == Late::Skip {
@@ -195,7 +196,7 @@ impl System {
         };
         // A worker that is gone drops the answer, which is told apart below. The next call has another one.
         if worker.queue.send(call).is_err() {
-            *lock(&self.worker) = None;
+            *self.worker.lock() = None;
         }
         let limit = if stuck { Duration::ZERO } else { self.patience };
         match tokio::time::timeout(limit, answered).await {
@@ -215,7 +216,7 @@ fn start() -> Worker {
             if call.late == Late::Skip && call.answer.is_closed() {
                 continue;
             }
-            lock(&shared).busy_since = Some(Instant::now());
+            shared.lock().busy_since = Some(Instant::now());
             let result = match open(&call.user) {
                 Ok(entry) => match (call.work)(&entry) {
                     Err(Error::NoEntry) => Ok(None),
@@ -230,7 +231,7 @@ fn start() -> Worker {
                 }),
             };
             {
-                let mut state = lock(&shared);
+                let mut state = shared.lock();
                 state.busy_since = None;
                 state.to_do -= usize::from(call.late == Late::Do);
             }
@@ -283,10 +284,6 @@ fn look() -> Result<(), Error> {
 )]
 fn look() -> Result<(), Error> {
     Ok(())
-}
-
-fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub(super) fn no_thread(on: Platform) -> Failure {
@@ -381,7 +378,7 @@ fn words(on: Platform, error: &Error) -> Failure {
         Error::Ambiguous(_) => Failure::new(
             Kind::Vault,
             format!(
-                "{} holds more than one session for this issuer and client.",
+                "{} contains more than one session for this issuer and client.",
                 capital(keyring)
             ),
         )
@@ -389,7 +386,7 @@ fn words(on: Platform, error: &Error) -> Failure {
         _ => Failure::new(
             Kind::Vault,
             format!(
-                "{} holds something that epigraph did not write.",
+                "{} contains something that epigraph did not write.",
                 capital(keyring)
             ),
         )
@@ -574,13 +571,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_hung_worker_is_abandoned_unless_it_has_changes_to_make() {
-        let is_left = |system: &System| lock(&system.worker().state).busy_since.is_none();
+        let is_left = |system: &System| system.worker().state.lock().busy_since.is_none();
         assert!(!is_left(&hung_for(4).0));
         assert!(is_left(&hung_for(7).0));
         let (system, _calls) = hung_for(7);
-        lock(&system.worker)
+        system
+            .worker
+            .lock()
             .iter()
-            .for_each(|worker| lock(&worker.state).to_do = 1);
+            .for_each(|worker| worker.state.lock().to_do = 1);
         assert!(!is_left(&system));
     }
 }

@@ -65,7 +65,10 @@ pub(super) fn parse_issuer(issuer: &str) -> Result<Url, Failure> {
         || url.query().is_some()
         || url.fragment().is_some()
     {
-        return wrong("The issuer holds a user name, a `?` or a `#`.".into(), form);
+        return wrong(
+            "The issuer contains a user name, a `?` or a `#`.".into(),
+            form,
+        );
     }
     Ok(url)
 }

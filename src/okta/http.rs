@@ -507,7 +507,7 @@ impl Error {
                 "Behind a proxy that opens TLS connections, install its root certificate, or name a file of it and the system's roots in SSL_CERT_FILE."
             }
             Self::Weak | Self::OtherUse => {
-                "Behind a proxy that opens TLS connections, it is the proxy's, and its administrator can replace it; do not go on elsewhere."
+                "Behind a proxy that opens TLS connections, it is the proxy's, and its administrator can replace it; without such a proxy, do not continue."
             }
             Self::OtherName => "Check the spelling of the issuer; do not go on if it is right.",
             Self::CertificateTime => "Check the date and time of this machine.",

@@ -145,7 +145,7 @@ pub(super) fn check(
         .iter()
         .any(|name| claims.contains_key(name))
     {
-        return Err(refused("it is not an ID token"));
+        return Err(refused("it is another kind of token"));
     }
     let expires_at = in_its_time(&claims, expected)?;
     // The device grant sends no nonce, so a token that has one was made for another request.

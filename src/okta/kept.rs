@@ -6,10 +6,11 @@ use std::{
     io, mem,
     ops::Range,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use chrono::Utc;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -95,20 +96,16 @@ impl Kept {
         let Some(path) = self.path.clone() else {
             return;
         };
-        lock(&self.changes).push((url.to_string(), part));
+        self.changes.lock().push((url.to_string(), part));
         let (changes, writing) = (self.changes.clone(), self.writing.clone());
         begin(on_a_thread(move || {
-            let _turn = lock(&writing);
-            let changes = mem::take(&mut *lock(&changes));
+            let _turn = writing.lock();
+            let changes = mem::take(&mut *changes.lock());
             if let Err(error) = write(&path, changes) {
                 tracing::debug!(target: "epigraph", "what Okta publishes cannot be kept: {error}");
             }
         }));
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Reads the file, and leaves out what may not be used now: its time is over, or has not come, because the clock was set back.

@@ -128,15 +128,17 @@ impl Refusal {
                     "Okta no longer accepts this code: it was already used, or withdrawn.".into()
                 },
             )
-            .cure("Sign in again with a new code."),
-            _ if asked == Asked::Refresh && self.ends_a_session() => Failure {
-                what: if self.says_more_than(EXPIRED) {
-                    format!("Your session has ended{}.", self.quoted())
-                } else {
-                    ended().what
-                },
-                ..ended()
-            },
+            .cure("Sign in again with a new code; if Okta refuses that too, ask an administrator of your Okta organization."),
+            _ if asked == Asked::Refresh && self.ends_a_session() => {
+                if !self.says_more_than(EXPIRED) {
+                    return ended();
+                }
+                Failure::new(
+                    Kind::NotSignedIn,
+                    format!("Your session has ended{}.", self.quoted()),
+                )
+                .cure("Sign in again; if Okta refuses that too, ask an administrator of your Okta organization.")
+            }
             "invalid_client" => self.unknown_client(with_secret),
             "invalid_scope" => okta(
                 &format!("Okta refuses the scopes openid, profile, email and offline_access{}.", self.quoted()),
@@ -154,7 +156,7 @@ impl Refusal {
     fn unknown_client(&self, with_secret: bool) -> Failure {
         let (what, cure) = if with_secret {
             (
-                "Okta does not accept the client id with this client secret.",
+                "Okta rejected the client id with this client secret.",
                 "Compare both with the app's General tab; a native app needs no secret: set Client authentication to None there, and leave AUTH_OKTA_SECRET and `client_secret` out.".to_owned(),
             )
         } else if self.error_description.contains("No client credentials") {

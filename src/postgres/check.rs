@@ -283,7 +283,7 @@ pub(super) fn lacks_columns(columns: &[String]) -> Failure {
 pub(super) fn lacks_rights(user: &str, lacking: &[String], group: &str) -> Failure {
     Failure::new(
         Kind::Database,
-        format!("The user {user} may not call {}.", lacking.join(", ")),
+        format!("The role {user} may not call {}.", lacking.join(", ")),
     )
     .cure(format!(
         "The database's owner can run: grant {group} to {user};"
@@ -294,7 +294,7 @@ pub(super) fn open_table(user: &str, rights: &[String]) -> Failure {
     Failure::new(
         Kind::Database,
         format!(
-            "The user {user} may {} public.user_messages itself, which epigraph does not need.",
+            "The role {user} may {} public.user_messages itself, which epigraph does not need.",
             rights.join(", ")
         ),
     )

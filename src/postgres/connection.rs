@@ -493,11 +493,11 @@ fn tls_connector(target: &Target) -> Result<native_tls::TlsConnector, Failure> {
             std::fs::read(path).map_err(|error| unusable(&format!("cannot be read: {error}")))?;
         let blocks = tls::blocks(&String::from_utf8_lossy(&pem));
         if blocks.is_empty() {
-            return Err(unusable("holds no certificate"));
+            return Err(unusable("contains no certificate"));
         }
         for block in blocks {
             let root = native_tls::Certificate::from_pem(block.as_bytes()).map_err(|error| {
-                unusable("holds a damaged certificate").because(Cause::of(error))
+                unusable("contains a damaged certificate").because(Cause::of(error))
             })?;
             builder.add_root_certificate(root);
         }

@@ -76,7 +76,7 @@ pub(super) fn other_shape() -> Failure {
 pub(super) fn bypasses() -> Failure {
     Failure::new(
         Kind::Database,
-        "This connection string opens every row and not yours alone: it is that of an owner, whom row security does not hold.",
+        "This connection string is an owner's, so it opens every row: row security does not apply to owners.",
     )
     .cure("Keep it for `epigraph admin`, and configure one that `epigraph admin invite` makes.")
 }

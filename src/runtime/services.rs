@@ -11,7 +11,7 @@ use crate::{
 impl<I: Identity, V: Vault, Q: Quotes> Services for Session<I, V, Q> {
     async fn perform(&self, effect: Effect, progress: Progress) -> Option<Msg> {
         Some(match effect {
-            Effect::Restore => Msg::Restored(logged(self.restore().await)),
+            Effect::Restore => Msg::Restored(logged(self.restore(&progress).await)),
             Effect::ChooseFile => Msg::FileChosen(logged(self.choose_file().await)),
             Effect::RequestCode => Msg::CodeIssued(logged(self.request_code(&progress).await)),
             Effect::AwaitApproval => Msg::SignedIn(logged(self.await_approval(&progress).await)),
