@@ -52,6 +52,7 @@ pub struct Okta {
 }
 
 /// What the authorization server publishes of itself.
+#[derive(Clone)]
 struct Known<T> {
     it: Arc<T>,
     /// It was known before it was needed now, so that it may be out of date.
@@ -68,15 +69,6 @@ impl<T> Known<T> {
 
     fn asked(it: Arc<T>) -> Self {
         Self { it, is_kept: false }
-    }
-}
-
-impl<T> Clone for Known<T> {
-    fn clone(&self) -> Self {
-        Self {
-            it: Arc::clone(&self.it),
-            is_kept: self.is_kept,
-        }
     }
 }
 

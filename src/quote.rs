@@ -40,7 +40,7 @@ impl Quote {
     /// # Errors
     /// When nothing in the text can be seen, it is too long, or it holds a control character other than line break and tab.
     pub fn new(text: &str) -> Result<Self, QuoteError> {
-        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        let text = text::line_ends(text);
         if text.chars().all(is_unseen) {
             return Err(QuoteError::Empty);
         }

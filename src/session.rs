@@ -247,7 +247,7 @@ pub trait Quotes: Send + Sync + 'static {
 /// A session over an identity provider, a vault and the person's row. What the screens and the headless commands share.
 pub struct Session<I: Identity, V, Q> {
     keeper: Arc<Keeper<I, V>>,
-    quotes: Q,
+    pub(crate) quotes: Q,
     drafts: Drafts,
     seen: LastSeen,
     /// The sign-in under way.
@@ -317,8 +317,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             return Ok(None);
         };
         Ok(Some(
-            self.restored(entry.user, self.keeper.vault().warning())
-                .await,
+            self.restored(entry.user, self.keeper.vault.warning()).await,
         ))
     }
 
@@ -327,7 +326,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     /// # Errors
     /// When that choice cannot be written down.
     pub async fn choose_file(&self) -> Result<(), Failure> {
-        self.keeper.vault().choose_file().await
+        self.keeper.vault.choose_file().await
     }
 
     /// Asks for a device code and remembers it as the sign-in under way.
@@ -336,7 +335,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     /// When Okta refuses or cannot be reached, or when the vault could not keep the session afterwards.
     pub async fn request_code(&self, progress: &Progress) -> Result<DeviceCode, Failure> {
         self.keeper.vault_answers(progress).await?;
-        let (code, pending) = self.keeper.identity().request_code(progress).await?;
+        let (code, pending) = self.keeper.identity.request_code(progress).await?;
         *self.pending.lock() = Some(Arc::new(pending));
         Ok(code)
     }
@@ -349,7 +348,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         let pending = self.pending().ok_or_else(no_sign_in)?;
         let tokens = self
             .keeper
-            .identity()
+            .identity
             .await_approval(&pending, progress)
             .await?;
         self.forget_code();
@@ -358,7 +357,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         let keeper = Arc::clone(&self.keeper);
         let progress = progress.clone();
         finish(async move { keeper.sign_in(tokens, &progress).await }).await?;
-        let warnings = short.into_iter().chain(self.keeper.vault().warning());
+        let warnings = short.into_iter().chain(self.keeper.vault.warning());
         Ok(self.restored(user, warnings).await)
     }
 
@@ -473,7 +472,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     /// Says in a few words where the session is kept.
     #[must_use]
     pub fn location(&self) -> String {
-        self.keeper.vault().location()
+        self.keeper.vault.location()
     }
 
     /// Does something with a valid ID token. One that has expired for the database, whose clock decides, is renewed once.
@@ -533,10 +532,6 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         if !self.keeper.has_read_vault() && self.seen.is_there().await {
             self.quotes.head_start();
         }
-    }
-
-    pub(crate) const fn quotes(&self) -> &Q {
-        &self.quotes
     }
 
     fn pending(&self) -> Option<Arc<I::Pending>> {

@@ -36,7 +36,7 @@ pub(super) fn parse(
     text: &str,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Vec<(String, Option<String>)> {
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let text = crate::text::line_ends(text);
     let mut variables: Vec<(String, String)> = Vec::new();
     for found in VARIABLE.captures_iter(&text) {
         let value = found.get(2).map_or("", |value| value.as_str());

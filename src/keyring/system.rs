@@ -305,7 +305,7 @@ pub(super) fn waiting(on: Platform) -> Failure {
         Kind::Vault,
         format!(
             "{} is waiting to be unlocked, or does not answer.",
-            capital(on.keyring())
+            text::capital(on.keyring())
         ),
     )
     .cure(format!(
@@ -316,7 +316,7 @@ pub(super) fn waiting(on: Platform) -> Failure {
 fn locked(on: Platform) -> Failure {
     Failure::new(
         Kind::Vault,
-        format!("{} is locked.", capital(on.keyring())),
+        format!("{} is locked.", text::capital(on.keyring())),
     )
     .cure(format!(
         "Unlock it, for example by `epigraph login` at the desktop; where that is not possible, {CHOOSE_FILE}."
@@ -328,7 +328,7 @@ fn without_collection(on: Platform) -> Failure {
         Kind::Vault,
         format!(
             "{} has no default collection, in which a session could be kept.",
-            capital(on.keyring())
+            text::capital(on.keyring())
         ),
     )
     .cure(format!(
@@ -357,7 +357,7 @@ fn words(on: Platform, error: &Error) -> Failure {
         {
             Failure::new(
                 Kind::Vault,
-                format!("{} is closed to a sign-in over the network, such as SSH.", capital(keyring)),
+                format!("{} is closed to a sign-in over the network, such as SSH.", text::capital(keyring)),
             )
             .cure(format!(
                 "Use epigraph at the desktop of this computer, or over Remote Desktop; otherwise, {CHOOSE_FILE}."
@@ -379,7 +379,7 @@ fn words(on: Platform, error: &Error) -> Failure {
             Kind::Vault,
             format!(
                 "{} contains more than one session for this issuer and client.",
-                capital(keyring)
+                text::capital(keyring)
             ),
         )
         .cure("Remove the entries of `epigraph` in the keyring's own program, and sign in again."),
@@ -387,7 +387,7 @@ fn words(on: Platform, error: &Error) -> Failure {
             Kind::Vault,
             format!(
                 "{} contains something that epigraph did not write.",
-                capital(keyring)
+                text::capital(keyring)
             ),
         )
         .cure("Remove the entry of `epigraph` in the keyring's own program, and sign in again."),
@@ -416,7 +416,7 @@ fn out_of_reach(on: Platform) -> Failure {
         Kind::Vault,
         format!(
             "{} cannot be reached: no message bus answers at DBUS_SESSION_BUS_ADDRESS.",
-            capital(on.keyring())
+            text::capital(on.keyring())
         ),
     )
     .cure(format!(
@@ -453,7 +453,7 @@ pub(super) fn unopened(on: Platform, cause: &str, bus_is_named: bool) -> Failure
         Kind::Vault,
         format!(
             "{} is running, but does not work with epigraph: {}.",
-            capital(on.keyring()),
+            text::capital(on.keyring()),
             text::clause(cause)
         ),
     )
@@ -483,7 +483,11 @@ fn platform(on: Platform, cause: &str, code: Option<i32>) -> Failure {
     }
     Failure::new(
         Kind::Vault,
-        format!("{} failed: {}.", capital(on.keyring()), text::clause(cause)),
+        format!(
+            "{} failed: {}.",
+            text::capital(on.keyring()),
+            text::clause(cause)
+        ),
     )
     .cure(format!(
         "Try again; if this keeps happening, {CHOOSE_FILE}."
@@ -493,18 +497,11 @@ fn platform(on: Platform, cause: &str, code: Option<i32>) -> Failure {
 fn denied(on: Platform) -> Failure {
     Failure::new(
         Kind::Vault,
-        format!("{} denied access to epigraph.", capital(on.keyring())),
+        format!("{} denied access to epigraph.", text::capital(on.keyring())),
     )
     .cure(format!(
         "Allow it when you are asked; otherwise, {CHOOSE_FILE}."
     ))
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(chars).collect()
-    })
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ struct Metadata {
 }
 
 /// What is used of the authorization server.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Server {
     /// Where a device code is asked for.
     pub(super) device: Option<Url>,

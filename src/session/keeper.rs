@@ -32,8 +32,8 @@ pub(super) struct SignedOut {
 }
 
 pub(super) struct Keeper<I, V> {
-    identity: I,
-    vault: V,
+    pub(super) identity: I,
+    pub(super) vault: V,
     lock: PathBuf,
     memory: Mutex<Memory>,
     /// One renewal at a time in this process.
@@ -88,14 +88,6 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
             renewing: tokio::sync::Mutex::default(),
             told_not_kept: AtomicBool::new(false),
         }
-    }
-
-    pub(super) fn identity(&self) -> &I {
-        &self.identity
-    }
-
-    pub(super) fn vault(&self) -> &V {
-        &self.vault
     }
 
     pub(super) fn last_user_id(&self) -> Option<String> {

@@ -149,8 +149,8 @@ mod tests {
         }
     }
 
-    fn seen_by(user_id: &str, saved: &Saved) -> Note {
-        Some((user_id.to_owned(), saved.clone()))
+    fn seen_by(user_id: &str, saved: &Saved) -> (String, Saved) {
+        (user_id.to_owned(), saved.clone())
     }
 
     /// What one process has over a state directory.
@@ -164,12 +164,12 @@ mod tests {
         let seen = || process(&state);
         assert_eq!(seen().read_now(None), None);
         let quote = saved("\u{1}Mistakes\n\"are\" é");
-        seen().note(seen_by("00u1", &quote)).await;
+        seen().note(Some(seen_by("00u1", &quote))).await;
         assert_eq!(seen().read("00u1").await, Some(quote.clone()));
         assert_eq!(seen().read_now(None), Some(quote));
         assert_eq!(seen().read("00u2").await, None);
         assert_eq!(seen().read_now(None), None, "it was removed");
-        seen().note(seen_by("00u1", &saved("Yes."))).await;
+        seen().note(Some(seen_by("00u1", &saved("Yes.")))).await;
         let other = LastSeen::new(state.path(), "issuer other", true);
         assert_eq!(other.read_now(None), None);
         seen().note(None).await;
@@ -182,7 +182,7 @@ mod tests {
         let state = tempfile::tempdir().expect("a temporary directory");
         let seen = process(&state);
         let longest = saved(&"\u{1}".repeat(quote::MAX_BYTES));
-        seen.note(seen_by("00u1", &longest)).await;
+        seen.note(Some(seen_by("00u1", &longest))).await;
         assert_eq!(seen.read_now(None), Some(longest));
         for rubbish in [
             "",
@@ -199,9 +199,11 @@ mod tests {
     async fn where_it_is_switched_off_nothing_is_kept() {
         let state = tempfile::tempdir().expect("a temporary directory");
         let off = LastSeen::new(state.path(), "issuer client", false);
-        process(&state).note(seen_by("00u1", &saved("Yes."))).await;
+        process(&state)
+            .note(Some(seen_by("00u1", &saved("Yes."))))
+            .await;
         assert_eq!(off.read_now(None), None);
-        off.note(seen_by("00u1", &saved("Yes."))).await;
+        off.note(Some(seen_by("00u1", &saved("Yes.")))).await;
         assert_eq!(process(&state).read_now(None), None, "it was removed");
     }
 
@@ -209,13 +211,13 @@ mod tests {
     async fn a_sign_out_in_another_process_is_not_undone() {
         let state = tempfile::tempdir().expect("a temporary directory");
         let here = process(&state);
-        here.note(seen_by("00u1", &saved("Yes."))).await;
+        here.note(Some(seen_by("00u1", &saved("Yes.")))).await;
         process(&state).note(None).await;
-        here.note(seen_by("00u1", &saved("No."))).await;
+        here.note(Some(seen_by("00u1", &saved("No.")))).await;
         assert_eq!(here.read_now(None), None);
         // Whoever signs in again here looks first.
         assert_eq!(here.read("00u1").await, None);
-        here.note(seen_by("00u1", &saved("No."))).await;
+        here.note(Some(seen_by("00u1", &saved("No.")))).await;
         assert_eq!(here.read_now(None), Some(saved("No.")));
     }
 
@@ -223,12 +225,12 @@ mod tests {
     async fn of_notes_that_overtake_each_other_the_newest_counts() {
         let state = tempfile::tempdir().expect("a temporary directory");
         let seen = process(&state);
-        let older = seen.note(seen_by("00u1", &saved("older")));
-        let newer = seen.note(seen_by("00u1", &saved("newer")));
+        let older = seen.note(Some(seen_by("00u1", &saved("older"))));
+        let newer = seen.note(Some(seen_by("00u1", &saved("newer"))));
         newer.await;
         older.await;
         assert_eq!(seen.read_now(None), Some(saved("newer")));
-        let noted = seen.note(seen_by("00u1", &saved("late")));
+        let noted = seen.note(Some(seen_by("00u1", &saved("late"))));
         seen.note(None).await;
         noted.await;
         assert_eq!(seen.read_now(None), None);
