@@ -26,7 +26,7 @@ use self::{
     rights::Right,
     roles::{Kind, Membership, Role, Roles, Sorted},
 };
-use super::{Owner, bounded, migrate};
+use super::{Owner, Step, migrate};
 use crate::{failure::Failure, text::harmless};
 
 /// The keys are to be refreshed every week; after this long the job is not running.
@@ -172,23 +172,18 @@ fn told(sentence: &str) -> String {
 /// # Errors
 /// When the database cannot be reached or refuses, or was never set up.
 pub async fn status(owner: &mut Owner) -> Result<Status, Failure> {
-    bounded(async {
-        let (transaction, words) = owner.begin().await?;
-        let work = async {
-            transaction.batch_execute("savepoint looking").await?;
-            let status = match look(&transaction).await {
+    owner
+        .step(async |step: &Step<'_>| {
+            step.batch_execute("savepoint looking").await?;
+            match look(step).await {
                 Err(error) if misses_something(&error) => {
-                    transaction.batch_execute("rollback to looking").await?;
-                    look_for_what_is_missing(&transaction).await?.ok_or(error)?
+                    step.batch_execute("rollback to looking").await?;
+                    Ok(look_for_what_is_missing(step).await?.ok_or(error)?)
                 }
-                looked => looked?,
-            };
-            transaction.rollback().await?;
-            Ok(status)
-        };
-        work.await.map_err(|error: Error| words.explain(&error))
-    })
-    .await
+                looked => Ok(looked?),
+            }
+        })
+        .await
 }
 
 /// The database as a whole.

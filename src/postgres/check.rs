@@ -13,7 +13,7 @@ use tokio_postgres::{
 
 use super::{
     connection::{ANSWER_LIMIT, Connection, Connector, Steps},
-    error::{Error, lacks_functions, read_only},
+    error::{Error, lacks_functions, read_only, refused},
     quotes::{bypasses, not_guarded},
     target::{Target, Tls},
 };
@@ -246,58 +246,45 @@ const COMPARE_KEYS: &str =
     "The owner of the database can run `epigraph admin keys`; best every week.";
 
 pub(super) fn knows_no_key() -> Failure {
-    Failure::new(
-        Kind::Database,
-        "The database knows none of the keys that Okta publishes, so it takes no token.",
-    )
-    .cure(COMPARE_KEYS)
+    refused("The database knows none of the keys that Okta publishes, so it takes no token.")
+        .cure(COMPARE_KEYS)
 }
 
 pub(super) fn lacks_keys(unknown: usize, all: usize) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!("The database does not know {unknown} of the {all} keys that Okta publishes: once Okta signs with one of them, no one can sign in."),
-    )
+    refused(format!("The database does not know {unknown} of the {all} keys that Okta publishes: once Okta signs with one of them, no one can sign in."))
     .cure(COMPARE_KEYS)
 }
 
 pub(super) fn no_table(database: &str) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!("The database {database} has no table public.user_messages."),
-    )
+    refused(format!(
+        "The database {database} has no table public.user_messages."
+    ))
     .cure("The owner of the database can set it up with `epigraph admin setup`.")
 }
 
 pub(super) fn lacks_columns(columns: &[String]) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!(
-            "The table public.user_messages lacks {}.",
-            columns.join(" and ")
-        ),
-    )
+    refused(format!(
+        "The table public.user_messages lacks {}.",
+        columns.join(" and ")
+    ))
     .cure("It belongs to something else: rename it, then run `epigraph admin migrate`.")
 }
 
 pub(super) fn lacks_rights(user: &str, lacking: &[String], group: &str) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!("The user {user} may not call {}.", lacking.join(", ")),
-    )
+    refused(format!(
+        "The user {user} may not call {}.",
+        lacking.join(", ")
+    ))
     .cure(format!(
         "The database's owner can run: grant {group} to {user};"
     ))
 }
 
 pub(super) fn open_table(user: &str, rights: &[String]) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!(
-            "The user {user} may {} public.user_messages itself, which epigraph does not need.",
-            rights.join(", ")
-        ),
-    )
+    refused(format!(
+        "The user {user} may {} public.user_messages itself, which epigraph does not need.",
+        rights.join(", ")
+    ))
     .cure("The database's owner can close it with `epigraph admin setup`.")
 }
 

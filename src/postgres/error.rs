@@ -370,7 +370,8 @@ fn unreachable(what: impl Into<String>) -> Failure {
     Failure::new(Kind::Unreachable, what)
 }
 
-fn refused(what: impl Into<String>) -> Failure {
+/// The database says no.
+pub(crate) fn refused(what: impl Into<String>) -> Failure {
     Failure::new(Kind::Database, what)
 }
 
