@@ -117,17 +117,17 @@ struct Findings {
 
 impl Findings {
     fn problem(&mut self, sentence: impl AsRef<str>) {
-        let told = told(sentence.as_ref());
-        if !self.problems.contains(&told) {
-            self.problems.push(told);
-        }
+        add(&mut self.problems, told(sentence.as_ref()));
     }
 
     fn note(&mut self, sentence: impl AsRef<str>) {
-        let told = told(sentence.as_ref());
-        if !self.notes.contains(&told) {
-            self.notes.push(told);
-        }
+        add(&mut self.notes, told(sentence.as_ref()));
+    }
+}
+
+fn add(sentences: &mut Vec<String>, told: String) {
+    if !sentences.contains(&told) {
+        sentences.push(told);
     }
 }
 
@@ -195,7 +195,6 @@ struct Place {
     group_name: String,
     group: Option<u32>,
     old_group: Option<u32>,
-    has_messages: bool,
     messages_owner: Option<u32>,
     is_unique: bool,
     has_unshown: bool,
@@ -213,13 +212,12 @@ impl Place {
             group_name: row.try_get(3)?,
             group: row.try_get(4)?,
             old_group: row.try_get(5)?,
-            has_messages: row.try_get(6)?,
-            messages_owner: row.try_get(7)?,
-            is_unique: row.try_get(8)?,
-            has_unshown: row.try_get(9)?,
-            compresses: row.try_get(10)?,
-            encoding: row.try_get(11)?,
-            tells_guards: row.try_get(12)?,
+            messages_owner: row.try_get(6)?,
+            is_unique: row.try_get(7)?,
+            has_unshown: row.try_get(8)?,
+            compresses: row.try_get(9)?,
+            encoding: row.try_get(10)?,
+            tells_guards: row.try_get(11)?,
         })
     }
 }
@@ -390,7 +388,7 @@ async fn look_for_what_is_missing(transaction: &Transaction<'_>) -> Result<Optio
     }
     let wanted = definitions::read(migrate::texts());
     let mut found = Findings::default();
-    functions::compare(&functions::present(&functions)?, &wanted, &mut found);
+    functions::compare(&each(&functions, functions::present)?, &wanted, &mut found);
     functions::contents(&contents, &wanted, &mut found)?;
     tables::compare(&shapes, &mut found)?;
     if found.problems.is_empty() {
@@ -439,7 +437,7 @@ async fn compare(
     .await?;
     let rights = each(&rights, Right::read)?;
     let spaces = each(&spaces, |row| Ok((row.try_get(0)?, row.try_get(1)?)))?;
-    let functions = functions::present(&functions)?;
+    let functions = each(&functions, functions::present)?;
     let owned = each(&owned, Owned::read)?;
 
     let master = functions::master(&functions, &owned).unwrap_or(place.owner);
@@ -452,7 +450,7 @@ async fn compare(
         None => found.problem(no_group(&place.group_name)),
         Some(group) => rights::needs(&rights, group, &sorted, &wanted, found),
     }
-    if !place.has_messages {
+    if place.messages_owner.is_none() {
         found.problem(NO_MESSAGES);
     } else if !place.is_unique {
         found.problem("The column user_id of public.user_messages is not unique: alter table public.user_messages add primary key (user_id);");
@@ -506,7 +504,7 @@ async fn look_around(
     policies::judge(
         &guards,
         &policies,
-        place.has_messages && place.tells_guards,
+        place.messages_owner.is_some() && place.tells_guards,
         found,
     )?;
     attached::judge(&attached, sorted, found)?;
@@ -519,6 +517,15 @@ async fn look_around(
 
 fn each<T>(rows: &[Row], read: impl FnMut(&Row) -> Result<T, Error>) -> Result<Vec<T>, Error> {
     rows.iter().map(read).collect()
+}
+
+/// The first columns of a row, which are texts.
+fn texts<const N: usize>(row: &Row) -> Result<[&str; N], Error> {
+    let mut texts = [""; N];
+    for (column, text) in texts.iter_mut().enumerate() {
+        *text = row.try_get(column)?;
+    }
+    Ok(texts)
 }
 
 fn member(role: &Role) -> Member {
