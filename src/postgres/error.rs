@@ -4,7 +4,7 @@
 
 mod identity;
 
-use std::{error::Error as _, io};
+use std::io;
 
 use tokio_postgres::error::DbError;
 
@@ -13,7 +13,7 @@ use super::{
     target::Target,
 };
 use crate::{
-    failure::{Cause, Failure, Kind},
+    failure::{Cause, Failure, Kind, causes},
     text::clause,
     tls::{self, Fault},
 };
@@ -44,18 +44,18 @@ pub(crate) enum Error {
     StatementTimedOut,
 }
 
-/// What a refusal means, known by a part of its message (in lower case).
+/// What a refusal means, known by any of these parts of its message (in lower case).
 struct Meaning {
-    message: &'static str,
+    messages: &'static [&'static str],
     transient: bool,
     kind: Kind,
     what: &'static str,
     cure: &'static str,
 }
 
-const fn passing(message: &'static str, what: &'static str) -> Meaning {
+const fn passing(messages: &'static [&'static str], what: &'static str) -> Meaning {
     Meaning {
-        message,
+        messages,
         transient: true,
         kind: Kind::Unreachable,
         what,
@@ -63,9 +63,13 @@ const fn passing(message: &'static str, what: &'static str) -> Meaning {
     }
 }
 
-const fn lasting(message: &'static str, what: &'static str, cure: &'static str) -> Meaning {
+const fn lasting(
+    messages: &'static [&'static str],
+    what: &'static str,
+    cure: &'static str,
+) -> Meaning {
     Meaning {
-        message,
+        messages,
         transient: false,
         kind: Kind::Database,
         what,
@@ -81,128 +85,124 @@ const COPY_AGAIN: &str = "Copy the connection string again from the person who g
 /// Messages of Neon's proxy and of the poolers. The first that fits counts.
 const MEANINGS: &[Meaning] = &[
     lasting(
-        "authentication failed",
+        &["authentication failed"],
         "The database does not accept this user name with this password.",
         COPY_AGAIN,
     ),
     lasting(
-        "transaction blocks not allowed",
+        &["transaction blocks not allowed"],
         "The pooler before the database gives every statement another connection, so nothing can be done as a whole.",
         "Use the direct connection string, or have the pooler set to pool_mode = transaction.",
     ),
     lasting(
-        "vpc endpoint id is not specified",
+        &["vpc endpoint id is not specified"],
         "Neon takes connections to this database from a private network only, and this one is not from there.",
         PRIVATE_NETWORK,
     ),
     lasting(
-        "this vpc endpoint",
+        &["this vpc endpoint"],
         "Neon does not let the VPC endpoint of this network connect to this database.",
         "The database's owner can add it in Neon's console, under Network Security.",
     ),
     lasting(
-        "blocked network",
+        &["blocked network"],
         "Neon takes no connections to this database from this network.",
         PRIVATE_NETWORK,
     ),
     lasting(
-        "endpoint id is not specified",
+        &["endpoint id is not specified"],
         "Neon cannot tell from the connection string which database is meant.",
         COPY_AGAIN,
     ),
     lasting(
-        "inconsistent project name",
+        &["inconsistent project name"],
         "The connection string names two different endpoints of Neon: one in the host and one in options.",
         COPY_AGAIN,
     ),
     lasting(
-        "endpoint cannot be found",
+        &["endpoint cannot be found", "endpoint could not be found"],
         "Neon has no endpoint of this name (any more).",
         COPY_AGAIN,
     ),
     lasting(
-        "endpoint could not be found",
-        "Neon has no endpoint of this name (any more).",
-        COPY_AGAIN,
-    ),
-    lasting(
-        "endpoint has been disabled",
-        "The database's endpoint is disabled in Neon.",
-        "Its owner can enable it in Neon's console.",
-    ),
-    lasting(
-        "endpoint is disabled",
+        &["endpoint has been disabled", "endpoint is disabled"],
         "The database's endpoint is disabled in Neon.",
         "Its owner can enable it in Neon's console.",
     ),
     passing(
-        "endpoint is temporarily unavailable",
+        &["endpoint is temporarily unavailable"],
         "Neon's endpoint is temporarily unavailable, for maintenance or because a quota is used up.",
     ),
     lasting(
-        "quota",
+        &["quota"],
         "The Neon project has used up its quota.",
         "Its owner sees it in Neon's console, under Billing.",
     ),
     lasting(
-        "active endpoints",
+        &["active endpoints"],
         "Neon runs as many databases of this account at once as its plan allows.",
         "Its owner can suspend one, or raise the limit, in Neon's console.",
     ),
     lasting(
-        "ip address",
+        &["ip address"],
         "Neon's list of allowed addresses does not have this machine's network.",
         "The database's owner can add it in Neon's console, under IP Allow.",
     ),
     lasting(
-        "connection is insecure",
+        &["connection is insecure"],
         "Neon refuses a connection without TLS.",
         "Write sslmode=require in the connection string.",
     ),
     lasting(
-        "unsupported startup parameter",
+        &["unsupported startup parameter"],
         "The pooler refuses the options in the connection string.",
         "Leave options=... out, or use the direct connection string.",
     ),
     lasting(
-        "no pg_hba.conf entry",
+        &["no pg_hba.conf entry"],
         "The database does not let this user in from here.",
         "Its owner has to allow the user and this machine's address (pg_hba.conf).",
     ),
-    lasting("no such user", WRONG_USER, COPY_AGAIN),
-    lasting("no such database", NO_DATABASE, COPY_AGAIN),
-    passing("couldn't connect to compute node", RESTARTING),
+    lasting(&["no such user"], WRONG_USER, COPY_AGAIN),
+    lasting(&["no such database"], NO_DATABASE, COPY_AGAIN),
+    passing(&["couldn't connect to compute node"], RESTARTING),
     passing(
-        "control plane request failed",
+        &["control plane request failed"],
         "Neon has an outage of its own for the moment.",
     ),
     passing(
-        "running conflicting operations",
+        &["running conflicting operations", "running operations"],
         "Neon is busy with a change of the project.",
     ),
     passing(
-        "running operations",
-        "Neon is busy with a change of the project.",
+        &[
+            "too many connections attempts",
+            "failed to acquire permit",
+            "too many connections",
+            "no more connections allowed",
+            "remaining connection slots",
+            "sorry, too many clients",
+            "query_wait_timeout",
+        ],
+        BUSY,
     ),
-    passing("too many connections attempts", BUSY),
-    passing("failed to acquire permit", BUSY),
-    passing("too many connections", BUSY),
-    passing("no more connections allowed", BUSY),
-    passing("remaining connection slots", BUSY),
-    passing("sorry, too many clients", BUSY),
-    passing("query_wait_timeout", BUSY),
     passing(
-        "authentication timed out",
+        &["authentication timed out"],
         "Neon took too long to check the password.",
     ),
-    passing("terminating connection due to", RESTARTING),
-    passing("early eof", RESTARTING),
-    passing("connection terminated unexpectedly", RESTARTING),
-    passing("server conn crashed", RESTARTING),
-    passing("server closed the connection", RESTARTING),
-    passing("cannot connect to server", RESTARTING),
-    passing("server login has been failing", RESTARTING),
-    passing("the database system is", RESTARTING),
+    passing(
+        &[
+            "terminating connection due to",
+            "early eof",
+            "connection terminated unexpectedly",
+            "server conn crashed",
+            "server closed the connection",
+            "cannot connect to server",
+            "server login has been failing",
+            "the database system is",
+        ],
+        RESTARTING,
+    ),
 ];
 
 const WRONG_USER: &str = "The database has no user of this name.";
@@ -257,8 +257,7 @@ impl Error {
         let Self::Start(error) = self else {
             return None;
         };
-        let error = std::error::Error::source(error)?.downcast_ref::<io::Error>()?;
-        let AsksDifferently(asks) = error.get_ref()?.downcast_ref()?;
+        let AsksDifferently(asks) = io_cause(error)?.get_ref()?.downcast_ref()?;
         Some(*asks)
     }
 
@@ -377,14 +376,8 @@ pub(crate) fn refused(what: impl Into<String>) -> Failure {
 
 /// The texts of an error and its causes, in lower case: the error types of the TLS libraries tell nothing apart.
 fn chain(error: &tokio_postgres::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text.to_lowercase()
+    let texts: Vec<_> = causes(error).map(ToString::to_string).collect();
+    texts.join(": ").to_lowercase()
 }
 
 fn is_tls(error: &tokio_postgres::Error) -> bool {
@@ -396,14 +389,7 @@ fn is_authentication(error: &tokio_postgres::Error) -> bool {
 }
 
 fn io_cause(error: &tokio_postgres::Error) -> Option<&io::Error> {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref() {
-            return Some(error);
-        }
-        cause = error.source();
-    }
-    None
+    causes(error).find_map(|error| error.downcast_ref())
 }
 
 fn is_transient_io(error: &io::Error) -> bool {
@@ -453,9 +439,10 @@ fn is_shutdown(error: &DbError) -> bool {
 
 fn meaning(message: &str) -> Option<&'static Meaning> {
     let message = message.to_lowercase();
+    let is_it = |part: &&str| message.contains(*part);
     MEANINGS
         .iter()
-        .find(|meaning| message.contains(meaning.message))
+        .find(|meaning| meaning.messages.iter().any(is_it))
 }
 
 fn is_transient_refusal(code: &str, message: &str) -> bool {

@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn the_migrations_are_read_whole() {
         let found = read(migrate::texts());
-        for text in migrate::texts().flat_map(|text| statements(text)) {
+        for text in migrate::texts().flat_map(statements) {
             // What could not be read from a definition alone.
             assert!(!text.starts_with("alter function"), "{text}");
         }
