@@ -40,6 +40,12 @@ impl Store {
             Self::File => "file",
         }
     }
+
+    /// Finds the one of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let all = [Self::Keyring, Self::File];
+        all.into_iter().find(|store| store.name() == name)
+    }
 }
 
 /// What is needed to talk to Okta.
@@ -134,6 +140,21 @@ pub struct Sources<'a> {
     pub places: Option<Places>,
 }
 
+impl Sources<'_> {
+    /// Where it is read from without being told: the platform's file, and the environment.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        Self {
+            file: None,
+            env_file: None,
+            store: None,
+            given: &[],
+            variable: &|name| std::env::var_os(name),
+            places: Places::of_this_platform(),
+        }
+    }
+}
+
 /// A setting that a file or a variable can give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Setting {
@@ -143,51 +164,42 @@ struct Setting {
     variable: Option<&'static str>,
     /// What a value of it looks like.
     example: &'static str,
-    /// Whether the value opens something.
-    secret: bool,
 }
 
 const ISSUER: Setting = Setting {
     key: "issuer",
     variable: Some("AUTH_OKTA_ISSUER"),
     example: "https://example.okta.com",
-    secret: false,
 };
 const CLIENT_ID: Setting = Setting {
     key: "client_id",
     variable: Some("AUTH_OKTA_ID"),
     example: "0oa1b2c3d4E5F6g7H8i9",
-    secret: false,
 };
 const CLIENT_SECRET: Setting = Setting {
     key: "client_secret",
     variable: Some("AUTH_OKTA_SECRET"),
     example: "only where the app has one",
-    secret: true,
 };
 const DATABASE_URL: Setting = Setting {
     key: "database_url",
     variable: Some("DATABASE_URL"),
     example: "postgresql://USER:PASSWORD@HOST/DATABASE?sslmode=require",
-    secret: true,
 };
 const STORE: Setting = Setting {
     key: "store",
     variable: None,
     example: "keyring",
-    secret: false,
 };
 const FRAMES: Setting = Setting {
     key: "frames",
     variable: None,
     example: "on",
-    secret: false,
 };
 const LAST_SEEN: Setting = Setting {
     key: "last_seen",
     variable: None,
     example: "on",
-    secret: false,
 };
 const SETTINGS: [Setting; 7] = [
     ISSUER,
@@ -254,14 +266,7 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn found() -> Result<Self, Failure> {
-        Self::load(&Sources {
-            file: None,
-            env_file: None,
-            store: None,
-            given: &[],
-            variable: &|name| std::env::var_os(name),
-            places: Places::of_this_platform(),
-        })
+        Self::load(&Sources::of_this_process())
     }
 
     /// Reads the configuration.
@@ -405,27 +410,21 @@ fn checked_okta(
 }
 
 fn store_named(value: &Value) -> Result<Store, Failure> {
-    match value.text() {
-        "keyring" => Ok(Store::Keyring),
-        "file" => Ok(Store::File),
-        _ => Err(Failure::new(
-            Kind::Config,
-            format!("{} is neither \"keyring\" nor \"file\".", value.origin),
-        )
-        .cure("Write store = \"keyring\" (the default), or store = \"file\" where there is no keyring.")),
-    }
+    Store::named(value.text()).ok_or_else(|| {
+        let what = format!("{} is neither \"keyring\" nor \"file\".", value.origin);
+        Failure::new(Kind::Config, what)
+            .cure("Write store = \"keyring\" (the default), or store = \"file\" where there is no keyring.")
+    })
 }
 
 /// Returns what the person chose on the screens.
 fn chosen_store(state_dir: &Path) -> Store {
     let chosen = private_file::read(&state_dir.join(CHOSEN_STORE), 64);
-    let is_file = |contents: &private_file::Contents| {
-        contents.bytes.trim_ascii() == Store::File.name().as_bytes()
-    };
-    match chosen {
-        Ok(Some(contents)) if is_file(&contents) => Store::File,
-        _ => Store::Keyring,
-    }
+    let chosen = chosen.ok().flatten().and_then(|contents| {
+        let name = std::str::from_utf8(contents.bytes.trim_ascii()).ok()?;
+        Store::named(name)
+    });
+    chosen.unwrap_or(Store::Keyring)
 }
 
 /// Says whether a setting is on.

@@ -9,7 +9,7 @@ use super::{
     output::{self, Outcome},
 };
 use crate::{
-    config::{Config, Places, Sources},
+    config::{Config, Sources},
     failure::{Failure, Kind},
     postgres::Target,
     private_file,
@@ -20,19 +20,16 @@ use crate::{
 async fn put_in_place(file: &Path, place: Option<&Path>, yes: bool) -> Result<bool, Failure> {
     let cannot_read = |error: io::Error| unreadable(file, &error);
     fs::metadata(file).map_err(cannot_read)?;
-    let places = Places::of_this_platform();
-    let config = Config::load(&Sources {
+    let sources = Sources {
         file: Some(file),
-        env_file: None,
-        store: None,
-        given: &[],
         // What is set here now may be gone tomorrow: the file must do.
         variable: &|_| None,
-        places: places.clone(),
-    })?;
+        ..Sources::of_this_process()
+    };
+    let config = Config::load(&sources)?;
     config.okta()?;
     Target::parse(config.database_url()?)?;
-    let places = places.expect("nothing is read without a home");
+    let places = sources.places.expect("nothing is read without a home");
     let place = place.unwrap_or(&places.config_file);
 
     let text = Zeroizing::new(fs::read(file).map_err(cannot_read)?);
@@ -115,11 +112,7 @@ pub(super) async fn set_up(file: &Path, place: Option<&Path>, yes: bool) -> Outc
     }
     let config = Config::load(&Sources {
         file: place,
-        env_file: None,
-        store: None,
-        given: &[],
-        variable: &|name| std::env::var_os(name),
-        places: Places::of_this_platform(),
+        ..Sources::of_this_process()
     })?;
     super::account::login(&config, false, false).await
 }

@@ -9,7 +9,7 @@ use std::{
 use secrecy::{SecretString, zeroize::Zeroizing};
 use toml::{Spanned, de::DeTable};
 
-use super::{Origin, SETTINGS, Setting, Value};
+use super::{Origin, SECRET_VARIABLES, SETTINGS, Setting, Value};
 use crate::{
     failure::{Failure, Kind},
     platform::Platform,
@@ -86,9 +86,10 @@ pub(super) fn warn_if_exposed(
     values: &[(Setting, Value)],
     warnings: &mut Vec<String>,
 ) {
+    let opens = |variable: &str| SECRET_VARIABLES.contains(&variable);
     let holds_secret = values
         .iter()
-        .any(|(setting, value)| setting.secret && !value.text().is_empty());
+        .any(|(setting, value)| setting.variable.is_some_and(opens) && !value.text().is_empty());
     if holds_secret && let Some(keeps_modes) = readable_by_others(path) {
         warnings.push(exposed(path, keeps_modes));
     }
