@@ -276,10 +276,7 @@ impl Config {
     /// is reported by the method that hands it out, because not every command needs it.
     pub fn load(sources: &Sources<'_>) -> Result<Self, Failure> {
         let places = sources.places.clone().ok_or_else(|| {
-            Failure::new(
-                Kind::Config,
-                "This account has no home directory, so there is no place for the configuration and the session.",
-            )
+            misconfigured("This account has no home directory, so there is no place for the configuration and the session.")
             .cure(Platform::HERE.needs_home())
         })?;
         let mut warnings = Vec::new();
@@ -313,12 +310,24 @@ impl Config {
         let client_id = find(CLIENT_ID)?;
         let client_secret = find(CLIENT_SECRET)?;
         let database_url = find(DATABASE_URL)?;
+        let stores = [Store::Keyring, Store::File].map(|store| (store.name(), store));
         let lasting = match find(STORE)? {
-            Some(value) => store_named(&value)?,
+            Some(value) => either(
+                &value,
+                stores,
+                "Write store = \"keyring\" (the default), or store = \"file\" where there is no keyring.",
+            )?,
             None => chosen_store(&places.state_dir),
         };
         let store = sources.store.unwrap_or(lasting);
-        let is_on = |setting, off| find(setting)?.map_or(Ok(true), |value| is_on(&value, off));
+        let is_on = |setting, off| match find(setting)? {
+            Some(value) => either(
+                &value,
+                [("on", true), ("off", false)],
+                &format!("Write \"on\", which is the default, or {off}."),
+            ),
+            None => Ok(true),
+        };
         let frames = is_on(FRAMES, "frames = \"off\" for a screen reader")?;
         let last_seen = is_on(
             LAST_SEEN,
@@ -382,21 +391,18 @@ fn checked_okta(
 ) -> Result<Okta, Failure> {
     issuer::check(issuer)?;
     if client_id.text() == CLIENT_ID.example {
-        return Err(Failure::new(
-            Kind::Config,
-            format!(
-                "The client id ({}) is still the one of the example.",
-                client_id.origin
-            ),
-        )
+        return Err(misconfigured(format!(
+            "The client id ({}) is still the one of the example.",
+            client_id.origin
+        ))
         .cure("Use the configuration that your administrator sent you: epigraph use config.toml"));
     }
     let unfit = |c: char| c.is_whitespace() || c.is_control();
     if client_id.text().contains("://") || client_id.text().contains(unfit) {
-        return Err(Failure::new(
-            Kind::Config,
-            format!("The client id ({}) is not a client id.", client_id.origin),
-        )
+        return Err(misconfigured(format!(
+            "The client id ({}) is not a client id.",
+            client_id.origin
+        ))
         .cure(format!(
             "Copy it from the General tab of the app in Okta's admin console; it looks like {}.",
             CLIENT_ID.example
@@ -409,11 +415,16 @@ fn checked_okta(
     })
 }
 
-fn store_named(value: &Value) -> Result<Store, Failure> {
-    Store::named(value.text()).ok_or_else(|| {
-        let what = format!("{} is neither \"keyring\" nor \"file\".", value.origin);
-        Failure::new(Kind::Config, what)
-            .cure("Write store = \"keyring\" (the default), or store = \"file\" where there is no keyring.")
+/// Reads a setting that is one of two words.
+fn either<T>(value: &Value, words: [(&str, T); 2], cure: &str) -> Result<T, Failure> {
+    let [one, other] = words.each_ref().map(|(word, _)| *word);
+    let named = words.into_iter().find(|(word, _)| *word == value.text());
+    named.map(|(_, meaning)| meaning).ok_or_else(|| {
+        misconfigured(format!(
+            "{} is neither \"{one}\" nor \"{other}\".",
+            value.origin
+        ))
+        .cure(cure)
     })
 }
 
@@ -427,22 +438,14 @@ fn chosen_store(state_dir: &Path) -> Store {
     chosen.unwrap_or(Store::Keyring)
 }
 
-/// Says whether a setting is on.
-fn is_on(value: &Value, off: &str) -> Result<bool, Failure> {
-    match value.text() {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        _ => Err(Failure::new(
-            Kind::Config,
-            format!("{} is neither \"on\" nor \"off\".", value.origin),
-        )
-        .cure(format!("Write \"on\", which is the default, or {off}."))),
-    }
+/// A setting, or what holds it, is wrong.
+fn misconfigured(what: impl Into<String>) -> Failure {
+    Failure::new(Kind::Config, what)
 }
 
 /// Says whom to turn to where nothing was set up yet.
 fn not_set_up(path: &Path) -> Failure {
-    Failure::new(Kind::Config, "epigraph is not set up on this computer.").cure(format!(
+    misconfigured("epigraph is not set up on this computer.").cure(format!(
         "Were you sent a config.toml? Run: epigraph use config.toml\n\
          Do you set it up for others? Run: epigraph admin setup\n\
          By hand: write {}, set the variables AUTH_OKTA_ISSUER, AUTH_OKTA_ID and DATABASE_URL, or name the guide's own file with \
@@ -468,7 +471,7 @@ fn not_set(missing: &[Setting], path: &Path) -> Failure {
         .map(|setting| format!("\n    {} = \"{}\"", setting.key, setting.example))
         .collect();
     let variables: Vec<&str> = missing.iter().filter_map(|s| s.variable).collect();
-    Failure::new(Kind::Config, what).cure(format!(
+    misconfigured(what).cure(format!(
         "Put {them} into {}:{}\nor into the environment as {}, or name the guide's own file with --env-file .env.local.",
         path.display(),
         lines.concat(),

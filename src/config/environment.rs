@@ -4,8 +4,8 @@ use std::{ffi::OsString, path::Path};
 
 use secrecy::{SecretString, zeroize::Zeroizing};
 
-use super::{Origin, SETTINGS, Setting, Value, env_file, file};
-use crate::failure::{Failure, Kind};
+use super::{Origin, SETTINGS, Setting, Value, env_file, file, misconfigured};
+use crate::failure::Failure;
 
 /// Looks up the variable of a setting. An empty one counts as not set.
 pub(super) fn variable(
@@ -19,11 +19,8 @@ pub(super) fn variable(
         return Ok(None);
     };
     let text = text.into_string().map_err(|_| {
-        Failure::new(
-            Kind::Config,
-            format!("The variable {name} is not valid UTF-8."),
-        )
-        .cure("Set it again, or unset it and use the configuration file.")
+        misconfigured(format!("The variable {name} is not valid UTF-8."))
+            .cure("Set it again, or unset it and use the configuration file.")
     })?;
     let text = text.trim();
     Ok((!text.is_empty()).then(|| Value {
@@ -63,9 +60,9 @@ pub(super) fn read(
 }
 
 fn refers_to_itself(path: &Path, name: &str) -> Failure {
-    Failure::new(
-        Kind::Config,
-        format!("{}: the variable {name} refers to itself.", path.display()),
-    )
+    misconfigured(format!(
+        "{}: the variable {name} refers to itself.",
+        path.display()
+    ))
     .cure("Write its value, or put it between single quotes with a backslash before each $.")
 }

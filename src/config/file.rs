@@ -9,11 +9,8 @@ use std::{
 use secrecy::{SecretString, zeroize::Zeroizing};
 use toml::{Spanned, de::DeTable};
 
-use super::{Origin, SECRET_VARIABLES, SETTINGS, Setting, Value};
-use crate::{
-    failure::{Failure, Kind},
-    platform::Platform,
-};
+use super::{Origin, SECRET_VARIABLES, SETTINGS, Setting, Value, misconfigured};
+use crate::{failure::Failure, platform::Platform};
 
 /// More than any configuration needs: a device or a wrong file must not fill the memory.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -55,14 +52,11 @@ pub(super) fn read(
             return Err(unknown(path, line, key, value.get_ref().is_table()));
         };
         let Some(string) = value.get_ref().as_str() else {
-            return Err(Failure::new(
-                Kind::Config,
-                format!(
-                    "{}, line {line}: `{name}` is {}, not a text.",
-                    path.display(),
-                    with_article(value.get_ref().type_str()),
-                ),
-            )
+            return Err(misconfigured(format!(
+                "{}, line {line}: `{name}` is {}, not a text.",
+                path.display(),
+                with_article(value.get_ref().type_str()),
+            ))
             .cure(format!(
                 "Write {name} = \"{}\", with the quotes.",
                 setting.example
@@ -167,7 +161,7 @@ impl Unreadable {
                 "Save it as UTF-8 in your editor.".to_owned(),
             ),
         };
-        Failure::new(Kind::Config, what).cure(cure)
+        misconfigured(what).cure(cure)
     }
 }
 
@@ -209,14 +203,11 @@ pub(super) fn line_and_column(text: &str, at: usize) -> (usize, usize) {
 /// Says where the syntax is wrong. Shows nothing of the line itself, which may hold a password.
 fn not_toml(path: &Path, text: &str, error: &toml::de::Error) -> Failure {
     let (line, column) = line_and_column(text, error.span().map_or(0, |span| span.start));
-    Failure::new(
-        Kind::Config,
-        format!(
+    misconfigured(format!(
             "{}, line {line}, column {column}: {}.",
             path.display(),
             error.message().lines().next().unwrap_or("not valid TOML")
-        ),
-    )
+        ))
     .cure("Each line is a key, an equals sign and a text in double quotes: issuer = \"https://example.okta.com\".")
 }
 
@@ -245,7 +236,7 @@ fn unknown(
             format!("The keys are {}.", keys.join(", "))
         }
     };
-    Failure::new(Kind::Config, what).cure(cure)
+    misconfigured(what).cure(cure)
 }
 
 /// Finds the setting that a misspelt key, or the name of its variable, means.

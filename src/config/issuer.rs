@@ -2,8 +2,8 @@
 
 use url::Url;
 
-use super::{ISSUER, Value};
-use crate::failure::{Failure, Kind};
+use super::{ISSUER, Value, misconfigured};
+use crate::failure::Failure;
 
 /// The domains under which Okta itself serves organizations. Others are custom domains, of which nothing is assumed.
 const OKTA_DOMAINS: [&str; 6] = [
@@ -28,7 +28,7 @@ pub(super) fn check(issuer: &Value) -> Result<(), Failure> {
         None => Ok(()),
         Some((what, cure)) => {
             let what = format!("The issuer ({}) {what}.", issuer.origin);
-            Err(Failure::new(Kind::Config, what).cure(cure))
+            Err(misconfigured(what).cure(cure))
         }
     }
 }
