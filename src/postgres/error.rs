@@ -6,11 +6,11 @@ mod identity;
 
 use std::io;
 
-use tokio_postgres::error::DbError;
+use tokio_postgres::error::{DbError, SqlState};
 
 use super::{
     early::{Asks, AsksDifferently},
-    target::Target,
+    target::{Target, Tls},
 };
 use crate::{
     failure::{Cause, Failure, Kind, causes},
@@ -46,34 +46,27 @@ pub(crate) enum Error {
 
 /// What a refusal means, known by any of these parts of its message (in lower case).
 struct Meaning {
-    messages: &'static [&'static str],
-    transient: bool,
-    kind: Kind,
+    messages: Parts,
     what: &'static str,
-    cure: &'static str,
+    /// `None` where it passes by itself.
+    cure: Option<&'static str>,
 }
 
-const fn passing(messages: &'static [&'static str], what: &'static str) -> Meaning {
+type Parts = &'static [&'static str];
+
+const fn passing(messages: Parts, what: &'static str) -> Meaning {
     Meaning {
         messages,
-        transient: true,
-        kind: Kind::Unreachable,
         what,
-        cure: "Try again in a moment.",
+        cure: None,
     }
 }
 
-const fn lasting(
-    messages: &'static [&'static str],
-    what: &'static str,
-    cure: &'static str,
-) -> Meaning {
+const fn lasting(messages: Parts, what: &'static str, cure: &'static str) -> Meaning {
     Meaning {
         messages,
-        transient: false,
-        kind: Kind::Database,
         what,
-        cure,
+        cure: Some(cure),
     }
 }
 
@@ -246,10 +239,7 @@ impl Error {
 
     /// Says whether the server does not understand TLS that begins at once (as opposed to: its certificate is bad).
     pub(crate) fn refuses_direct_tls(&self) -> bool {
-        match self {
-            Self::Start(error) => is_tls(error) && tls::fault(error).is_none(),
-            _ => false,
-        }
+        matches!(self, Self::Start(error) if is_tls(error) && tls::fault(error).is_none())
     }
 
     /// Returns how the server asks for a password, where that was assumed wrongly: the connection is to be made anew.
@@ -272,20 +262,15 @@ impl Error {
 
     /// Says whether the server says that it was spoken to in the wrong way, and means nothing else by it that is known.
     pub(crate) fn is_about_the_protocol(&self) -> bool {
-        let Self::Start(error) = self else {
-            return false;
-        };
-        error.as_db_error().is_some_and(|error| {
-            error.code().code() == "08P01" && meaning(error.message()).is_none()
-        })
+        let is_it =
+            |error: &DbError| error.code().code() == "08P01" && meaning(error.message()).is_none();
+        matches!(self, Self::Start(error) if error.as_db_error().is_some_and(is_it))
     }
 
     /// Says whether the ID token has expired for the database, so that nothing was done (migration V4).
     pub(crate) fn is_expired_token(&self) -> bool {
-        let Self::Statement(error) = self else {
-            return false;
-        };
-        error.code().is_some_and(|code| code.code() == "28E08")
+        let has_expired = |code: &SqlState| code.code() == "28E08";
+        matches!(self, Self::Statement(error) if error.code().is_some_and(has_expired))
     }
 
     /// Its technical causes. `hidden` is what the server was sent and the log must not hold.
@@ -300,10 +285,7 @@ impl Error {
 
     /// Puts it into words. `hidden` is what the server was sent and no message must repeat.
     pub(crate) fn failure(&self, target: &Target, hidden: &[&str]) -> Failure {
-        Failure {
-            cause: self.cause(hidden),
-            ..self.words(target, hidden)
-        }
+        self.words(target, hidden).because(self.cause(hidden))
     }
 
     fn words(&self, target: &Target, hidden: &[&str]) -> Failure {
@@ -333,17 +315,13 @@ impl Error {
 /// Puts the driver's error into words. `hidden` is what the server was sent and no message must repeat.
 pub(crate) fn explain(error: &tokio_postgres::Error, target: &Target, hidden: &[&str]) -> Failure {
     let words = match error.as_db_error() {
-        Some(error) => refusal(
-            error.code().code(),
-            &without(error.message(), hidden),
-            target,
-        ),
+        Some(error) => {
+            let message = without(error.message(), hidden);
+            refusal(error.code().code(), &message, target)
+        }
         None => broken(error, target),
     };
-    Failure {
-        cause: cause(error, hidden),
-        ..words
-    }
+    words.because(cause(error, hidden))
 }
 
 /// The technical causes of the driver's error. Of what the server says, the details stay out: they hold rows.
@@ -367,6 +345,10 @@ fn without(message: &str, hidden: &[&str]) -> String {
 
 fn unreachable(what: impl Into<String>) -> Failure {
     Failure::new(Kind::Unreachable, what)
+}
+
+fn passes(what: impl Into<String>) -> Failure {
+    unreachable(what).cure("Try again in a moment.")
 }
 
 /// The database says no.
@@ -428,7 +410,7 @@ fn tls_was_cut(error: &tokio_postgres::Error, target: &Target) -> bool {
             )
         })
     };
-    let was_closed = || target.tls != super::target::Tls::Direct && tls::was_cut(&chain(error));
+    let was_closed = || target.tls != Tls::Direct && tls::was_cut(&chain(error));
     is_tls(error) && (was_reset() || was_closed())
 }
 
@@ -449,7 +431,9 @@ fn is_transient_refusal(code: &str, message: &str) -> bool {
     match code {
         "57P01" | "57P02" | "57P03" | "53300" | "40001" | "40P01" | "55P03" | "08006" | "08003"
         | "08001" | "08004" => true,
-        "XX000" | "08P01" | "08000" => meaning(message).is_some_and(|meaning| meaning.transient),
+        "XX000" | "08P01" | "08000" => {
+            meaning(message).is_some_and(|meaning| meaning.cure.is_none())
+        }
         _ => false,
     }
 }
@@ -481,13 +465,12 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
             .cure("Ask the owner of the database for a connection string of your own (`epigraph admin invite`), or to run `epigraph admin status`, which says what is amiss."),
         "25006" => read_only(),
         "0A000" if lower.contains("during recovery") => read_only(),
-        "57014" => unreachable("The database cancelled the statement because it took too long.")
-            .cure("Try again in a moment."),
+        "57014" => passes("The database cancelled the statement because it took too long."),
         "53100" => refused("The database is out of space.")
             .cure("Its owner has to make room or raise its limit."),
         "53200" => refused("The database is out of memory.")
             .cure("Try again in a moment; if this keeps happening, tell the owner of the database."),
-        "53300" => unreachable(BUSY).cure("Try again in a moment."),
+        "53300" => passes(BUSY),
         "22P05" | "22021" => refused("The database's encoding does not have a character of this text.")
             .cure("Its owner can make a database with the encoding UTF8, as Neon's are."),
         _ if code == "3D000" || is_unknown("database ") => {
@@ -498,10 +481,9 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
             refused(format!("The database has no user {user}.")).cure(COPY_AGAIN)
         }
         _ => match meaning(message) {
-            Some(meaning) => Failure::new(meaning.kind, meaning.what).cure(meaning.cure),
-            None if is_transient_refusal(code, message) => {
-                unreachable(RESTARTING).cure("Try again in a moment.")
-            }
+            Some(Meaning { what, cure: Some(cure), .. }) => refused(*what).cure(*cure),
+            Some(Meaning { what, cure: None, .. }) => passes(*what),
+            None if is_transient_refusal(code, message) => passes(RESTARTING),
             None => refused(format!(
                 "The database refused: {} (SQLSTATE {code}).",
                 clause(message)
@@ -540,16 +522,13 @@ fn dial(error: &io::Error, target: &Target) -> Failure {
 fn broken(error: &tokio_postgres::Error, target: &Target) -> Failure {
     let host = &target.host;
     let chain = chain(error);
-    let says = |texts: &[&str]| texts.iter().any(|text| chain.contains(text));
-    if says(&["server does not support tls"]) {
-        let failure = unreachable(format!(
+    if chain.contains("server does not support tls") {
+        return unreachable(format!(
             "The server at {host} does not offer TLS, so nothing was sent to it."
-        ));
-        return failure.cure(
-            "A server on this machine can be used with sslmode=disable; any other needs TLS.",
-        );
+        ))
+        .cure("A server on this machine can be used with sslmode=disable; any other needs TLS.");
     }
-    if says(&["channel binding"]) {
+    if chain.contains("channel binding") {
         return refused(format!(
             "The connection to {host} has no channel binding, which the connection string requires: the server does not offer it, or this machine's TLS library does not know it for the server's certificate."
         ))
@@ -560,17 +539,12 @@ fn broken(error: &tokio_postgres::Error, target: &Target) -> Failure {
             .cure("The role needs a SCRAM-SHA-256 password.");
     }
     if is_tls(error) {
-        return handshake(
-            tls::fault(error),
-            host,
-            target.tls == super::target::Tls::Direct,
-        );
+        return handshake(tls::fault(error), host, target.tls == Tls::Direct);
     }
     if was_cut(error) {
-        return unreachable(format!(
+        return passes(format!(
             "The connection to the database at {host} was lost."
-        ))
-        .cure("Try again in a moment.");
+        ));
     }
     refused(format!(
         "The server at {host} answers in a way that is not understood."
