@@ -368,11 +368,12 @@ fn busy() -> Failure {
 }
 
 fn not_allowed(user: &str, message: &str) -> Failure {
-    refused(format!(
+    let what = format!(
         "The user {user} is not allowed to do this: {}.",
         clause(message)
-    ))
-    .cure("Use the connection string of the database's owner, as Neon's console shows it.")
+    );
+    refused(what)
+        .cure("Use the connection string of the database's owner, as Neon's console shows it.")
 }
 
 /// What PostgreSQL says where the schema public is closed to the owner of the database, to whom it does not always belong.

@@ -217,25 +217,17 @@ pub(crate) fn failed() -> Failure {
 }
 
 fn unusable(path: &OsStr) -> Failure {
-    Failure::new(
-        Kind::Config,
-        format!(
-            "SSL_CERT_FILE names {}, which holds no certificates in PEM form.",
-            path.display()
-        ),
-    )
-    .cure("Correct the variable, or unset it to use the system's certificates.")
+    let path = path.display();
+    let what = format!("SSL_CERT_FILE names {path}, which holds no certificates in PEM form.");
+    Failure::new(Kind::Config, what)
+        .cure("Correct the variable, or unset it to use the system's certificates.")
 }
 
 fn damaged(path: &OsStr) -> Failure {
-    Failure::new(
-        Kind::Config,
-        format!(
-            "SSL_CERT_FILE names {}, which holds a damaged certificate.",
-            path.display()
-        ),
-    )
-    .cure("Copy the certificates into it anew, each with its BEGIN and its END line.")
+    let path = path.display();
+    let what = format!("SSL_CERT_FILE names {path}, which holds a damaged certificate.");
+    Failure::new(Kind::Config, what)
+        .cure("Copy the certificates into it anew, each with its BEGIN and its END line.")
 }
 
 #[cfg(test)]

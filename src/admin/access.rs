@@ -607,10 +607,11 @@ pub(super) fn owns_things(detail: &str) -> String {
 }
 
 pub(super) fn needed(detail: &str) -> Failure {
-    refused(format!(
+    let what = format!(
         "Objects of other roles depend on what it made ({}).",
         each(detail)
-    ))
+    );
+    refused(what)
 }
 
 pub(super) fn still_there(failure: &Failure) -> String {
@@ -645,11 +646,11 @@ pub(super) fn no_person(role: &str) -> Failure {
 }
 
 pub(super) fn of_another_database(role: &str, databases: &str) -> Failure {
-    refused(format!(
-            "The name {role} is taken by another database of this server ({}): roles are shared by all of them.",
-            clause(databases)
-        ))
-    .cure("Choose another name.")
+    let what = format!(
+        "The name {role} is taken by another database of this server ({}): roles are shared by all of them.",
+        clause(databases)
+    );
+    refused(what).cure("Choose another name.")
 }
 
 /// Why nothing is handed out where two administrators give one name access at the same moment.

@@ -143,13 +143,11 @@ async fn store(step: &Step<'_>, issuer: &str, published: &[Value]) -> Result<Key
 }
 
 pub(super) fn no_key(issuer: &str, why: &str) -> Failure {
-    Failure::new(
-        Kind::Okta,
-        format!(
-            "{issuer} publishes no signing key that the database can use; nothing was changed.{why}"
-        ),
-    )
-    .cure("Check the issuer; the keys of an Okta authorization server are RSA keys for RS256.")
+    let what = format!(
+        "{issuer} publishes no signing key that the database can use; nothing was changed.{why}"
+    );
+    Failure::new(Kind::Okta, what)
+        .cure("Check the issuer; the keys of an Okta authorization server are RSA keys for RS256.")
 }
 
 /// Adds one key and returns its id and what became of it (see `okta.add_signing_key`), or says why it is left out. The others are

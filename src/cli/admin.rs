@@ -578,19 +578,17 @@ pub(super) fn no_string() -> Failure {
 }
 
 pub(super) fn has_access(role: &str) -> Failure {
-    Failure::new(
-        Kind::Usage,
-        format!("{role} already has access, and keeps its password."),
-    )
-    .cure("Its password cannot be shown again; --new-password makes a new one.")
+    let what = format!("{role} already has access, and keeps its password.");
+    Failure::new(Kind::Usage, what)
+        .cure("Its password cannot be shown again; --new-password makes a new one.")
 }
 
 pub(super) fn nothing_to_write(roles: &str) -> Failure {
-    Failure::new(
-        Kind::Usage,
-        format!("No configuration was written: these roles already have access ({roles}), and a password cannot be shown again."),
-    )
-    .cure("Everything else is done. For one more access, run: epigraph admin invite NAME; for a new password, run this again with --name NAME --new-password.")
+    let what = format!(
+        "No configuration was written: these roles already have access ({roles}), and a password cannot be shown again."
+    );
+    Failure::new(Kind::Usage, what)
+        .cure("Everything else is done. For one more access, run: epigraph admin invite NAME; for a new password, run this again with --name NAME --new-password.")
 }
 
 async fn invite(
@@ -685,36 +683,25 @@ fn is_stdout_a_file() -> bool {
 }
 
 pub(super) fn file_is_there(path: &Path) -> Failure {
-    Failure::new(
-        Kind::Usage,
-        format!(
-            "{} already exists, and is not overwritten; nothing was changed.",
-            path.display()
-        ),
+    let path = path.display();
+    let what = format!("{path} already exists, and is not overwritten; nothing was changed.");
+    Failure::new(Kind::Usage, what).cure(
+        "Name a new file. If that one is the configuration of an access, its password is in it.",
     )
-    .cure("Name a new file. If that one is the configuration of an access, its password is in it.")
 }
 
 pub(super) fn no_new_file(path: &Path, error: &private_file::Error) -> Failure {
-    Failure::new(
-        Kind::Failed,
-        format!(
-            "{} cannot be written ({error}); nothing was changed.",
-            path.display()
-        ),
-    )
-    .cure("Name a file in an existing directory that you may write to.")
+    let path = path.display();
+    let what = format!("{path} cannot be written ({error}); nothing was changed.");
+    Failure::new(Kind::Failed, what)
+        .cure("Name a file in an existing directory that you may write to.")
 }
 
 pub(super) fn not_written(path: &Path, error: &private_file::Error) -> Failure {
-    Failure::new(
-        Kind::Failed,
-        format!(
-            "The configuration could not be written to {} ({error}).",
-            path.display()
-        ),
-    )
-    .cure("Run it again with another file: it makes a new password, because this one was never shown.")
+    let path = path.display();
+    let what = format!("The configuration could not be written to {path} ({error}).");
+    Failure::new(Kind::Failed, what)
+        .cure("Run it again with another file: it makes a new password, because this one was never shown.")
 }
 
 pub(super) const NOT_NOTED: &str = "The database could not record that this password was shown: the next run for this name makes a new one, and this one stops working.";

@@ -64,40 +64,28 @@ async fn may_replace(place: &Path) -> Result<bool, Failure> {
 }
 
 pub(super) fn unreadable(file: &Path, error: &io::Error) -> Failure {
-    Failure::new(
-        Kind::Usage,
-        format!(
-            "The configuration {} cannot be read: {error}.",
-            file.display()
-        ),
-    )
-    .cure("Name the file that you were sent, for example: epigraph use ~/Downloads/config.toml")
+    let file = file.display();
+    let what = format!("The configuration {file} cannot be read: {error}.");
+    Failure::new(Kind::Usage, what)
+        .cure("Name the file that you were sent, for example: epigraph use ~/Downloads/config.toml")
 }
 
 pub(super) fn is_there(place: &Path) -> Failure {
-    Failure::new(
-        Kind::Usage,
-        format!("Another configuration is in {}.", place.display()),
-    )
-    .cure("Add --yes to replace it.")
+    let place = place.display();
+    let what = format!("Another configuration is in {place}.");
+    Failure::new(Kind::Usage, what).cure("Add --yes to replace it.")
 }
 
 pub(super) fn left_alone(place: &Path) -> Failure {
-    Failure::new(
-        Kind::Failed,
-        format!("The configuration in {} stays as it was.", place.display()),
-    )
+    let place = place.display();
+    let what = format!("The configuration in {place} stays as it was.");
+    Failure::new(Kind::Failed, what)
 }
 
 pub(super) fn not_written(place: &Path, error: &private_file::Error) -> Failure {
-    Failure::new(
-        Kind::Failed,
-        format!(
-            "The configuration cannot be written to {}: {error}.",
-            place.display()
-        ),
-    )
-    .cure("See that the directory is yours and can be written to.")
+    let place = place.display();
+    let what = format!("The configuration cannot be written to {place}: {error}.");
+    Failure::new(Kind::Failed, what).cure("See that the directory is yours and can be written to.")
 }
 
 /// What an administrator sends along with a configuration, on two lines.

@@ -60,9 +60,8 @@ pub(super) fn read(
 }
 
 fn refers_to_itself(path: &Path, name: &str) -> Failure {
-    misconfigured(format!(
-        "{}: the variable {name} refers to itself.",
-        path.display()
-    ))
-    .cure("Write its value, or put it between single quotes with a backslash before each $.")
+    let path = path.display();
+    let what = format!("{path}: the variable {name} refers to itself.");
+    misconfigured(what)
+        .cure("Write its value, or put it between single quotes with a backslash before each $.")
 }

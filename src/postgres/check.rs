@@ -236,29 +236,27 @@ pub(super) fn no_table(database: &str) -> Failure {
 }
 
 pub(super) fn lacks_columns(columns: &[String]) -> Failure {
-    refused(format!(
+    let what = format!(
         "The table public.user_messages lacks {}.",
         columns.join(" and ")
-    ))
-    .cure("It belongs to something else: rename it, then run `epigraph admin migrate`.")
+    );
+    refused(what)
+        .cure("It belongs to something else: rename it, then run `epigraph admin migrate`.")
 }
 
 pub(super) fn lacks_rights(user: &str, lacking: &[String], group: &str) -> Failure {
-    refused(format!(
-        "The user {user} may not call {}.",
-        lacking.join(", ")
-    ))
-    .cure(format!(
+    let what = format!("The user {user} may not call {}.", lacking.join(", "));
+    refused(what).cure(format!(
         "The database's owner can run: grant {group} to {user};"
     ))
 }
 
 pub(super) fn open_table(user: &str, rights: &[String]) -> Failure {
-    refused(format!(
+    let what = format!(
         "The user {user} may {} public.user_messages itself, which epigraph does not need.",
         rights.join(", ")
-    ))
-    .cure("The database's owner can close it with `epigraph admin setup`.")
+    );
+    refused(what).cure("The database's owner can close it with `epigraph admin setup`.")
 }
 
 fn is(row: &Row, name: &str) -> bool {

@@ -475,14 +475,10 @@ async fn dial_any(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
 }
 
 pub(super) fn unusable_roots(path: &Path, what: &str) -> Failure {
-    Failure::new(
-        Kind::Config,
-        format!(
-            "The file {} (sslrootcert in the connection string) {what}.",
-            path.display()
-        ),
-    )
-    .cure("Name a file of certificates in PEM form, or leave sslrootcert out: the system's trust store is always used.")
+    let path = path.display();
+    let what = format!("The file {path} (sslrootcert in the connection string) {what}.");
+    Failure::new(Kind::Config, what)
+        .cure("Name a file of certificates in PEM form, or leave sslrootcert out: the system's trust store is always used.")
 }
 
 fn tls_connector(target: &Target) -> Result<native_tls::TlsConnector, Failure> {
