@@ -4,7 +4,6 @@
 
 use std::{
     ffi::OsString,
-    fmt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -227,34 +226,22 @@ pub(crate) fn hide_secrets(command: &mut Command) {
     }
 }
 
-/// Where a value came from, in the words of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Origin {
-    File(&'static str, PathBuf),
-    Variable(&'static str),
-    EnvFile(&'static str, PathBuf),
-    Argument(&'static str),
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(key, path) => write!(f, "`{key}` in {}", path.display()),
-            Self::Variable(name) => write!(f, "the variable {name}"),
-            Self::Argument(key) => write!(f, "--{}", key.replace('_', "-")),
-            Self::EnvFile(name, path) => write!(f, "{name} in {}", path.display()),
-        }
-    }
-}
-
 /// A setting's text and where it came from. Every one is handled as a secret, so that no message can show the wrong one.
 #[derive(Clone, Debug)]
 struct Value {
     text: SecretString,
-    origin: Origin,
+    /// In the words of a message.
+    origin: String,
 }
 
 impl Value {
+    fn new(text: &str, origin: String) -> Self {
+        Self {
+            text: SecretString::from(text.trim()),
+            origin,
+        }
+    }
+
     fn text(&self) -> &str {
         self.text.expose_secret()
     }
@@ -290,10 +277,8 @@ impl Config {
         let find = |setting: Setting| -> Result<Option<Value>, Failure> {
             let given = sources.given.iter().find(|(key, _)| *key == setting.key);
             if let Some((key, text)) = given {
-                return Ok(Some(Value {
-                    text: SecretString::from(text.trim()),
-                    origin: Origin::Argument(key),
-                }));
+                let option = format!("--{}", key.replace('_', "-"));
+                return Ok(Some(Value::new(text, option)));
             }
             if let Some(value) = environment::variable(setting, sources.variable)? {
                 return Ok(Some(value));

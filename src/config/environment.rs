@@ -2,9 +2,9 @@
 
 use std::{ffi::OsString, path::Path};
 
-use secrecy::{SecretString, zeroize::Zeroizing};
+use secrecy::zeroize::Zeroizing;
 
-use super::{Origin, SETTINGS, Setting, Value, env_file, file, misconfigured};
+use super::{SETTINGS, Setting, Value, env_file, file, misconfigured};
 use crate::failure::Failure;
 
 /// Looks up the variable of a setting. An empty one counts as not set.
@@ -22,11 +22,8 @@ pub(super) fn variable(
         misconfigured(format!("The variable {name} is not valid UTF-8."))
             .cure("Set it again, or unset it and use the configuration file.")
     })?;
-    let text = text.trim();
-    Ok((!text.is_empty()).then(|| Value {
-        text: SecretString::from(text),
-        origin: Origin::Variable(name),
-    }))
+    let value = Value::new(&text, format!("the variable {name}"));
+    Ok(Some(value).filter(|value| !value.text().is_empty()))
 }
 
 /// Reads the settings in a file of variables. All else in it belongs to the web app and is left alone, whatever it is.
@@ -51,9 +48,8 @@ pub(super) fn read(
         };
         let value = value.map(Zeroizing::new);
         let value = value.ok_or_else(|| refers_to_itself(path, &name))?;
-        let origin = Origin::EnvFile(setting.variable.unwrap_or_default(), path.to_path_buf());
-        let text = SecretString::from(value.trim());
-        values.push((setting, Value { text, origin }));
+        let origin = format!("{name} in {}", path.display());
+        values.push((setting, Value::new(&value, origin)));
     }
     file::warn_if_exposed(path, &values, warnings);
     Ok(values)

@@ -6,10 +6,10 @@ use std::{
     path::Path,
 };
 
-use secrecy::{SecretString, zeroize::Zeroizing};
+use secrecy::zeroize::Zeroizing;
 use toml::{Spanned, de::DeTable};
 
-use super::{Origin, SECRET_VARIABLES, SETTINGS, Setting, Value, misconfigured};
+use super::{SECRET_VARIABLES, SETTINGS, Setting, Value, misconfigured};
 use crate::{failure::Failure, platform::Platform};
 
 /// More than any configuration needs: a device or a wrong file must not fill the memory.
@@ -62,13 +62,8 @@ pub(super) fn read(
                 setting.example
             )));
         };
-        values.push((
-            setting,
-            Value {
-                text: SecretString::from(string.trim()),
-                origin: Origin::File(setting.key, path.to_path_buf()),
-            },
-        ));
+        let origin = format!("`{name}` in {}", path.display());
+        values.push((setting, Value::new(string, origin)));
     }
     warn_if_exposed(path, &values, warnings);
     Ok(Some(values))
