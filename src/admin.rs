@@ -87,7 +87,8 @@ impl Owner {
     /// What a person puts into `config.toml` to use this access; `None` where its password is not known.
     #[must_use]
     pub fn config_toml(&self, okta: &config::Okta, access: &Access) -> Option<SecretString> {
-        let url = self.url_of(access)?;
+        let password = access.password.as_ref()?;
+        let url = self.target.url_of(&access.role, password);
         // What JSON writes of these is a basic string of TOML as well.
         let text = |text: &str| serde_json::Value::from(text).to_string();
         Some(SecretString::from(format!(
@@ -96,13 +97,6 @@ impl Owner {
             text(&okta.client_id),
             text(url.expose_secret()),
         )))
-    }
-
-    /// The connection string of an access; `None` where its password is not known.
-    #[must_use]
-    pub fn url_of(&self, access: &Access) -> Option<SecretString> {
-        let password = access.password.as_ref()?;
-        Some(self.target.url_of(&access.role, password))
     }
 
     /// Begins a step.

@@ -13,10 +13,11 @@ mod rights;
 mod roles;
 mod tables;
 
-use std::{cmp::Ordering, collections::BTreeMap, fmt::Write as _};
+use std::{cmp::Ordering, collections::BTreeMap, fmt::Write as _, sync::LazyLock};
 
 use chrono::{DateTime, Local, TimeDelta};
 use futures_util::future::try_join_all;
+use regex::{Captures, Regex};
 use serde::Serialize;
 use tokio_postgres::{Error, Row, Transaction, error::SqlState};
 
@@ -131,40 +132,36 @@ fn add(sentences: &mut Vec<String>, told: String) {
     }
 }
 
+/// A name in quotation marks.
+static NAME: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#""([^"]*)""#).expect("it is a pattern"));
+
 /// A sentence with a capital, and with nothing that a terminal obeys: names are spelt in a way that a statement takes as well.
 fn told(sentence: &str) -> String {
-    let words = ["everybody ", "the group "];
-    let mut text = String::with_capacity(sentence.len());
-    let mut parts = sentence.split('"').peekable();
-    let mut is_name = false;
-    while let Some(part) = parts.next() {
-        if is_name && parts.peek().is_some() && harmless(part) != part {
-            // The letters before tell PostgreSQL what the numbers are.
-            text.push_str("U&\"");
-            for c in part.chars() {
-                let mut bytes = [0; 4];
-                let whole = c.encode_utf8(&mut bytes);
-                if c == '\\' || harmless(whole) != *whole {
-                    let _ = write!(text, "\\+{:06x}", u32::from(c));
-                } else {
-                    text.push(c);
-                }
-            }
-        } else {
-            if is_name {
-                text.push('"');
-            }
-            text.push_str(&harmless(part));
-        }
-        if is_name && parts.peek().is_some() {
-            text.push('"');
-        }
-        is_name = !is_name;
-    }
-    if words.iter().any(|word| text.starts_with(word)) {
+    let spelt = NAME.replace_all(sentence, |name: &Captures| spelt_out(&name[1]));
+    let mut text = harmless(&spelt).into_owned();
+    if text.starts_with("everybody ") || text.starts_with("the group ") {
         text[..1].make_ascii_uppercase();
     }
     text
+}
+
+fn spelt_out(name: &str) -> String {
+    if harmless(name) == name {
+        return format!("\"{name}\"");
+    }
+    // The letters before tell PostgreSQL what the numbers are.
+    let mut text = String::from("U&\"");
+    for c in name.chars() {
+        let mut bytes = [0; 4];
+        let whole = c.encode_utf8(&mut bytes);
+        if c == '\\' || harmless(whole) != *whole {
+            let _ = write!(text, "\\+{:06x}", u32::from(c));
+        } else {
+            text.push(c);
+        }
+    }
+    text + "\""
 }
 
 /// Looks at everything, and changes nothing.
@@ -264,7 +261,14 @@ async fn look(transaction: &Transaction<'_>) -> Result<Status, Error> {
         // There is always the one database that one is connected to.
         return Ok(Status::default());
     };
-    let keys = each(&keys, key)?;
+    let keys = each(&keys, |row| {
+        Ok(RegisteredKey {
+            kid: row.try_get(0)?,
+            bits: row.try_get(1)?,
+            added_at: row.try_get(2)?,
+            last_published_at: row.try_get(3)?,
+        })
+    })?;
     let mut found = Findings::default();
     look_at_settings(place, issuers.len(), &keys, &mut found);
     let mut roles = roles_of(place, each(&roles, role)?, each(&memberships, membership)?);
@@ -288,7 +292,12 @@ async fn look(transaction: &Transaction<'_>) -> Result<Status, Error> {
         audience: column(issuers.first(), 1)?,
         keys,
         access: roles.people().into_iter().map(member).collect(),
-        blocked: each(&blocked, blocked_person)?,
+        blocked: each(&blocked, |row| {
+            Ok(Blocked {
+                user_id: row.try_get(0)?,
+                blocked_at: row.try_get(1)?,
+            })
+        })?,
         administrators: administrators(&sorted),
         others: others(&sorted),
         migration: migrated.map(|(version, name)| format!("V{version}__{name}")),
@@ -560,22 +569,6 @@ fn others(sorted: &Sorted) -> Vec<Other> {
             connections: role.connections,
         })
         .collect()
-}
-
-fn key(row: &Row) -> Result<RegisteredKey, Error> {
-    Ok(RegisteredKey {
-        kid: row.try_get(0)?,
-        bits: row.try_get(1)?,
-        added_at: row.try_get(2)?,
-        last_published_at: row.try_get(3)?,
-    })
-}
-
-fn blocked_person(row: &Row) -> Result<Blocked, Error> {
-    Ok(Blocked {
-        user_id: row.try_get(0)?,
-        blocked_at: row.try_get(1)?,
-    })
 }
 
 fn role(row: &Row) -> Result<Role, Error> {
