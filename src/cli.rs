@@ -8,14 +8,15 @@ use std::{
 };
 
 use clap::{
-    CommandFactory, Parser, Subcommand, ValueEnum,
+    CommandFactory, Parser, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
     error::{ContextKind, ContextValue},
 };
 
 use crate::{
     app::{About, Order, Without},
     client,
-    config::{Config, Places, Sources, Store},
+    config::{Config, Sources, Store},
     failure::{Failure, Kind},
     locale,
     postgres::Target,
@@ -65,26 +66,16 @@ struct Everywhere {
     #[arg(long, global = true, value_name = "FILE")]
     env_file: Option<PathBuf>,
     /// Keep the session in the system's keyring, or in a file where there is no keyring
-    #[arg(long, global = true, value_name = "PLACE")]
-    store: Option<StoreName>,
+    #[arg(long, global = true, value_name = "PLACE", value_parser = store_named())]
+    store: Option<Store>,
     /// Write a log to this file; the variable EPIGRAPH_LOG says how much
     #[arg(long, global = true, value_name = "FILE")]
     log: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum StoreName {
-    Keyring,
-    File,
-}
-
-impl From<StoreName> for Store {
-    fn from(name: StoreName) -> Self {
-        match name {
-            StoreName::Keyring => Self::Keyring,
-            StoreName::File => Self::File,
-        }
-    }
+fn store_named() -> impl TypedValueParser<Value = Store> {
+    PossibleValuesParser::new([Store::Keyring, Store::File].map(Store::name))
+        .map(|name| Store::named(&name).unwrap_or(Store::Keyring))
 }
 
 #[expect(clippy::doc_markdown, reason = "--help prints these lines as they are")]
@@ -302,10 +293,9 @@ fn load(everywhere: &Everywhere, given: &[(&'static str, String)]) -> Result<Con
     Config::load(&Sources {
         file: everywhere.config.as_deref(),
         env_file: everywhere.env_file.as_deref(),
-        store: everywhere.store.map(Store::from),
+        store: everywhere.store,
         given,
-        variable: &|name| std::env::var_os(name),
-        places: Places::of_this_platform(),
+        ..Sources::of_this_process()
     })
 }
 

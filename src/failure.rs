@@ -1,7 +1,7 @@
 //! What went wrong, or what a check found: in the words that a person needs, with the exit code that a script sees, and with the
 //! technical cause for the log.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use crate::text::one_line;
 
@@ -9,27 +9,27 @@ use crate::text::one_line;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Anything that no other kind names. Exit code 1.
-    Failed,
+    Failed = 1,
     /// The command line or a text given to it is wrong. Exit code 2.
-    Usage,
+    Usage = 2,
     /// You are not signed in, or the session has ended. Exit code 3.
-    NotSignedIn,
+    NotSignedIn = 3,
     /// The sign-in was denied, or its code expired. Exit code 4.
-    Denied,
+    Denied = 4,
     /// There is no quote. Exit code 5.
-    NoQuote,
+    NoQuote = 5,
     /// The quote was changed elsewhere since it was read; nothing was overwritten. Exit code 6.
-    Conflict,
+    Conflict = 6,
     /// Okta or Neon cannot be reached (network, name, TLS, outage, time-out). Exit code 7.
-    Unreachable,
+    Unreachable = 7,
     /// The configuration is missing or wrong, the connection string included. Exit code 8.
-    Config,
+    Config = 8,
     /// The keyring (or the file in its place) is absent, locked, silent, or refuses. Exit code 9.
-    Vault,
+    Vault = 9,
     /// Okta answered and refuses: client id, grant type, assignment, policy, `DPoP`, clock. Exit code 10.
-    Okta,
+    Okta = 10,
     /// The database answered and refuses: password, name, missing table, missing right. Exit code 11.
-    Database,
+    Database = 11,
 }
 
 impl Kind {
@@ -51,19 +51,7 @@ impl Kind {
     /// Returns the process exit code of this kind.
     #[must_use]
     pub const fn exit_code(self) -> u8 {
-        match self {
-            Self::Failed => 1,
-            Self::Usage => 2,
-            Self::NotSignedIn => 3,
-            Self::Denied => 4,
-            Self::NoQuote => 5,
-            Self::Conflict => 6,
-            Self::Unreachable => 7,
-            Self::Config => 8,
-            Self::Vault => 9,
-            Self::Okta => 10,
-            Self::Database => 11,
-        }
+        self as u8
     }
 
     /// Says what this kind means, in the words of the exit-code table.
@@ -121,20 +109,11 @@ impl Cause {
     }
 
     /// Takes what an error and those behind it say, where the error itself cannot be kept.
-    pub fn told_by(error: &dyn std::error::Error) -> Self {
-        let mut said = vec![error.to_string()];
-        let mut source = error.source();
-        while let Some(error) = source {
-            said.push(error.to_string());
-            source = error.source();
-        }
-        let innermost = said.pop().unwrap_or_default();
-        let innermost = anyhow::Error::msg(innermost);
-        Self::of(
-            said.into_iter()
-                .rev()
-                .fold(innermost, anyhow::Error::context),
-        )
+    pub fn told_by(error: &(dyn Error + 'static)) -> Self {
+        let said: Vec<_> = causes(error).map(ToString::to_string).collect();
+        let mut said = said.into_iter().rev();
+        let innermost = anyhow::Error::msg(said.next().unwrap_or_default());
+        Self::of(said.fold(innermost, anyhow::Error::context))
     }
 
     /// The causes in one line, without what could be a secret; `None` where nothing more is known.
@@ -146,6 +125,13 @@ impl Cause {
             .collect();
         Some(lines.join(": "))
     }
+}
+
+/// An error, and the errors behind it.
+pub(crate) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl DoubleEndedIterator<Item = &'a (dyn Error + 'static)> {
+    anyhow::Chain::new(error)
 }
 
 impl PartialEq for Cause {
@@ -237,8 +223,8 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.cause.0.as_deref().map(AsRef::as_ref)
     }
 }

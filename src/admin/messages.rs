@@ -39,7 +39,7 @@ fn every_message_of_an_administrators_work() {
         access::needed("epigraph_nora", "view notes depends on function f()"),
         access::no_random_numbers(),
         access::role_named("nora barnacle").expect_err("refused"),
-        keys::no_issuer(),
+        registration::no_issuer(),
         keys::no_key(
             "https://org.okta.com",
             " The key a is left out: it is not an RSA key."

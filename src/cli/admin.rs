@@ -40,34 +40,39 @@ pub(super) struct OwnerString {
     database_url: Option<SecretString>,
 }
 
+// What it is for is said of the command.
+#[expect(clippy::doc_markdown, reason = "--help prints these lines as they are")]
+#[derive(clap::Args)]
+pub(super) struct SetUp {
+    #[command(flatten)]
+    owner: OwnerString,
+    /// The issuer, for example https://example.okta.com; without it that of the configuration, or it asks
+    #[arg(long)]
+    issuer: Option<String>,
+    /// The client id of the native app; without it that of the configuration, or it asks
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    /// Whom the access is for; without it "team", if no one has access yet
+    #[arg(long)]
+    name: Option<String>,
+    /// Give an access that is there already a new password
+    #[arg(long)]
+    new_password: bool,
+    /// Write the configuration into this new file, which no one else can read, and not to standard output
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Register this issuer or client id in the place of another one that the database knows
+    #[arg(long)]
+    replace: bool,
+}
+
 #[expect(clippy::doc_markdown, reason = "--help prints these lines as they are")]
 #[derive(Subcommand)]
 pub(super) enum AdminCommand {
     /// Set everything up: tables, Okta's keys, the first access; proves that a role without a token reads no row, and prints the config.toml of the access
     ///
     /// Running it again repairs what someone has changed since, and takes nothing away.
-    Setup {
-        #[command(flatten)]
-        owner: OwnerString,
-        /// The issuer, for example https://example.okta.com; without it that of the configuration, or it asks
-        #[arg(long)]
-        issuer: Option<String>,
-        /// The client id of the native app; without it that of the configuration, or it asks
-        #[arg(long, value_name = "ID")]
-        client_id: Option<String>,
-        /// Whom the access is for; without it "team", if no one has access yet
-        #[arg(long)]
-        name: Option<String>,
-        /// Make a new password for an access that exists already
-        #[arg(long)]
-        new_password: bool,
-        /// Write the configuration into this new file, which no one else can read, and not to standard output
-        #[arg(long, value_name = "FILE")]
-        output: Option<PathBuf>,
-        /// Register this issuer or client id in the place of another one that the database knows
-        #[arg(long)]
-        replace: bool,
-    },
+    Setup(SetUp),
     /// Bring the database's tables up to this version; running it again changes nothing
     Migrate {
         #[command(flatten)]
@@ -139,15 +144,13 @@ fn secret_text(text: &str) -> Result<SecretString, std::convert::Infallible> {
 impl AdminCommand {
     /// What its arguments say in the place of the configuration.
     pub(super) fn given(&self) -> Vec<(&'static str, String)> {
-        match self {
-            Self::Setup {
-                issuer, client_id, ..
-            } => [("issuer", issuer), ("client_id", client_id)]
-                .into_iter()
-                .filter_map(|(key, value)| Some((key, value.clone()?)))
-                .collect(),
-            _ => Vec::new(),
-        }
+        let Self::Setup(wish) = self else {
+            return Vec::new();
+        };
+        [("issuer", &wish.issuer), ("client_id", &wish.client_id)]
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value.clone()?)))
+            .collect()
     }
 
     /// Asks at a terminal for what is missing still.
@@ -155,7 +158,7 @@ impl AdminCommand {
         &self,
         missing: &[&'static str],
     ) -> Result<Vec<(&'static str, String)>, Stop> {
-        if !matches!(self, Self::Setup { .. }) || !io::stdin().is_terminal() {
+        if !matches!(self, Self::Setup(_)) || !io::stdin().is_terminal() {
             return Ok(Vec::new());
         }
         let questions = [
@@ -188,21 +191,7 @@ impl AdminCommand {
 
     pub(super) async fn run(self, config: &Config) -> Outcome {
         match self {
-            Self::Setup {
-                owner,
-                name,
-                new_password,
-                output,
-                replace,
-                ..
-            } => {
-                let wish = Wish {
-                    name,
-                    new_password,
-                    replace,
-                };
-                setup(config, owner, &wish, &Destination::checked(output)?).await
-            }
+            Self::Setup(wish) => setup(config, wish).await,
             Self::Migrate { owner } => migrate(&target(config, owner, false).await?).await,
             Self::Keys { owner } => keys(&mut connect(config, owner).await?).await,
             Self::Invite {
@@ -284,15 +273,10 @@ async fn tell_of_the_move(target: &Target, applied: &Applied) -> Outcome {
     }
     let people = admin::people(&mut Owner::connect(target).await?).await?;
     output::warn(OLD_PROGRAMS);
-    let names: Vec<_> = people
-        .all
-        .iter()
-        .map(|person| person.role.as_str())
-        .collect();
-    output::say(&if names.is_empty() {
+    output::say(&if people.all.is_empty() {
         "no one has access".to_owned()
     } else {
-        format!("who has access now: {}", names.join(", "))
+        format!("who has access now: {}", roles(&people))
     });
     for warning in in_two_databases(&people) {
         output::warn(&warning);
@@ -321,24 +305,13 @@ pub(super) fn in_two_databases(people: &People) -> Vec<String> {
         .collect()
 }
 
-/// What a set-up is asked for.
-struct Wish {
-    name: Option<String>,
-    new_password: bool,
-    replace: bool,
-}
-
-async fn setup(
-    config: &Config,
-    owner: OwnerString,
-    wish: &Wish,
-    destination: &Destination,
-) -> Outcome {
+async fn setup(config: &Config, wish: SetUp) -> Outcome {
+    let destination = &Destination::checked(wish.output)?;
     let okta = match no_okta(&config.missing) {
         Some(failure) => return Err(failure.into()),
         None => config.okta()?.clone(),
     };
-    let target = target(config, owner, true).await?;
+    let target = target(config, wish.owner, true).await?;
     // Okta first: nothing is changed for an issuer that is none.
     let keys = Okta::new(okta.clone(), None)?.signing_keys().await?;
     output::say(&format!("setting up {}", target.summary()));
@@ -360,33 +333,31 @@ async fn setup(
     tell_of_the_proof(&proof);
 
     let people = admin::people(&mut owner).await?;
-    let access = match whom(&mut owner, wish.name.as_deref(), &people).await? {
-        Some(name) => Some(admin::grant(&mut owner, &name, wish.new_password).await?),
+    let name = whom(&mut owner, wish.name.as_deref(), &people).await?;
+    let access = match &name {
+        Some(name) => Some(admin::grant(&mut owner, name, wish.new_password).await?),
         None => None,
     };
-    match &access {
-        Some(access) => output::say(&outcome_of(access)),
-        None => output::say(&format!(
-            "these roles already have access: {}; for one more, run `epigraph admin invite NAME`",
+    output::say(&match &access {
+        Some(access) => outcome_of(access),
+        None => format!(
+            "these roles already have access: {}; for one more, run: epigraph admin invite NAME",
             roles(&people)
-        )),
+        ),
+    });
+    let new = access.as_ref().filter(|access| access.password.is_some());
+    if let Some(access) = new {
+        hand_over_if_ours(&mut owner, &okta, access, destination).await?;
     }
-    let is_handed_over = match &access {
-        Some(access) if access.password.is_some() => {
-            hand_over_if_ours(&mut owner, &okta, access, destination).await?;
-            true
-        }
-        _ => false,
-    };
     for person in &people.all {
-        let is_done = |access: &Access| access.role == person.role;
-        if person.is_unshown && !access.as_ref().is_some_and(is_done) {
+        let is_it = |access: &Access| access.role == person.role;
+        if person.is_unshown && !access.as_ref().is_some_and(is_it) {
             output::warn(&never_shown(&person.role));
         }
     }
     tell_of_the_state(&admin::status(&mut owner).await?, &proof);
     // Someone who takes the file for a configuration finds out too late.
-    if destination.is_a_file() && !is_handed_over {
+    if destination.is_a_file() && new.is_none() {
         return Err(nothing_to_write(&roles(&people)).into());
     }
     output::say(&left_to_do(&okta));
@@ -412,11 +383,7 @@ async fn whom(
 }
 
 fn roles(people: &People) -> String {
-    let roles: Vec<_> = people
-        .all
-        .iter()
-        .map(|person| person.role.as_str())
-        .collect();
+    let roles: Vec<_> = people.all.iter().map(|person| &*person.role).collect();
     roles.join(", ")
 }
 
@@ -611,19 +578,17 @@ pub(super) fn no_string() -> Failure {
 }
 
 pub(super) fn has_access(role: &str) -> Failure {
-    Failure::new(
-        Kind::Usage,
-        format!("{role} already has access, and keeps its password."),
-    )
-    .cure("Its password cannot be shown again; --new-password makes a new one.")
+    let what = format!("{role} already has access, and keeps its password.");
+    Failure::new(Kind::Usage, what)
+        .cure("Its password cannot be shown again; --new-password makes a new one.")
 }
 
 pub(super) fn nothing_to_write(roles: &str) -> Failure {
-    Failure::new(
-        Kind::Usage,
-        format!("No configuration was written: these roles already have access ({roles}), and a password cannot be shown again."),
-    )
-    .cure("Everything else is done. For one more access, run `epigraph admin invite NAME`; for a new password, run this again with --name NAME --new-password.")
+    let what = format!(
+        "No configuration was written: these roles already have access ({roles}), and a password cannot be shown again."
+    );
+    Failure::new(Kind::Usage, what)
+        .cure("Everything else is done. For one more access, run: epigraph admin invite NAME; for a new password, run this again with --name NAME --new-password.")
 }
 
 async fn invite(
@@ -718,36 +683,25 @@ fn is_stdout_a_file() -> bool {
 }
 
 pub(super) fn file_is_there(path: &Path) -> Failure {
-    Failure::new(
-        Kind::Usage,
-        format!(
-            "{} already exists, and is not overwritten; nothing was changed.",
-            path.display()
-        ),
+    let path = path.display();
+    let what = format!("{path} already exists, and is not overwritten; nothing was changed.");
+    Failure::new(Kind::Usage, what).cure(
+        "Name a new file. If that one is the configuration of an access, its password is in it.",
     )
-    .cure("Name a new file. If that one is the configuration of an access, its password is in it.")
 }
 
 pub(super) fn no_new_file(path: &Path, error: &private_file::Error) -> Failure {
-    Failure::new(
-        Kind::Failed,
-        format!(
-            "{} cannot be written ({error}); nothing was changed.",
-            path.display()
-        ),
-    )
-    .cure("Name a file in an existing directory that you may write to.")
+    let path = path.display();
+    let what = format!("{path} cannot be written ({error}); nothing was changed.");
+    Failure::new(Kind::Failed, what)
+        .cure("Name a file in an existing directory that you may write to.")
 }
 
 pub(super) fn not_written(path: &Path, error: &private_file::Error) -> Failure {
-    Failure::new(
-        Kind::Failed,
-        format!(
-            "The configuration could not be written to {} ({error}).",
-            path.display()
-        ),
-    )
-    .cure("Run it again with another file: it makes a new password, because this one was never shown.")
+    let path = path.display();
+    let what = format!("The configuration could not be written to {path} ({error}).");
+    Failure::new(Kind::Failed, what)
+        .cure("Run it again with another file: it makes a new password, because this one was never shown.")
 }
 
 pub(super) const NOT_NOTED: &str = "The database could not record that this password was shown: the next run for this name makes a new one, and this one stops working.";
@@ -854,46 +808,33 @@ fn lines(status: &Status) -> Vec<String> {
         ("client id", status.audience.clone().unwrap_or_else(none)),
         ("migration", status.migration.clone().unwrap_or_else(none)),
     ];
-    lines.extend(status.keys.iter().map(|key| {
+    for key in &status.keys {
+        let (added, seen) = (when(&key.added_at), when(&key.last_published_at));
         let known = format!(
-            "{}, {} bits, known since {}, last published {}",
-            key.kid,
-            key.bits,
-            when(&key.added_at),
-            when(&key.last_published_at)
+            "{} bits, known since {added}, last published {seen}",
+            key.bits
         );
-        ("key", known)
-    }));
-    lines.extend(status.access.iter().map(|member| {
-        let can = if member.can_login {
-            "can log in"
-        } else {
-            "cannot log in"
-        };
-        let access = format!(
-            "{}, {can}, open connections: {}",
-            member.role, member.connections
-        );
-        ("access", access)
-    }));
-    lines.extend(status.blocked.iter().map(|person| {
-        (
-            "blocked",
-            format!("{}, since {}", person.user_id, when(&person.blocked_at)),
-        )
-    }));
-    lines.extend(
-        status
-            .administrators
-            .iter()
-            .map(|one| ("administrator", format!("{}, {}", one.role, one.why))),
-    );
-    lines.extend(status.others.iter().map(|other| {
-        (
-            "other login",
-            format!("{}, open connections: {}", other.role, other.connections),
-        )
-    }));
+        lines.push(("key", format!("{}, {known}", key.kid)));
+    }
+    for member in &status.access {
+        let can = if member.can_login { "can" } else { "cannot" };
+        let connections = format!("open connections: {}", member.connections);
+        lines.push((
+            "access",
+            format!("{}, {can} log in, {connections}", member.role),
+        ));
+    }
+    for person in &status.blocked {
+        let since = when(&person.blocked_at);
+        lines.push(("blocked", format!("{}, since {since}", person.user_id)));
+    }
+    for one in &status.administrators {
+        lines.push(("administrator", format!("{}, {}", one.role, one.why)));
+    }
+    for other in &status.others {
+        let connections = format!("open connections: {}", other.connections);
+        lines.push(("other login", format!("{}, {connections}", other.role)));
+    }
     // A name may hold what a terminal obeys, and a pipe may end at one.
     lines
         .iter()

@@ -70,17 +70,12 @@ fn open(path: &Path) -> std::io::Result<File> {
 }
 
 pub(super) fn no_level() -> Failure {
-    Failure::new(
-        Kind::Config,
-        format!("The variable {LEVEL} is not a log level."),
-    )
-    .cure("The levels are error, warn, info, debug and trace.")
+    let what = format!("The variable {LEVEL} is not a log level.");
+    Failure::new(Kind::Config, what).cure("The levels are error, warn, info, debug and trace.")
 }
 
 pub(super) fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(
-        Kind::Config,
-        format!("The log {} cannot be written: {error}.", path.display()),
-    )
-    .cure("Name another file after --log.")
+    let path = path.display();
+    let what = format!("The log {path} cannot be written: {error}.");
+    Failure::new(Kind::Config, what).cure("Name another file after --log.")
 }

@@ -94,11 +94,9 @@ pub(super) fn data(bytes: &[u8]) -> Outcome {
 }
 
 pub(super) fn unwritable(error: &io::Error) -> Failure {
-    Failure::new(
-        Kind::Failed,
-        format!("The output cannot be written: {error}."),
-    )
-    .cure("See that what it goes to can be written to, and that the disk is not full.")
+    let what = format!("The output cannot be written: {error}.");
+    Failure::new(Kind::Failed, what)
+        .cure("See that what it goes to can be written to, and that the disk is not full.")
 }
 
 /// Writes one line of data; what a terminal would obey is made harmless if there is one.

@@ -328,7 +328,6 @@ impl Connector {
         });
         let mut config = self.target.config.clone();
         config.ssl_negotiation(negotiation);
-        let secured = Arc::new(Mutex::new(None));
         let connection = match connector? {
             None => {
                 let (client, connection) = config
@@ -341,15 +340,14 @@ impl Connector {
                 let first = FIRST.try_with(Clone::clone).ok().flatten();
                 let tls = Timed {
                     inner: postgres_native_tls::TlsConnector::new(connector, &self.target.host),
-                    done: Arc::clone(&secured),
+                    begun,
+                    steps,
                     early: (self.asks(), first),
                 };
-                let result = config.connect_raw(stream, tls).await;
-                let secured = secured.lock().ok().and_then(|done| *done);
-                note(steps, |steps| {
-                    steps.secured = secured.map(|done: Instant| done - begun);
-                });
-                let (client, connection) = result.map_err(Error::Start)?;
+                let (client, connection) = config
+                    .connect_raw(stream, tls)
+                    .await
+                    .map_err(Error::Start)?;
                 Connection::new(client, connection)
             }
         };
@@ -475,14 +473,10 @@ async fn dial_any(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
 }
 
 pub(super) fn unusable_roots(path: &Path, what: &str) -> Failure {
-    Failure::new(
-        Kind::Config,
-        format!(
-            "The file {} (sslrootcert in the connection string) {what}.",
-            path.display()
-        ),
-    )
-    .cure("Name a file of certificates in PEM form, or leave sslrootcert out: the system's trust store is always used.")
+    let path = path.display();
+    let what = format!("The file {path} (sslrootcert in the connection string) {what}.");
+    Failure::new(Kind::Config, what)
+        .cure("Name a file of certificates in PEM form, or leave sslrootcert out: the system's trust store is always used.")
 }
 
 fn tls_connector(target: &Target) -> Result<native_tls::TlsConnector, Failure> {
@@ -508,26 +502,27 @@ fn tls_connector(target: &Target) -> Result<native_tls::TlsConnector, Failure> {
         .map_err(|error| tls::refused_settings().because(Cause::of(error)))
 }
 
-/// A TLS connector that remembers when the handshake was done, and sends early what can be.
-struct Timed {
+/// A TLS connector that takes note of when the handshake was done, and sends early what can be.
+struct Timed<'a> {
     inner: postgres_native_tls::TlsConnector,
-    done: Arc<Mutex<Option<Instant>>>,
+    begun: Instant,
+    steps: &'a Mutex<Steps>,
     early: (Asks, Option<SecretSlice<u8>>),
 }
 
 type Secured = Early<postgres_native_tls::TlsStream<TcpStream>>;
 
-impl TlsConnect<TcpStream> for Timed {
+impl<'a> TlsConnect<TcpStream> for Timed<'a> {
     type Stream = Secured;
     type Error = native_tls::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Secured, native_tls::Error>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Secured, native_tls::Error>> + Send + 'a>>;
 
     fn connect(self, stream: TcpStream) -> Self::Future {
         Box::pin(async move {
             let stream = self.inner.connect(stream).await?;
-            if let Ok(mut done) = self.done.lock() {
-                *done = Some(Instant::now());
-            }
+            note(self.steps, |steps| {
+                steps.secured = Some(self.begun.elapsed());
+            });
             let (asks, first) = self.early;
             Ok(Early::new(stream, asks, first))
         })

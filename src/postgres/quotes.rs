@@ -6,7 +6,7 @@ use chrono::{DateTime, Local, NaiveDateTime};
 use secrecy::SecretString;
 use tokio_postgres::Row;
 
-use super::{operation::Postgres, statement::Statement};
+use super::{error::refused, operation::Postgres, statement::Statement};
 use crate::{
     account::Activity,
     failure::{Failure, Kind},
@@ -65,28 +65,19 @@ fn unguarded(row: &Row) -> Option<Failure> {
 }
 
 pub(super) fn other_shape() -> Failure {
-    Failure::new(
-        Kind::Database,
-        "The table public.user_messages does not have the columns that epigraph needs.",
-    )
-    .cure("Ask the owner of the database to run `epigraph admin migrate`.")
+    refused("The table public.user_messages does not have the columns that epigraph needs.")
+        .cure("Ask the owner of the database to run `epigraph admin migrate`.")
 }
 
 /// What is wrong with the connection string of an owner.
 pub(super) fn bypasses() -> Failure {
-    Failure::new(
-        Kind::Database,
-        "This connection string is an owner's, so it opens every row: row security does not apply to owners.",
-    )
+    refused("This connection string opens every row and not yours alone: it is that of an owner, whom row security does not hold.")
     .cure("Keep it for `epigraph admin`, and configure one that `epigraph admin invite` makes.")
 }
 
 /// What is wrong with a database that has no row security.
 pub(super) fn not_guarded() -> Failure {
-    Failure::new(
-        Kind::Database,
-        "This database does not check who is asking: everyone with the connection string can read and change every quote.",
-    )
+    refused("This database does not check who is asking: everyone with the connection string can read and change every quote.")
     .cure("Ask the owner of the database to run `epigraph admin setup`.")
 }
 

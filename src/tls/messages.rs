@@ -10,7 +10,10 @@ fn every_message_of_tls() {
     let absent = certificates(OsStr::new("/nowhere/ca.pem")).expect_err("absent");
     insta::assert_snapshot!(list([
         absent,
-        unusable(OsStr::new("/home/nora/ca.pem")),
+        unusable(
+            OsStr::new("/home/nora/ca.pem"),
+            "holds no certificates in PEM form"
+        ),
         damaged(OsStr::new("/home/nora/ca.pem")),
         refused_settings(),
     ]));

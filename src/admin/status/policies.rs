@@ -2,17 +2,17 @@
 
 use tokio_postgres::Row;
 
-use super::Findings;
+use super::{Findings, texts};
 
 /// Every table that has the guard, or is a part of one that has it, and what is wrong there: table, column, fault.
 pub(super) const GUARDS: &str = "\
 select \"table\"::text, coalesce(\"column\"::text, ''), fault from okta.protection() order by 1, 3";
 
-/// Every other policy of such tables, and of the table of quotes: table, policy, whether it lets in, and whom it is for.
+/// Every other policy of such tables, and of the table of quotes: table, policy, whom it is for, and whether it lets in.
 pub(super) const POLICIES: &str = "\
-select c.oid::regclass::text, quote_ident(p.polname), p.polpermissive, c.oid = to_regclass('public.user_messages'),
-    array_to_string(array(
-        select case role when 0 then 'everybody' else quote_ident(pg_get_userbyid(role)) end from unnest(p.polroles) role order by 1), ', ')
+select c.oid::regclass::text, quote_ident(p.polname), array_to_string(array(
+        select case role when 0 then 'everybody' else quote_ident(pg_get_userbyid(role)) end from unnest(p.polroles) role order by 1), ', '),
+    p.polpermissive, c.oid = to_regclass('public.user_messages')
 from pg_policy p join pg_class c on c.oid = p.polrelid
 where p.polname <> 'okta_user_id' and (
     c.oid = to_regclass('public.user_messages')
@@ -71,14 +71,13 @@ pub(super) fn judge(
         ));
     }
     for row in policies {
-        let (table, policy, roles): (&str, &str, &str) =
-            (row.try_get(0)?, row.try_get(1)?, row.try_get(4)?);
+        let [table, policy, roles] = texts(row)?;
         let cure = format!("drop policy {policy} on {table};");
-        if row.try_get(2)? {
+        if row.try_get(3)? {
             found.problem(format!(
                 "The policy {policy} opens {table} beyond a person's own row, for {roles}: {cure}"
             ));
-        } else if row.try_get(3)? {
+        } else if row.try_get(4)? {
             found.problem(format!(
                 "The policy {policy} of {table}, for {roles}, is not of this program: {cure}"
             ));

@@ -113,7 +113,8 @@ XX000 Your project already has running operations. Please wait until they comple
 #[test]
 fn every_refusal_says_what_it_means_and_whether_to_try_again() {
     let sent = REFUSALS.lines().filter_map(|line| line.split_once(' '));
-    let meanings = MEANINGS.iter().map(|meaning| ("XX000", meaning.message));
+    let meanings = MEANINGS.iter().flat_map(|meaning| meaning.messages);
+    let meanings = meanings.map(|message| ("XX000", *message));
     let odd = ("28E99", "Something \u{1b}new.");
     let cases = sent.chain(meanings).chain([odd]).map(|(code, message)| {
         let again = is_transient_refusal(code, message);

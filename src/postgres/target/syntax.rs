@@ -289,11 +289,11 @@ fn url(rest: &str) -> Result<Settings, Failure> {
 
 /// One that is meant is written with %.
 fn does_not_belong(odd: char) -> Failure {
-    malformed(format!(
+    let what = format!(
         "The connection string has the character {odd} (U+{:04X}) in it, which does not belong there.",
         u32::from(odd)
-    ))
-    .cure(WHERE)
+    );
+    malformed(what).cure(WHERE)
 }
 
 /// Finds the `@` that ends the password: the first one that is followed by a well-formed host, port and database.
