@@ -282,7 +282,7 @@ pub(super) fn raised(message: &str, hint: Option<&str>) -> Failure {
 
 pub(super) fn not_allowed(user: &str) -> Failure {
     refused(format!(
-        "The user {user} may not set up tables in this database; nothing was changed."
+        "The role {user} may not set up tables in this database; nothing was changed."
     ))
     .cure("Use the connection string of the database's owner.")
 }
@@ -295,7 +295,7 @@ pub(super) fn foreign_table(name: &str) -> Failure {
 }
 
 pub(super) fn group_not_made(group: &str, user: &str) -> Failure {
-    refused(format!("The group role {group} could not be made: the user {user} may not make roles."))
+    refused(format!("The group role {group} could not be made: the role {user} may not make roles."))
     .cure(format!(
         "Have a role that may run \"create role {group} nologin; grant {group} to {user} with admin option\", then try again."
     ))

@@ -55,7 +55,7 @@ pub(super) struct SetUp {
     /// Whom the access is for; without it "team", if no one has access yet
     #[arg(long)]
     name: Option<String>,
-    /// Give an access that is there already a new password
+    /// Make a new password for an access that exists already
     #[arg(long)]
     new_password: bool,
     /// Write the configuration into this new file, which no one else can read, and not to standard output
@@ -341,7 +341,7 @@ async fn setup(config: &Config, wish: SetUp) -> Outcome {
     output::say(&match &access {
         Some(access) => outcome_of(access),
         None => format!(
-            "these roles already have access: {}; for one more, run: epigraph admin invite NAME",
+            "these roles already have access: {}; for one more, run `epigraph admin invite NAME`",
             roles(&people)
         ),
     });
@@ -588,7 +588,7 @@ pub(super) fn nothing_to_write(roles: &str) -> Failure {
         "No configuration was written: these roles already have access ({roles}), and a password cannot be shown again."
     );
     Failure::new(Kind::Usage, what)
-        .cure("Everything else is done. For one more access, run: epigraph admin invite NAME; for a new password, run this again with --name NAME --new-password.")
+        .cure("Everything else is done. For one more access, run `epigraph admin invite NAME`; for a new password, run this again with --name NAME --new-password.")
 }
 
 async fn invite(

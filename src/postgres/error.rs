@@ -79,7 +79,7 @@ const COPY_AGAIN: &str = "Copy the connection string again from the person who g
 const MEANINGS: &[Meaning] = &[
     lasting(
         &["authentication failed"],
-        "The database does not accept this user name with this password.",
+        "The database rejected this user name with this password.",
         COPY_AGAIN,
     ),
     lasting(
@@ -133,7 +133,7 @@ const MEANINGS: &[Meaning] = &[
     ),
     lasting(
         &["active endpoints"],
-        "Neon runs as many databases of this account at once as its plan allows.",
+        "Neon already runs as many databases of this account at once as its plan allows.",
         "Its owner can suspend one, or raise the limit, in Neon's console.",
     ),
     lasting(
