@@ -36,7 +36,9 @@ fn draft() -> KeptDraft {
 struct Tokens(Arc<Mutex<Vec<String>>>);
 
 impl Quotes for Tokens {
-    async fn connect(&self, _progress: &Progress) {}
+    async fn connect(&self, _progress: &Progress) -> Result<(), Refused> {
+        Ok(())
+    }
 
     async fn load(
         &self,

@@ -38,6 +38,7 @@ pub(crate) enum Asks {
 }
 
 /// How a server was found to ask, kept for the next start. Without a place, or where nothing is kept, as most servers do.
+#[derive(Clone)]
 pub(crate) struct Memory(Option<PathBuf>);
 
 impl Memory {

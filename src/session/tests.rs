@@ -72,6 +72,17 @@ async fn not_signed_in_is_said_without_asking_the_database() {
 }
 
 #[tokio::test]
+async fn a_refused_connection_beside_a_renewal_is_tried_once() {
+    let (world, session) = signed_in(30);
+    let database = &world.database;
+    database.refuses_connections.store(true, Ordering::SeqCst);
+    assert_eq!(kind(load(&session).await), Some(Kind::Database));
+    assert_eq!(database.connects.load(Ordering::SeqCst), 1);
+    assert_eq!(database.tokens(), [""; 0]);
+    assert!(world.vault.text().contains("refresh-2"));
+}
+
+#[tokio::test]
 async fn an_expired_token_is_renewed_while_the_database_connects() {
     let (world, session) = signed_in(59);
     load(&session).await.expect("loaded");

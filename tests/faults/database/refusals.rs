@@ -29,7 +29,7 @@ const REFUSALS: [(&str, &[&str], &str); 9] = [
     ),
     (
         "alter table public.user_messages rename to elsewhere",
-        &["has no table public.user_messages", "epigraph admin migrate"],
+        &["has no table public.user_messages", "The owner of the"],
         "alter table public.elsewhere rename to user_messages",
     ),
     // As Neon words it when a project has reached its size.
