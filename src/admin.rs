@@ -29,7 +29,7 @@ use crate::{
     failure::{Failure, Kind},
     postgres::{Connection, Connector, QUIET, Target, pause, refused},
     session::Progress,
-    text::clause,
+    text::{capital, clause},
 };
 
 pub(crate) use self::access::set_by_another;
@@ -320,17 +320,9 @@ fn meaning_of(refusal: &DbError, target: &Target) -> Option<Failure> {
 }
 
 fn raised(refusal: &DbError) -> Option<Failure> {
-    let sentence = |text| format!("{}.", capitalised(&clause(text)));
+    let sentence = |text| format!("{}.", capital(&clause(text)));
     let cure = sentence(refusal.hint()?);
     Some(refused(sentence(refusal.message())).cure(cure))
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters
-        .next()
-        .map(|first| first.to_uppercase().chain(letters).collect())
-        .unwrap_or_default()
 }
 
 async fn bounded<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
@@ -358,12 +350,12 @@ fn collided() -> Failure {
 
 fn busy() -> Failure {
     refused("Another administrator is at work in this database and has not finished; nothing was changed from here.")
-        .cure("Try again in a moment; if they left a transaction open, end its session.")
+        .cure("Try again in a moment; if they left a transaction open, end its connection.")
 }
 
 fn not_allowed(user: &str, message: &str) -> Failure {
     let what = format!(
-        "The user {user} is not allowed to do this: {}.",
+        "The role {user} is not allowed to do this: {}.",
         clause(message)
     );
     refused(what)
@@ -374,7 +366,7 @@ fn not_allowed(user: &str, message: &str) -> Failure {
 const PUBLIC_REFUSED: &str = "permission denied for schema public";
 
 fn closed_public(user: &str) -> Failure {
-    refused(format!("The user {user} may not use the schema public, where the table of quotes is; nothing was changed."))
+    refused(format!("The role {user} may not use the schema public, where the table of quotes is; nothing was changed."))
         .cure(format!(
             "Have the owner of that schema, or a superuser, run: grant usage, create on schema public to {user};"
         ))

@@ -62,7 +62,7 @@ struct Everywhere {
     /// Read this configuration file instead of the platform's
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Take the variables that are not set from this file, for example the guide's .env.local
+    /// Also read variables from this file, for example the guide's .env.local
     #[arg(long, global = true, value_name = "FILE")]
     env_file: Option<PathBuf>,
     /// Keep the session in the system's keyring, or in a file where there is no keyring
@@ -81,7 +81,7 @@ fn store_named() -> impl TypedValueParser<Value = Store> {
 #[expect(clippy::doc_markdown, reason = "--help prints these lines as they are")]
 #[derive(Subcommand)]
 enum Command {
-    /// Put the configuration that you were sent in its place
+    /// Install the configuration file that you were sent
     Use {
         /// The file, for example ~/Downloads/config.toml
         file: PathBuf,
@@ -212,7 +212,7 @@ fn usage(error: &clap::Error) -> u8 {
         && std::path::Path::new(name).is_file()
     {
         output::say(&format!(
-            "hint: to set epigraph up with this file, run: epigraph use {name}"
+            "hint: to set epigraph up with this file, run `epigraph use {name}`"
         ));
     }
     match printed {
@@ -396,7 +396,7 @@ fn unconfirmed(order: Order) -> &'static str {
             "The delete was not confirmed. Start epigraph again to see whether your quote is still there."
         }
         Order::SignOut => {
-            "The sign-out was not confirmed, so the session may live on at Okta. Run epigraph logout; if you are no longer signed in, an administrator can end the session at Okta: Directory › People › the person › Clear sessions and revoke tokens."
+            "The sign-out was not confirmed, so the session may live on at Okta. Run `epigraph logout`; if you are no longer signed in, an administrator can end the session at Okta: Directory › People › the person › Clear sessions and revoke tokens."
         }
     }
 }
@@ -406,13 +406,14 @@ const ONLY_COPY: &str =
 
 fn cannot_start(error: &io::Error) -> Failure {
     Failure::new(Kind::Failed, format!("The program cannot start: {error}.")).cure(
-        "This machine is short of memory or of open files: end other programs, then try again.",
+        "This machine is short of memory, or has too many files open: end other programs, then try again.",
     )
 }
 
 fn no_terminal() -> Failure {
-    Failure::new(Kind::Usage, "The full screen needs a terminal.")
-        .cure("Use a command instead: epigraph login, show, set, delete (see epigraph --help).")
+    Failure::new(Kind::Usage, "The full screen needs a terminal.").cure(
+        "Use a command instead: `epigraph login`, `show`, `set`, `delete` (see `epigraph --help`).",
+    )
 }
 
 fn stopped(error: &runtime::Error) -> Failure {

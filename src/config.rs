@@ -431,8 +431,8 @@ fn misconfigured(what: impl Into<String>) -> Failure {
 /// Says whom to turn to where nothing was set up yet.
 fn not_set_up(path: &Path) -> Failure {
     misconfigured("epigraph is not set up on this computer.").cure(format!(
-        "Were you sent a config.toml? Run: epigraph use config.toml\n\
-         Do you set it up for others? Run: epigraph admin setup\n\
+        "Were you sent a config.toml? Run `epigraph use config.toml`.\n\
+         Do you set it up for others? Run `epigraph admin setup`.\n\
          By hand: write {}, set the variables AUTH_OKTA_ISSUER, AUTH_OKTA_ID and DATABASE_URL, or name the guide's own file with \
          --env-file .env.local.",
         path.display()

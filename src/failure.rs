@@ -1,4 +1,5 @@
-//! What went wrong, in the words a person needs: what happened, what to do next, and the exit code a script sees.
+//! What went wrong, or what a check found: in the words that a person needs, with the exit code that a script sees, and with the
+//! technical cause for the log.
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
@@ -187,23 +188,29 @@ const SHORTEST_SECRET: usize = 32;
 
 /// Puts words of others into one line. A server may repeat what it was sent, and messages are logged: whatever could be a token
 /// or a device code is left out. The shortest of them (a UUID) has 36 characters in a row, not all of them small letters, and no
-/// word that a person needs has that many. So is the password of an address.
+/// word that a person needs has that many. So is what stands before the `@` of an address: a password may be written there as it is.
 pub(crate) fn without_secrets(words: &str) -> String {
     let of_a_token = |char: char| char.is_ascii_alphanumeric() || "-._~+/=%".contains(char);
     let words = one_line(words);
+    let words: String = words.split_inclusive(' ').map(without_user_info).collect();
     let mut kept = String::with_capacity(words.len());
     for part in words.split_inclusive(|char| !of_a_token(char)) {
         let word = part.trim_end_matches(|char| !of_a_token(char));
         let is_plain = |char: char| char.is_ascii_lowercase() || "-._/".contains(char);
         let is_harmless = word.len() < SHORTEST_SECRET || word.chars().all(is_plain);
-        kept.push_str(if is_harmless && !part.ends_with('@') {
-            word
-        } else {
-            "…"
-        });
+        kept.push_str(if is_harmless { word } else { "…" });
         kept.push_str(&part[word.len()..]);
     }
     kept
+}
+
+/// Hides what stands before the last `@` of a word, but for the scheme of an address.
+fn without_user_info(word: &str) -> String {
+    let Some(end) = word.rfind('@') else {
+        return word.to_owned();
+    };
+    let start = word[..end].find("://").map_or(0, |scheme| scheme + 3);
+    [&word[..start], "…", &word[end..]].concat()
 }
 
 impl fmt::Display for Failure {
@@ -304,5 +311,21 @@ mod tests {
             Kind::ALL.iter().map(|kind| kind.exit_code()).collect();
         assert_eq!(codes.len(), Kind::ALL.len());
         assert!(!codes.contains(&0));
+    }
+
+    #[test]
+    fn no_part_of_an_address_password_is_told() {
+        for (told, left) in [
+            ("at http://jane:secret@proxy:3128", "at http://…@proxy:3128"),
+            ("(http://jane:se$c!r@et@proxy/)", "(http://…@proxy/)"),
+            (
+                "\"postgresql://jane:se\"cret@host/db\".",
+                "\"postgresql://…@host/db\".",
+            ),
+            ("jane@example.com is locked", "…@example.com is locked"),
+            ("https://org.okta.com", "https://org.okta.com"),
+        ] {
+            assert_eq!(without_secrets(told), left);
+        }
     }
 }

@@ -68,7 +68,7 @@ fn certificates(path: &OsStr) -> Result<(Vec<String>, bool), Failure> {
     let bundle = String::from_utf8_lossy(&bundle);
     let found = blocks(&bundle);
     if found.is_empty() {
-        return Err(unusable(path, "holds no certificates in PEM form"));
+        return Err(unusable(path, "contains no certificates in PEM form"));
     }
     let is_whole = |pem: &String| {
         let body = pem[BEGIN.len()..].strip_suffix(END);
@@ -209,11 +209,6 @@ pub(crate) fn refused_settings() -> Failure {
         .cure(Platform::HERE.tls_settings())
 }
 
-/// The library broke down.
-pub(crate) fn failed() -> Failure {
-    Failure::new(Kind::Failed, "The TLS library failed.").cure(Platform::HERE.tls_settings())
-}
-
 fn unusable(path: &OsStr, why: &str) -> Failure {
     let what = format!("SSL_CERT_FILE names {}, which {why}.", path.display());
     Failure::new(Kind::Config, what)
@@ -221,7 +216,7 @@ fn unusable(path: &OsStr, why: &str) -> Failure {
 }
 
 fn damaged(path: &OsStr) -> Failure {
-    unusable(path, "holds a damaged certificate")
+    unusable(path, "contains a damaged certificate")
         .cure("Copy the certificates into it anew, each with its BEGIN and its END line.")
 }
 

@@ -138,7 +138,7 @@ fn nobody_signs_in(health: Health, says: &[&str]) {
     );
 }
 
-/// An empty keyring answers that it holds no session, locked or not; only a write tells.
+/// An empty keyring answers that it contains no session, locked or not; only a write tells.
 #[test]
 fn a_locked_keyring_asks_to_be_unlocked() {
     nobody_signs_in(Health::Locked, &["waiting to be unlocked", "unlock it"]);
@@ -177,7 +177,7 @@ fn doctor_sees_a_keyring_that_can_keep_no_session() {
     looks(&["is locked", "Unlock it"]);
     keyring.start_again();
     sign_in(&okta, &home);
-    looks(&["answers and holds a session"]);
+    looks(&["answers and contains a session"]);
     keyring.lock();
     looks(&["is locked", "Unlock it"]);
 }

@@ -218,7 +218,7 @@ struct Role {
 enum Nature {
     /// It can log in, and has no right that a person has none of.
     Person,
-    /// It cannot log in: a person's that was shut out, or a group.
+    /// It cannot log in: a person's that was blocked, or a group.
     Closed,
     /// It has rights that no grant gives.
     Privileged,
@@ -504,7 +504,7 @@ async fn drop_things(step: &Step<'_>, role: &str) -> Result<(i64, i64), Halt> {
         Ok((things - left.0, rights - left.1))
     };
     work.await.map_err(|error: Error| match dependants(&error) {
-        Some(them) => needed(them).into(),
+        Some(them) => needed(role, them).into(),
         None => error.into(),
     })
 }
@@ -606,9 +606,9 @@ pub(super) fn owns_things(detail: &str) -> String {
     )
 }
 
-pub(super) fn needed(detail: &str) -> Failure {
+pub(super) fn needed(role: &str, detail: &str) -> Failure {
     let what = format!(
-        "Objects of other roles depend on what it made ({}).",
+        "Objects of other roles depend on what {role} made ({}).",
         each(detail)
     );
     refused(what)
@@ -663,11 +663,11 @@ pub(crate) fn set_by_another(role: &str) -> Failure {
 
 pub(super) fn no_access(role: &str) -> Failure {
     refused(format!("There is no access under the name {role}."))
-        .cure("See who has access: epigraph admin status")
+        .cure("Run `epigraph admin status` to see who has access.")
 }
 
 pub(super) fn makes_no_roles(user: &str, role: &str, group: &str) -> Failure {
-    refused(format!("The user {user} may not make roles, or the role {role} was made by another role."))
+    refused(format!("The role {user} may not make roles, or the role {role} was made by another role."))
     .cure(format!(
         "Use the connection string of the role that made the group {group}: Neon's console shows the owner's."
     ))

@@ -93,7 +93,7 @@ pub struct Applied {
     /// The names of the migrations that the database lacked.
     pub names: Vec<String>,
     /// Whether people used the database before, whose older programs it refuses from now on.
-    pub shuts_old_programs_out: bool,
+    pub blocks_old_programs: bool,
 }
 
 /// Applies the migrations that the database lacks and returns the names of those it applied. All or nothing.
@@ -116,12 +116,12 @@ pub async fn migrate_aloud(target: &Target, tell: fn(&str)) -> Result<Applied, F
             .persist(async |owner: &mut Owner| apply(owner, &mut names).await)
             .await?;
         let applies = |start: &str| names.iter().any(|name| name.starts_with(start));
-        let shuts_old_programs_out = applies(OWN_GROUP) && !applies(FIRST_GROUP);
+        let blocks_old_programs = applies(OWN_GROUP) && !applies(FIRST_GROUP);
         // Also for a run before this one that was broken off.
         drop_old_group(&mut owner).await;
         Ok(Applied {
             names,
-            shuts_old_programs_out,
+            blocks_old_programs,
         })
     })
     .await
@@ -256,7 +256,7 @@ pub(super) fn too_slow() -> Failure {
         Kind::Unreachable,
         "The migrations took too long and were undone.",
     )
-    .cure("Another session may hold a lock on the table. Try again in a moment.")
+    .cure("Another connection may hold a lock on the table. Try again in a moment.")
 }
 
 pub(super) fn another_version() -> Failure {
@@ -282,7 +282,7 @@ pub(super) fn raised(message: &str, hint: Option<&str>) -> Failure {
 
 pub(super) fn not_allowed(user: &str) -> Failure {
     refused(format!(
-        "The user {user} may not set up tables in this database; nothing was changed."
+        "The role {user} may not set up tables in this database; nothing was changed."
     ))
     .cure("Use the connection string of the database's owner.")
 }
@@ -295,7 +295,7 @@ pub(super) fn foreign_table(name: &str) -> Failure {
 }
 
 pub(super) fn group_not_made(group: &str, user: &str) -> Failure {
-    refused(format!("The group role {group} could not be made: the user {user} may not make roles."))
+    refused(format!("The group role {group} could not be made: the role {user} may not make roles."))
     .cure(format!(
         "Have a role that may run \"create role {group} nologin; grant {group} to {user} with admin option\", then try again."
     ))

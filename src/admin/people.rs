@@ -11,7 +11,7 @@ pub async fn block(owner: &mut Owner, user_id: &str) -> Result<bool, Failure> {
     change(owner, user_id, "select okta.block($1)").await
 }
 
-/// Lets a person in again. Says whether they were shut out.
+/// Lets a person in again. Says whether they were blocked.
 ///
 /// # Errors
 /// When the database cannot be reached or refuses.

@@ -63,13 +63,13 @@ pub(super) fn no_issuer() -> Failure {
 pub fn difference(old: &config::Okta, new: &config::Okta) -> Option<String> {
     if old.issuer != new.issuer {
         return Some(format!(
-            "The database knows the issuer {}, and not {}: in its place, every token of the old one is refused from then on. Rows are kept by the subjects of the old one, so people of the new one do not find theirs.",
+            "The database knows the issuer {}, and not {}. If it is replaced, every token of the old issuer is refused. Rows are kept by the subjects of the old issuer, so people of the new one do not find theirs.",
             old.issuer, new.issuer
         ));
     }
     (old.client_id != new.client_id).then(|| {
         format!(
-            "The database knows the client id {}, and not {}: in its place, every token for the old one is refused from then on, until each person has the new one in their configuration.",
+            "The database knows the client id {}, and not {}. If it is replaced, every token for the old client id is refused, until each person has the new one in their configuration.",
             old.client_id, new.client_id
         )
     })

@@ -44,7 +44,7 @@ pub struct Status {
     pub keys: Vec<RegisteredKey>,
     /// Who is in the group of this database.
     pub access: Vec<Member>,
-    /// Who is shut out.
+    /// Who is blocked.
     pub blocked: Vec<Blocked>,
     /// Who sees every row by nature.
     pub administrators: Vec<Administrator>,
@@ -100,7 +100,7 @@ pub struct Other {
     pub connections: i64,
 }
 
-/// A person who is shut out.
+/// A person who is blocked.
 #[derive(Clone, Debug, Serialize)]
 pub struct Blocked {
     /// The `sub` of their tokens.

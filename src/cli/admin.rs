@@ -55,7 +55,7 @@ pub(super) struct SetUp {
     /// Whom the access is for; without it "team", if no one has access yet
     #[arg(long)]
     name: Option<String>,
-    /// Give an access that is there already a new password
+    /// Make a new password for an access that exists already
     #[arg(long)]
     new_password: bool,
     /// Write the configuration into this new file, which no one else can read, and not to standard output
@@ -69,7 +69,7 @@ pub(super) struct SetUp {
 #[expect(clippy::doc_markdown, reason = "--help prints these lines as they are")]
 #[derive(Subcommand)]
 pub(super) enum AdminCommand {
-    /// Set everything up: tables, Okta's keys, the first access; prints its config.toml and proves that it sees no other's row
+    /// Set everything up: tables, Okta's keys, the first access; proves that a role without a token reads no row, and prints the config.toml of the access
     ///
     /// Running it again repairs what someone has changed since, and takes nothing away.
     Setup(SetUp),
@@ -78,7 +78,7 @@ pub(super) enum AdminCommand {
         #[command(flatten)]
         owner: OwnerString,
     },
-    /// Register the signing keys that Okta publishes, and retire those that are over; for a weekly job
+    /// Register the signing keys that Okta publishes, and retire those that it no longer publishes; for a weekly job
     ///
     /// It needs the owner's connection string only: the database knows the issuer.
     Keys {
@@ -89,7 +89,7 @@ pub(super) enum AdminCommand {
     Invite {
         /// Whom it is for: letters, digits and _, as in james_joyce
         name: String,
-        /// Give an access that is there already a new password
+        /// Make a new password for an access that exists already
         #[arg(long)]
         new_password: bool,
         /// Write the configuration into this new file, which no one else can read, and not to standard output
@@ -115,7 +115,7 @@ pub(super) enum AdminCommand {
         #[command(flatten)]
         owner: OwnerString,
     },
-    /// Shut one person out at once, before their token ends
+    /// Block one person at once, before their token ends
     Block {
         /// Their id at Okta, which epigraph whoami shows them: 00u...
         #[arg(value_name = "SUB", value_parser = NonEmptyStringValueParser::new())]
@@ -209,9 +209,9 @@ impl AdminCommand {
             Self::Block { user_id, owner } => {
                 let new = admin::block(&mut connect(config, owner).await?, &user_id).await?;
                 output::say(&if new {
-                    format!("{user_id} is shut out from now on")
+                    format!("{user_id} is blocked from now on")
                 } else {
-                    format!("nothing to do: {user_id} was shut out already")
+                    format!("nothing to do: {user_id} was blocked already")
                 });
                 Ok(())
             }
@@ -220,7 +220,7 @@ impl AdminCommand {
                 output::say(&if new {
                     format!("{user_id} is let in again")
                 } else {
-                    format!("nothing to do: {user_id} was not shut out")
+                    format!("nothing to do: {user_id} was not blocked")
                 });
                 Ok(())
             }
@@ -268,7 +268,7 @@ async fn migrate(target: &Target) -> Outcome {
 
 /// What is new for the people of a database in which an older version has worked.
 async fn tell_of_the_move(target: &Target, applied: &Applied) -> Outcome {
-    if !applied.shuts_old_programs_out {
+    if !applied.blocks_old_programs {
         return Ok(());
     }
     let people = admin::people(&mut Owner::connect(target).await?).await?;
@@ -341,7 +341,7 @@ async fn setup(config: &Config, wish: SetUp) -> Outcome {
     output::say(&match &access {
         Some(access) => outcome_of(access),
         None => format!(
-            "these roles already have access: {}; for one more, run: epigraph admin invite NAME",
+            "these roles already have access: {}; for one more, run `epigraph admin invite NAME`",
             roles(&people)
         ),
     });
@@ -417,7 +417,7 @@ pub(super) fn left_to_do(okta: &config::Okta) -> String {
         "left to do by hand, where it is not done yet:
     for the app {app} at Okta, under General: tick Device Authorization and Refresh Token
     for the app {app} at Okta, under Assignments: assign it to the people or to a group{policies}
-    every week, on a computer that may hold the owner's string: epigraph admin keys
+    every week, on a computer that may hold the owner's string: `epigraph admin keys`
     as the first person, to try all of it: epigraph use, then epigraph doctor"
     )
 }
@@ -467,7 +467,7 @@ pub(super) fn nothing_changed() -> Failure {
 fn tell_of_the_proof(proof: &Proof) {
     match proof {
         Proof::Held | Proof::HeldButPublic => output::say(
-            "checked by signing in: without a token, access reads, writes, changes, deletes and locks no row, asks nothing of the table, does none of the owner's work, and reads no key",
+            "checked by signing in: without a token, a role cannot read, write, change, delete or lock a row, ask anything of the table, do the owner's work, or read a key",
         ),
         Proof::Unchecked(why) => output::warn(&unchecked(why)),
     }
@@ -484,7 +484,7 @@ pub(super) fn unchecked(why: &Failure) -> String {
 
 pub(super) fn never_shown(role: &str) -> String {
     format!(
-        "The password of {role} was set and never shown. For a new one, run: epigraph admin invite {}",
+        "The password of {role} was set and never shown. For a new one, run `epigraph admin invite {}`",
         role.trim_start_matches("epigraph_")
     )
 }
@@ -554,7 +554,7 @@ pub(super) fn no_okta(missing: &[&str]) -> Option<Failure> {
         [false, true] => "The client id is missing.",
         [false, false] => return None,
     };
-    let cure = "Name what is missing: epigraph admin setup --issuer https://example.okta.com --client-id 0oa1b2c3d4E5F6g7H8i9";
+    let cure = "Name what is missing: `epigraph admin setup --issuer https://example.okta.com --client-id 0oa1b2c3d4E5F6g7H8i9`.";
     Some(Failure::new(Kind::Config, what).cure(cure))
 }
 
@@ -580,7 +580,7 @@ pub(super) fn nothing_to_write(roles: &str) -> Failure {
         "No configuration was written: these roles already have access ({roles}), and a password cannot be shown again."
     );
     Failure::new(Kind::Usage, what)
-        .cure("Everything else is done. For one more access, run: epigraph admin invite NAME; for a new password, run this again with --name NAME --new-password.")
+        .cure("Everything else is done. For one more access, run `epigraph admin invite NAME`; for a new password, run this again with --name NAME --new-password.")
 }
 
 async fn invite(
@@ -747,7 +747,7 @@ async fn revoke(owner: &mut Owner, name: &str) -> Outcome {
         ));
     }
     output::say(
-        "people keep their Okta tokens; to block a person who knows another access, run: epigraph admin block SUB",
+        "people keep their Okta tokens; to block a person who knows another access, run `epigraph admin block SUB`",
     );
     if left.is_empty() {
         Ok(())

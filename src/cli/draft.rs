@@ -155,6 +155,6 @@ pub(super) fn no_file(directory: &Path, error: &private_file::Error) -> Failure 
 pub(super) fn not_taken_in(error: &io::Error) -> Failure {
     let what = format!("What you type cannot be taken in: {error}.");
     Failure::new(Kind::Failed, what).cure(
-        "See that the disk is not full; or give the text after the command: epigraph set \"…\"",
+        "See that the disk is not full; or give the text after the command: `epigraph set \"…\"`.",
     )
 }

@@ -22,11 +22,13 @@ pub(super) fn exit_codes() -> Vec<(u8, &'static str)> {
     codes.extend([
         (129, "ended because the terminal went away (SIGHUP)"),
         (130, "interrupted with Ctrl-C (SIGINT)"),
+        (131, "quit with Ctrl-\\ (SIGQUIT)"),
         (
             output::BROKEN_PIPE,
             "the reader of the output stopped reading",
         ),
         (143, "asked to end (SIGTERM)"),
+        (149, "ended with Ctrl-Break, on Windows"),
     ]);
     codes
 }
@@ -53,7 +55,7 @@ const VARIABLES: [(&str, &str); 8] = [
     ),
     ("VISUAL, EDITOR", "the editor of `set --edit`"),
     (
-        "SSL_CERT_FILE, HTTPS_PROXY, NO_PROXY, NO_COLOR",
+        "SSL_CERT_FILE, HTTPS_PROXY, ALL_PROXY, NO_PROXY, NO_COLOR",
         "as elsewhere",
     ),
 ];

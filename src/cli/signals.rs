@@ -8,7 +8,10 @@ use std::{
 };
 
 use super::output::{Outcome, Stop};
-use crate::runtime::{self, Ends};
+use crate::{
+    background,
+    runtime::{self, Ends},
+};
 
 /// How long after its end a Ctrl-C may have been another program's: on a busy machine that one has the signal first, and may have
 /// ended before this one hears of it.
@@ -75,7 +78,7 @@ pub(super) async fn unless_stopped(command: impl Future<Output = Outcome>) -> Ou
 
 /// Gives what must not stop half way (writing down a renewed session) a moment to end.
 pub(super) async fn let_tasks_finish() {
-    let _ = tokio::time::timeout(runtime::FINISH, crate::session::finish_background_work()).await;
+    let _ = tokio::time::timeout(runtime::FINISH, background::finish_background_work()).await;
 }
 
 fn stopped() -> io::Result<impl Future<Output = u8>> {

@@ -1,4 +1,4 @@
-//! `use FILE`: puts a configuration that a person was sent in its place.
+//! `use FILE`: installs the configuration file that a person was sent.
 
 use std::{fs, io, path::Path};
 
@@ -41,7 +41,7 @@ async fn put_in_place(file: &Path, place: Option<&Path>, yes: bool) -> Result<bo
     output::say(&format!("the configuration is in {}", place.display()));
     if fs::canonicalize(file).ok() != fs::canonicalize(place).ok() {
         output::say(&format!(
-            "{} is not needed any more; delete it, for it may hold a password",
+            "{} is not needed any more; delete it, because it may contain a password",
             file.display()
         ));
     }
@@ -93,7 +93,7 @@ pub(super) fn how_to_use(name: &str) -> String {
     format!("send these two lines with it:\n    epigraph use {name}\n    epigraph")
 }
 
-/// Puts the configuration in its place, and signs in where the person wants to.
+/// Installs the configuration, and signs in where the person wants to.
 pub(super) async fn set_up(file: &Path, place: Option<&Path>, yes: bool) -> Outcome {
     if !put_in_place(file, place, yes).await? {
         return Ok(());

@@ -86,7 +86,8 @@ pub(super) fn warn_if_exposed(
 
 pub(super) fn exposed(path: &Path, keeps_modes: bool) -> String {
     let path = path.display();
-    let what = format!("{path} holds a password and other accounts of this computer may read it");
+    let what =
+        format!("{path} contains a password and other accounts of this computer can read it");
     if keeps_modes {
         format!("{what}; run: chmod 600 '{path}'.")
     } else {
@@ -133,7 +134,7 @@ impl Unreadable {
                 cure_when_absent.to_owned(),
             ),
             Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => (
-                format!("{path} may not be read by this account."),
+                format!("{path} cannot be read by this account."),
                 Platform::HERE.allow_reading().to_owned(),
             ),
             Self::Io(error) => (

@@ -1,13 +1,14 @@
 //! The keyring of the operating system, on a thread of its own: a call may wait for a person, or for ever.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
 use keyring::{Entry, Error};
 use keyring_core::api::CredentialStoreApi;
+use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
 use tokio::sync::oneshot;
 
@@ -150,9 +151,9 @@ impl System {
     /// The worker. One that waits for an answer that may never come, because the keyring was started anew or its question
     /// went unseen, is left to itself where nothing is lost by it.
     fn worker(&self) -> Worker {
-        let mut worker = lock(&self.worker);
+        let mut worker = self.worker.lock();
         let given_up = worker.as_ref().is_some_and(|worker| {
-            let state = lock(&worker.state);
+            let state = worker.state.lock();
             state.to_do == 0 && state.busy_for(2 * self.patience)
         });
         if given_up {
@@ -177,7 +178,7 @@ impl System {
     ) -> Result<Option<SecretString>, Failure> {
         let worker = self.worker();
         let stuck = {
-            let mut state = lock(&worker.state);
+            let mut state = worker.state.lock();
             // Who waited in vain a moment ago does not wait in vain again, and hears at once that nothing has changed.
             let stuck = state.busy_for(self.patience);
             if stuck && late == Late::Skip {
@@ -195,7 +196,7 @@ impl System {
         };
         // A worker that is gone drops the answer, which is told apart below. The next call has another one.
         if worker.queue.send(call).is_err() {
-            *lock(&self.worker) = None;
+            *self.worker.lock() = None;
         }
         let limit = if stuck { Duration::ZERO } else { self.patience };
         match tokio::time::timeout(limit, answered).await {
@@ -215,7 +216,7 @@ fn start() -> Worker {
             if call.late == Late::Skip && call.answer.is_closed() {
                 continue;
             }
-            lock(&shared).busy_since = Some(Instant::now());
+            shared.lock().busy_since = Some(Instant::now());
             let result = match open(&call.user) {
                 Ok(entry) => match (call.work)(&entry) {
                     Err(Error::NoEntry) => Ok(None),
@@ -230,7 +231,7 @@ fn start() -> Worker {
                 }),
             };
             {
-                let mut state = lock(&shared);
+                let mut state = shared.lock();
                 state.busy_since = None;
                 state.to_do -= usize::from(call.late == Late::Do);
             }
@@ -285,10 +286,6 @@ fn look() -> Result<(), Error> {
     Ok(())
 }
 
-fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 pub(super) fn no_thread(on: Platform) -> Failure {
     Failure::new(
         Kind::Vault,
@@ -308,7 +305,7 @@ pub(super) fn waiting(on: Platform) -> Failure {
         Kind::Vault,
         format!(
             "{} is waiting to be unlocked, or does not answer.",
-            capital(on.keyring())
+            text::capital(on.keyring())
         ),
     )
     .cure(format!(
@@ -319,7 +316,7 @@ pub(super) fn waiting(on: Platform) -> Failure {
 fn locked(on: Platform) -> Failure {
     Failure::new(
         Kind::Vault,
-        format!("{} is locked.", capital(on.keyring())),
+        format!("{} is locked.", text::capital(on.keyring())),
     )
     .cure(format!(
         "Unlock it, for example by `epigraph login` at the desktop; where that is not possible, {CHOOSE_FILE}."
@@ -331,7 +328,7 @@ fn without_collection(on: Platform) -> Failure {
         Kind::Vault,
         format!(
             "{} has no default collection, in which a session could be kept.",
-            capital(on.keyring())
+            text::capital(on.keyring())
         ),
     )
     .cure(format!(
@@ -360,7 +357,7 @@ fn words(on: Platform, error: &Error) -> Failure {
         {
             Failure::new(
                 Kind::Vault,
-                format!("{} is closed to a sign-in over the network, such as SSH.", capital(keyring)),
+                format!("{} is closed to a sign-in over the network, such as SSH.", text::capital(keyring)),
             )
             .cure(format!(
                 "Use epigraph at the desktop of this computer, or over Remote Desktop; otherwise, {CHOOSE_FILE}."
@@ -381,16 +378,16 @@ fn words(on: Platform, error: &Error) -> Failure {
         Error::Ambiguous(_) => Failure::new(
             Kind::Vault,
             format!(
-                "{} holds more than one session for this issuer and client.",
-                capital(keyring)
+                "{} contains more than one session for this issuer and client.",
+                text::capital(keyring)
             ),
         )
         .cure("Remove the entries of `epigraph` in the keyring's own program, and sign in again."),
         _ => Failure::new(
             Kind::Vault,
             format!(
-                "{} holds something that epigraph did not write.",
-                capital(keyring)
+                "{} contains something that epigraph did not write.",
+                text::capital(keyring)
             ),
         )
         .cure("Remove the entry of `epigraph` in the keyring's own program, and sign in again."),
@@ -419,7 +416,7 @@ fn out_of_reach(on: Platform) -> Failure {
         Kind::Vault,
         format!(
             "{} cannot be reached: no message bus answers at DBUS_SESSION_BUS_ADDRESS.",
-            capital(on.keyring())
+            text::capital(on.keyring())
         ),
     )
     .cure(format!(
@@ -456,7 +453,7 @@ pub(super) fn unopened(on: Platform, cause: &str, bus_is_named: bool) -> Failure
         Kind::Vault,
         format!(
             "{} is running, but does not work with epigraph: {}.",
-            capital(on.keyring()),
+            text::capital(on.keyring()),
             text::clause(cause)
         ),
     )
@@ -486,7 +483,11 @@ fn platform(on: Platform, cause: &str, code: Option<i32>) -> Failure {
     }
     Failure::new(
         Kind::Vault,
-        format!("{} failed: {}.", capital(on.keyring()), text::clause(cause)),
+        format!(
+            "{} failed: {}.",
+            text::capital(on.keyring()),
+            text::clause(cause)
+        ),
     )
     .cure(format!(
         "Try again; if this keeps happening, {CHOOSE_FILE}."
@@ -496,18 +497,11 @@ fn platform(on: Platform, cause: &str, code: Option<i32>) -> Failure {
 fn denied(on: Platform) -> Failure {
     Failure::new(
         Kind::Vault,
-        format!("{} denied access to epigraph.", capital(on.keyring())),
+        format!("{} denied access to epigraph.", text::capital(on.keyring())),
     )
     .cure(format!(
         "Allow it when you are asked; otherwise, {CHOOSE_FILE}."
     ))
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(chars).collect()
-    })
 }
 
 #[cfg(test)]
@@ -574,13 +568,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_hung_worker_is_abandoned_unless_it_has_changes_to_make() {
-        let is_left = |system: &System| lock(&system.worker().state).busy_since.is_none();
+        let is_left = |system: &System| system.worker().state.lock().busy_since.is_none();
         assert!(!is_left(&hung_for(4).0));
         assert!(is_left(&hung_for(7).0));
         let (system, _calls) = hung_for(7);
-        lock(&system.worker)
+        system
+            .worker
+            .lock()
             .iter()
-            .for_each(|worker| lock(&worker.state).to_do = 1);
+            .for_each(|worker| worker.state.lock().to_do = 1);
         assert!(!is_left(&system));
     }
 }

@@ -245,7 +245,7 @@ pub(super) fn lacks_columns(columns: &[String]) -> Failure {
 }
 
 pub(super) fn lacks_rights(user: &str, lacking: &[String], group: &str) -> Failure {
-    let what = format!("The user {user} may not call {}.", lacking.join(", "));
+    let what = format!("The role {user} may not call {}.", lacking.join(", "));
     refused(what).cure(format!(
         "The database's owner can run: grant {group} to {user};"
     ))
@@ -253,7 +253,7 @@ pub(super) fn lacks_rights(user: &str, lacking: &[String], group: &str) -> Failu
 
 pub(super) fn open_table(user: &str, rights: &[String]) -> Failure {
     let what = format!(
-        "The user {user} may {} public.user_messages itself, which epigraph does not need.",
+        "The role {user} may {} public.user_messages itself, which epigraph does not need.",
         rights.join(", ")
     );
     refused(what).cure("The database's owner can close it with `epigraph admin setup`.")

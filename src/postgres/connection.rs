@@ -36,8 +36,9 @@ use super::{
 };
 use crate::{
     account::Activity,
+    background::{FAREWELL, Unfinished, on_a_thread},
     failure::{Cause, Failure, Kind},
-    session::{FAREWELL, Progress, Unfinished},
+    session::Progress,
     tls,
 };
 
@@ -410,10 +411,7 @@ async fn connector(
     }
     tls.get_or_try_init(|| async {
         let target = target.clone();
-        tokio::task::spawn_blocking(move || tls_connector(&target))
-            .await
-            .map_err(|_| tls::failed())
-            .flatten()
+        on_a_thread(move || tls_connector(&target)).await.flatten()
     })
     .await
     .map(|connector| Some(connector.clone()))
@@ -489,11 +487,11 @@ fn tls_connector(target: &Target) -> Result<native_tls::TlsConnector, Failure> {
             std::fs::read(path).map_err(|error| unusable(&format!("cannot be read: {error}")))?;
         let blocks = tls::blocks(&String::from_utf8_lossy(&pem));
         if blocks.is_empty() {
-            return Err(unusable("holds no certificate"));
+            return Err(unusable("contains no certificate"));
         }
         for block in blocks {
             let root = native_tls::Certificate::from_pem(block.as_bytes()).map_err(|error| {
-                unusable("holds a damaged certificate").because(Cause::of(error))
+                unusable("contains a damaged certificate").because(Cause::of(error))
             })?;
             builder.add_root_certificate(root);
         }

@@ -79,7 +79,7 @@ const COPY_AGAIN: &str = "Copy the connection string again from the person who g
 const MEANINGS: &[Meaning] = &[
     lasting(
         &["authentication failed"],
-        "The database does not accept this user name with this password.",
+        "The database rejected this user name with this password.",
         COPY_AGAIN,
     ),
     lasting(
@@ -133,7 +133,7 @@ const MEANINGS: &[Meaning] = &[
     ),
     lasting(
         &["active endpoints"],
-        "Neon runs as many databases of this account at once as its plan allows.",
+        "Neon already runs as many databases of this account at once as its plan allows.",
         "Its owner can suspend one, or raise the limit, in Neon's console.",
     ),
     lasting(
@@ -298,15 +298,15 @@ impl Error {
             .cure("Check the network, and the host in the connection string."),
             Self::Dial(error) => dial(error, target),
             Self::StartTimedOut => unreachable(format!(
-                "The database at {host} took too long to start a session."
+                "The database at {host} took too long to open a connection."
             ))
             .cure("Try again in a moment: a database that slept may be awake by then."),
             Self::StatementTimedOut => unreachable("The database took too long to answer.")
                 .cure("Check the network, and try again."),
             Self::Start(error) if hung_up(error) => unreachable(format!(
-                "The server at {host} hung up before a session had begun."
+                "The server at {host} hung up before a connection was open."
             ))
-            .cure("Try again in a moment; if this keeps happening, check that the connection string leads to PostgreSQL."),
+            .cure("Try again in a moment; if this keeps happening, check that the connection string points to PostgreSQL."),
             Self::Start(error) | Self::Statement(error) => explain(error, target, hidden),
         }
     }
@@ -447,7 +447,7 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
         return identity::refusal(number, message);
     }
     match code {
-        "28P01" => refused(format!("The database does not accept the user {user} with this password."))
+        "28P01" => refused(format!("The database rejected the role {user} with this password."))
             .cure(COPY_AGAIN),
         "3F000" => lacks_functions(database),
         "42883" if lower.starts_with("function epigraph.") => lacks_functions(database),
@@ -458,10 +458,10 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
         ))
         .cure(migrate),
         "42501" if lower.contains("for database") => {
-            refused(format!("The user {user} may not log in to the database {database}."))
+            refused(format!("The role {user} may not log in to the database {database}."))
                 .cure("Check the last part of the connection string's address; if it is right, ask the owner of the database for a connection string of your own (`epigraph admin invite`).")
         }
-        "42501" => refused(format!("The user {user} may not keep a quote in the database {database}."))
+        "42501" => refused(format!("The role {user} may not keep a quote in the database {database}."))
             .cure("Ask the owner of the database for a connection string of your own (`epigraph admin invite`), or to run `epigraph admin status`, which says what is amiss."),
         "25006" => read_only(),
         "0A000" if lower.contains("during recovery") => read_only(),
@@ -549,7 +549,7 @@ fn broken(error: &tokio_postgres::Error, target: &Target) -> Failure {
     refused(format!(
         "The server at {host} answers in a way that is not understood."
     ))
-    .cure("Check that the connection string leads to PostgreSQL.")
+    .cure("Check that the connection string points to PostgreSQL.")
 }
 
 /// The TLS handshake failed.
@@ -577,9 +577,9 @@ fn handshake(fault: Option<Fault>, host: &str, direct: bool) -> Failure {
         Some(Fault::OtherUse) => unreachable("The certificate of the database's server is not made for a server.")
             .cure("The server, or what inspects TLS on the way to it, needs a certificate for server authentication."),
         None if direct => unreachable(format!("Could not establish a TLS connection to the server at {host}."))
-            .cure("It may not take TLS at once: leave sslnegotiation=direct out of the connection string."),
+            .cure("The server may require negotiated TLS: leave sslnegotiation=direct out of the connection string."),
         None => unreachable(format!("Could not establish a TLS connection to the server at {host}."))
-            .cure("Try again in a moment; if this keeps happening, check that the connection string leads to PostgreSQL, and that nothing on the way tampers with TLS."),
+            .cure("Try again in a moment; if this keeps happening, check that the connection string points to PostgreSQL, and that nothing on the way tampers with TLS."),
     }
 }
 

@@ -279,7 +279,7 @@ impl<I: Identity, V: Vault> Session<I, V, Postgres> {
         progress: &Progress,
     ) -> Result<Vec<Row>, Failure> {
         self.admitted(progress, |id_token| async move {
-            self.quotes().run(&id_token, statement, progress).await
+            self.quotes.run(&id_token, statement, progress).await
         })
         .await
     }

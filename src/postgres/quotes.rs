@@ -75,7 +75,7 @@ pub(super) fn other_shape() -> Failure {
 
 /// What is wrong with the connection string of an owner.
 pub(super) fn bypasses() -> Failure {
-    refused("This connection string opens every row and not yours alone: it is that of an owner, whom row security does not hold.")
+    refused("This connection string is an owner's, so it opens every row: row security does not apply to owners.")
     .cure("Keep it for `epigraph admin`, and configure one that `epigraph admin invite` makes.")
 }
 

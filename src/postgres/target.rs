@@ -254,7 +254,7 @@ impl Parsed {
             }
             "statement_timeout" => self.statement_timeout = Some(duration(value)?),
             "sslcert" | "sslkey" => self.notes.push(format!(
-                "{key} in the connection string is left out: this program signs in to the database by password only."
+                "{key} in the connection string is ignored: this program signs in to the database by password only."
             )),
             _ if is_known(key) => {}
             _ => return Err(unknown(key)),
@@ -384,7 +384,7 @@ impl Parsed {
                     self.statement_timeout = Some(duration(value.to_owned())?);
                 }
                 Some((name, _)) if pooled => self.notes.push(format!(
-                    "The option {name} in the connection string is left out: Neon's pooler takes none. Use the direct connection string if it matters."
+                    "The option {name} in the connection string is ignored: Neon's pooler takes none. Use the direct connection string if it matters."
                 )),
                 Some((name, value)) => kept.push(format!("-c {name}={value}")),
                 None => kept.push(word.to_owned()),

@@ -12,10 +12,9 @@ fn every_message_of_tls() {
         absent,
         unusable(
             OsStr::new("/home/nora/ca.pem"),
-            "holds no certificates in PEM form"
+            "contains no certificates in PEM form"
         ),
         damaged(OsStr::new("/home/nora/ca.pem")),
         refused_settings(),
-        failed(),
     ]));
 }

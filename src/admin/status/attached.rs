@@ -134,7 +134,7 @@ pub(super) fn settings(
 
 pub(super) fn logs_tokens(settings: &str) -> String {
     format!(
-        "The server logs what statements are given ({settings}): ID tokens, which work for an hour, and quotes. A superuser can leave that out: alter system set log_parameter_max_length = 0; select pg_reload_conf();"
+        "The server logs the values that statements are given ({settings}): ID tokens, which work for an hour, and quotes. A superuser can leave that out: alter system set log_parameter_max_length = 0; select pg_reload_conf();"
     )
 }
 

@@ -104,11 +104,11 @@ impl Right {
                 self.about
             ),
             ("copy", _) => format!(
-                "{rights} on {shown}, which holds a copy of rows of {}",
+                "{rights} on {shown}, which contains a copy of rows of {}",
                 self.about
             ),
             ("lookalike", _) => format!(
-                "{rights} on {shown}, which has the columns of public.user_messages and may hold its texts"
+                "{rights} on {shown}, which has the columns of public.user_messages and may contain its texts"
             ),
             ("referring", _) => format!(
                 "{rights} on {shown}, which refers to public.user_messages ({}) and so tells who has a row there",

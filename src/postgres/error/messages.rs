@@ -235,10 +235,10 @@ fn everything_else_about_the_database() {
             "epigraph_user_16384",
         ),
         check::open_table("alex", &["select".into(), "update".into()]),
-        unusable_roots(Path::new("/home/nora/ca.pem"), "holds no certificate"),
+        unusable_roots(Path::new("/home/nora/ca.pem"), "contains no certificate"),
         unusable_roots(
             Path::new("/home/nora/ca.pem"),
-            "holds a damaged certificate"
+            "contains a damaged certificate"
         ),
     ]));
 }

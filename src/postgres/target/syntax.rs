@@ -54,7 +54,7 @@ pub(super) fn settings(pasted: &str) -> Result<Settings, Failure> {
     }
     // PostgreSQL's protocol ends every setting with it.
     if plain.contains('\0') {
-        return Err(malformed("The connection string holds the character U+0000.").cure(WHERE));
+        return Err(malformed("The connection string contains the character U+0000.").cure(WHERE));
     }
     if let Some(settings) = semicolons(plain) {
         return Ok(settings);
@@ -314,7 +314,7 @@ fn divide(rest: &str) -> Result<(&str, Place<'_>), Failure> {
         Some(place) => Ok((person, place)),
         None => Err(
             malformed("The connection string is not of the form postgresql://USER:PASSWORD@HOST/DATABASE.").cure(
-                "If the password holds @, /, :, # or ?, write them as %40, %2F, %3A, %23 and %3F. In Neon's console the string can be copied as a whole.",
+                "If the password contains @, /, :, # or ?, write them as %40, %2F, %3A, %23 and %3F. In Neon's console the string can be copied as a whole.",
             ),
         ),
     }

@@ -365,7 +365,7 @@ async fn a_front_that_stays_silent_is_told_in_the_end() {
         .collect();
     for screen in &mut screens {
         screen.sees(if whole {
-            "took too long to start a session"
+            "took too long to open a connection"
         } else {
             "The database does not answer; trying again…"
         });

@@ -158,13 +158,13 @@ async fn a_role_that_may_no_longer_log_in_is_told_so() {
     super::end_sessions(&stage);
     write(&mut screen, " now");
     screen.key(Key::Enter);
-    screen.sees("does not accept the user");
+    screen.sees("rejected the role");
     screen.sees("Not saved, but kept.");
     stage
         .database
         .query(&format!("drop owned by {role}; drop role {role}"));
     screen.key(Key::Enter);
-    screen.sees("does not accept the user");
+    screen.sees("rejected the role");
     screen.sees("Here. Still now");
 }
 
