@@ -58,7 +58,7 @@ set local lock_timeout = 0; \
 set local idle_in_transaction_session_timeout = 0";
 
 /// One operation: a statement, and for whom.
-struct Operation<'a> {
+pub(super) struct Operation<'a> {
     id_token: &'a SecretString,
     statement: &'a Statement<'a>,
 }
@@ -104,7 +104,7 @@ impl Postgres {
         }
     }
 
-    fn pool(&self) -> &Pool<Connector> {
+    pub(super) fn pool(&self) -> &Pool<Connector> {
         self.pool.get_or_init(|| {
             let connector = Connector::new(self.target.clone(), self.state.as_deref());
             let pool = Pool::builder(connector).max_size(1).build();
@@ -132,20 +132,9 @@ impl Postgres {
         self.run_in_time(Some(&operation), progress).await
     }
 
-    /// Begins to reach the server, unless there is a connection.
-    pub(super) fn head_start(&self) {
-        if self.pool().status().available == 0 {
-            self.pool().manager().head_start();
-        }
-    }
-
-    /// Makes sure that a connection is open. A failure waits for the operation that follows.
-    pub(super) async fn connect(&self, progress: &Progress) {
-        self.run_in_time(None, progress).await.ok();
-    }
-
-    /// Runs an operation, or connects if there is none, within the time that it may take.
-    async fn run_in_time(
+    /// Runs an operation, or connects if there is none, within the time that it may take. That connecting failed is told to the
+    /// operation that follows.
+    pub(super) async fn run_in_time(
         &self,
         operation: Option<&Operation<'_>>,
         progress: &Progress,

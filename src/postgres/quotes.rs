@@ -95,11 +95,13 @@ pub(super) fn restless() -> Failure {
 
 impl Quotes for Postgres {
     fn head_start(&self) {
-        self.head_start();
+        if self.pool().status().available == 0 {
+            self.pool().manager().head_start();
+        }
     }
 
     async fn connect(&self, progress: &Progress) {
-        self.connect(progress).await;
+        self.run_in_time(None, progress).await.ok();
     }
 
     async fn load(
