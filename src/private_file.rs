@@ -288,7 +288,7 @@ fn opening(path: &Path, error: io::Error) -> Error {
 }
 
 #[cfg(unix)]
-fn no_follow(options: &mut OpenOptions) {
+pub(crate) fn no_follow(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;
 
     // NONBLOCK: opening a pipe that someone put there must not wait for its other end.

@@ -16,7 +16,7 @@ use super::{
     use_config::how_to_use,
 };
 use crate::{
-    admin::{self, Access, Applied, How, KeyReport, Owner, People, Proof, Revoked, Status},
+    admin::{self, Access, Applied, How, KeyReport, Owner, People, Person, Proof, Revoked, Status},
     config::{self, Config},
     failure::{Failure, Kind},
     okta::Okta,
@@ -370,15 +370,15 @@ async fn whom(
     name: Option<&str>,
     people: &People,
 ) -> Result<Option<String>, Failure> {
-    if let Some(name) = name {
-        return Ok(Some(name.to_owned()));
-    }
-    Ok(match people.all.first() {
-        None => Some(admin::free_name(owner, FIRST).await?),
-        Some(first) if people.all.iter().all(|person| person.is_unshown) => {
-            Some(first.role.clone())
-        }
-        Some(_) => None,
+    let is_unshown = |person: &Person| person.is_unshown;
+    Ok(match (name, people.all.first()) {
+        (Some(name), _) => Some(name.to_owned()),
+        (None, None) => Some(admin::free_name(owner, FIRST).await?),
+        (None, Some(first)) => people
+            .all
+            .iter()
+            .all(is_unshown)
+            .then(|| first.role.clone()),
     })
 }
 
@@ -408,26 +408,18 @@ async fn hand_over_if_ours(
 /// What a set-up can neither do nor see, in the order in which it is done.
 pub(super) fn left_to_do(okta: &config::Okta) -> String {
     let app = &okta.client_id;
-    let mut lines = vec![
-        "left to do by hand, where it is not done yet:".to_owned(),
-        format!(
-            "for the app {app} at Okta, under General: tick Device Authorization and Refresh Token"
-        ),
-        format!(
-            "for the app {app} at Okta, under Assignments: assign it to the people or to a group"
-        ),
-    ];
-    if okta.issuer.contains("/oauth2/") {
-        lines.push("at Okta, Security › API › the server › Access Policies: a rule that has Device Authorization ticked".to_owned());
-    }
-    lines.push(
-        "every week, on a computer that may hold the owner's string: `epigraph admin keys`"
-            .to_owned(),
-    );
-    lines.push(
-        "as the first person, to try all of it: epigraph use, then epigraph doctor".to_owned(),
-    );
-    lines.join("\n    ")
+    let policies = if okta.issuer.contains("/oauth2/") {
+        "\n    at Okta, Security › API › the server › Access Policies: a rule that has Device Authorization ticked"
+    } else {
+        ""
+    };
+    format!(
+        "left to do by hand, where it is not done yet:
+    for the app {app} at Okta, under General: tick Device Authorization and Refresh Token
+    for the app {app} at Okta, under Assignments: assign it to the people or to a group{policies}
+    every week, on a computer that may hold the owner's string: `epigraph admin keys`
+    as the first person, to try all of it: epigraph use, then epigraph doctor"
+    )
 }
 
 /// Says what the status finds, but for what the proof has said already.
@@ -729,47 +721,39 @@ async fn hand_over(
 }
 
 async fn revoke(owner: &mut Owner, name: &str) -> Outcome {
-    let revoked = admin::revoke(owner, name).await?;
-    for left in &revoked.left {
-        output::warn(left);
-    }
-    for line in outcome_of_revoking(&revoked) {
-        output::say(&line);
-    }
-    if revoked.left.is_empty() {
-        Ok(())
-    } else {
-        Err(Stop::Told(Kind::Database.exit_code()))
-    }
-}
-
-fn outcome_of_revoking(revoked: &Revoked) -> Vec<String> {
     let Revoked {
         role,
         ended,
         things,
         rights,
         elsewhere,
-        ..
-    } = revoked;
-    let mut lines = vec![format!(
+        left,
+    } = admin::revoke(owner, name).await?;
+    for left in &left {
+        output::warn(left);
+    }
+    output::say(&format!(
         "{role} has no access any more; open connections that were ended: {ended}"
-    )];
+    ));
     if !elsewhere.is_empty() {
-        lines.push(format!(
+        output::say(&format!(
             "its role and its password stay, because it has access to another database of this server: {}",
             elsewhere.join(", ")
         ));
     }
-    if (*things, *rights) != (0, 0) {
-        lines.push(format!(
+    if (things, rights) != (0, 0) {
+        output::say(&format!(
             "removed with it: {things} of its own objects in this database, {rights} rights that it had been granted"
         ));
     }
-    lines.push(
-        "people keep their Okta tokens; to block a person who knows another access, run `epigraph admin block SUB`".to_owned(),
+    output::say(
+        "people keep their Okta tokens; to block a person who knows another access, run `epigraph admin block SUB`",
     );
-    lines
+    if left.is_empty() {
+        Ok(())
+    } else {
+        Err(Stop::Told(Kind::Database.exit_code()))
+    }
 }
 
 async fn status(owner: &mut Owner, json: bool) -> Outcome {
@@ -780,12 +764,7 @@ async fn status(owner: &mut Owner, json: bool) -> Outcome {
         for line in lines(&status) {
             output::line(&line)?;
         }
-        for note in &status.notes {
-            output::say(&format!("note: {note}"));
-        }
-        for problem in &status.problems {
-            output::warn(problem);
-        }
+        tell_of_the_state(&status, &Proof::Held);
     }
     if status.problems.is_empty() {
         if !json {

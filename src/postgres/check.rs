@@ -12,7 +12,7 @@ use tokio_postgres::{
 use super::{
     connection::{ANSWER_LIMIT, Connection, Connector, Steps},
     error::{Error, lacks_functions, read_only, refused},
-    quotes::{bypasses, no_table, not_guarded},
+    quotes::{bypasses, is, no_table, not_guarded},
     target::{Target, Tls},
 };
 use crate::{
@@ -248,10 +248,6 @@ pub(super) fn open_table(user: &str, rights: &[String]) -> Failure {
         rights.join(", ")
     );
     refused(what).cure("The database's owner can close it with `epigraph admin setup`.")
-}
-
-fn is(row: &Row, name: &str) -> bool {
-    row.try_get::<_, Option<bool>>(name).ok().flatten() == Some(true)
 }
 
 fn list(row: &Row, name: &str) -> Vec<String> {

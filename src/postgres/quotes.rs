@@ -78,11 +78,10 @@ fn only(rows: &[Row]) -> Result<&Row, Failure> {
 
 /// Says why this connection is not held to one person's row. What the program asks for is that row alone all the same.
 fn unguarded(row: &Row) -> Option<Failure> {
-    let is = |name| row.try_get::<_, Option<bool>>(name).ok().flatten() == Some(true);
-    if !is("opens_all") {
+    if !is(row, "opens_all") {
         return None;
     }
-    Some(if is("is_guarded") {
+    Some(if is(row, "is_guarded") {
         bypasses()
     } else {
         not_guarded()
@@ -94,6 +93,11 @@ pub(super) fn no_table(database: &str) -> Failure {
         "The database {database} has no table public.user_messages."
     ))
     .cure("The owner of the database can set it up with `epigraph admin setup`.")
+}
+
+/// Whether a column is true, and not false or null.
+pub(super) fn is(row: &Row, name: &str) -> bool {
+    row.try_get::<_, Option<bool>>(name).ok().flatten() == Some(true)
 }
 
 pub(super) fn other_shape() -> Failure {

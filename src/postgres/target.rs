@@ -284,20 +284,13 @@ impl Parsed {
 
     fn finish(mut self) -> Result<Target, Failure> {
         let host = self.checked_host()?;
-        let user = self
-            .user
-            .take()
-            .ok_or_else(|| missing("user name", "after postgresql://"))?;
-        let password = self
-            .password
-            .take()
-            .ok_or_else(|| missing("password", "after the user name and a colon"))?;
-        let database = self.database.take().ok_or_else(|| {
-            missing(
-                "database",
-                "after the host and a slash (Neon's first one is neondb)",
-            )
-        })?;
+        let given =
+            |setting: Option<String>, what, place| setting.ok_or_else(|| missing(what, place));
+        let user = given(self.user.take(), "user name", "after postgresql://")?;
+        let password = self.password.take();
+        let password = given(password, "password", "after the user name and a colon")?;
+        let place = "after the host and a slash (Neon's first one is neondb)";
+        let database = given(self.database.take(), "database", place)?;
         if is_placeholder(&password) {
             return Err(malformed(
                 "The connection string has a placeholder where the password belongs.",

@@ -188,17 +188,13 @@ impl Owned {
 /// Whose all of it is: the role that owns most of it.
 pub(super) fn master(functions: &[Present], owned: &[Owned]) -> Option<u32> {
     let mut count = BTreeMap::new();
-    let owned = owned
-        .iter()
-        .filter(|one| one.is_ours())
-        .map(|one| one.owner);
-    for owner in functions.iter().map(|one| one.owner).chain(owned) {
+    let owned = owned.iter().filter(|one| one.is_ours());
+    let owners = functions.iter().map(|one| one.owner);
+    for owner in owners.chain(owned.map(|one| one.owner)) {
         *count.entry(owner).or_insert(0_u32) += 1;
     }
-    count
-        .into_iter()
-        .max_by_key(|(_, count)| *count)
-        .map(|(owner, _)| owner)
+    let most = count.into_iter().max_by_key(|(_, count)| *count);
+    most.map(|(owner, _)| owner)
 }
 
 /// Names what belongs to someone else than it should.
@@ -228,21 +224,17 @@ pub(super) fn owners(
     }
     for one in owned {
         let Owned { name, lacks, .. } = one;
-        let holders = sorted.takers(one.owner);
-        if one.kind == "public_schema" && !holders.is_empty() {
+        let mut takers = sorted.takers(one.owner);
+        if one.kind == "public_schema" && !takers.is_empty() {
             found.problem(format!(
                 "{} owns the schema public, and so may drop what is in it: alter schema public owner to {whose};",
-                sorted.whom(one.owner, &holders)
+                sorted.whom(one.owner, &takers)
             ));
         }
         if !lacks.is_empty() {
             found.problem(useless_owner(lacks, name));
         }
-        let takers: Vec<_> = sorted
-            .takers(one.owner)
-            .into_iter()
-            .filter(|taker| taker.kind != Kind::Other)
-            .collect();
+        takers.retain(|taker| taker.kind != Kind::Other);
         if one.kind == "protected" && !takers.is_empty() {
             found.problem(persons_table(&sorted.whom(one.owner, &takers), name));
         }

@@ -31,33 +31,27 @@ pub(super) fn judge(
 ) -> Result<(), tokio_postgres::Error> {
     let mut guarded = false;
     for row in guards {
-        let (table, column): (&str, Option<&str>) = (row.try_get(0)?, row.try_get(1)?);
-        let by = if table == MESSAGES {
-            Some("user_id")
-        } else {
-            column.filter(|column| !column.is_empty())
-        };
+        let [table, column] = texts(row)?;
+        let by = if table == MESSAGES { "user_id" } else { column };
         guarded |= table == MESSAGES && column == by;
         let fault = match row.try_get::<_, Option<&str>>(2)? {
             Some(fault) => fault,
             None if table == MESSAGES && column != by => ANOTHER_COLUMN,
             None => continue,
         };
-        let by_column = |by: &str| {
-            format!(
-                "select okta.protect('{}', '{}');",
-                table.replace('\'', "''"),
-                by.replace('\'', "''")
-            )
-        };
+        let quoted = |text: &str| text.replace('\'', "''");
         let cure = match by {
             // Named below, with whom it is for.
             _ if fault.starts_with("Its policy ") => continue,
             _ if fault.starts_with("Its rows are seen") => {
                 "select okta.protect(...) for that as well".into()
             }
-            Some(by) => by_column(by),
-            None => "select okta.protect(...) once more for what is protected".into(),
+            "" => "select okta.protect(...) once more for what is protected".into(),
+            by => format!(
+                "select okta.protect('{}', '{}');",
+                quoted(table),
+                quoted(by)
+            ),
         };
         found.problem(format!(
             "{table} is not guarded as it should be. {} Run: {cure}",

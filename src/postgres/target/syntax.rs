@@ -94,38 +94,34 @@ fn is_blank(c: char) -> bool {
 
 /// Removes what surrounds a string in a shell history, a `.env` file or a web page.
 fn unwrap(pasted: &str) -> &str {
-    let mut text = pasted.trim_matches(is_blank);
+    let of_a_variable = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let mut text = trim(pasted);
     loop {
         let before = text;
         for prefix in ["export ", "psql ", "-d ", "--dbname=", "--dbname "] {
-            text = text
-                .strip_prefix(prefix)
-                .unwrap_or(text)
-                .trim_matches(is_blank);
+            text = trim(text.strip_prefix(prefix).unwrap_or(text));
         }
         // Names of variables are in capitals, names of settings are not.
         if let Some((name, value)) = text.split_once('=')
             && !name.trim().is_empty()
-            && name
-                .trim()
-                .chars()
-                .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+            && name.trim().chars().all(of_a_variable)
         {
-            text = value.trim_matches(is_blank);
+            text = trim(value);
         }
         for (open, close) in MARKS {
             if let Some(rest) = text.strip_prefix(open) {
-                text = rest.trim_end_matches([';', ',']).trim_matches(is_blank);
-                text = text
-                    .strip_suffix(close)
-                    .unwrap_or(text)
-                    .trim_matches(is_blank);
+                text = trim(rest.trim_end_matches([';', ',']));
+                text = trim(text.strip_suffix(close).unwrap_or(text));
             }
         }
         if text == before {
             return text;
         }
     }
+}
+
+fn trim(text: &str) -> &str {
+    text.trim_matches(is_blank)
 }
 
 /// Finds a URL in what was pasted with it: a variable's name, a command, a line of a program. Returns its scheme, and the rest.
