@@ -14,8 +14,6 @@ use crate::support::{
 each_server! {
     the_cluster_is_as_neon_has_it,
     a_quote_is_written_read_changed_and_deleted,
-    people_have_rows_of_their_own,
-    the_date_is_universal_time_whatever_the_server_says,
     nothing_is_overwritten_that_was_not_seen,
     doctor_sees_every_step,
 }
@@ -62,34 +60,6 @@ async fn a_quote_is_written_read_changed_and_deleted(cluster: &'static Cluster) 
         "0"
     );
     assert_eq!(joyce.delete(None).await, DeleteOutcome::Deleted);
-}
-
-async fn people_have_rows_of_their_own(cluster: &'static Cluster) {
-    let database = cluster.migrated().await;
-    let joyce = Person::new("00u-joyce", &database.user_url());
-    let woolf = Person::new("00u-woolf", &database.user_url());
-    saved(joyce.save("a", None).await);
-    assert_eq!(woolf.load().await, None);
-    saved(woolf.save("b", None).await);
-    assert_eq!(joyce.delete(None).await, DeleteOutcome::Deleted);
-    assert_eq!(woolf.load().await.as_deref(), Some("b"));
-}
-
-async fn the_date_is_universal_time_whatever_the_server_says(cluster: &'static Cluster) {
-    let database = cluster.migrated().await;
-    database.query(&format!(
-        "alter database {} set timezone = 'Asia/Kathmandu'",
-        database.name()
-    ));
-    let joyce = Person::new("00u-joyce", &database.user_url());
-    let before = chrono::Utc::now();
-    let row = saved(joyce.save("a", None).await);
-    let apart = (row.saved_at.to_utc() - before).num_seconds().abs();
-    assert!(apart < 120, "{}", row.saved_at);
-    assert_eq!(
-        database.query("select create_ts - now() at time zone 'UTC' between '-2 min' and '2 min' from public.user_messages"),
-        "t"
-    );
 }
 
 async fn nothing_is_overwritten_that_was_not_seen(cluster: &'static Cluster) {

@@ -186,7 +186,7 @@ async fn a_server_that_drops_what_comes_early_is_asked_in_turn() {
 #[tokio::test]
 async fn a_command_costs_a_start_and_a_write_one_more() {
     let stage = Stage::signed_in().await;
-    let network = &stage.database_network;
+    let (network, asked) = (&stage.database_network, stage.okta.client_requests());
     network.delay(DELAY);
     for (command, code, round_trips) in [
         (&["show"][..], 5, 5),
@@ -203,6 +203,11 @@ async fn a_command_costs_a_start_and_a_write_one_more() {
         assert_eq!(counts.round_trips, round_trips + tls, "{command:?}");
         assert!(counts.connections <= 1);
     }
+    assert_eq!(
+        stage.okta.client_requests(),
+        asked,
+        "a warm start asks Okta nothing"
+    );
 }
 
 #[tokio::test]

@@ -1,71 +1,28 @@
 //! What a person meets when the database checks who is asking: the real binary, between a stand-in for Okta and a real PostgreSQL.
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
 use serde_json::Value;
 
 use crate::support::{
-    okta::{Endpoint, Okta, Person, Server},
-    postgres::Database,
-    program::{Home, Ran},
-    pty::{Key, Pty},
-    stage::Login,
+    okta::{Endpoint, Person},
+    pty::Key,
+    stage::{INVITATION, Stage},
     token, wait_until,
 };
 
-/// A home in which James Joyce is signed in, with a database that trusts his Okta.
-struct Stage {
-    okta: Okta,
-    database: Database<'static>,
-    home: Home,
-}
-
 impl Stage {
-    /// His tokens last this long; under a minute every command renews them.
+    /// With James Joyce signed in, and administrators at his computer. His tokens last this long; under a minute every command renews
+    /// them.
     async fn with_tokens_for(seconds: i64) -> Self {
-        let okta = Okta::start();
-        okta.configure(|settings| {
-            settings.interval = Some(1);
-            settings.token_lifetime = seconds;
-        });
-        let database = Database::trusting(&okta).await;
-        let mut home = Home::new();
-        home.set("EPIGRAPH_ADMIN_DATABASE_URL", database.owner_url());
-        let stage = Self {
-            okta,
-            database,
-            home,
-        };
-        stage.configure(&stage.database.user_url());
-        let (sign_in, _) = Login::with_code(&stage.home);
-        let code = stage.okta.next_code();
+        let mut stage = Self::new().await;
+        let owner_url = stage.database.owner_url();
+        stage.home.set("EPIGRAPH_ADMIN_DATABASE_URL", owner_url);
         stage
             .okta
-            .approve(&code, Person::James)
-            .expect("the code works");
-        assert_eq!(sign_in.end().code, Some(0));
+            .configure(|settings| settings.token_lifetime = seconds);
+        stage.log_in();
         stage
-    }
-
-    fn configure(&self, database_url: &str) {
-        self.home.configure(&format!(
-            "issuer = \"{}\"\nclient_id = \"{}\"\ndatabase_url = \"{database_url}\"\nstore = \"file\"\n",
-            self.okta.issuer(Server::Default),
-            self.okta.client_id(),
-        ));
-    }
-
-    fn run(&self, arguments: &[&str]) -> Ran {
-        self.home.run(arguments)
-    }
-
-    fn open(&self) -> Pty {
-        Pty::spawn(&self.home.command::<&str>(&[]), 100, 24)
-    }
-
-    fn rows(&self) -> String {
-        self.database
-            .query("select user_id, message from public.user_messages order by 1")
     }
 
     /// What `doctor` says about a part: its status and what it found.
@@ -87,7 +44,7 @@ impl Stage {
 async fn a_key_that_the_database_lacks_costs_no_text() {
     let stage = Stage::with_tokens_for(30).await;
     let mut screen = stage.open();
-    screen.sees("Save an inspiring quote for yourself...");
+    screen.sees(INVITATION);
     screen.writes("Think you're escaping and run into yourself.");
     stage.okta.replace_keys();
     screen.key(Key::Enter);
@@ -151,7 +108,7 @@ async fn a_blocked_person_is_told_so_and_loses_nothing() {
 
 #[tokio::test]
 async fn an_owners_connection_string_is_warned_of() {
-    let stage = Stage::with_tokens_for(3600).await;
+    let mut stage = Stage::with_tokens_for(3600).await;
     stage.run(&["set", "mine"]).data();
     stage.database.query(
         "insert into public.user_messages (user_id, message) values ('00u-another', 'theirs')",
@@ -160,7 +117,8 @@ async fn an_owners_connection_string_is_warned_of() {
     assert!(!ran.stderr.contains("warning"), "{ran:?}");
     assert_eq!(stage.doctor("role").0, "ok");
 
-    stage.configure(&stage.database.owner_url());
+    let owner_url = stage.database.owner_url();
+    stage.home.set("DATABASE_URL", owner_url);
     let ran = stage.run(&["show"]);
     assert!(
         ran.stderr
@@ -210,7 +168,7 @@ async fn a_database_without_row_security_is_warned_of() {
 #[tokio::test]
 async fn a_token_that_the_database_finds_expired_is_renewed() {
     let stage = Stage::with_tokens_for(2).await;
-    let session = session_file(&stage.home);
+    let session = stage.kept().remove(0);
     let text = fs::read_to_string(&session).expect("a text");
     let mut kept: Value = serde_json::from_str(&text).expect("JSON");
     let expires_at = kept["exp"].as_i64().expect("a number");
@@ -228,20 +186,4 @@ async fn a_token_that_the_database_finds_expired_is_renewed() {
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), "saved\n"));
     assert_eq!(stage.okta.count(Endpoint::Token), asked + 1);
     assert!(stage.rows().ends_with("|late"));
-}
-
-fn session_file(home: &Home) -> PathBuf {
-    let directory = home.path().join(if cfg!(target_os = "macos") {
-        "Library/Application Support/epigraph/state"
-    } else {
-        ".local/state/epigraph"
-    });
-    fs::read_dir(directory)
-        .expect("a directory")
-        .map(|entry| entry.expect("an entry").path())
-        .find(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with("session-")
-        })
-        .expect("a kept session")
 }

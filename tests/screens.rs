@@ -1,12 +1,6 @@
 //! The screens, whole: the real binary in a pseudo-terminal, between a stand-in for Okta and a real PostgreSQL.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    thread,
-    time::Duration,
-};
+use std::{fs, process::Command, thread, time::Duration};
 
 use epigraph::{
     app::{About, Effect, Msg},
@@ -22,20 +16,6 @@ use crate::support::{
     stage::{INVITATION, Stage, WONDERFUL, ends, is_clean},
     wait_until,
 };
-
-fn files_under(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries
-        .flat_map(|entry| {
-            let path = entry.path();
-            if path.is_dir() {
-                files_under(&path)
-            } else {
-                vec![path]
-            }
-        })
-        .collect()
-}
 
 #[tokio::test]
 async fn a_person_signs_in_and_keeps_a_quote() {
@@ -78,62 +58,6 @@ async fn a_person_signs_in_and_keeps_a_quote() {
 }
 
 #[tokio::test]
-async fn writing_can_start_before_the_quote_is_read() {
-    let stage = Stage::new().await;
-    let mut screen = stage.open();
-    stage.sign_in(&mut screen);
-    screen.writes("Quite so, said Queequeg?");
-    screen.sees("Quite so, said Queequeg?");
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
-    assert_eq!(stage.quote().trim_end(), "Quite so, said Queequeg?");
-}
-
-#[tokio::test]
-async fn text_written_while_the_quote_is_read_is_shown_and_kept() {
-    let stage = Stage::signed_in().await;
-    assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
-    stage.configure("store = \"file\"\nlast_seen = \"off\"");
-    stage.database_network.hold_answers(true);
-    let mut screen = stage.open();
-    screen.sees("e write");
-    screen.writes("Quite so, said Queequeg?");
-    screen.sees("Quite so, said Queequeg?");
-    wait_until("it is in the draft file", || {
-        stage.draft()?.contains("said Queequeg?").then_some(())
-    });
-    let process = Pid::from_raw(screen.id().cast_signed()).expect("a process");
-    kill_process(process, Signal::KILL).expect("it is there");
-    screen.exit_status();
-
-    let mut screen = stage.open();
-    screen.sees("e go on writing");
-    screen.key(Key::Char('e'));
-    screen.sees("Quite so, said Queequeg?");
-    screen.key(Key::Enter);
-    screen.sees("Then yours is saved.");
-    stage.database_network.hold_answers(false);
-    screen.sees("There is already a quote.");
-    assert_eq!(stage.quote(), "Yes.");
-    screen.decides('k');
-    screen.sees("Saved.");
-    assert_eq!(stage.quote(), "Quite so, said Queequeg?");
-}
-
-#[tokio::test]
-async fn a_person_who_comes_back_is_still_signed_in() {
-    let stage = Stage::new().await;
-    let mut screen = stage.open_with_quote("Still here.");
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
-
-    let mut screen = stage.open();
-    screen.reads("Still here.");
-    screen.key(Key::Ctrl('c'));
-    ends(&mut screen, 0);
-}
-
-#[tokio::test]
 async fn a_code_can_be_copied_renewed_and_cancelled() {
     let stage = Stage::new().await;
     let mut screen = stage.open();
@@ -155,44 +79,6 @@ async fn a_code_can_be_copied_renewed_and_cancelled() {
     screen.sees("Enter Log in");
     screen.key(Key::Char('q'));
     ends(&mut screen, 0);
-}
-
-#[tokio::test]
-async fn a_paste_of_many_lines_is_text_and_no_key() {
-    let stage = Stage::new().await;
-    let mut screen = stage.open_signed_in();
-    screen.key(Key::Char('e'));
-    screen.sees("Enter Save Quote");
-    screen.paste("one\ntwo\n\tthree\nq\n");
-    screen.sees("three");
-    screen.key(Key::Backspace);
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
-    assert_eq!(stage.quote().trim_end(), "one\ntwo\n\tthree\nq");
-}
-
-#[tokio::test]
-async fn the_screen_follows_the_size_of_the_terminal() {
-    let stage = Stage::new().await;
-    let mut screen = stage.open_with_quote("Mistakes are the portals of discovery.");
-    screen.resize(120, 40);
-    screen.sees_that("stands in the middle", |screen| {
-        screen
-            .rows(0, 120)
-            .nth(31)
-            .is_some_and(|row| row.contains("q quit"))
-    });
-    screen.resize(20, 5);
-    screen.sees("Mistakes are the");
-    screen.sees_that("uses the fifth row", |screen| {
-        screen
-            .rows(0, 20)
-            .nth(4)
-            .is_some_and(|row| row.contains("e edit"))
-    });
-    screen.resize(1, 1);
-    screen.resize(80, 24);
-    screen.sees(WONDERFUL);
 }
 
 #[tokio::test]
@@ -261,23 +147,6 @@ async fn a_session_that_okta_ends_costs_no_text() {
 }
 
 #[tokio::test]
-async fn two_programs_do_not_overwrite_each_other() {
-    let stage = Stage::new().await;
-    let mut screen = stage.open_with_quote("First.");
-    let changed = stage.home.run(&["set", "Changed elsewhere."]);
-    assert_eq!(changed.code, Some(0), "{changed:?}");
-    screen.writes(" Mine.");
-    screen.key(Key::Enter);
-    screen.sees("Your quote was changed elsewhere.");
-    screen.sees("First. Mine.");
-    screen.sees("Changed elsewhere.");
-    assert_eq!(stage.quote().trim_end(), "Changed elsewhere.");
-    screen.decides('k');
-    screen.sees("Saved.");
-    assert_eq!(stage.quote().trim_end(), "First. Mine.");
-}
-
-#[tokio::test]
 async fn every_way_to_end_restores_the_terminal_and_the_draft() {
     let stage = Stage::new().await;
     let mut screen = stage.open_signed_in();
@@ -303,77 +172,6 @@ async fn every_way_to_end_restores_the_terminal_and_the_draft() {
     screen.key(Key::Ctrl('c'));
     ends(&mut screen, 0);
     assert!(screen.screen().contains("is kept"), "{}", screen.screen());
-}
-
-#[tokio::test]
-async fn a_killed_program_has_kept_the_draft() {
-    let stage = Stage::new().await;
-    let mut screen = stage.open_with_quote("Mistakes");
-    screen.writes(", not yet saved");
-    screen.sees("not yet saved");
-    wait_until("the draft is in its file", || {
-        files_under(stage.home.path()).into_iter().find(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            // The file gets its name when it is whole.
-            name.starts_with("draft-")
-                && name.ends_with(".json")
-                && fs::read_to_string(path).is_ok_and(|text| text.contains("not yet saved"))
-        })
-    });
-    let process = Pid::from_raw(screen.id().cast_signed()).expect("a process");
-    kill_process(process, Signal::KILL).expect("it is there");
-    screen.exit_status();
-
-    let mut screen = stage.open();
-    screen.sees("not yet saved");
-    screen.sees("Here is your unsaved text.");
-    // The quote is what it was, so there is nothing to ask.
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
-    assert_eq!(stage.quote().trim_end(), "Mistakes, not yet saved");
-}
-
-#[tokio::test]
-async fn two_windows_have_a_draft_each_and_the_next_two_take_them_up() {
-    let stage = Stage::signed_in().await;
-    let kill = |mut screen: Pty| {
-        let process = Pid::from_raw(screen.id().cast_signed()).expect("a process");
-        kill_process(process, Signal::KILL).expect("it is there");
-        screen.exit_status();
-    };
-    let texts = ["Mistakes are", "the portals"];
-    let mut windows = texts.map(|text| {
-        let mut screen = stage.open();
-        screen.sees(INVITATION);
-        screen.writes(text);
-        screen.sees(text);
-        wait_until("it is kept", || stage.drafts().contains(text).then_some(()));
-        screen
-    });
-    // The first one goes on when the second has begun.
-    windows[0].type_(" many");
-    wait_until("both texts are kept", || {
-        let drafts = stage.drafts();
-        (drafts.contains("Mistakes are many") && drafts.contains(texts[1])).then_some(())
-    });
-    windows.into_iter().for_each(kill);
-
-    let mut first = stage.open();
-    first.sees("Mistakes are many");
-    first.sees("You have another unsaved text.");
-    let mut second = stage.open();
-    second.sees("the portals");
-    second.sees("Here is your unsaved text.");
-    second.key(Key::Enter);
-    second.sees("Saved.");
-    assert_eq!(stage.quote(), "the portals");
-    first.key(Key::Enter);
-    first.sees("There is already a quote.");
-    first.decides('t');
-    first.reads("the portals");
-    wait_until("both drafts are gone", || {
-        stage.drafts().is_empty().then_some(())
-    });
 }
 
 #[tokio::test]
@@ -583,20 +381,6 @@ async fn a_terminal_that_is_not_read_blocks_neither_draft_nor_quit() {
         screen = stage.open();
     }
     screen.sees("Here is your unsaved text.");
-}
-
-#[tokio::test]
-async fn what_arrives_at_once_is_taken_in_whole_without_another_key() {
-    let stage = Stage::new().await;
-    let mut screen = stage.open_signed_in();
-    screen.key(Key::Char('e'));
-    screen.sees("Enter Save Quote");
-    // More than is read at a time, as a terminal sends it that puts no brackets around a paste.
-    let typed = "word ".repeat(600);
-    screen.type_(&typed);
-    wait_until("all of it is in the draft file", || {
-        stage.draft()?.contains(&typed).then_some(())
-    });
 }
 
 #[tokio::test]

@@ -105,7 +105,9 @@ async fn people_move_to_the_group_of_their_database() {
             assert!(ran.stderr.contains(said), "{said:?} is not in {ran:?}");
         }
         assert!(ran.stderr.contains("another database"), "{ran:?}");
+        assert!(ran.stdout.contains("applied V"), "{ran:?}");
         assert_eq!(kept(&admin.database), before);
+
         assert_eq!(everybody(admin), old, "nobody is left out");
         let there = admin
             .database

@@ -44,9 +44,14 @@ fn asks_again(next: Next) -> (u64, Activity) {
 fn the_pauses_follow_what_is_answered() {
     for (case, answers, pauses) in [
         (
+            "an odd status of the right word does not matter",
+            "odd odd",
+            &[5, 5][..],
+        ),
+        (
             "slow_down adds five seconds for good",
             "authorization_pending slow_down authorization_pending slow_down authorization_pending",
-            &[5, 10, 10, 15, 15][..],
+            &[5, 10, 10, 15, 15],
         ),
         (
             "they grow while Okta is away",
@@ -70,6 +75,7 @@ fn the_pauses_follow_what_is_answered() {
             let outcome = match word {
                 "lost" => Err(http::Error::Connection),
                 "down" => answer(500, ""),
+                "odd" => answer(200, r#"{"error":"authorization_pending"}"#),
                 _ => match word.split_once(':') {
                     Some((_, seconds)) => busy(seconds.parse().expect("a number")),
                     None => oauth(word),
