@@ -593,8 +593,12 @@ async fn keys_and_functions_of_the_owner_are_closed(cluster: &'static Cluster) {
     let scene = scene(cluster).await;
     let guarded = &scene.guarded;
     let user = literal(guarded.user_name());
-    let relations = guarded.query("select oid::regclass from pg_class where relnamespace = 'okta'::regnamespace and relkind in ('r', 'v', 'm', 'p', 'S')");
+    let relations = guarded.query(
+        "select oid::regclass from pg_class where relkind in ('r', 'v', 'm', 'p', 'S')
+             and (relnamespace = 'okta'::regnamespace or oid = 'public.user_messages'::regclass)",
+    );
     assert!(relations.contains("okta.signing_key"), "{relations}");
+    assert!(relations.contains("user_messages"), "{relations}");
     for relation in relations.lines() {
         for attempt in [
             format!("select * from {relation}"),
@@ -614,17 +618,24 @@ async fn keys_and_functions_of_the_owner_are_closed(cluster: &'static Cluster) {
             "{relation}"
         );
     }
-    // What may be called answers for oneself alone, or says yes or no about a key that Okta publishes anyway.
-    let callable = guarded.query(&format!(
-        "select string_agg(proname, ' ' order by proname) from pg_proc
-         where pronamespace = 'okta'::regnamespace and has_function_privilege({user}, oid, 'execute')"
-    ));
-    for name in callable.split(' ') {
-        assert!(
-            ["user_id", "claims", "knows_key"].contains(&name),
-            "{callable}"
-        );
-    }
+    // What may be called, and what runs with the owner's rights, answers for oneself alone, or says yes or no about a key that Okta
+    // publishes anyway. A caller controls the settings: no literal's meaning is up to one of them.
+    assert_eq!(
+        guarded.query(&format!(
+            "select string_agg(proname, ' ' order by proname) filter (where has_function_privilege({user}, oid, 'execute')),
+                string_agg(proname, ' ' order by proname) filter (where prosecdef), bool_or(prosrc ~ '[\\\\]')
+             from pg_proc where pronamespace = 'okta'::regnamespace"
+        )),
+        "claims knows_key user_id|claims knows_key user_id|f"
+    );
+    // A role that was not let in gets nothing at all.
+    assert_eq!(
+        guarded.query(
+            "begin; create role stranger; select has_schema_privilege('stranger', 'okta', 'usage'),
+                has_table_privilege('stranger', 'public.user_messages', 'select'); rollback"
+        ),
+        "f|f"
+    );
     // Whatever others may call, and whatever runs with the owner's rights, looks names up in one place only; nothing is for everybody.
     assert_eq!(
         guarded.query(&format!(

@@ -10,7 +10,7 @@ use openssl::{
 };
 use tokio_postgres::types::Type;
 
-use super::asking::{Key, ask, assert_refused, message, with_signature};
+use super::asking::{Key, ask, asked, assert_refused, message, with_signature};
 use crate::support::{
     postgres::{Cluster, each_server},
     token,
@@ -39,9 +39,7 @@ fn padded(content: &[u8]) -> Vec<u8> {
 
 #[expect(clippy::too_many_lines, reason = "one table")]
 async fn a_block_that_is_not_byte_for_byte_right_is_refused(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
-    let client = database.user_session().await;
+    let (key, _database, client) = asked(cluster).await;
     let message = message(key.header(), token::claims("00u-joyce"));
     let digest = sha256(message.as_bytes());
     let right = padded(&[SHA256, &digest].concat());
@@ -154,9 +152,7 @@ async fn a_block_that_is_not_byte_for_byte_right_is_refused(cluster: &Cluster) {
 }
 
 async fn a_number_in_place_of_a_signature_is_refused(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
-    let client = database.user_session().await;
+    let (key, _database, client) = asked(cluster).await;
     let message = message(key.header(), token::claims("00u-joyce"));
     let right = key.sign(MessageDigest::sha256(), &message);
     let n = key.rsa.n().to_vec();
@@ -206,9 +202,7 @@ async fn a_number_in_place_of_a_signature_is_refused(cluster: &Cluster) {
 }
 
 async fn a_signature_is_written_in_one_way_only(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
-    let client = database.user_session().await;
+    let (key, _database, client) = asked(cluster).await;
     let good = key.token_of("00u-joyce");
     let (content, signature) = good.rsplit_once('.').expect("a signature");
     // 256 bytes end with four bits that no byte takes.
@@ -325,23 +319,14 @@ async fn the_arithmetic_is_exact(cluster: &Cluster) {
 }
 
 async fn what_was_signed_cannot_be_changed(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
-    let client = database.user_session().await;
+    let (key, _database, client) = asked(cluster).await;
     let mine = key.token_of("00u-joyce");
     assert!(ask(&client, &mine).await.is_ok());
-    let signature = mine.rsplit('.').next().expect("a signature");
+    let (_, signature) = mine.rsplit_once('.').expect("a signature");
+    let blank = message(format!("{} ", key.header()), token::claims("00u-joyce"));
     // Also now that this session has seen the true one.
-    for forged in [
-        message(key.header(), token::claims("00u-woolf")),
-        message(format!("{} ", key.header()), token::claims("00u-joyce")),
-    ] {
-        let forged = format!("{forged}.{signature}");
-        assert_refused(
-            ask(&client, &forged).await,
-            "28E05",
-            &forged,
-            "changed after signing",
-        );
+    for forged in [key.forged(&mine), format!("{blank}.{signature}")] {
+        let answer = ask(&client, &forged).await;
+        assert_refused(answer, "28E05", &forged, "changed after signing");
     }
 }

@@ -1,9 +1,12 @@
 //! `okta.protect` on the table of quotes, and on tables of another shape.
 
-use serde_json::json;
-use tokio_postgres::{Client, types::Type};
+use epigraph::{
+    admin::{self, Owner},
+    postgres::Target,
+};
+use tokio_postgres::Client;
 
-use super::asking::{Key, ask};
+use super::asking::{Key, ask, asked, begin};
 use crate::support::postgres::{Cluster, Database, each_server};
 
 each_server!(
@@ -28,13 +31,7 @@ async fn run(
     token: &str,
     statement: &str,
 ) -> Result<Vec<String>, tokio_postgres::Error> {
-    client.batch_execute("begin").await?;
-    client
-        .query_typed(
-            "select set_config('okta.id_token', $1, true)",
-            &[(&token, Type::TEXT)],
-        )
-        .await?;
+    begin(client, "begin", token).await;
     let rows = client.query_typed(statement, &[]).await;
     client
         .batch_execute(if rows.is_ok() { "commit" } else { "rollback" })
@@ -47,14 +44,12 @@ fn code(error: &tokio_postgres::Error) -> &str {
 }
 
 async fn the_index_is_used(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
+    let (key, database, client) = asked(cluster).await;
     database.grant_on_table();
     database.query(
         "insert into public.user_messages (user_id, message) select '00u-' || i, 'm' from generate_series(1, 20000) i;
          analyze public.user_messages",
     );
-    let client = database.user_session().await;
     let token = key.token_of("00u-7");
     for statement in [
         "select message from public.user_messages where user_id = '00u-7'",
@@ -73,20 +68,14 @@ async fn the_index_is_used(cluster: &Cluster) {
         assert!(plan.contains("Index Cond"), "{plan}");
         assert!(!plan.contains("Seq Scan"), "{plan}");
     }
-    let counted = run(
-        &client,
-        &token,
-        "select count(*)::text from public.user_messages",
-    )
-    .await;
+    let count = "select count(*)::text from public.user_messages";
+    let counted = run(&client, &token, count).await;
     assert_eq!(counted.expect("one's own"), ["1"]);
 }
 
 async fn without_a_token_there_is_an_error_and_no_empty_answer(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
+    let (key, database, client) = asked(cluster).await;
     database.grant_on_table();
-    let client = database.user_session().await;
     assert!(ask(&client, &key.token_of("00u-joyce")).await.is_ok());
     database.query("insert into public.user_messages (user_id, message) values ('00u-joyce', 'm')");
     // The token went with its transaction.
@@ -136,27 +125,20 @@ async fn a_table_of_another_shape_is_protected_and_let_go(cluster: &Cluster) {
         assert_eq!(run(&client, token, add).await.expect("one's own").len(), 2);
     }
     let all = r#"select "Owner" from "My Notes"."Notes""#;
-    assert_eq!(
-        run(&client, &joyce, all).await.expect("one's own"),
-        ["00u-joyce"; 2]
-    );
-    let others = r#"insert into "My Notes"."Notes" ("Owner") values ('00u-woolf')"#;
-    assert_eq!(
-        code(&run(&client, &joyce, others).await.expect_err("another's")),
-        "42501"
-    );
-    let give = r#"update "My Notes"."Notes" set "Owner" = '00u-woolf'"#;
-    assert_eq!(
-        code(&run(&client, &joyce, give).await.expect_err("another's")),
-        "42501"
-    );
+    let seen = run(&client, &joyce, all).await;
+    assert_eq!(seen.expect("one's own"), ["00u-joyce"; 2]);
+    for write in [
+        r#"insert into "My Notes"."Notes" ("Owner") values ('00u-woolf')"#,
+        r#"update "My Notes"."Notes" set "Owner" = '00u-woolf'"#,
+    ] {
+        let error = run(&client, &joyce, write).await.expect_err("another's");
+        assert_eq!(code(&error), "42501", "{write}");
+    }
     run(&client, &joyce, r#"delete from "My Notes"."Notes""#)
         .await
         .expect("one's own");
-    assert_eq!(
-        run(&client, &woolf, all).await.expect("one's own"),
-        ["00u-woolf"; 2]
-    );
+    let left = run(&client, &woolf, all).await;
+    assert_eq!(left.expect("one's own"), ["00u-woolf"; 2]);
 
     let owner = database.owner_session().await;
     // Doing it again changes nothing.
@@ -169,10 +151,8 @@ async fn a_table_of_another_shape_is_protected_and_let_go(cluster: &Cluster) {
             .await
             .expect("the owner may");
     }
-    assert_eq!(
-        run(&client, &joyce, all).await.expect("everybody's"),
-        ["00u-woolf"; 2]
-    );
+    let left = run(&client, &joyce, all).await;
+    assert_eq!(left.expect("everybody's"), ["00u-woolf"; 2]);
     assert_eq!(
         database.query("select relrowsecurity from pg_class where relname = 'Notes'"),
         "f"
@@ -331,13 +311,8 @@ async fn a_column_that_takes_two_ids_for_one_is_named(cluster: &Cluster) {
 async fn a_web_app_that_owns_the_table_sees_what_it_saw(cluster: &Cluster) {
     let database = cluster.migrated().await;
     let owner = database.owner_session().await;
-    let id = json!("5f0b5b0e-7d6c-4f0e-9a8e-0c3b7d3c2a11");
-    let write = format!(
-        "insert into user_messages (user_id, message) values ('{}', 'm')",
-        id.as_str().expect("a text")
-    );
     owner
-        .batch_execute(&write)
+        .batch_execute("insert into user_messages (user_id, message) values ('5f0b5b0e-7d6c-4f0e-9a8e-0c3b7d3c2a11', 'm')")
         .await
         .expect("without a token, as ever");
     let rows = owner
@@ -388,10 +363,8 @@ const PROTECT_PARTS: &str = "
 select okta.protect('s.parted', 'owner_id'), okta.protect('s.other', 'owner_id'), okta.protect('s.parent', 'owner_id')";
 
 async fn parts_are_guarded_where_they_are_asked_themselves(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
+    let (key, database, client) = asked(cluster).await;
     by_the_owner(&database, &format!("{PARTS}; {PROTECT_PARTS}")).await;
-    let client = database.user_session().await;
     let joyce = key.token_of("00u-joyce");
     for (table, rows) in [
         ("s.parted", 2),
@@ -420,11 +393,8 @@ async fn parts_are_guarded_where_they_are_asked_themselves(cluster: &Cluster) {
         let error = run(&client, &joyce, write).await.expect_err(write);
         assert_eq!(code(&error), "42501", "{write}");
     }
-    assert!(
-        !protection(&database).contains("Its"),
-        "{}",
-        protection(&database)
-    );
+    let said = protection(&database);
+    assert!(!said.contains("Its"), "{said}");
 }
 
 async fn parts_that_come_later_are_named_and_taken_in(cluster: &Cluster) {
@@ -448,11 +418,8 @@ async fn parts_that_come_later_are_named_and_taken_in(cluster: &Cluster) {
          s.parted by owner_id: good"
     );
     by_the_owner(&database, "select okta.protect('s.parted', 'owner_id')").await;
-    assert!(
-        protection(&database).contains("s.later by owner_id: good"),
-        "{}",
-        protection(&database)
-    );
+    let said = protection(&database);
+    assert!(said.contains("s.later by owner_id: good"), "{said}");
     // One that was protected by itself stays so.
     by_the_owner(&database, "select okta.unprotect('s.parted')").await;
     assert_eq!(
@@ -483,29 +450,21 @@ async fn what_is_a_part_of_something_open_is_refused(cluster: &Cluster) {
     refused("protect('s.one', 'another')", "Protect s.parted.").await;
     refused("unprotect('s.one')", "Undo the protection of s.parted.").await;
     // A child of two: each can be protected, and until both are, it is said.
-    by_the_owner(&database, "select okta.protect('s.parent', 'owner_id')").await;
-    assert!(
-        protection(&database)
-            .contains("s.child by owner_id: Its rows are seen through s.other as well"),
-        "{}",
-        protection(&database)
-    );
-    by_the_owner(
-        &database,
-        "select okta.protect('s.other', 'owner_id'); select okta.unprotect('s.parent')",
-    )
-    .await;
-    let said = protection(&database);
-    assert!(
-        said.contains("s.child by owner_id: Its rows are seen through s.parent"),
-        "{said}"
-    );
+    for (done, through) in [
+        ("protect('s.parent', 'owner_id')", "s.other"),
+        (
+            "protect('s.other', 'owner_id'), okta.unprotect('s.parent')",
+            "s.parent",
+        ),
+    ] {
+        by_the_owner(&database, &format!("select okta.{done}")).await;
+        let said = protection(&database);
+        let child = format!("s.child by owner_id: Its rows are seen through {through} as well");
+        assert!(said.contains(&child), "{said}");
+    }
     by_the_owner(&database, "select okta.unprotect('s.other')").await;
-    assert!(
-        !protection(&database).contains("child"),
-        "{}",
-        protection(&database)
-    );
+    let said = protection(&database);
+    assert!(!said.contains("child"), "{said}");
     // What is protected by itself, by another column.
     by_the_owner(
         &database,
@@ -522,8 +481,7 @@ async fn what_is_a_part_of_something_open_is_refused(cluster: &Cluster) {
 }
 
 async fn undoing_it_gives_back_what_was(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
+    let (key, database, client) = asked(cluster).await;
     let state = || {
         database.query(
             "select string_agg(concat_ws(' ', relname, relrowsecurity, relforcerowsecurity,
@@ -546,13 +504,10 @@ async fn undoing_it_gives_back_what_was(cluster: &Cluster) {
     let protect = format!("{PROTECT_PARTS}, okta.protect('s.closed', 'owner_id')");
     by_the_owner(&database, &format!("{protect}; {protect}")).await;
     assert_ne!(state(), before);
-    let client = database.user_session().await;
     let joyce = key.token_of("00u-joyce");
     let all = "select owner_id from s.closed";
-    assert_eq!(
-        run(&client, &joyce, all).await.expect("hers"),
-        ["00u-joyce"]
-    );
+    let seen = run(&client, &joyce, all).await;
+    assert_eq!(seen.expect("hers"), ["00u-joyce"]);
     by_the_owner(
         &database,
         "select okta.unprotect('s.closed'), okta.unprotect('s.parted'), okta.unprotect('s.parent'), okta.unprotect('s.other')",
@@ -642,20 +597,14 @@ async fn a_guard_is_known_however_names_are_quoted(cluster: &'static Cluster) {
         database.query("select \"column\", fault is null from okta.protection()"),
         "user_id|t"
     );
-    let target = epigraph::postgres::Target::parse(&database.owner_url().into());
-    let target = target.expect("a good connection string");
-    let mut owner = epigraph::admin::Owner::connect(&target)
+    let target = Target::parse(&database.owner_url().into()).expect("a good connection string");
+    let mut owner = Owner::connect(&target).await.expect("the owner gets in");
+    let mut wrong = admin::status(&mut owner)
         .await
-        .expect("the owner gets in");
-    let status = epigraph::admin::status(&mut owner)
-        .await
-        .expect("it answers");
-    let wrong: Vec<_> = status
-        .problems
-        .iter()
-        .filter(|problem| problem.contains("user_messages") || problem.contains("okta."))
-        .collect();
-    assert_eq!(wrong, Vec::<&String>::new());
+        .expect("it answers")
+        .problems;
+    wrong.retain(|problem| problem.contains("user_messages") || problem.contains("okta."));
+    assert_eq!(wrong, [""; 0]);
 }
 
 async fn a_guard_that_is_not_the_one_is_named(cluster: &Cluster) {

@@ -1,11 +1,12 @@
 //! The functions that a quote is kept by: what they answer is about the caller's own row, whatever the caller puts around them,
 //! and does not depend on what anybody else has. Each question is first seen to be answered by a database of the first release.
 
-use tokio_postgres::{Client, types::Type};
+use tokio_postgres::Client;
 
 use super::scene::{MARK, SECRET, VICTIM, signed_in};
 use crate::{
     faults::rounds_on_a_version,
+    identity::asking::begin,
     support::{
         person::{Person, conflict, saved},
         pgbouncer::PgBouncer,
@@ -437,14 +438,7 @@ async fn a_quote_is_no_longer_than_the_program_lets_it_be(cluster: &'static Clus
 /// A session in a transaction with a token of this person.
 async fn begun(database: &Database<'_>, person: &str) -> Client {
     let session = database.user_session().await;
-    session.batch_execute("begin").await.expect("it begins");
-    session
-        .query_typed(
-            "select set_config('okta.id_token', $1, true)",
-            &[(&token::of(person), Type::TEXT)],
-        )
-        .await
-        .expect("it is set");
+    begin(&session, "begin", &token::of(person)).await;
     session
 }
 
@@ -470,26 +464,38 @@ async fn an_open_transaction_blocks_no_other_row(cluster: &'static Cluster) {
     assert_eq!(refused.code().expect("a code").code(), "42501");
 }
 
+/// A statement may run for long, and hands out row after row.
 async fn a_block_takes_effect_in_the_middle_of_a_statement(cluster: &'static Cluster) {
-    let database = cluster.migrated().await;
-    furnish(&database);
-    let eve = begun(&database, EVE).await;
-    eve.batch_execute(
-        "declare c cursor for select (epigraph.load_quote()).message from generate_series(1, 10)",
-    )
-    .await
-    .expect("it is hers");
-    let rows = eve
-        .query_typed("fetch 1 from c", &[])
+    for (shut_out, code) in [
+        ("select okta.block('00u-eve')", "28E11"),
+        (
+            "select okta.remove_signing_key(issuer, kid) from okta.signing_key",
+            "28E04",
+        ),
+    ] {
+        let database = cluster.migrated().await;
+        furnish(&database);
+        let eve = begun(&database, EVE).await;
+        eve.batch_execute(
+            "declare c cursor for select (epigraph.load_quote()).message from generate_series(1, 10);
+             declare id cursor for select okta.user_id() from generate_series(1, 10); savepoint before",
+        )
         .await
         .expect("it is hers");
-    assert_eq!(rows[0].get::<_, String>(0), "mine");
-    database.query(&format!("select okta.block('{EVE}')"));
-    let refused = eve
-        .query_typed("fetch 1 from c", &[])
-        .await
-        .expect_err("from now on");
-    assert_eq!(refused.code().expect("a code").code(), "28E11");
+        let fetch = |cursor| eve.query_typed(cursor, &[]);
+        for (cursor, row) in [("fetch 1 from c", "mine"), ("fetch 1 from id", EVE)] {
+            let rows = fetch(cursor).await.expect("it is hers");
+            assert_eq!(rows[0].get::<_, &str>(0), row);
+        }
+        database.query(shut_out);
+        for cursor in ["fetch 1 from c", "fetch 1 from id"] {
+            let refused = fetch(cursor).await.expect_err("from now on");
+            assert_eq!(refused.code().expect("a code").code(), code, "{shut_out}");
+            eve.batch_execute("rollback to before")
+                .await
+                .expect("it was set");
+        }
+    }
 }
 
 async fn without_a_token_every_function_refuses(cluster: &'static Cluster) {

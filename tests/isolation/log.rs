@@ -3,11 +3,14 @@
 
 use tokio_postgres::types::Type;
 
-use crate::support::{
-    person::{Person, saved},
-    pgbouncer::PgBouncer,
-    postgres::{Cluster, Database, Url, each_server},
-    token,
+use crate::{
+    identity::asking::begin,
+    support::{
+        person::{Person, saved},
+        pgbouncer::PgBouncer,
+        postgres::{Cluster, Database, Url, each_server},
+        token,
+    },
 };
 
 each_server! {
@@ -47,14 +50,7 @@ fn break_down(database: &Database) {
 /// The same as the program does, by someone who did not think of it.
 async fn careless(database: &Database<'_>, text: &str) {
     let client = database.user_session().await;
-    client.batch_execute("begin").await.expect("it begins");
-    client
-        .query_typed(
-            "select set_config('okta.id_token', $1, true)",
-            &[(&token::of("00u-careless"), Type::TEXT)],
-        )
-        .await
-        .expect("it is set");
+    begin(&client, "begin", &token::of("00u-careless")).await;
     client
         .query_typed(
             "select epigraph.save_quote($1, null)",
