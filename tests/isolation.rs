@@ -8,7 +8,7 @@ mod sharing;
 
 use self::scene::{
     Gets::{Changes, Text},
-    SECRET, VICTIM, attacker, scene,
+    SECRET, VICTIM, attacker, run, scene,
 };
 use crate::support::{
     person::Person,
@@ -72,9 +72,8 @@ async fn select_shows_ones_own_row_alone(cluster: &'static Cluster) {
     // And one's own is there.
     let me = attacker();
     let database = &scene.second_wall;
-    let shown = scene::Scene::run(
+    let shown = run(
         database,
-        &database.user(),
         &me,
         "insert into public.user_messages (user_id, message) values ({me}, 'mine'); select 'rows: ' || count(*) || min(message) from public.user_messages",
     );
@@ -256,7 +255,7 @@ async fn a_view_of_the_owner_keeps_to_it_when_it_says_so(cluster: &'static Clust
         .expect("the owner may");
     let show = |view: &str| {
         let script = format!("select 'seen', count(*), min(message) from public.{view}");
-        scene::Scene::run(&database, &database.user(), &attacker(), &script)
+        run(&database, &attacker(), &script)
     };
     assert!(show("loud").contains("seen|0|"), "{}", show("loud"));
     // The documentation warns of this one.
@@ -435,7 +434,7 @@ async fn operators_and_functions_of_ones_own_are_no_way_around(cluster: &'static
          set local search_path = pg_temp, kafka, public, pg_catalog; select * from public.user_messages",
     ] {
         let script = format!("{tell}\n{attack}");
-        let run = |one| scene::Scene::run(one, &one.user(), "00u-kafka", &script);
+        let run = |one| run(one, "00u-kafka", &script);
         let shown = run(&database).replace("rollback", "");
         assert!(!shown.contains(SECRET), "{attack}\n{shown}");
         let shown = run(&twin);
@@ -450,7 +449,7 @@ async fn operators_and_functions_of_ones_own_are_no_way_around(cluster: &'static
         }
     }
     let leakproof = "create schema kafka; create function kafka.f(text) returns boolean language sql leakproof as 'select true'";
-    let shown = scene::Scene::run(&database, &database.user(), "00u-kafka", leakproof);
+    let shown = run(&database, "00u-kafka", leakproof);
     assert!(
         shown.contains("only superuser can define a leakproof function"),
         "{shown}"
@@ -494,7 +493,7 @@ async fn errors_do_not_tell_what_is_there(cluster: &'static Cluster) {
     let refusal = |id: &str| {
         let script =
             format!("insert into public.user_messages (user_id, message) values ('{id}', 'no')");
-        let shown = scene::Scene::run(guarded, &guarded.user(), &attacker(), &script);
+        let shown = run(guarded, &attacker(), &script);
         let line = shown.lines().find(|line| line.contains("ERROR"));
         let (_, words) = line
             .and_then(|line| line.split_once("ERROR"))
@@ -544,7 +543,7 @@ async fn plans_show_nothing(cluster: &'static Cluster) {
             literal(text),
             literal(&format!("{text}~"))
         );
-        let shown = scene::Scene::run(guarded, &guarded.user(), &attacker(), &script);
+        let shown = run(guarded, &attacker(), &script);
         let numbers = shown.split("(cost=").skip(1);
         let numbers: Vec<_> = numbers.filter_map(|part| part.split(')').next()).collect();
         assert!(!numbers.is_empty(), "{shown}");
@@ -659,7 +658,7 @@ async fn keys_and_functions_of_the_owner_are_closed(cluster: &'static Cluster) {
         "select okta.protect('public.user_messages', 'message')".into(),
         "grant usage on schema okta to public; drop function okta.user_id() cascade".into(),
     ] {
-        let shown = scene::Scene::run(guarded, &guarded.user(), &attacker(), &attempt);
+        let shown = run(guarded, &attacker(), &attempt);
         assert!(
             shown.contains("permission denied") || shown.contains("must be owner"),
             "{attempt}\n{shown}"

@@ -1,7 +1,8 @@
 use super::{
     samples::{
-        code, code_on_screen, conflicted, joyce, kept, key_event, pane, press, press_key, reading,
-        refused, restored, saved, session_over, started, unconfirmed, unreachable, waiting, write,
+        code, code_on_screen, conflicted, deleted, joyce, kept, key_event, pane, press, press_key,
+        reading, refused, restored, save, saved, session_over, sign_in, started, unconfirmed,
+        unreachable, waiting, write, writing,
     },
     *,
 };
@@ -111,21 +112,11 @@ fn an_address_that_is_not_https_is_not_opened() {
 
 #[test]
 fn a_save_carries_the_text_it_is_based_on() {
-    let mut model = reading(80, 24, None);
-    press(&mut model, "e");
-    assert_eq!(
-        write(&mut model, "Yes"),
-        [Effect::KeepDraft(kept("Yes", None))]
-    );
+    let mut model = writing(None, "");
+    let effects = write(&mut model, "Yes");
+    assert_eq!(effects, [Effect::KeepDraft(kept("Yes", None))]);
     let effects = press(&mut model, "Enter");
-    let quote = Quote::new("Yes").expect("a quote");
-    assert_eq!(
-        effects,
-        [Effect::Save {
-            quote,
-            based_on: None
-        }]
-    );
+    assert_eq!(effects, [save("Yes", None)]);
     let outcome = SaveOutcome::Saved(saved("Yes"));
     assert_eq!(
         update(&mut model, Msg::Saved(Ok(outcome))),
@@ -135,14 +126,7 @@ fn a_save_carries_the_text_it_is_based_on() {
     press(&mut model, "e");
     write(&mut model, "!");
     let effects = press(&mut model, "Enter");
-    let quote = Quote::new("Yes!").expect("a quote");
-    assert_eq!(
-        effects,
-        [Effect::Save {
-            quote,
-            based_on: Some("Yes".into())
-        }]
-    );
+    assert_eq!(effects, [save("Yes!", Some("Yes"))]);
 }
 
 #[test]
@@ -181,9 +165,7 @@ fn a_file_takes_the_keyrings_place_only_when_the_person_says_so() {
 
 #[test]
 fn a_text_of_an_ended_session_outlives_the_choice_of_a_file() {
-    let mut model = reading(80, 24, None);
-    press(&mut model, "e");
-    write(&mut model, "Yes.");
+    let mut model = writing(None, "Yes.");
     press(&mut model, "Enter");
     update(&mut model, Msg::Saved(Err(session_over())));
     press(&mut model, "Enter");
@@ -199,9 +181,7 @@ fn a_text_of_an_ended_session_outlives_the_choice_of_a_file() {
 #[test]
 fn a_deleted_quote_that_cannot_be_saved_is_back_in_the_editor() {
     // Another program wrote it.
-    let mut model = reading(80, 24, Some("a\u{1b}b"));
-    press(&mut model, "d y");
-    update(&mut model, Msg::Deleted(Ok(DeleteOutcome::Deleted)));
+    let mut model = deleted("a\u{1b}b");
     let effects = press(&mut model, "u");
     assert_eq!(text_in_editor(&model), "a\u{1b}b");
     assert_eq!(effects, [Effect::KeepDraft(kept("a\u{1b}b", None))]);
@@ -234,31 +214,23 @@ fn what_cannot_be_saved_stays_in_the_editor_with_the_reason() {
 
 #[test]
 fn a_failed_save_leads_back_to_the_text_and_says_why() {
-    let mut model = reading(80, 24, None);
-    press(&mut model, "e");
-    write(&mut model, "Yes");
-    press(&mut model, "Enter");
-    update(&mut model, Msg::Saved(Err(unreachable())));
-    assert_eq!(text_in_editor(&model), "Yes");
-    assert_eq!(
-        told(&model),
-        "Not saved. Your text is still here: Enter tries again. The database does not answer."
-    );
-    press(&mut model, "Enter");
-    update(&mut model, Msg::Saved(Err(unconfirmed())));
-    assert_eq!(text_in_editor(&model), "Yes");
-    assert_eq!(
-        told(&model),
-        "Perhaps not saved. Your text is still here: Enter tries again. The database does not answer."
-    );
+    let mut model = writing(None, "Yes");
+    for (failure, outcome) in [
+        (unreachable(), "Not saved."),
+        (unconfirmed(), "Perhaps not saved."),
+    ] {
+        press(&mut model, "Enter");
+        update(&mut model, Msg::Saved(Err(failure)));
+        assert_eq!(text_in_editor(&model), "Yes");
+        let rest = "Your text is still here: Enter tries again. The database does not answer.";
+        assert_eq!(told(&model), format!("{outcome} {rest}"));
+    }
 }
 
 #[test]
 fn an_own_text_without_an_answer_is_no_conflict() {
     let unanswered = || {
-        let mut model = reading(80, 24, Some("Yes."));
-        press(&mut model, "e");
-        write(&mut model, " No.");
+        let mut model = writing(Some("Yes."), " No.");
         press(&mut model, "Enter");
         update(&mut model, Msg::Saved(Err(unconfirmed())));
         write(&mut model, "!");
@@ -270,10 +242,7 @@ fn an_own_text_without_an_answer_is_no_conflict() {
     let mut model = unanswered();
     press(&mut model, "Enter");
     let effects = update(&mut model, Msg::Saved(Ok(SaveOutcome::Conflict(sent()))));
-    let save = Effect::Save {
-        quote: Quote::new("Yes. No.!").expect("a quote"),
-        based_on: Some("Yes. No.".into()),
-    };
+    let save = save("Yes. No.!", Some("Yes. No."));
     assert_eq!(effects, [keep.clone(), save]);
     // From here on it is like any other save.
     update(&mut model, Msg::Saved(Ok(SaveOutcome::Conflict(sent()))));
@@ -299,29 +268,23 @@ fn an_own_text_without_an_answer_is_no_conflict() {
     let mut model = unanswered();
     press(&mut model, "Enter");
     update(&mut model, Msg::Saved(Err(session_over())));
-    press(&mut model, "Enter");
-    update(&mut model, Msg::CodeIssued(Ok(code())));
-    update(&mut model, Msg::SignedIn(Ok(restored(None))));
+    sign_in(&mut model, restored(None));
     assert_eq!(update(&mut model, Msg::Loaded(Ok(sent()))), [keep]);
     assert_eq!(text_in_editor(&model), "Yes. No.!");
 }
 
 #[test]
 fn an_unanswered_order_shows_when_the_quote_is_read_again() {
-    let mut model = reading(80, 24, Some("Yes."));
-    press(&mut model, "e");
-    write(&mut model, " No.");
+    let mut model = writing(Some("Yes."), " No.");
     press(&mut model, "Enter");
     update(&mut model, Msg::Saved(Err(unreachable())));
-    press(&mut model, "Esc");
-    press(&mut model, "r");
+    press(&mut model, "Esc r");
     let effects = update(&mut model, Msg::Loaded(Ok(Some(saved("Yes. No.")))));
     assert_eq!(effects, [Effect::DropDraft]);
     assert_eq!(told(&model), "Your text is saved.");
     assert!(!has_unsaved(&model));
 
-    press(&mut model, "d");
-    press(&mut model, "y");
+    press(&mut model, "d y");
     update(&mut model, Msg::Deleted(Err(unreachable())));
     press(&mut model, "r");
     update(&mut model, Msg::Loaded(Ok(None)));
@@ -330,16 +293,12 @@ fn an_unanswered_order_shows_when_the_quote_is_read_again() {
         "Your quote has since been deleted. Press u to bring it back."
     );
     let effects = press(&mut model, "u");
-    assert!(
-        matches!(&effects[..], [Effect::KeepDraft(_), Effect::Save { quote, based_on: None }] if quote.as_str() == "Yes. No.")
-    );
+    assert_eq!(effects[1..], [save("Yes. No.", None)]);
 }
 
 #[test]
 fn leaving_the_editor_keeps_the_draft_and_going_on_finds_it() {
-    let mut model = reading(80, 24, Some("Yes."));
-    press(&mut model, "e");
-    write(&mut model, " No.");
+    let mut model = writing(Some("Yes."), " No.");
     assert_eq!(press(&mut model, "Esc"), [], "the draft file stays");
     assert!(has_unsaved(&model));
     press(&mut model, "e");
@@ -348,9 +307,7 @@ fn leaving_the_editor_keeps_the_draft_and_going_on_finds_it() {
 
 #[test]
 fn a_draft_can_be_thrown_away_after_one_question() {
-    let mut model = reading(80, 24, Some("Yes."));
-    press(&mut model, "e");
-    write(&mut model, "x");
+    let mut model = writing(Some("Yes."), "x");
     press(&mut model, "Esc x n");
     assert!(has_unsaved(&model));
     assert_eq!(press(&mut model, "x y"), [Effect::DropDraft]);
@@ -366,15 +323,8 @@ fn deleting_asks_once_and_can_be_undone() {
     let based_on = "Yes.".to_owned();
     assert_eq!(press(&mut model, "d y"), [Effect::Delete { based_on }]);
     update(&mut model, Msg::Deleted(Ok(DeleteOutcome::Deleted)));
-    let quote = Quote::new("Yes.").expect("a quote");
-    let order = Effect::Save {
-        quote,
-        based_on: None,
-    };
-    assert_eq!(
-        press(&mut model, "u"),
-        [Effect::KeepDraft(kept("Yes.", None)), order]
-    );
+    let keep = Effect::KeepDraft(kept("Yes.", None));
+    assert_eq!(press(&mut model, "u"), [keep, save("Yes.", None)]);
     let outcome = SaveOutcome::Saved(saved("Yes."));
     let effects = update(&mut model, Msg::Saved(Ok(outcome)));
     assert_eq!(effects, [Effect::DropDraft]);
@@ -385,9 +335,7 @@ fn deleting_asks_once_and_can_be_undone() {
 #[test]
 fn a_quote_that_undo_is_bringing_back_counts_as_unsaved() {
     let on_its_way = || {
-        let mut model = reading(80, 24, Some("Yes."));
-        press(&mut model, "d y");
-        update(&mut model, Msg::Deleted(Ok(DeleteOutcome::Deleted)));
+        let mut model = deleted("Yes.");
         press(&mut model, "u");
         model
     };
@@ -405,9 +353,7 @@ fn a_quote_that_undo_is_bringing_back_counts_as_unsaved() {
         "{}",
         told(&model)
     );
-    press(&mut model, "Enter");
-    update(&mut model, Msg::CodeIssued(Ok(code())));
-    update(&mut model, Msg::SignedIn(Ok(restored(None))));
+    sign_in(&mut model, restored(None));
     update(&mut model, Msg::Loaded(Ok(None)));
     assert_eq!(text_in_editor(&model), "Yes.");
 
@@ -434,9 +380,7 @@ fn a_quote_that_undo_is_bringing_back_counts_as_unsaved() {
 
 #[test]
 fn undoing_a_delete_overwrites_nothing() {
-    let mut model = reading(80, 24, Some("Yes."));
-    press(&mut model, "d y");
-    update(&mut model, Msg::Deleted(Ok(DeleteOutcome::Deleted)));
+    let mut model = deleted("Yes.");
     press(&mut model, "u");
     let theirs = SaveOutcome::Conflict(Some(saved("No.")));
     update(&mut model, Msg::Saved(Ok(theirs)));
@@ -447,9 +391,8 @@ fn undoing_a_delete_overwrites_nothing() {
 #[test]
 fn a_conflict_shows_both_and_each_choice_does_what_it_says() {
     let mut model = conflicted(80, 24, "Mine.", Some("Theirs."));
-    let quote = Quote::new("Mine.").expect("a quote");
-    let based_on = Some("Theirs.".to_owned());
-    assert_eq!(press(&mut model, "k"), [Effect::Save { quote, based_on }]);
+    let effects = press(&mut model, "k");
+    assert_eq!(effects, [save("Mine.", Some("Theirs."))]);
 
     let mut model = conflicted(80, 24, "Mine.", Some("Theirs."));
     assert_eq!(press(&mut model, "t"), [Effect::DropDraft]);
@@ -460,44 +403,23 @@ fn a_conflict_shows_both_and_each_choice_does_what_it_says() {
     let mut model = conflicted(80, 24, "Mine.", Some("Theirs."));
     press(&mut model, "e");
     write(&mut model, "!");
-    let quote = Quote::new("Mine.!").expect("a quote");
-    let based_on = Some("Theirs.".to_owned());
-    assert_eq!(
-        press(&mut model, "Enter"),
-        [Effect::Save { quote, based_on }]
-    );
+    let effects = press(&mut model, "Enter");
+    assert_eq!(effects, [save("Mine.!", Some("Theirs."))]);
 
     let mut model = conflicted(80, 24, "Mine.", None);
-    let quote = Quote::new("Mine.").expect("a quote");
-    assert_eq!(
-        press(&mut model, "k"),
-        [Effect::Save {
-            quote,
-            based_on: None
-        }]
-    );
+    assert_eq!(press(&mut model, "k"), [save("Mine.", None)]);
 }
 
 #[test]
 fn the_draft_of_an_ended_session_is_for_its_author_only() {
     for (id, expected) in [(joyce().id, Some("Yes. No.")), ("00u2other".into(), None)] {
-        let mut model = reading(80, 24, Some("Yes."));
-        press(&mut model, "e");
-        write(&mut model, " No.");
+        let mut model = writing(Some("Yes."), " No.");
         press(&mut model, "Enter");
         update(&mut model, Msg::Saved(Err(session_over())));
-        assert!(matches!(
-            &model.screen,
-            Screen::SignedOut {
-                unsaved: Some(_),
-                ..
-            }
-        ));
-        press(&mut model, "Enter");
-        update(&mut model, Msg::CodeIssued(Ok(code())));
+        assert!(has_unsaved(&model));
         let mut back = restored(None);
         back.user.id = id;
-        assert_eq!(update(&mut model, Msg::SignedIn(Ok(back))), [Effect::Load]);
+        assert_eq!(sign_in(&mut model, back), [Effect::Load]);
         update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
         match expected {
             Some(text) => assert_eq!(text_in_editor(&model), text),
@@ -540,24 +462,10 @@ fn a_draft_of_an_earlier_run_comes_back() {
             context,
             "{text} on {based_on:?}, now {quote:?}"
         );
+        if context == keymap::Context::Writing {
+            assert_eq!(press(&mut model, "Enter"), [save(text, based_on)]);
+        }
     }
-}
-
-#[test]
-fn a_draft_of_an_earlier_run_replaces_what_it_was_based_on() {
-    let mut model = started(80, 24);
-    let earlier = Restored {
-        draft: Some(kept("Yes. No.", Some("Yes."))),
-        ..restored(None)
-    };
-    update(&mut model, Msg::Restored(Ok(Some(earlier))));
-    update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
-    let quote = Quote::new("Yes. No.").expect("a quote");
-    let based_on = Some("Yes.".to_owned());
-    assert_eq!(
-        press(&mut model, "Enter"),
-        [Effect::Save { quote, based_on }]
-    );
 }
 
 #[test]
@@ -581,9 +489,7 @@ fn a_session_that_ends_during_a_read_keeps_the_draft() {
     update(&mut model, Msg::Restored(Ok(Some(restored(Some("Draft"))))));
     update(&mut model, Msg::Loaded(Err(session_over())));
     assert!(has_unsaved(&model));
-    press(&mut model, "Enter");
-    update(&mut model, Msg::CodeIssued(Ok(code())));
-    update(&mut model, Msg::SignedIn(Ok(restored(None))));
+    sign_in(&mut model, restored(None));
     update(&mut model, Msg::Loaded(Ok(None)));
     assert_eq!(text_in_editor(&model), "Draft");
 }
@@ -604,9 +510,7 @@ fn signing_out_asks_once() {
         told(&model)
     );
 
-    let mut model = reading(80, 24, Some("Yes."));
-    press(&mut model, "e");
-    write(&mut model, "x");
+    let mut model = writing(Some("Yes."), "x");
     assert_eq!(press(&mut model, "Esc s"), []);
     assert_eq!(press(&mut model, "y"), [Effect::SignOut]);
     assert!(!has_unsaved(&model), "it goes with the session");
@@ -640,9 +544,7 @@ fn a_quote_that_cannot_be_read_can_be_asked_for_again() {
 
 #[test]
 fn reloading_keeps_the_quote_and_the_draft_whatever_comes() {
-    let mut model = reading(80, 24, Some("Yes."));
-    press(&mut model, "e");
-    write(&mut model, "x");
+    let mut model = writing(Some("Yes."), "x");
     assert_eq!(press(&mut model, "Esc r"), [Effect::Load]);
     update(&mut model, Msg::Loaded(Err(unreachable())));
     assert!(matches!(pane(&model), Pane::Quote { desk, order: None }
@@ -666,39 +568,26 @@ fn quitting_always_works_and_letters_are_text_while_writing() {
 }
 
 #[test]
-fn good_news_does_not_push_bad_news_away_but_a_key_does() {
-    let mut model = started(80, 24);
-    let mut restored = restored(None);
-    let warning =
-        Failure::new(Kind::Failed, "It will end in an hour.").cure("Ask an administrator.");
-    restored.warnings = vec![warning];
-    update(&mut model, Msg::Restored(Ok(Some(restored))));
-    update(&mut model, Msg::Loaded(Ok(None)));
-    assert_eq!(
-        told(&model),
-        "It will end in an hour. Ask an administrator."
-    );
-    press(&mut model, "e");
-    assert_eq!(told(&model), "");
-}
-
-#[test]
-fn a_database_without_protection_is_warned_of() {
-    let mut model = started(80, 24);
-    let mut restored = restored(None);
-    let warning =
-        Failure::new(Kind::Failed, "It will end in an hour.").cure("Ask an administrator.");
-    restored.warnings = vec![warning];
-    update(&mut model, Msg::Restored(Ok(Some(restored))));
-    let owner = Failure::new(Kind::Database, "It is an owner's.").cure("Use another.");
-    update(&mut model, Msg::Progressed(Activity::Unguarded(owner)));
-    update(&mut model, Msg::Loaded(Ok(None)));
-    assert_eq!(
-        told(&model),
-        "It will end in an hour. Ask an administrator. It is an owner's. Use another."
-    );
-    press(&mut model, "e");
-    assert_eq!(told(&model), "");
+fn neither_good_nor_bad_news_pushes_bad_news_away_but_a_key() {
+    const SESSION: &str = "It will end in an hour. Ask an administrator.";
+    for (database, says) in [
+        (None, ""),
+        (Some("It is an owner's."), " It is an owner's."),
+    ] {
+        let mut model = started(80, 24);
+        let mut restored = restored(None);
+        let warning = Failure::new(Kind::Failed, "It will end in an hour.");
+        restored.warnings = vec![warning.cure("Ask an administrator.")];
+        update(&mut model, Msg::Restored(Ok(Some(restored))));
+        if let Some(what) = database {
+            let open = Activity::Unguarded(Failure::new(Kind::Database, what));
+            update(&mut model, Msg::Progressed(open));
+        }
+        update(&mut model, Msg::Loaded(Ok(None)));
+        assert_eq!(told(&model), format!("{SESSION}{says}"));
+        press(&mut model, "e");
+        assert_eq!(told(&model), "");
+    }
 }
 
 #[test]
@@ -816,15 +705,10 @@ fn enter_saves_unless_it_came_with_characters_on_both_sides() {
         ("one\n", "one", true),
         ("one\n\n", "one", true),
     ] {
-        let mut model = reading(80, 24, None);
-        press(&mut model, "e");
+        let mut model = writing(None, "");
         let effects = at_once(&mut model, keys(came));
-        let quote = Quote::new(text).expect("a quote");
-        let save = Effect::Save {
-            quote,
-            based_on: None,
-        };
-        assert_eq!(effects.contains(&save), saves, "{came:?}: {effects:?}");
+        let is_saved = effects.contains(&save(text, None));
+        assert_eq!(is_saved, saves, "{came:?}: {effects:?}");
         if !saves {
             assert_eq!(text_in_editor(&model), text);
         }

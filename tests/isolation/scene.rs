@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::OnceCell;
 
 use crate::support::{
-    postgres::{Cluster, Database, Url, literal, shared},
+    postgres::{Cluster, Database, literal, shared},
     token,
 };
 
@@ -99,16 +99,16 @@ pub(super) fn signed_in(person: &str) -> String {
     )
 }
 
-impl Scene {
-    /// Runs a script as a person with a token, where `{me}` is their id and `{victim}` the other one's; everything is
-    /// undone when it has failed anyway.
-    #[track_caller]
-    pub(super) fn run(database: &Database, url: &Url, person: &str, script: &str) -> String {
-        let script = fill(script, person);
-        let begun = signed_in(person);
-        database.psql(url, &format!("{begun}{script}\n;\ncommit;\n"))
-    }
+/// Runs a script as a person with a token, where `{me}` is their id and `{victim}` the other one's; everything is undone when it has
+/// failed anyway.
+#[track_caller]
+pub(super) fn run(database: &Database, person: &str, script: &str) -> String {
+    let script = fill(script, person);
+    let begun = signed_in(person);
+    database.psql(&database.user(), &format!("{begun}{script}\n;\ncommit;\n"))
+}
 
+impl Scene {
     /// Runs each attack on each database. Where nothing stops it, it gets what it says; where the database checks who
     /// is asking, it gets nothing.
     pub(super) fn attacks(&self, attacks: &[(Gets, &str)]) {

@@ -47,10 +47,8 @@ fn an_unseen_quote_is_not_replaced_without_asking() {
         assert_eq!(effects, [Effect::KeepDraft(kept("No.", None))], "{before}");
         assert!(matches!(pane(&model), Pane::Choice(conflict)
             if conflict.mine.editor.text() == "No." && conflict.theirs == Some(saved("Yes."))));
-        let quote = Quote::new("No.").expect("a quote");
-        let based_on = Some("Yes.".to_owned());
         let effects = press(&mut model, "k");
-        assert_eq!(effects, [Effect::Save { quote, based_on }], "{before}");
+        assert_eq!(effects, [save("No.", Some("Yes."))], "{before}");
     }
     // It says the same already.
     let mut model = loading(None);
@@ -87,14 +85,7 @@ fn a_save_pressed_early_waits_until_the_quote_is_read() {
     // Nothing that is typed now would be seen.
     assert_eq!(press(&mut model, "x y d"), []);
     let effects = update(&mut model, Msg::Loaded(Ok(None)));
-    let quote = Quote::new("Yes.").expect("a quote");
-    assert_eq!(
-        effects,
-        [Effect::Save {
-            quote,
-            based_on: None
-        }]
-    );
+    assert_eq!(effects, [save("Yes.", None)]);
     assert!(matches!(pane(&model), Pane::Editor { saving: true, .. }));
 }
 
@@ -234,12 +225,8 @@ fn what_was_seen_last_can_be_written_on_at_once() {
     let effects = press(&mut model, "e !");
     assert_eq!(effects, [Effect::KeepDraft(kept("Yes.!", Some("Yes.")))]);
     assert_eq!(update(&mut model, Msg::Loaded(Ok(Some(saved("Yes."))))), []);
-    let quote = Quote::new("Yes.!").expect("a quote");
-    let based_on = Some("Yes.".to_owned());
-    assert_eq!(
-        press(&mut model, "Enter"),
-        [Effect::Save { quote, based_on }]
-    );
+    let effects = press(&mut model, "Enter");
+    assert_eq!(effects, [save("Yes.!", Some("Yes."))]);
 
     // It was changed elsewhere since.
     let mut model = seen("Yes.");
