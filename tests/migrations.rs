@@ -59,7 +59,7 @@ fn relations(database: &Database) -> String {
     )
 }
 
-async fn run_as_owner(database: &Database<'_>, sql: &str) {
+pub(crate) async fn run_as_owner(database: &Database<'_>, sql: &str) {
     let owner = database.owner_session().await;
     owner.batch_execute(sql).await.expect("the owner may");
 }
