@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use epigraph::session::finish_background_work;
 
-use crate::support::{
-    ca,
-    person::Person,
-    postgres::{Cluster, Database, Settings, shared},
-    proxy::Proxy,
-    pty::Key,
-    stage::{Stage, ends},
-    tls_front::{End, TlsFront},
-    wait_until,
+use crate::{
+    screens::quits,
+    support::{
+        ca,
+        person::Person,
+        postgres::{Cluster, Database, Settings, shared},
+        proxy::Proxy,
+        stage::Stage,
+        tls_front::{End, TlsFront},
+        wait_until,
+    },
 };
 
 #[tokio::test]
@@ -50,8 +52,7 @@ async fn every_session_ends_with_terminate_and_close_notify() {
 
     let mut screen = stage.open();
     screen.sees("Your quote could not be read.");
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
+    quits(&mut screen);
     ended("the screens' session ends");
 }
 

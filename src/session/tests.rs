@@ -33,6 +33,22 @@ async fn load(session: &Session<Okta, impl Vault, Database>) -> Result<Option<Sa
     session.load(&Progress::silent()).await
 }
 
+/// The same, to be left running.
+fn loads<V: Vault>(
+    session: &Arc<Session<Okta, V, Database>>,
+) -> impl Future<Output = Result<Option<Saved>, Failure>> + use<V> {
+    let session = Arc::clone(session);
+    async move { load(&session).await }
+}
+
+/// What is reported of some activities, those in which there is a failure.
+fn hearing(failure: fn(Activity) -> Option<Failure>) -> (Progress, Arc<Mutex<Vec<Failure>>>) {
+    let told = Arc::<Mutex<Vec<Failure>>>::default();
+    let heard = Arc::clone(&told);
+    let hear = move |activity| heard.lock().expect("free").extend(failure(activity));
+    (Progress::new(hear), told)
+}
+
 fn draft(text: &str) -> KeptDraft {
     KeptDraft {
         text: text.into(),
@@ -135,10 +151,7 @@ async fn eight_operations_of_two_processes_renew_once_over_one_vault() {
         ))
     });
     let operations: Vec<_> = (0..8)
-        .map(|number| {
-            let session = Arc::clone(&sessions[number % 2]);
-            tokio::spawn(async move { load(&session).await })
-        })
+        .map(|number| tokio::spawn(loads(&sessions[number % 2])))
         .collect();
     world.okta.0.began.notified().await;
     gate.notify_one();
@@ -181,10 +194,7 @@ async fn a_token_rotated_elsewhere_is_adopted() {
     let (world, session) = signed_in(0);
     session.restore().await.expect("read");
     let gate = world.okta.shut_gate();
-    let loading = tokio::spawn({
-        let session = Arc::clone(&session);
-        async move { load(&session).await }
-    });
+    let loading = tokio::spawn(loads(&session));
     // A program without our lock renews while our own request is on its way.
     world.okta.0.began.notified().await;
     world.signed_in(0);
@@ -208,10 +218,7 @@ async fn a_rotated_token_is_kept_though_its_id_token_is_rejected() {
 async fn a_refresh_is_kept_though_its_caller_has_gone() {
     let (world, session) = signed_in(0);
     let gate = world.okta.shut_gate();
-    let loading = tokio::spawn({
-        let session = Arc::clone(&session);
-        async move { load(&session).await }
-    });
+    let loading = tokio::spawn(loads(&session));
     world.okta.0.began.notified().await;
     loading.abort();
     assert!(loading.await.is_err_and(|error| error.is_cancelled()));
@@ -266,28 +273,24 @@ async fn a_vault_that_refuses_a_renewal_is_reported_once() {
     let (world, session) = signed_in(0);
     world.okta.0.lifetime.store(30, Ordering::SeqCst);
     world.vault.0.refuses_writes.store(true, Ordering::SeqCst);
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let progress = Progress::new({
-        let told = Arc::clone(&told);
-        move |activity| {
-            if let Activity::SessionNotKept(failure) = activity {
-                told.lock().expect("free").push(failure.kind);
-            }
-        }
+    let (progress, told) = hearing(|activity| match activity {
+        Activity::SessionNotKept(failure) => Some(failure),
+        _ => None,
     });
     session.load(&progress).await.expect("loaded");
     world.vault.0.refuses_reads.store(true, Ordering::SeqCst);
-    session
-        .load(&progress)
-        .await
-        .expect("loaded with the token in memory");
+    // With the token in memory; and the stale one in the vault is not used.
+    session.load(&progress).await.expect("loaded");
     world.vault.0.refuses_reads.store(false, Ordering::SeqCst);
-    session
-        .load(&progress)
-        .await
-        .expect("the stale one in the vault is not used");
+    session.load(&progress).await.expect("loaded");
     assert_eq!(world.okta.refreshes(), 3);
-    assert_eq!(*told.lock().expect("free"), [Kind::Vault]);
+    let told: Vec<_> = told
+        .lock()
+        .expect("free")
+        .iter()
+        .map(|it| it.kind)
+        .collect();
+    assert_eq!(told, [Kind::Vault]);
     world.vault.0.refuses_writes.store(false, Ordering::SeqCst);
     session.load(&progress).await.expect("loaded");
     assert!(world.vault.text().contains("refresh-5"));
@@ -376,20 +379,18 @@ async fn a_session_that_another_one_replaces_is_revoked() {
 
 #[tokio::test]
 async fn the_session_that_is_replaced_is_the_newest_of_it() {
-    let (world, session) = signed_in(30);
-    world.vault.0.refuses_writes.store(true, Ordering::SeqCst);
-    load(&session).await.expect("loaded");
-    world.vault.0.refuses_writes.store(false, Ordering::SeqCst);
-    sign_in(&session).await.expect("signed in");
-    assert_eq!(world.okta.revoked(), ["refresh-2"], "memory is ahead");
-
-    let (world, session) = signed_in(30);
-    world.vault.0.refuses_writes.store(true, Ordering::SeqCst);
-    load(&session).await.expect("loaded");
-    world.vault.0.refuses_writes.store(false, Ordering::SeqCst);
-    world.signed_in(3600);
-    sign_in(&session).await.expect("signed in");
-    assert_eq!(world.okta.revoked(), ["refresh-3"], "another one wrote");
+    // Memory is ahead, or another one wrote meanwhile.
+    for (another, newest) in [(false, "refresh-2"), (true, "refresh-3")] {
+        let (world, session) = signed_in(30);
+        world.vault.0.refuses_writes.store(true, Ordering::SeqCst);
+        load(&session).await.expect("loaded");
+        world.vault.0.refuses_writes.store(false, Ordering::SeqCst);
+        if another {
+            world.signed_in(3600);
+        }
+        sign_in(&session).await.expect("signed in");
+        assert_eq!(world.okta.revoked(), [newest]);
+    }
 }
 
 #[tokio::test]
@@ -413,23 +414,16 @@ async fn a_session_that_others_may_read_is_told_of() {
     world.vault.0.is_open.store(true, Ordering::SeqCst);
     let restored = sign_in(&session).await.expect("signed in");
     assert_eq!(restored.warnings, world.vault.warning().as_slice());
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let progress = Progress::new({
-        let told = Arc::clone(&told);
-        move |activity| {
-            if let Activity::Unguarded(failure) = activity {
-                told.lock().expect("free").push(failure);
-            }
-        }
+    let (progress, told) = hearing(|activity| match activity {
+        Activity::Unguarded(failure) => Some(failure),
+        _ => None,
     });
     let session = world.session();
     for _ in 0..2 {
         session.load(&progress).await.expect("loaded");
     }
-    assert_eq!(
-        *told.lock().expect("free"),
-        world.vault.warning().as_slice()
-    );
+    let told = told.lock().expect("free").clone();
+    assert_eq!(told, world.vault.warning().as_slice());
 }
 
 #[tokio::test]
@@ -440,13 +434,8 @@ async fn a_session_without_a_refresh_token_is_short_and_says_why() {
     let restored = sign_in(&session).await.expect("signed in");
     let cure = restored.warnings.first().and_then(|it| it.cure.as_deref());
     assert!(cure.is_some_and(|it| it.contains("Refresh Token")));
-    assert!(
-        session
-            .standing()
-            .await
-            .expect("read")
-            .is_some_and(|it| !it.renews)
-    );
+    let standing = session.standing().await.expect("read");
+    assert!(standing.is_some_and(|it| !it.renews));
     assert_eq!(kind(load(&session).await), Some(Kind::NotSignedIn));
     assert_eq!(world.okta.refreshes(), 0);
 }
