@@ -500,10 +500,11 @@ fn a_person_who_is_blocked_is_shut_out_at_once_and_let_in_again() {
     james.run(&["set", "Mistakes."]).data();
     let id = Person::James.id();
     admin.does(&["block", id], &["is shut out"]);
-    let refused = james.run(&["show"]);
-    assert_ne!(refused.code, Some(0));
-    assert_eq!(refused.stdout, "");
-    assert!(!refused.stderr.contains("Mistakes"));
+    for command in [&["show"][..], &["set", "two"], &["delete", "--yes"]] {
+        let refused = james.run(command);
+        refused.fails(11, &["has blocked you", "ask the owner"]);
+        assert!(!refused.stderr.contains("Mistakes"));
+    }
     assert_eq!(admin.status().1["blocked"][0]["user_id"], id);
     admin.does(&["block", id], &["nothing to do"]);
     let virginia = admin.person(&config, Person::Nora);

@@ -12,7 +12,6 @@ each_server! {
     an_empty_database_gets_the_guides_table,
     the_web_apps_table_is_taken_over_with_its_rows,
     a_table_of_another_shape_is_refused_with_the_column,
-    two_at_once_do_it_once,
     a_role_without_the_right_is_told_whose_string_is_needed,
     a_database_of_a_newer_program_is_left_alone,
 }
@@ -161,17 +160,6 @@ async fn a_table_of_another_shape_is_refused_with_the_column(cluster: &'static C
         assert!(failure.cure.is_some(), "{failure}");
         assert_eq!(relations(&database), before);
     }
-}
-
-async fn two_at_once_do_it_once(cluster: &'static Cluster) {
-    let database = cluster.database();
-    let target = owner(&database);
-    let runs = futures_util::future::join_all((0..4).map(|_| migrate(&target))).await;
-    let applied: Vec<_> = runs
-        .into_iter()
-        .flat_map(|run| run.expect("each ends well"))
-        .collect();
-    assert_eq!(applied, all());
 }
 
 async fn a_role_without_the_right_is_told_whose_string_is_needed(cluster: &'static Cluster) {

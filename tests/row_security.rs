@@ -1,30 +1,10 @@
 //! What a person meets when the database checks who is asking: the real binary, between a stand-in for Okta and a real PostgreSQL.
 
-use std::fs;
-
 use serde_json::Value;
 
-use crate::support::{
-    okta::{Endpoint, Person},
-    pty::Key,
-    stage::{INVITATION, Stage},
-    token, wait_until,
-};
+use crate::support::{pty::Key, stage::Stage};
 
 impl Stage {
-    /// With James Joyce signed in, and administrators at his computer. His tokens last this long; under a minute every command renews
-    /// them.
-    async fn with_tokens_for(seconds: i64) -> Self {
-        let mut stage = Self::new().await;
-        let owner_url = stage.database.owner_url();
-        stage.home.set("EPIGRAPH_ADMIN_DATABASE_URL", owner_url);
-        stage
-            .okta
-            .configure(|settings| settings.token_lifetime = seconds);
-        stage.log_in();
-        stage
-    }
-
     /// What `doctor` says about a part: its status and what it found.
     fn doctor(&self, check: &str) -> (String, String) {
         let report: Value =
@@ -41,40 +21,10 @@ impl Stage {
 }
 
 #[tokio::test]
-async fn a_key_that_the_database_lacks_costs_no_text() {
-    let stage = Stage::with_tokens_for(30).await;
-    let mut screen = stage.open();
-    screen.sees(INVITATION);
-    screen.writes("Think you're escaping and run into yourself.");
-    stage.okta.replace_keys();
-    screen.key(Key::Enter);
-    screen.sees("Not saved, but kept.");
-    screen.sees("epigraph admin keys");
-    screen.sees("Think you're escaping");
-    stage.run(&["show"]).fails(
-        11,
-        &[
-            "a key that this database does not know",
-            "epigraph admin keys",
-        ],
-    );
-    assert_eq!(stage.rows(), "");
-
-    stage.run(&["admin", "keys"]).data();
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
-    assert_eq!(
-        stage.rows(),
-        format!(
-            "{}|Think you're escaping and run into yourself.",
-            Person::James.id()
-        )
-    );
-}
-
-#[tokio::test]
 async fn doctor_warns_of_a_key_that_okta_publishes_ahead() {
-    let stage = Stage::with_tokens_for(3600).await;
+    let mut stage = Stage::signed_in().await;
+    let owner_url = stage.database.owner_url();
+    stage.home.set("EPIGRAPH_ADMIN_DATABASE_URL", owner_url);
     let (status, found) = stage.doctor("signing keys");
     assert_eq!(
         (status.as_str(), found.as_str()),
@@ -93,22 +43,8 @@ async fn doctor_warns_of_a_key_that_okta_publishes_ahead() {
 }
 
 #[tokio::test]
-async fn a_blocked_person_is_told_so_and_loses_nothing() {
-    let stage = Stage::with_tokens_for(3600).await;
-    stage.run(&["set", "one"]).data();
-    stage.run(&["admin", "block", Person::James.id()]).data();
-    for command in [&["show"][..], &["set", "two"], &["delete", "--yes"]] {
-        stage
-            .run(command)
-            .fails(11, &["has blocked you", "ask the owner"]);
-    }
-    stage.run(&["admin", "unblock", Person::James.id()]).data();
-    assert_eq!(stage.run(&["show"]).data(), "one");
-}
-
-#[tokio::test]
 async fn an_owners_connection_string_is_warned_of() {
-    let mut stage = Stage::with_tokens_for(3600).await;
+    let mut stage = Stage::signed_in().await;
     stage.run(&["set", "mine"]).data();
     stage.database.query(
         "insert into public.user_messages (user_id, message) values ('00u-another', 'theirs')",
@@ -145,7 +81,7 @@ async fn an_owners_connection_string_is_warned_of() {
 
 #[tokio::test]
 async fn a_database_without_row_security_is_warned_of() {
-    let stage = Stage::with_tokens_for(3600).await;
+    let stage = Stage::signed_in().await;
     stage
         .database
         .query("alter table public.user_messages disable row level security");
@@ -163,27 +99,4 @@ async fn a_database_without_row_security_is_warned_of() {
     );
     assert_eq!(ran.code, Some(0));
     assert_eq!(stage.doctor("row security").0, "warning");
-}
-
-#[tokio::test]
-async fn a_token_that_the_database_finds_expired_is_renewed() {
-    let stage = Stage::with_tokens_for(2).await;
-    let session = stage.kept().remove(0);
-    let text = fs::read_to_string(&session).expect("a text");
-    let mut kept: Value = serde_json::from_str(&text).expect("JSON");
-    let expires_at = kept["exp"].as_i64().expect("a number");
-    // As if the clock of this machine were late.
-    kept["exp"] = (expires_at + 3600).into();
-    fs::write(&session, kept.to_string()).expect("it is ours");
-    wait_until("the token expires", || {
-        (token::now() > expires_at).then_some(())
-    });
-    stage
-        .okta
-        .configure(|settings| settings.token_lifetime = 3600);
-    let asked = stage.okta.count(Endpoint::Token);
-    let ran = stage.run(&["set", "late"]);
-    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), "saved\n"));
-    assert_eq!(stage.okta.count(Endpoint::Token), asked + 1);
-    assert!(stage.rows().ends_with("|late"));
 }

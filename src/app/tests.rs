@@ -34,15 +34,19 @@ fn told(model: &Model) -> String {
     notice.map(ToString::to_string).unwrap_or_default()
 }
 
+#[track_caller]
+fn tells(model: &Model, words: &str) {
+    let told = told(model);
+    assert!(told.contains(words), "{words:?} is not in {told:?}");
+}
+
 #[test]
 fn a_start_reads_the_quote_of_the_person_in_the_vault() {
-    let (mut model, effects) = init(
-        About::default(),
-        Size {
-            columns: 80,
-            rows: 24,
-        },
-    );
+    let size = Size {
+        columns: 80,
+        rows: 24,
+    };
+    let (mut model, effects) = init(About::default(), size);
     assert_eq!(effects, [Effect::Restore]);
     let effects = update(&mut model, Msg::Restored(Ok(Some(restored(None)))));
     assert_eq!(effects, [Effect::Load]);
@@ -57,14 +61,10 @@ fn a_sign_in_can_be_cancelled_and_started_again() {
     let mut model = started(80, 24);
     update(&mut model, Msg::Restored(Ok(None)));
     assert_eq!(press(&mut model, "Enter"), [Effect::RequestCode]);
-    assert_eq!(
-        update(&mut model, Msg::CodeIssued(Ok(code()))),
-        [Effect::AwaitApproval]
-    );
-    assert_eq!(
-        press(&mut model, "c"),
-        [Effect::Copy(Copied::Code, "WDJBMJHT".into())]
-    );
+    let effects = update(&mut model, Msg::CodeIssued(Ok(code())));
+    assert_eq!(effects, [Effect::AwaitApproval]);
+    let copy = Effect::Copy(Copied::Code, "WDJBMJHT".into());
+    assert_eq!(press(&mut model, "c"), [copy]);
     let address = code().address().to_owned();
     assert_eq!(press(&mut model, "o"), [Effect::OpenBrowser(address)]);
     assert_eq!(press(&mut model, "n"), [Effect::RequestCode]);
@@ -80,10 +80,7 @@ fn a_sign_in_that_fails_says_why_and_can_be_tried_again() {
     let mut model = waiting(80, 24);
     let denied = Failure::new(Kind::Denied, "The code has expired.").cure("Log in again.");
     update(&mut model, Msg::SignedIn(Err(denied)));
-    assert_eq!(
-        told(&model),
-        "Not signed in. The code has expired. Log in again."
-    );
+    tells(&model, "Not signed in. The code has expired. Log in again.");
     assert_eq!(press(&mut model, "Enter"), [Effect::RequestCode]);
 }
 
@@ -92,11 +89,9 @@ fn a_vault_that_fails_can_be_asked_again() {
     let mut model = started(80, 24);
     let locked = Failure::new(Kind::Vault, "The keyring is waiting to be unlocked.");
     update(&mut model, Msg::Restored(Err(locked)));
-    assert!(
-        told(&model)
-            .starts_with("Your session cannot be read. The keyring is waiting to be unlocked."),
-        "{}",
-        told(&model)
+    tells(
+        &model,
+        "Your session cannot be read. The keyring is waiting to be unlocked.",
     );
     assert_eq!(press(&mut model, "r"), [Effect::Restore]);
     update(&mut model, Msg::Restored(Ok(None)));
@@ -115,13 +110,10 @@ fn a_save_carries_the_text_it_is_based_on() {
     let mut model = writing(None, "");
     let effects = write(&mut model, "Yes");
     assert_eq!(effects, [Effect::KeepDraft(kept("Yes", None))]);
-    let effects = press(&mut model, "Enter");
-    assert_eq!(effects, [save("Yes", None)]);
+    assert_eq!(press(&mut model, "Enter"), [save("Yes", None)]);
     let outcome = SaveOutcome::Saved(saved("Yes"));
-    assert_eq!(
-        update(&mut model, Msg::Saved(Ok(outcome))),
-        [Effect::DropDraft]
-    );
+    let effects = update(&mut model, Msg::Saved(Ok(outcome)));
+    assert_eq!(effects, [Effect::DropDraft]);
 
     press(&mut model, "e");
     write(&mut model, "!");
@@ -138,11 +130,7 @@ fn a_file_takes_the_keyrings_place_only_when_the_person_says_so() {
     assert_eq!(press(&mut model, "f"), [], "the keyring works");
     press(&mut model, "Enter");
     update(&mut model, Msg::CodeIssued(Err(failure())));
-    assert!(
-        told(&model).contains("f to keep your session"),
-        "{}",
-        told(&model)
-    );
+    tells(&model, "f to keep your session");
     assert!(!told(&model).contains("Configure"), "{}", told(&model));
     assert_eq!(press(&mut model, "f"), [Effect::ChooseFile]);
     let full = Failure::new(Kind::Vault, "The disk is full.");
@@ -151,7 +139,7 @@ fn a_file_takes_the_keyrings_place_only_when_the_person_says_so() {
     let effects = update(&mut model, Msg::FileChosen(Ok(())));
     assert_eq!(effects, [Effect::Restore]);
     update(&mut model, Msg::Restored(Ok(None)));
-    assert!(told(&model).contains("in a file"), "{}", told(&model));
+    tells(&model, "in a file");
     // It may fail only when the session is to be kept.
     let mut late = waiting(80, 24);
     update(&mut late, Msg::SignedIn(Err(failure())));
@@ -159,7 +147,7 @@ fn a_file_takes_the_keyrings_place_only_when_the_person_says_so() {
     // Where the file does not work either, there is no other place.
     press(&mut model, "Enter");
     update(&mut model, Msg::CodeIssued(Err(failure())));
-    assert!(told(&model).contains("Configure"), "{}", told(&model));
+    tells(&model, "Configure");
     assert_eq!(press(&mut model, "f"), []);
 }
 
@@ -185,7 +173,7 @@ fn a_deleted_quote_that_cannot_be_saved_is_back_in_the_editor() {
     let effects = press(&mut model, "u");
     assert_eq!(text_in_editor(&model), "a\u{1b}b");
     assert_eq!(effects, [Effect::KeepDraft(kept("a\u{1b}b", None))]);
-    assert!(told(&model).contains("U+001B"), "{}", told(&model));
+    tells(&model, "U+001B");
 }
 
 #[test]
@@ -197,18 +185,14 @@ fn what_cannot_be_saved_stays_in_the_editor_with_the_reason() {
 
     let long = "x".repeat(crate::quote::MAX_BYTES + 1);
     update(&mut model, Msg::Terminal(Event::Paste(long.clone())));
-    assert!(told(&model).contains("65537 bytes"), "{}", told(&model));
+    tells(&model, "65537 bytes");
     assert_eq!(press(&mut model, "Enter"), []);
-    assert!(
-        told(&model).starts_with("Not saved. It is all still here"),
-        "{}",
-        told(&model)
-    );
+    tells(&model, "Not saved. It is all still here");
     assert_eq!(text_in_editor(&model), long);
 
     let enormous = "x".repeat(crate::quote::MAX_BYTES * 16);
     update(&mut model, Msg::Terminal(Event::Paste(enormous)));
-    assert!(told(&model).starts_with("Not pasted. "), "{}", told(&model));
+    tells(&model, "Not pasted. ");
     assert_eq!(text_in_editor(&model), long);
 }
 
@@ -348,11 +332,7 @@ fn a_quote_that_undo_is_bringing_back_counts_as_unsaved() {
 
     let mut model = on_its_way();
     update(&mut model, Msg::Saved(Err(session_over())));
-    assert!(
-        told(&model).contains("Your unsaved text is kept"),
-        "{}",
-        told(&model)
-    );
+    tells(&model, "Your unsaved text is kept");
     sign_in(&mut model, restored(None));
     update(&mut model, Msg::Loaded(Ok(None)));
     assert_eq!(text_in_editor(&model), "Yes.");
@@ -504,11 +484,7 @@ fn signing_out_asks_once() {
         &mut model,
         Msg::SignedOut(Ok(SignOutOutcome::OnlyLocally(unreachable()))),
     );
-    assert!(
-        told(&model).contains("lives on until it expires"),
-        "{}",
-        told(&model)
-    );
+    tells(&model, "lives on until it expires");
 
     let mut model = writing(Some("Yes."), "x");
     assert_eq!(press(&mut model, "Esc s"), []);
