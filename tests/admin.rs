@@ -11,16 +11,13 @@ mod stranger;
 
 use serde_json::Value;
 
-use crate::{
-    migrations::run_as_owner,
-    support::{
-        okta::{Okta, Person, Server},
-        pgbouncer::PgBouncer,
-        postgres::{Cluster, Database, Settings, Url, connect, shared},
-        program::{Home, Ran},
-        pty::{Key, Pty},
-        stage::Login,
-    },
+use crate::support::{
+    okta::{Okta, Person, Server},
+    pgbouncer::PgBouncer,
+    postgres::{Cluster, Database, Settings, Url, connect, shared},
+    program::{Home, Ran},
+    pty::{Key, Pty},
+    stage::Login,
 };
 
 /// What the guide's web app (drizzle) makes, with a row of its own.
@@ -125,10 +122,6 @@ impl<'a> Admin<'a> {
         self.database.query(none) == "t"
     }
 
-    async fn owner_runs(&self, sql: &str) {
-        run_as_owner(&self.database, sql).await;
-    }
-
     /// Someone who was sent this configuration and has signed in.
     #[track_caller]
     fn person(&self, config: &str, person: Person) -> Home {
@@ -227,7 +220,7 @@ fn one_command_sets_up_an_empty_database() {
 #[tokio::test]
 async fn the_web_apps_database_keeps_its_rows_and_is_closed() {
     let admin = Admin::of(shared());
-    admin.owner_runs(GUIDE).await;
+    admin.database.owner_runs(GUIDE).await;
     let config = admin.setup(&[]).data();
     let james = admin.person(&config, Person::James);
     james.run(&["show"]).fails(5, &[]);

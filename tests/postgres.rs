@@ -20,11 +20,9 @@ each_server! {
 
 async fn the_cluster_is_as_neon_has_it(cluster: &'static Cluster) {
     let database = cluster.database();
-    assert_eq!(database.query("show ssl"), "on");
-    assert_eq!(
-        database.query("select left(rolpassword, 13) from pg_authid where rolname = current_user"),
-        "SCRAM-SHA-256"
-    );
+    database.shows("show ssl", "on");
+    let password = "select left(rolpassword, 13) from pg_authid where rolname = current_user";
+    database.shows(password, "SCRAM-SHA-256");
     let rights = format!(
         "select rolsuper or rolbypassrls or rolcreaterole, has_schema_privilege(rolname, 'public', 'create')
          from pg_roles where rolname = '{}'",
@@ -46,19 +44,12 @@ async fn a_quote_is_written_read_changed_and_deleted(cluster: &'static Cluster) 
     let text = "Mistakes are the portals of discovery.\n\t- 詹姆斯 👩‍👩‍👧 e\u{301} '; drop table";
     saved(joyce.save(text, None).await);
     assert_eq!(joyce.load().await.as_deref(), Some(text));
-    assert_eq!(
-        database.query("select user_id, message from public.user_messages"),
-        format!("00u-joyce|{text}")
-    );
-    saved(joyce.save("Shut your eyes and see.", Some(text)).await);
-    assert_eq!(
-        joyce.delete(Some("Shut your eyes and see.")).await,
-        DeleteOutcome::Deleted
-    );
-    assert_eq!(
-        database.query("select count(*) from public.user_messages"),
-        "0"
-    );
+    let row = format!("00u-joyce|{text}");
+    database.shows("select user_id, message from public.user_messages", &row);
+    let other = "Shut your eyes and see.";
+    saved(joyce.save(other, Some(text)).await);
+    assert_eq!(joyce.delete(Some(other)).await, DeleteOutcome::Deleted);
+    database.shows("select count(*) from public.user_messages", "0");
     assert_eq!(joyce.delete(None).await, DeleteOutcome::Deleted);
 }
 
@@ -68,16 +59,12 @@ async fn nothing_is_overwritten_that_was_not_seen(cluster: &'static Cluster) {
     let phone = Person::new("00u-joyce", &database.user_url());
     saved(laptop.save("one", None).await);
     // Both write the first one, and it is not the same.
-    assert_eq!(
-        conflict(phone.save("two", None).await).as_deref(),
-        Some("one")
-    );
+    let theirs = conflict(phone.save("two", None).await);
+    assert_eq!(theirs.as_deref(), Some("one"));
     // Changed elsewhere.
     saved(phone.save("two", Some("one")).await);
-    assert_eq!(
-        conflict(laptop.save("three", Some("one")).await).as_deref(),
-        Some("two")
-    );
+    let theirs = conflict(laptop.save("three", Some("one")).await);
+    assert_eq!(theirs.as_deref(), Some("two"));
     assert!(matches!(
         laptop.delete(Some("one")).await,
         DeleteOutcome::Conflict(Saved { text, .. }) if text == "two"
@@ -118,17 +105,8 @@ async fn doctor_sees_every_step(cluster: &'static Cluster) {
     let target = Target::parse(&database.user_url().into()).expect("a good connection string");
     let found = verdicts(&check(&target, no_keys()).await);
     let names: Vec<_> = found.iter().map(|(name, _)| *name).collect();
-    assert_eq!(
-        names,
-        [
-            "connection string",
-            "address",
-            "network",
-            "TLS",
-            "sign-in",
-            "table"
-        ]
-    );
+    let steps = "connection string, address, network, TLS, sign-in, table";
+    assert_eq!(names.join(", "), steps);
     assert!(found[5].1.starts_with("failed: "), "{}", found[5].1);
 
     let owner = Target::parse(&database.owner_url().into()).expect("a good connection string");
@@ -153,10 +131,8 @@ async fn doctor_sees_every_step(cluster: &'static Cluster) {
     }
     database.grant();
     let found = verdicts(&check(&target, no_keys()).await);
-    assert!(
-        found.iter().all(|(_, text)| text.starts_with("ok: ")),
-        "{found:?}"
-    );
+    let works = |(_, text): &(_, String)| text.starts_with("ok: ");
+    assert!(found.iter().all(works), "{found:?}");
     database.grant_on_table();
     let found = look(&target).await;
     assert!(found("role").starts_with("warning: "));
@@ -166,8 +142,6 @@ async fn doctor_sees_every_step(cluster: &'static Cluster) {
     assert!(look(&owner).await("role").starts_with("warning: "));
     database.query("drop schema epigraph cascade");
     let found = look(&target).await("functions");
-    assert!(
-        found.starts_with("failed: ") && found.contains("epigraph admin setup"),
-        "{found}"
-    );
+    assert!(found.starts_with("failed: "), "{found}");
+    assert!(found.contains("epigraph admin setup"), "{found}");
 }

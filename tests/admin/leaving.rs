@@ -25,7 +25,7 @@ async fn revoke_drops_what_a_person_made_and_reassigns_nothing(cluster: &'static
         let prepared = format!(
             "grant usage, create on schema public to {role}; create table public.theirs (id int); grant select on public.theirs to {role}"
         );
-        admin.owner_runs(&prepared).await;
+        admin.database.owner_runs(&prepared).await;
     }
     let eve = open_session(&config).await;
     eve.batch_execute(
@@ -86,7 +86,10 @@ async fn a_person_of_two_databases_can_leave_one(cluster: &'static Cluster) {
     second.run(&["revoke", &name]).fails(11, &["no access"]);
     // As a move from the group that was for all of them leaves it.
     let group = second.database.group();
-    second.owner_runs(&format!("grant {group} to {role}")).await;
+    second
+        .database
+        .owner_runs(&format!("grant {group} to {role}"))
+        .await;
     second.does(&["revoke", &name], &[first.database.name()]);
     let is_in = format!("select pg_has_role('{role}', '{group}', 'usage')");
     assert_eq!(second.database.query(&is_in), "f");
@@ -111,7 +114,7 @@ async fn a_person_made_by_another_role_is_removed_from_the_group(cluster: &'stat
         let grant = format!("grant {group} to {role}");
         admin.database.query(&format!("create role {role} login"));
         if by_owner {
-            admin.owner_runs(&grant).await;
+            admin.database.owner_runs(&grant).await;
         } else {
             admin.database.query(&grant);
         }

@@ -3,12 +3,9 @@
 use std::fmt::Write;
 
 use super::Admin;
-use crate::{
-    migrations::run_as_owner,
-    support::{
-        okta::{Person, Server},
-        postgres::{Cluster, Database, Settings, eighteen},
-    },
+use crate::support::{
+    okta::{Person, Server},
+    postgres::{Cluster, Database, Settings, eighteen},
 };
 
 /// What the old version applied, and what it wrote down about that.
@@ -29,7 +26,7 @@ pub(super) async fn make_old(database: &Database<'_>) {
         )
         .expect("a text takes it");
     }
-    run_as_owner(database, &(script + "commit")).await;
+    database.owner_runs(&(script + "commit")).await;
 }
 
 impl Admin<'_> {
@@ -52,7 +49,7 @@ pub(super) async fn fill(admin: &Admin<'_>) {
          insert into public.user_messages (user_id, message)
          select 'person ' || number, 'quote ' || number from generate_series(1, 100) number"
     );
-    admin.owner_runs(&people).await;
+    admin.database.owner_runs(&people).await;
 }
 
 /// What has to stay, whatever comes.
@@ -140,7 +137,7 @@ async fn what_the_old_group_was_granted_besides_stays_with_its_people() {
     let notes = "create table public.notes (owner_id text default okta.user_id(), body text);
          select okta.protect('public.notes', 'owner_id');
          grant select, insert on public.notes to epigraph_user";
-    admin.owner_runs(notes).await;
+    admin.database.owner_runs(notes).await;
     let user = admin.database.user_name();
     let may = |right: &str| {
         admin

@@ -58,8 +58,7 @@ async fn a_foreign_table_of_migrations_is_refused_untouched(cluster: &'static Cl
     admin.setup(&[]).fails(11, &[says, "nothing was changed"]);
     assert!(!is_caught(&admin.database));
     // It would have worked.
-    admin
-        .owner_runs("create table if not exists public.epigraph_schema_history (); insert into public.epigraph_schema_history values (1)")
+    admin.database.owner_runs("create table if not exists public.epigraph_schema_history (); insert into public.epigraph_schema_history values (1)")
         .await;
     assert!(is_caught(&admin.database));
     admin

@@ -100,18 +100,15 @@ async fn without_a_token_there_is_an_error_and_no_empty_answer(cluster: &Cluster
 /// A database with a table of notes that everybody who is let in may use.
 async fn with_notes<'a>(cluster: &'a Cluster, key: &Key) -> Database<'a> {
     let database = key.trusted_by(cluster).await;
-    let owner = database.owner_session().await;
     let group = database.group();
-    owner
-        .batch_execute(&format!(
-            r#"create schema "My Notes";
-               create table "My Notes"."Notes" (id int generated always as identity primary key, "Owner" text not null, body text);
-               grant usage on schema "My Notes" to {group};
-               grant select, insert, update, delete on "My Notes"."Notes" to {group};
-               select okta.protect('"My Notes"."Notes"', 'Owner')"#
-        ))
-        .await
-        .expect("the owner may");
+    let notes = format!(
+        r#"create schema "My Notes";
+           create table "My Notes"."Notes" (id int generated always as identity primary key, "Owner" text not null, body text);
+           grant usage on schema "My Notes" to {group};
+           grant select, insert, update, delete on "My Notes"."Notes" to {group};
+           select okta.protect('"My Notes"."Notes"', 'Owner')"#
+    );
+    database.owner_runs(&notes).await;
     database
 }
 
@@ -146,16 +143,13 @@ async fn a_table_of_another_shape_is_protected_and_let_go(cluster: &Cluster) {
         r#"protect('"My Notes"."Notes"', 'Owner')"#,
         r#"unprotect('"My Notes"."Notes"')"#,
     ] {
-        owner
-            .batch_execute(&format!("select okta.{call}"))
-            .await
-            .expect("the owner may");
+        database.owner_runs(&format!("select okta.{call}")).await;
     }
     let left = run(&client, &joyce, all).await;
     assert_eq!(left.expect("everybody's"), ["00u-woolf"; 2]);
-    assert_eq!(
-        database.query("select relrowsecurity from pg_class where relname = 'Notes'"),
-        "f"
+    database.shows(
+        "select relrowsecurity from pg_class where relname = 'Notes'",
+        "f",
     );
     let again = owner
         .batch_execute(r#"select okta.unprotect('"My Notes"."Notes"')"#)
@@ -163,14 +157,10 @@ async fn a_table_of_another_shape_is_protected_and_let_go(cluster: &Cluster) {
     assert_eq!(code(&again.expect_err("it is not protected")), "42704");
 
     // What someone else added stays in force.
-    owner
-        .batch_execute(
-            r#"select okta.protect('"My Notes"."Notes"', 'Owner');
-               create policy mine on "My Notes"."Notes" using (false);
-               select okta.unprotect('"My Notes"."Notes"')"#,
-        )
-        .await
-        .expect("the owner may");
+    let mine = r#"select okta.protect('"My Notes"."Notes"', 'Owner');
+        create policy mine on "My Notes"."Notes" using (false);
+        select okta.unprotect('"My Notes"."Notes"')"#;
+    database.owner_runs(mine).await;
     assert_eq!(run(&client, &woolf, all).await.expect("nothing"), [""; 0]);
 }
 
@@ -195,6 +185,15 @@ const UNSUITABLE: &str = "create temporary table gone (owner_id text);
              create table s.fixed (owner_id char(20));
              create materialized view s.copy as select text 'x' as owner_id";
 
+/// For it, different user ids are equal.
+const BLIND: &str =
+    "create collation s.blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false)";
+
+/// ICU is not in every build of the server.
+fn has_icu(database: &Database) -> bool {
+    database.query("select count(*) > 0 from pg_collation where collprovider = 'i'") == "t"
+}
+
 async fn what_cannot_be_protected_is_refused(cluster: &Cluster) {
     let key = Key::of_bits(2048);
     let database = key.trusted_by(cluster).await;
@@ -204,37 +203,23 @@ async fn what_cannot_be_protected_is_refused(cluster: &Cluster) {
         database.name()
     ));
     let owner = database.owner_session().await;
-    owner
-        .batch_execute(UNSUITABLE)
-        .await
-        .expect("the owner may");
+    // Temporary tables are there in one session alone.
+    let made = owner.batch_execute(UNSUITABLE).await;
+    made.expect("the owner may");
     database.query("create table public.their_part partition of s.half default");
+    let mut cases = Vec::new();
     if cluster.version() >= 180_000 {
-        owner
-            .batch_execute(
-                "create table s.computed (a text, owner_id text generated always as (a) virtual)",
-            )
-            .await
-            .expect("the owner may");
-        let error = owner
-            .batch_execute("select okta.protect('s.computed', 'owner_id')")
-            .await
-            .expect_err("computed");
-        assert_eq!(code(&error), "42809");
+        let computed =
+            "create table s.computed (a text, owner_id text generated always as (a) virtual)";
+        database.owner_runs(computed).await;
+        cases.push(("s.computed", "owner_id", ""));
     }
-    // ICU is not in every build of the server.
-    let icu =
-        database.query("select count(*) > 0 from pg_collation where collprovider = 'i'") == "t";
-    if icu {
-        owner
-            .batch_execute(
-                "create collation s.blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-                 create table s.blind (owner_id text collate s.blind)",
-            )
-            .await
-            .expect("the owner may");
+    if has_icu(&database) {
+        let blind = format!("{BLIND}; create table s.blind (owner_id text collate s.blind)");
+        database.owner_runs(&blind).await;
+        cases.push(("s.blind", "owner_id", "collation"));
     }
-    let cases = [
+    cases.extend([
         ("s.numbers", "owner_id", "not of the type text"),
         ("s.short", "owner_id", "not of the type text"),
         ("s.open", "owner_id", "policies of its own"),
@@ -255,12 +240,8 @@ async fn what_cannot_be_protected_is_refused(cluster: &Cluster) {
         ("s.open", "tableoid", "no such column"),
         ("pg_temp.gone", "owner_id", "temporary"),
         ("public.theirs", "owner_id", "somebody else"),
-    ];
-    for (table, column, says) in
-        cases
-            .into_iter()
-            .chain(icu.then_some(("s.blind", "owner_id", "collation")))
-    {
+    ]);
+    for (table, column, says) in cases {
         let call = format!("select okta.protect('{table}', '{column}')");
         let error = owner.batch_execute(&call).await.expect_err(table);
         let refusal = error.as_db_error().expect("the database says it");
@@ -271,27 +252,21 @@ async fn what_cannot_be_protected_is_refused(cluster: &Cluster) {
         .batch_execute("select okta.protect('s.nothing', 'owner_id')")
         .await;
     assert_eq!(code(&absent.expect_err("no such table")), "42P01");
-    owner
-        .batch_execute("select okta.protect('s.parted', 'owner_id')")
-        .await
-        .expect("the whole of it can be");
-    assert_eq!(
-        database.query("select count(*) from pg_policy where polrelid::regclass::text ~ '^s[.]'"),
-        "4"
-    );
+    // The whole of it can be.
+    let whole = "select okta.protect('s.parted', 'owner_id')";
+    database.owner_runs(whole).await;
+    let policies = "select count(*) from pg_policy where polrelid::regclass::text ~ '^s[.]'";
+    database.shows(policies, "4");
 }
 
 async fn a_column_that_takes_two_ids_for_one_is_named(cluster: &Cluster) {
     let database = cluster.migrated().await;
-    // ICU is not in every build of the server.
-    if database.query("select count(*) > 0 from pg_collation where collprovider = 'i'") != "t" {
+    if !has_icu(&database) {
         return;
     }
     // The same guard, around another column of the same name.
-    by_the_owner(
-        &database,
-        "create collation s.blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-         create table s.sighted (owner_id text); select okta.protect('s.sighted', 'owner_id');
+    let another = format!(
+        "{BLIND}; create table s.sighted (owner_id text); select okta.protect('s.sighted', 'owner_id');
          alter table s.sighted rename owner_id to former; alter table s.sighted add owner_id text collate s.blind;
          do $$
          declare
@@ -299,26 +274,20 @@ async fn a_column_that_takes_two_ids_for_one_is_named(cluster: &Cluster) {
          begin
              execute format('alter policy okta_user_id on s.sighted using (%1$s) with check (%1$s)', guard);
          end
-         $$",
-    )
-    .await;
-    assert_eq!(
-        protection(&database),
-        "s.sighted by owner_id: Its column has a collation for which different user ids are equal."
+         $$"
     );
+    by_the_owner(&database, &another).await;
+    let says =
+        "s.sighted by owner_id: Its column has a collation for which different user ids are equal.";
+    assert_eq!(protection(&database), says);
 }
 
 async fn a_web_app_that_owns_the_table_sees_what_it_saw(cluster: &Cluster) {
     let database = cluster.migrated().await;
-    let owner = database.owner_session().await;
-    owner
-        .batch_execute("insert into user_messages (user_id, message) values ('5f0b5b0e-7d6c-4f0e-9a8e-0c3b7d3c2a11', 'm')")
-        .await
-        .expect("without a token, as ever");
-    let rows = owner
-        .query_typed("select message from user_messages", &[])
-        .await;
-    assert_eq!(rows.expect("as ever")[0].get::<_, String>(0), "m");
+    let row = "insert into user_messages (user_id, message) values ('5f0b5b0e-7d6c-4f0e-9a8e-0c3b7d3c2a11', 'm')";
+    database.owner_runs(row).await;
+    let shown = database.psql(&database.owner(), "select message from user_messages");
+    assert_eq!(shown, "m\n");
 }
 
 /// What `okta.protection` says of tables in the schema s: the table, its column, and what is wrong.
@@ -331,14 +300,13 @@ fn protection(database: &Database) -> String {
 
 /// Runs SQL as the owner, of tables in the schema s which everybody may use.
 async fn by_the_owner(database: &Database<'_>, sql: &str) {
-    let owner = database.owner_session().await;
     let sql = format!(
         "create schema if not exists s; {sql};
          select okta.grant_access('{user}');
          grant usage on schema s to {user}; grant select, insert, update, delete on all tables in schema s to {user}",
         user = database.user_name()
     );
-    owner.batch_execute(&sql).await.expect("the owner may");
+    database.owner_runs(&sql).await;
 }
 
 /// A partitioned table of which the columns stand elsewhere in a partition, and one with children, each with joyce's and woolf's row.
@@ -580,10 +548,8 @@ async fn what_the_old_migrations_protected_gets_the_new_guard(cluster: &Cluster)
          s.theirs by owner_id: Its guard is not the one that okta.protect makes.\n\
          s.two by owner_id: good"
     );
-    assert_eq!(
-        database.query("select fault is null from okta.protection() where \"table\" = 'public.user_messages'::regclass"),
-        "t"
-    );
+    let quotes = "select fault is null from okta.protection() where \"table\" = 'public.user_messages'::regclass";
+    database.shows(quotes, "t");
 }
 
 async fn a_guard_is_known_however_names_are_quoted(cluster: &'static Cluster) {
@@ -593,10 +559,8 @@ async fn a_guard_is_known_however_names_are_quoted(cluster: &'static Cluster) {
         database.name()
     ));
     database.migrate().await;
-    assert_eq!(
-        database.query("select \"column\", fault is null from okta.protection()"),
-        "user_id|t"
-    );
+    let guard = "select \"column\", fault is null from okta.protection()";
+    database.shows(guard, "user_id|t");
     let target = Target::parse(&database.owner_url().into()).expect("a good connection string");
     let mut owner = Owner::connect(&target).await.expect("the owner gets in");
     let mut wrong = admin::status(&mut owner)
