@@ -11,23 +11,18 @@ mod stranger;
 
 use serde_json::Value;
 
-use crate::support::{
-    okta::{Okta, Person, Server},
-    pgbouncer::PgBouncer,
-    postgres::{Cluster, Database, Settings, Url, connect, shared},
-    program::{Home, Ran},
-    pty::{Key, Pty},
-    stage::Login,
+use crate::{
+    migrations::GUIDE,
+    support::{
+        okta::{Okta, Person, Server},
+        pgbouncer::PgBouncer,
+        postgres::{Cluster, Database, Settings, Url, connect, shared},
+        program::{Home, Ran},
+        pty::{Key, Pty},
+        stage::Login,
+    },
 };
 
-/// What the guide's web app (drizzle) makes, with a row of its own.
-const GUIDE: &str = r#"
-create table "user_messages" (
-    "user_id" text primary key not null,
-    "create_ts" timestamp default now() not null,
-    "message" text not null
-);
-insert into user_messages values ('6f1c-woolf', '2026-05-03 12:02:03', 'No need to hurry.');"#;
 /// A server that logs what servers log where someone is careful.
 const CAREFUL: &str =
     "log_statement = 'ddl'\nlog_connections = on\nlog_min_error_statement = 'debug5'";
@@ -227,7 +222,7 @@ async fn the_web_apps_database_keeps_its_rows_and_is_closed() {
     let rows = admin
         .database
         .query("select user_id, message from user_messages");
-    assert_eq!(rows, "6f1c-woolf|No need to hurry.");
+    assert_eq!(rows, "00u-woolf|No need to hurry.");
 }
 
 #[test]
@@ -367,15 +362,7 @@ async fn open_session(config: &str) -> tokio_postgres::Client {
 #[test]
 fn names_that_cannot_be_and_roles_of_others_are_left_alone() {
     let (admin, _) = Admin::set_up(shared());
-    for name in [
-        "user",
-        "user_16384",
-        "check_0f",
-        "a b",
-        "a;drop role x",
-        "",
-        "ü",
-    ] {
+    for name in ["user", "a;drop role x", ""] {
         for command in ["invite", "revoke"] {
             admin
                 .run(&[command, name])

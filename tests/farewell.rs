@@ -9,7 +9,7 @@ use crate::{
     support::{
         ca,
         person::Person,
-        postgres::{Cluster, Database, Settings, shared},
+        postgres::{Cluster, Database, shared},
         proxy::Proxy,
         stage::Stage,
         tls_front::{End, TlsFront},
@@ -20,15 +20,10 @@ use crate::{
 #[tokio::test]
 async fn every_session_ends_with_terminate_and_close_notify() {
     let mut stage = Stage::signed_in().await;
-    let cluster = Cluster::start(Settings {
-        plaintext: true,
-        ..Settings::default()
-    });
+    let cluster = Cluster::without_tls();
     let database = cluster.migrated().await;
     let front = TlsFront::before(cluster.port(), ca::localhost());
-    let root = ca::trusted().pem_path().display().to_string();
-    let url = database.user().port(front.port()).set("sslmode", "require");
-    let url = url.set("sslrootcert", root).set("sslnegotiation", "direct");
+    let url = database.user().over_tls_at(front.port());
     let in_order = End {
         last: b"X\0\0\0\x04".to_vec(),
         closed_tls: true,

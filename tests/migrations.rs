@@ -34,7 +34,7 @@ fn all() -> Vec<String> {
 }
 
 /// What the guide's web app (drizzle) makes.
-const GUIDE: &str = r#"
+pub(crate) const GUIDE: &str = r#"
 create schema drizzle;
 create table drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint);
 insert into drizzle.__drizzle_migrations (hash, created_at) values ('d34d', 1712000000000);

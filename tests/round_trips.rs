@@ -92,23 +92,12 @@ async fn direct_tls_saves_one() {
 /// A pooler in between ends TLS, so nothing can be bound to it.
 #[tokio::test]
 async fn what_was_assumed_wrongly_is_learnt_once() {
-    let cluster = Cluster::start(Settings {
-        plaintext: true,
-        ..Settings::default()
-    });
+    let cluster = Cluster::without_tls();
     let database = cluster.migrated().await;
     let front = TlsFront::before(cluster.port(), ca::localhost());
     let proxy = Proxy::to(front.port());
     proxy.delay(DELAY);
-    let url = database
-        .user()
-        .port(proxy.port())
-        .set("sslmode", "require")
-        .set(
-            "sslrootcert",
-            ca::trusted().pem_path().display().to_string(),
-        )
-        .set("sslnegotiation", "direct");
+    let url = database.user().over_tls_at(proxy.port());
     let joyce = Person::new("00u-joyce", &url.to_string());
     assert_eq!(joyce.load().await, None);
     let counts = proxy.counts();
@@ -134,17 +123,12 @@ async fn however_a_server_asks_for_the_password_it_is_answered() {
     ] {
         cluster.let_in(&format!("hostssl all all 127.0.0.1/32 {method}\n"));
         let proxy = Proxy::to(cluster.port());
-        let mut url = database
-            .user()
-            .port(proxy.port())
-            .without("channel_binding");
-        cluster.query(
-            "postgres",
-            &format!(
-                "set password_encryption = '{encryption}'; alter role {user} password {}",
-                literal(&url.password)
-            ),
-        );
+        let url = database.user().port(proxy.port());
+        let mut url = url.without("channel_binding");
+        database.query(&format!(
+            "set password_encryption = '{encryption}'; alter role {user} password {}",
+            literal(&url.password)
+        ));
         let load = async |url: &Url| Person::new("00u-joyce", &url.to_string()).try_load().await;
         let loaded = load(&url).await;
         assert!(matches!(loaded, Ok(None)), "{method}: {loaded:?}");
@@ -161,16 +145,11 @@ async fn however_a_server_asks_for_the_password_it_is_answered() {
 #[tokio::test]
 async fn a_server_that_drops_what_comes_early_is_asked_in_turn() {
     let mut stage = Stage::signed_in().await;
-    let cluster = Cluster::start(Settings {
-        plaintext: true,
-        ..Settings::default()
-    });
+    let cluster = Cluster::without_tls();
     let database = cluster.migrated().await;
     let front = TlsFront::before_one_message_at_a_time(cluster.port(), ca::localhost());
     let proxy = Proxy::to(front.port());
-    let root = ca::trusted().pem_path().display().to_string();
-    let url = database.user().port(proxy.port()).set("sslmode", "require");
-    let url = url.set("sslrootcert", root).set("sslnegotiation", "direct");
+    let url = database.user().over_tls_at(proxy.port());
     let url = url.set("connect_timeout", "3").to_string();
     stage.home.set("DATABASE_URL", url);
     for connections in [3, 1] {

@@ -13,6 +13,25 @@ use crate::support::{
 
 const NEON_HOST: &str = "ep-test-123.eu-central-1.aws.neon.tech";
 
+impl Cluster {
+    /// One that knows no TLS, as behind something that ends it.
+    pub(crate) fn without_tls() -> Self {
+        Self::start(Settings {
+            plaintext: true,
+            ..Settings::default()
+        })
+    }
+}
+
+impl Url {
+    /// The way through something that begins with TLS at once.
+    pub(crate) fn over_tls_at(self, port: u16) -> Self {
+        let root = ca::trusted().pem_path().display().to_string();
+        let url = self.port(port).set("sslmode", "require");
+        url.set("sslrootcert", root).set("sslnegotiation", "direct")
+    }
+}
+
 /// Expects a connection string to come to nothing, with these words and a cure, and without its password in them.
 async fn refused(url: &Url, kind: Kind, words: &str) -> Failure {
     let failure = Person::new("00u-joyce", &url.to_string())
@@ -61,10 +80,7 @@ async fn a_certificate_for_another_name_is_refused() {
 
 #[tokio::test]
 async fn neon_is_told_the_name_of_the_database_it_has_to_find() {
-    let cluster = Cluster::start(Settings {
-        plaintext: true,
-        ..Settings::default()
-    });
+    let cluster = Cluster::without_tls();
     let database = cluster.migrated().await;
     let front = TlsFront::before(
         cluster.port(),
@@ -98,10 +114,7 @@ async fn a_file_of_certificates_that_is_none_is_named() {
 
 #[tokio::test]
 async fn nothing_is_sent_without_tls_except_to_loopback_on_request() {
-    let cluster = Cluster::start(Settings {
-        plaintext: true,
-        ..Settings::default()
-    });
+    let cluster = Cluster::without_tls();
     let database = cluster.migrated().await;
     let proxy = Proxy::to(cluster.port());
     let url = database.user().port(proxy.port()).set("sslmode", "prefer");

@@ -6,12 +6,11 @@ use epigraph::{
 };
 use tokio_postgres::Client;
 
-use super::asking::{Key, ask, asked, begin};
+use super::asking::{Key, asked, begin};
 use crate::support::postgres::{Cluster, Database, each_server};
 
 each_server!(
     the_index_is_used,
-    without_a_token_there_is_an_error_and_no_empty_answer,
     a_table_of_another_shape_is_protected_and_let_go,
     what_cannot_be_protected_is_refused,
     parts_are_guarded_where_they_are_asked_themselves,
@@ -71,30 +70,6 @@ async fn the_index_is_used(cluster: &Cluster) {
     let count = "select count(*)::text from public.user_messages";
     let counted = run(&client, &token, count).await;
     assert_eq!(counted.expect("one's own"), ["1"]);
-}
-
-async fn without_a_token_there_is_an_error_and_no_empty_answer(cluster: &Cluster) {
-    let (key, database, client) = asked(cluster).await;
-    database.grant_on_table();
-    assert!(ask(&client, &key.token_of("00u-joyce")).await.is_ok());
-    database.query("insert into public.user_messages (user_id, message) values ('00u-joyce', 'm')");
-    // The token went with its transaction.
-    for statement in [
-        "select message from public.user_messages",
-        "insert into public.user_messages (user_id, message) values ('00u-joyce', 'n')",
-        "update public.user_messages set message = 'n'",
-        "delete from public.user_messages",
-    ] {
-        let error = client
-            .query_typed(statement, &[])
-            .await
-            .expect_err(statement);
-        assert_eq!(code(&error), "28E01", "{statement}");
-    }
-    assert_eq!(
-        database.query("select message from public.user_messages"),
-        "m"
-    );
 }
 
 /// A database with a table of notes that everybody who is let in may use.

@@ -22,7 +22,6 @@ each_server!(
     a_token_at_another_time_is_refused,
     claims_that_are_unusable_are_refused,
     a_database_without_an_issuer_refuses_everybody,
-    a_blocked_person_is_refused_until_unblocked,
     only_a_transaction_that_sees_what_was_committed_is_served,
     a_hostile_token_costs_no_more_than_a_good_one,
 );
@@ -388,23 +387,6 @@ async fn a_database_without_an_issuer_refuses_everybody(cluster: &Cluster) {
     let answer = ask(&database.user_session().await, &token).await;
     assert_refused(answer, "28E12", &token, "no issuer");
     assert_eq!(database.query("select count(*) from okta.signing_key"), "0");
-}
-
-async fn a_blocked_person_is_refused_until_unblocked(cluster: &Cluster) {
-    let (key, database, client) = asked(cluster).await;
-    let token = key.token_of("00u-joyce");
-    assert!(ask(&client, &token).await.is_ok());
-    assert_eq!(
-        database.query("select okta.block('00u-joyce'), okta.block('00u-joyce')"),
-        "t|f"
-    );
-    assert_refused(ask(&client, &token).await, "28E11", &token, "blocked");
-    assert!(ask(&client, &key.token_of("00u-woolf")).await.is_ok());
-    assert_eq!(
-        database.query("select okta.unblock('00u-joyce'), okta.unblock('00u-joyce')"),
-        "t|f"
-    );
-    assert!(ask(&client, &token).await.is_ok());
 }
 
 async fn only_a_transaction_that_sees_what_was_committed_is_served(cluster: &Cluster) {

@@ -81,7 +81,9 @@ async fn everything_is_looked_at_every_time(cluster: &Cluster) {
     assert!(ask(&client, &token).await.is_ok());
     database.query("select okta.block('00u-joyce')");
     assert_refused(ask(&client, &token).await, "28E11", &token, "blocked");
+    assert!(ask(&client, &key.token_of("00u-woolf")).await.is_ok());
     database.query("select okta.unblock('00u-joyce')");
+    assert!(ask(&client, &token).await.is_ok());
     database.query("update okta.issuer set audience = 'another'");
     let answer = ask(&client, &token).await;
     assert_refused(answer, "28E07", &token, "another audience");

@@ -3,13 +3,12 @@
 
 use tokio_postgres::Client;
 
-use super::scene::{MARK, SECRET, VICTIM, signed_in};
+use super::scene::{MARK, SECRET, VICTIM, pooled, signed_in};
 use crate::{
     faults::rounds_on_a_version,
     identity::asking::begin,
     support::{
         person::{Person, conflict, saved},
-        pgbouncer::PgBouncer,
         postgres::{Cluster, Database, Url, each_server, literal},
         token,
     },
@@ -30,6 +29,42 @@ each_server! {
 
 const EVE: &str = "00u-eve";
 
+/// Questions about the victim's row, where `{quotes}` is the table, or in its place what a function returns. The first release
+/// answers them to someone without a token and to someone with one of their own, or to one of the two.
+const QUESTIONS: [(bool, bool, &[&str]); 3] = [
+    (
+        true,
+        false,
+        &[
+            "select from {quotes} where user_id in ('00u-woolf', 'x')",
+            "select from {quotes} where message >= 'Lock' and message < 'Locl'",
+            "declare c cursor for select from {quotes} where user_id in ('00u-woolf', 'x'); fetch all from c",
+            "prepare p (text, text) as select from {quotes} where user_id in ($1, $2); execute p ('00u-woolf', 'x'); deallocate p",
+            "update {quotes} set message = 'no' where user_id in ('00u-woolf', 'x')",
+            "delete from {quotes} where message >= 'Lock' and message < 'Locl'",
+            "select from {quotes} where user_id in ('00u-woolf', 'x') for update",
+        ],
+    ),
+    (
+        true,
+        true,
+        &[
+            "explain (analyze, costs off, timing off, summary off) select from {quotes} where user_id in ('00u-woolf', 'x')",
+            "explain (analyze, costs off, timing off, summary off) select from {quotes} where message >= 'Lock' and message < 'Locl'",
+            "explain (analyze, costs off, timing off, summary off, format json) select max(message) from {quotes} where user_id in ('00u-woolf', 'x')",
+        ],
+    ),
+    (
+        false,
+        true,
+        &[
+            "explain (analyze, buffers, verbose, settings, timing off, summary off) select from {quotes} where message = 'Lock up your libraries if you like'",
+            "explain (analyze, costs off, timing off, summary off) select from {quotes} where create_ts > '2000-01-01'",
+            "explain (analyze, buffers, costs off, timing off, summary off) select from {quotes} where message || '' like '%libraries%'",
+        ],
+    ),
+];
+
 /// What there may be of the victim: no row, the text that is guessed at, another one of its length, and one that is stored apart.
 const STATES: [&str; 4] = [
     "delete from public.user_messages where user_id = '00u-woolf'",
@@ -41,76 +76,6 @@ const STATES: [&str; 4] = [
 
 /// No way to a row by an index: then the caller's own conditions may come first.
 const NO_INDEX: &str = "set local enable_indexscan = off; set local enable_indexonlyscan = off; set local enable_bitmapscan = off;";
-
-/// Questions about the victim's row, where `{quotes}` is the table, or in its place what a function returns; and whether the first
-/// release answers them to someone without a token, and to someone with one of their own.
-const QUESTIONS: [(&str, bool, bool); 13] = [
-    (
-        "select from {quotes} where user_id in ('00u-woolf', 'x')",
-        true,
-        false,
-    ),
-    (
-        "select from {quotes} where message >= 'Lock' and message < 'Locl'",
-        true,
-        false,
-    ),
-    (
-        "declare c cursor for select from {quotes} where user_id in ('00u-woolf', 'x'); fetch all from c",
-        true,
-        false,
-    ),
-    (
-        "prepare p (text, text) as select from {quotes} where user_id in ($1, $2); execute p ('00u-woolf', 'x'); deallocate p",
-        true,
-        false,
-    ),
-    (
-        "explain (analyze, costs off, timing off, summary off) select from {quotes} where user_id in ('00u-woolf', 'x')",
-        true,
-        true,
-    ),
-    (
-        "explain (analyze, costs off, timing off, summary off) select from {quotes} where message >= 'Lock' and message < 'Locl'",
-        true,
-        true,
-    ),
-    (
-        "explain (analyze, buffers, verbose, settings, timing off, summary off) select from {quotes} where message = 'Lock up your libraries if you like'",
-        false,
-        true,
-    ),
-    (
-        "explain (analyze, costs off, timing off, summary off, format json) select max(message) from {quotes} where user_id in ('00u-woolf', 'x')",
-        true,
-        true,
-    ),
-    (
-        "explain (analyze, costs off, timing off, summary off) select from {quotes} where create_ts > '2000-01-01'",
-        false,
-        true,
-    ),
-    (
-        "explain (analyze, buffers, costs off, timing off, summary off) select from {quotes} where message || '' like '%libraries%'",
-        false,
-        true,
-    ),
-    (
-        "update {quotes} set message = 'no' where user_id in ('00u-woolf', 'x')",
-        true,
-        false,
-    ),
-    (
-        "delete from {quotes} where message >= 'Lock' and message < 'Locl'",
-        true,
-        false,
-    ),
-    (
-        "select from {quotes} where user_id in ('00u-woolf', 'x') for update",
-        true,
-        false,
-    ),
-];
 
 /// What stands in the table's place: the caller's row, as the functions return it.
 const FUNCTIONS: [&str; 3] = [
@@ -178,9 +143,8 @@ fn settled(answer: &str) -> String {
 }
 
 fn ask(quotes: &str) -> Vec<String> {
-    QUESTIONS
-        .iter()
-        .map(|(question, ..)| question.replace("{quotes}", quotes))
+    let all = QUESTIONS.iter().flat_map(|(.., questions)| *questions);
+    all.map(|question| question.replace("{quotes}", quotes))
         .collect()
 }
 
@@ -203,11 +167,8 @@ fn assert_none_is_answered(database: &Database, url: &Url) {
             for (at, question) in asked.iter().enumerate() {
                 for state in &states {
                     let but_for_buffers = without_buffers(&states[0][at]);
-                    assert_eq!(
-                        without_buffers(&state[at]),
-                        but_for_buffers,
-                        "{who}: {question}"
-                    );
+                    let told = without_buffers(&state[at]);
+                    assert_eq!(told, but_for_buffers, "{who}: {question}");
                     let shows_it = state[at].contains("libraries if you like\n");
                     assert!(!shows_it, "{who}: {question}");
                 }
@@ -227,13 +188,16 @@ async fn no_question_about_another_is_answered(cluster: &'static Cluster) {
     let questions = ask("public.user_messages");
     for (who, begin) in askers() {
         let states = answers(&before, &before.user(), &begin, &questions);
-        for (index, (question, without, with)) in QUESTIONS.iter().enumerate() {
-            let tells = states.iter().any(|state| state[index] != states[0][index]);
-            let expected = if who == "their own token" {
+        let expected = QUESTIONS.iter().flat_map(|(without, with, questions)| {
+            let is_told = if who == "their own token" {
                 *with
             } else {
                 *without
             };
+            questions.iter().map(move |_| is_told)
+        });
+        for (index, (question, expected)) in questions.iter().zip(expected).enumerate() {
+            let tells = states.iter().any(|state| state[index] != states[0][index]);
             assert_eq!(tells, expected, "{who}: {question}: {states:#?}");
         }
     }
@@ -246,11 +210,7 @@ async fn no_question_about_another_is_answered(cluster: &'static Cluster) {
 async fn a_pooler_answers_no_question_either(cluster: &'static Cluster) {
     let database = cluster.migrated().await;
     furnish(&database);
-    let pooler = PgBouncer::start(cluster, 1, &[&database]);
-    let url = database
-        .user()
-        .port(pooler.port())
-        .without("channel_binding");
+    let (_pooler, url) = pooled(cluster, &database, 1);
     assert_none_is_answered(&database, &url);
 }
 
@@ -296,16 +256,13 @@ async fn the_caller_gets_their_own_row_whatever_they_add(cluster: &'static Clust
             "mine",
         ),
     ] {
-        let before = database.query(&format!(
+        let others = format!(
             "select string_agg(m::text, '') from public.user_messages m where user_id <> '{EVE}'"
-        ));
+        );
+        let before = database.query(&others);
         let shown = database.psql(&database.user(), &format!("{begin}{statement};\nrollback;"));
         assert_eq!(shown, format!("signed in\n{shows}\n"), "{statement}");
-        assert_eq!(
-            database.query(&format!("select string_agg(m::text, '') from public.user_messages m where user_id <> '{EVE}'")),
-            before,
-            "{statement}"
-        );
+        assert_eq!(database.query(&others), before, "{statement}");
     }
 }
 
@@ -336,10 +293,8 @@ async fn no_setting_makes_a_function_look_at_another_row(cluster: &'static Clust
             signed_in(EVE)
         );
         let shown = database.psql(&database.user(), &script);
-        assert!(
-            shown.contains("read|mine\nwrote|t\ngone|\nrows|0|0|t\n"),
-            "{settings}\n{shown}"
-        );
+        let all = "read|mine\nwrote|t\ngone|\nrows|0|0|t\n";
+        assert!(shown.contains(all), "{settings}\n{shown}");
     }
     // What the planner can be made to tell of the statements inside is the same whatever others have.
     let script = format!(
@@ -395,10 +350,8 @@ async fn the_time_of_a_save_is_up_to_no_setting(cluster: &'static Cluster) {
             signed_in(EVE)
         );
         let shown = database.psql(&database.user(), &script);
-        assert_eq!(
-            shown, "signed in\nchanged|0.000000\nmade|0.000000\n",
-            "{setting}"
-        );
+        let now = "signed in\nchanged|0.000000\nmade|0.000000\n";
+        assert_eq!(shown, now, "{setting}");
     }
 }
 
@@ -410,10 +363,8 @@ async fn a_guess_at_another_s_text_changes_nothing(cluster: &'static Cluster) {
     assert_eq!(conflict(eve.save("no", Some(SECRET)).await), None);
     eve.delete(Some(SECRET)).await;
     saved(eve.save("mine", None).await);
-    assert_eq!(
-        conflict(eve.save("no", Some(SECRET)).await).as_deref(),
-        Some("mine")
-    );
+    let hers = conflict(eve.save("no", Some(SECRET)).await);
+    assert_eq!(hers.as_deref(), Some("mine"));
     eve.delete(Some(SECRET)).await;
     assert_eq!(eve.load().await.as_deref(), Some("mine"));
     assert_eq!(woolf.load().await.as_deref(), Some(SECRET));
@@ -522,10 +473,6 @@ async fn without_a_token_every_function_refuses(cluster: &'static Cluster) {
             assert!(shown.contains("ERROR:  28E01: "), "{statement}\n{shown}");
         }
     }
-    assert_eq!(
-        database.query(&format!(
-            "select message from public.user_messages where user_id = '{EVE}'"
-        )),
-        "mine"
-    );
+    let hers = format!("select message from public.user_messages where user_id = '{EVE}'");
+    database.shows(&hers, "mine");
 }

@@ -3,11 +3,11 @@
 
 use tokio_postgres::types::Type;
 
+use super::scene::pooled;
 use crate::{
     identity::asking::begin,
     support::{
         person::{Person, saved},
-        pgbouncer::PgBouncer,
         postgres::{Cluster, Database, Url, each_server},
         token,
     },
@@ -99,11 +99,7 @@ async fn nothing_of_a_person_is_logged_by_what_a_role_was_set_to(cluster: &'stat
 
 async fn nothing_is_logged_by_what_was_left_on_a_pooled_connection(cluster: &'static Cluster) {
     let database = cluster.migrated().await;
-    let pooler = PgBouncer::start(cluster, 1, &[&database]);
-    let url = database
-        .user()
-        .port(pooler.port())
-        .without("channel_binding");
+    let (_pooler, url) = pooled(cluster, &database, 1);
     let left: Vec<_> = TELLTALES
         .iter()
         .map(|telltale| format!("set {telltale};"))
@@ -150,8 +146,5 @@ async fn a_commit_is_kept_whatever_a_role_was_set_to(cluster: &'static Cluster) 
     );
     let woolf = Person::new("00u-woolf", &database.user_url());
     saved(woolf.save("No need to hurry.", None).await);
-    assert_eq!(
-        database.query("select setting from public.seen"),
-        "on 0 0 off"
-    );
+    database.shows("select setting from public.seen", "on 0 0 off");
 }

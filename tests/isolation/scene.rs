@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::OnceCell;
 
 use crate::support::{
-    postgres::{Cluster, Database, literal, shared},
+    pgbouncer::PgBouncer,
+    postgres::{Cluster, Database, Url, literal, shared},
     token,
 };
 
@@ -97,6 +98,13 @@ pub(super) fn signed_in(person: &str) -> String {
         "begin;\nselect 'signed in' where set_config('okta.id_token', {}, true) <> '';\n",
         literal(&token::of(person))
     )
+}
+
+/// A pooler in front of a database, and the way through it.
+pub(super) fn pooled(cluster: &Cluster, database: &Database, size: usize) -> (PgBouncer, Url) {
+    let pooler = PgBouncer::start(cluster, size, &[database]);
+    let url = database.user().port(pooler.port());
+    (pooler, url.without("channel_binding"))
 }
 
 /// Runs a script as a person with a token, where `{me}` is their id and `{victim}` the other one's; everything is undone when it has
