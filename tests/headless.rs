@@ -23,6 +23,17 @@ use crate::support::{
 
 const QUOTE: &str = "Mistakes are the portals of discovery.\n\n    — James Joyce, “Ulysses” 🚪";
 
+impl Ran {
+    /// Expects success, with these words beside what was printed, which is returned.
+    #[track_caller]
+    pub(crate) fn says(self, words: &[&str]) -> String {
+        for part in words {
+            assert!(self.stderr.contains(part), "{part:?} is not in {self:?}");
+        }
+        self.data()
+    }
+}
+
 /// Writes a program for `EDITOR`; the file to edit is its `$1`.
 fn editor(stage: &mut Stage, script: &str) {
     let path = stage.home.write("editor.sh", script.as_bytes());
@@ -158,18 +169,15 @@ async fn a_plain_login_says_what_to_do_and_warns_of_phishing() {
         .approve(&code, Person::James)
         .expect("the code works");
     let ended = login.end();
-    let address = format!("\n    {}\n", stage.okta.activate_page());
-    for part in [
-        address.as_str(),
+    let told = ended.says(&[
+        &format!("\n    {}\n", stage.okta.activate_page()),
         &format!("\n    {code}\n"),
         "works until ",
         " UTC. Approve it",
         "only if you started this sign-in yourself",
         "signed in as James Joyce",
-    ] {
-        assert!(ended.stderr.contains(part), "{part:?} is not in {ended:?}");
-    }
-    assert_eq!(ended.data(), "");
+    ]);
+    assert_eq!(told, "");
     let again = stage.login(&["login"]);
     stage.approve();
     let ended = again.end();
@@ -275,14 +283,10 @@ async fn logout_works_offline_and_says_that_okta_was_not_told() {
     let stage = Stage::signed_in().await;
     let home = stage.home;
     drop((stage.okta, stage.okta_network, stage.database));
-    let ran = home.run(&["logout"]);
-    for says in [
+    home.run(&["logout"]).says(&[
         "signed out on this computer",
         "warning: your session at Okta lives on until it expires",
-    ] {
-        assert!(ran.stderr.contains(says), "{ran:?}");
-    }
-    ran.data();
+    ]);
     home.run(&["whoami"]).fails(3, &[]);
 }
 
@@ -519,9 +523,7 @@ async fn doctor_looks_at_everything_and_says_what_is_wrong() {
         let is_whole = check["ms"].is_u64() && check["found"].is_string();
         assert!(is_whole && check["status"] == "ok", "{check}");
     }
-    let plain = stage.run(&["doctor"]);
-    assert!(plain.stderr.contains("everything works"), "{plain:?}");
-    let lines = plain.data();
+    let lines = stage.run(&["doctor"]).says(&["everything works"]);
     let lines = lines.lines().filter(|line| !line.starts_with("  "));
     assert_eq!(lines.count(), checks.len());
 

@@ -83,12 +83,7 @@ async fn an_open_public_schema_is_warned_of_and_harmless(cluster: &'static Clust
     admin
         .database
         .query("alter schema public owner to postgres; grant create on schema public to public");
-    let ran = admin.setup(&[]);
-    assert!(
-        ran.stderr.contains("warning: ") && ran.stderr.contains("schema public"),
-        "{ran:?}"
-    );
-    let config = ran.data();
+    let config = admin.setup(&[]).says(&["warning: ", "schema public"]);
     let james = admin.person(&config, Person::James);
     james.run(&["set", "Mistakes."]).data();
     let stranger = open_session(&config).await;
@@ -151,14 +146,12 @@ async fn what_the_owner_has_set_for_themselves_changes_nothing(cluster: &'static
     let config = admin.setup(&[]).data();
     open_session(&config).await;
     let role = admin.role();
-    assert_eq!(
-        admin.database.query(&format!(
-            "select rolpassword like 'SCRAM-SHA-256$%', exists (
-                select from pg_auth_members m where m.roleid = r.oid and coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true))
-             from pg_authid r where rolname = '{role}'"
-        )),
-        "t|f"
+    let made = format!(
+        "select rolpassword like 'SCRAM-SHA-256$%', exists (
+            select from pg_auth_members m where m.roleid = r.oid and coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true))
+         from pg_authid r where rolname = '{role}'"
     );
+    admin.database.shows(&made, "t|f");
 }
 
 #[test]
@@ -172,11 +165,8 @@ fn a_pooler_that_lets_no_proof_in_leaves_the_set_up_unchecked() {
         url.without("channel_binding").to_string(),
     );
     let ran = admin.setup(&["--new-password"]);
-    assert!(
-        ran.stderr.contains("was not checked by signing in"),
-        "{ran:?}"
-    );
-    assert!(ran.data().contains("database_url"));
+    let config = ran.says(&["was not checked by signing in"]);
+    assert!(config.contains("database_url"));
     let left = "select count(*) from pg_roles where rolname ~ '^epigraph_check_' and pg_has_role(oid, okta.user_group()::text, 'member')";
     assert_eq!(admin.database.query(left), "0");
 }
@@ -192,8 +182,6 @@ fn what_a_proof_left_behind_goes_with_the_next() {
     ));
     assert_eq!(admin.status().1["access"].as_array().map(Vec::len), Some(1));
     assert_eq!(admin.setup(&[]).code, Some(0));
-    assert_eq!(
-        admin.database.query("select count(*) from pg_roles where rolname ~ '^epigraph_check'; select count(*) from public.user_messages"),
-        "0\n0"
-    );
+    let left = "select count(*) from pg_roles where rolname ~ '^epigraph_check'; select count(*) from public.user_messages";
+    admin.database.shows(left, "0\n0");
 }

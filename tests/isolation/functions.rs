@@ -3,13 +3,14 @@
 
 use tokio_postgres::Client;
 
-use super::scene::{MARK, SECRET, VICTIM, pooled, signed_in};
+use super::scene::{MARK, SECRET, VICTIM, pooled, shown_to_sign_in, signed_in};
 use crate::{
     faults::rounds_on_a_version,
     identity::asking::begin,
+    questions,
     support::{
         person::{Person, conflict, saved},
-        postgres::{Cluster, Database, Url, each_server, literal},
+        postgres::{Cluster, Database, Url, each_server},
         token,
     },
 };
@@ -84,29 +85,19 @@ const FUNCTIONS: [&str; 3] = [
     "(select '00u-eve' as user_id, q.* from epigraph.delete_quote('Lock up your libraries if you like') q)",
 ];
 
-/// Who asks: the beginning of a transaction.
-fn askers() -> [(&'static str, String); 4] {
-    let with = |claims: &serde_json::Value| {
-        let token = token::signer().token(claims);
-        format!(
-            "begin;\nselect 'signed in' where set_config('okta.id_token', {}, true) <> '';\n",
-            literal(&token)
-        )
+/// Who asks, and the beginning of their transaction.
+async fn askers(database: &Database<'_>) -> Vec<(&'static str, String)> {
+    let everybody = questions::askers(database).await.into_iter();
+    let begins = |token: Option<String>| match token {
+        None => "begin;\n".to_owned(),
+        Some(token) => shown_to_sign_in(&token),
     };
-    let mut expired = token::claims(EVE);
-    expired["exp"] = (token::now() - 10).into();
-    [
-        ("no token", "begin;\n".into()),
-        ("an expired token", with(&expired)),
-        ("a blocked person", with(&token::claims("00u-blocked"))),
-        ("their own token", signed_in(EVE)),
-    ]
+    everybody.map(|(who, token)| (who, begins(token))).collect()
 }
 
 fn furnish(database: &Database) {
     database.query(&format!(
-        "insert into public.user_messages (user_id, message) values ('{EVE}', 'mine'), ('00u-joyce', 'Shut your eyes and see');
-         select okta.block('00u-blocked')"
+        "insert into public.user_messages (user_id, message) values ('{EVE}', 'mine'), ('00u-joyce', 'Shut your eyes and see')"
     ));
 }
 
@@ -154,8 +145,8 @@ fn without_buffers(answer: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn assert_none_is_answered(database: &Database, url: &Url) {
-    for (who, begin) in askers() {
+async fn assert_none_is_answered(database: &Database<'_>, url: &Url) {
+    for (who, begin) in askers(database).await {
         let mut questions = ask("public.user_messages");
         // Every day each is asked of one of the functions.
         let every = rounds_on_a_version(3, 1) as usize;
@@ -186,14 +177,10 @@ async fn no_question_about_another_is_answered(cluster: &'static Cluster) {
     let before = cluster.first_release();
     furnish(&before);
     let questions = ask("public.user_messages");
-    for (who, begin) in askers() {
+    for (who, begin) in askers(&before).await {
         let states = answers(&before, &before.user(), &begin, &questions);
         let expected = QUESTIONS.iter().flat_map(|(without, with, questions)| {
-            let is_told = if who == "their own token" {
-                *with
-            } else {
-                *without
-            };
+            let is_told = if who == "a person" { *with } else { *without };
             questions.iter().map(move |_| is_told)
         });
         for (index, (question, expected)) in questions.iter().zip(expected).enumerate() {
@@ -204,14 +191,14 @@ async fn no_question_about_another_is_answered(cluster: &'static Cluster) {
 
     let database = cluster.migrated().await;
     furnish(&database);
-    assert_none_is_answered(&database, &database.user());
+    assert_none_is_answered(&database, &database.user()).await;
 }
 
 async fn a_pooler_answers_no_question_either(cluster: &'static Cluster) {
     let database = cluster.migrated().await;
     furnish(&database);
     let (_pooler, url) = pooled(cluster, &database, 1);
-    assert_none_is_answered(&database, &url);
+    assert_none_is_answered(&database, &url).await;
 }
 
 async fn the_caller_gets_their_own_row_whatever_they_add(cluster: &'static Cluster) {

@@ -94,9 +94,14 @@ pub(super) fn attacker() -> String {
 
 /// The beginning of a transaction with a token of this person.
 pub(super) fn signed_in(person: &str) -> String {
+    shown_to_sign_in(&token::of(person))
+}
+
+/// The beginning of a transaction with this token.
+pub(super) fn shown_to_sign_in(token: &str) -> String {
     format!(
         "begin;\nselect 'signed in' where set_config('okta.id_token', {}, true) <> '';\n",
-        literal(&token::of(person))
+        literal(token)
     )
 }
 
