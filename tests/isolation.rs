@@ -387,13 +387,12 @@ async fn nothing_can_be_created(cluster: &'static Cluster) {
             "comment on table public.user_messages is 'no'",
         ),
     ]);
-    assert_eq!(
-        scene.guarded.query(&format!(
-            "select string_agg(nspname, ' ') from pg_namespace where has_schema_privilege({user}, oid, 'create')",
-            user = literal(scene.guarded.user_name())
-        )),
-        if scene.public_is_open { "public" } else { "" }
+    let open = format!(
+        "select string_agg(nspname, ' ') from pg_namespace where has_schema_privilege({user}, oid, 'create')",
+        user = literal(scene.guarded.user_name())
     );
+    let usual = if scene.public_is_open { "public" } else { "" };
+    scene.guarded.shows(&open, usual);
 }
 
 /// Even one who was given a place for things of his own does not see another's row by them.
@@ -577,12 +576,10 @@ async fn large_objects_and_notices_carry_nothing(cluster: &'static Cluster) {
         ("permission denied", "select pg_reload_conf()"),
     ]);
     // A save tells no one anything: no trigger, no rule.
-    assert_eq!(
-        scene.guarded.query(
-            "select count(*) from pg_trigger where tgrelid = 'public.user_messages'::regclass
-             union all select count(*) from pg_rewrite where ev_class = 'public.user_messages'::regclass"
-        ),
-        "0\n0"
+    scene.guarded.shows(
+        "select count(*) from pg_trigger where tgrelid = 'public.user_messages'::regclass
+         union all select count(*) from pg_rewrite where ev_class = 'public.user_messages'::regclass",
+        "0\n0",
     );
 }
 
@@ -606,14 +603,11 @@ async fn keys_and_functions_of_the_owner_are_closed(cluster: &'static Cluster) {
         ] {
             scene.refused(&[("permission denied", &attempt)]);
         }
-        assert_eq!(
-            guarded.query(&format!(
-                "select has_table_privilege({user}, '{relation}', 'select, insert, update, delete, truncate, references, trigger')
-                     or has_any_column_privilege({user}, '{relation}', 'select, insert, update, references')"
-            )),
-            "f",
-            "{relation}"
+        let rights = format!(
+            "select has_table_privilege({user}, '{relation}', 'select, insert, update, delete, truncate, references, trigger')
+                 or has_any_column_privilege({user}, '{relation}', 'select, insert, update, references')"
         );
+        guarded.shows(&rights, "f");
     }
     // What may be called, and what runs with the owner's rights, answers for oneself alone, or says yes or no about a key that Okta
     // publishes anyway. A caller controls the settings: no literal's meaning is up to one of them.

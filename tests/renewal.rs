@@ -21,10 +21,8 @@ async fn a_refresh_token_that_stays_the_same_goes_on_working() {
         for _ in 0..2 {
             let refreshed = refresh(&client, &refresh_token).await.expect("renewed");
             assert!(refreshed.id_token.is_ok());
-            assert_eq!(
-                refreshed.refresh_token.is_some(),
-                rotation == Rotation::Static
-            );
+            let is_told = refreshed.refresh_token.is_some();
+            assert_eq!(is_told, rotation == Rotation::Static);
         }
     }
 }
@@ -48,10 +46,8 @@ async fn new_signing_keys_are_fetched_only_when_needed() {
     let refreshed = refresh(&client, &refresh_token).await.expect("answered");
     let refused = failure(refreshed.id_token);
     tells(&okta, &refused, Kind::Okta, "does not publish", "Try again");
-    assert!(
-        refreshed.refresh_token.is_some(),
-        "it was rotated all the same"
-    );
+    // It was rotated all the same.
+    assert!(refreshed.refresh_token.is_some());
     assert_eq!(okta.count(Endpoint::Keys), 3);
 }
 
@@ -62,13 +58,10 @@ async fn a_renewal_asks_for_what_was_granted() {
     okta.configure(|settings| settings.withheld = vec!["email"]);
     let client = client(&okta, Server::Default);
     let (tokens, refresh_token) = signed_in(&okta, &client).await;
-    assert_eq!(
-        tokens.scope.as_deref(),
-        Some("openid profile offline_access")
-    );
+    let scope = tokens.scope.as_deref();
+    assert_eq!(scope, Some("openid profile offline_access"));
     let refused = failure(refresh(&client, &refresh_token).await);
     assert!(refused.what.contains("refuses the scopes"), "{refused}");
-    let scope = tokens.scope.as_deref();
     let (user_id, silent) = (Person::James.id(), Progress::silent());
     let renewed = client
         .refresh(&refresh_token, scope, user_id, &silent)

@@ -33,10 +33,8 @@ async fn keys_of_every_usual_size_work(cluster: &Cluster) {
     for bits in [2048, 3072, 4096, 2050] {
         let key = Key::of_bits(bits);
         let database = key.trusted_by(cluster).await;
-        assert_eq!(
-            database.query("select bits, octets from okta.signing_key"),
-            format!("{bits}|{}", bits.div_ceil(8))
-        );
+        let size = format!("{bits}|{}", bits.div_ceil(8));
+        database.shows("select bits, octets from okta.signing_key", &size);
         let client = database.user_session().await;
         for turn in 0..20 {
             let person = format!("00u-{turn}");
@@ -107,10 +105,8 @@ async fn a_weak_or_malformed_key_is_refused(cluster: &Cluster) {
         assert_eq!(refusal.code().code(), "22023", "{jwk}: {refusal:?}");
         assert!(refusal.message().contains(says), "{jwk}: {refusal:?}");
         assert!(refusal.hint().is_some());
-        assert!(
-            !format!("{refusal:?}").contains(&base64url(&n)),
-            "{refusal:?}"
-        );
+        let said = format!("{refusal:?}");
+        assert!(!said.contains(&base64url(&n)), "{said}");
     }
     let good = [
         sound.clone(),
@@ -131,26 +127,18 @@ async fn a_published_key_is_noted_and_a_removed_one_ends(cluster: &Cluster) {
     database.query("update okta.signing_key set added_at = 'epoch', last_published_at = 'epoch', missed_at = 'epoch'");
     let again = add(&owner, &key.jwk().to_string()).await.expect("again");
     assert_eq!(again, "known");
-    assert_eq!(
-        database.query("select added_at = 'epoch', last_published_at > now() - interval '1 minute', missed_at is null from okta.signing_key"),
-        "t|t|t"
-    );
-    let kid = key.header()["kid"]
-        .as_str()
-        .map(str::to_owned)
-        .expect("a name");
-    assert_eq!(
-        database.query(&format!(
-            "select okta.knows_key('{kid}'), okta.knows_key('other')"
-        )),
-        "t|f"
-    );
+    let noted = "select added_at = 'epoch', last_published_at > now() - interval '1 minute', missed_at is null from okta.signing_key";
+    database.shows(noted, "t|t|t");
+    let header = key.header();
+    let kid = header["kid"].as_str().expect("a name");
+    let knows = format!("select okta.knows_key('{kid}'), okta.knows_key('other')");
+    database.shows(&knows, "t|f");
     let remove = format!(
         "select okta.remove_signing_key('{}', '{kid}')",
         token::ISSUER
     );
-    assert_eq!(database.query(&remove), "t");
-    assert_eq!(database.query(&remove), "f");
+    database.shows(&remove, "t");
+    database.shows(&remove, "f");
     // Although this session had checked it before.
     assert_refused(ask(&client, &token).await, "28E04", &token, "removed");
     // Another key that goes by the same name.
@@ -207,28 +195,20 @@ async fn a_key_of_an_older_database_is_kept_as_good_as_new(cluster: &Cluster) {
 async fn one_issuer_and_no_second_one(cluster: &Cluster) {
     let (key, database, client) = asked(cluster).await;
     let owner = database.owner_session().await;
-    let second = owner
-        .batch_execute("select okta.add_issuer('https://other.example', 'a')")
-        .await;
+    let second = "select okta.add_issuer('https://other.example', 'a')";
+    let second = owner.batch_execute(second).await;
     let error = second.expect_err("there is one");
     let refusal = error.as_db_error().expect("the database says it");
     assert_eq!(refusal.code().code(), "23505");
-    assert!(
-        refusal
-            .hint()
-            .is_some_and(|hint| hint.contains("okta.remove_issuer"))
-    );
-    let past = owner
-        .batch_execute("insert into okta.issuer values ('https://other.example', 'a')")
-        .await;
-    assert!(past.is_err());
-    let unknown = owner
-        .batch_execute(&format!(
-            "select okta.add_signing_key('https://other.example', '{}')",
-            key.jwk()
-        ))
-        .await;
-    assert!(unknown.is_err());
+    let hint = refusal.hint().unwrap_or_default();
+    assert!(hint.contains("okta.remove_issuer"), "{hint}");
+    let jwk = key.jwk();
+    for past in [
+        "insert into okta.issuer values ('https://other.example', 'a')",
+        &format!("select okta.add_signing_key('https://other.example', '{jwk}')"),
+    ] {
+        owner.batch_execute(past).await.expect_err(past);
+    }
 
     let token = key.token_of("00u-joyce");
     assert!(ask(&client, &token).await.is_ok());
@@ -251,10 +231,7 @@ async fn an_owner_without_createrole_is_told_which_role_to_get() {
     let failure = migrate(&target).await.expect_err("there is no group");
     assert!(failure.what.contains("may make no roles"), "{failure}");
     let cure = failure.cure.clone().unwrap_or_default();
-    assert_eq!(
-        database.query("select to_regnamespace('okta') is null"),
-        "t"
-    );
+    database.shows("select to_regnamespace('okta') is null", "t");
     // What it says is all that it takes.
     let (_, statements) = cure.split_once('"').expect("SQL in quotes");
     let (statements, _) = statements.rsplit_once('"').expect("SQL in quotes");
