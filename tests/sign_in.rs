@@ -248,50 +248,6 @@ async fn no_code(client: &Okta) -> Failure {
 }
 
 #[tokio::test]
-async fn a_client_secret_is_sent_once_and_its_lack_is_named() {
-    let okta = quick();
-    okta.configure(|settings| settings.client_secret = Some("app-secret-1".into()));
-    let issuer = okta.issuer(Server::Default);
-    let with = client_with(&issuer, &okta.client_id(), Some("app-secret-1"));
-    let (_, refresh_token) = signed_in(&okta, &with).await;
-    with.revoke(&refresh_token).await.expect("revoked");
-    for request in okta.requests() {
-        let in_body = request.fields.iter().any(|field| field == "client_secret");
-        assert!(!(in_body && request.has_authorization));
-    }
-    let without = client_with(&issuer, &okta.client_id(), None);
-    let refused = no_code(&without).await;
-    assert_eq!(refused.kind, Kind::Okta, "{refused}");
-    let wrong = client_with(&issuer, &okta.client_id(), Some("app-secret-2"));
-    let refused = no_code(&wrong).await;
-    let (what, cure) = ("client secret", "AUTH_OKTA_SECRET");
-    tells(&okta, &refused, Kind::Okta, what, cure);
-    assert!(!refused.to_string().contains("app-secret-2"));
-}
-
-#[tokio::test]
-async fn an_issuer_that_is_not_quite_right_is_put_right() {
-    let okta = okta::Okta::start();
-    let base = okta.issuer(Server::Org);
-    for (path, what, cure) in [
-        ("/", "calls itself", format!("exactly as {base}")),
-        (
-            "/oauth2/default/",
-            "calls itself",
-            format!("exactly as {base}/oauth2/default,"),
-        ),
-        (
-            "/oauth2/nothing",
-            "no authorization server",
-            format!("try {base} alone"),
-        ),
-    ] {
-        let client = client_with(&format!("{base}{path}"), "0oa1", None);
-        tells(&okta, &no_code(&client).await, Kind::Config, what, &cure);
-    }
-}
-
-#[tokio::test]
 async fn a_server_that_cannot_be_trusted_is_named_for_what_it_is() {
     let leaf = |ca: &ca::Ca, name, validity| ca.leaf(&[name], validity);
     for (leaf, what, cure) in [

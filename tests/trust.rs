@@ -8,7 +8,6 @@ use crate::support::{
     postgres::{Cluster, Database, Settings, Url, shared},
     proxy::Proxy,
     tls_front::TlsFront,
-    token,
 };
 
 const NEON_HOST: &str = "ep-test-123.eu-central-1.aws.neon.tech";
@@ -161,39 +160,6 @@ async fn direct_tls_is_tried_with_neon_and_the_answer_remembered() {
         let words = "Could not establish a TLS connection";
         let failure = refused(&url, Kind::Unreachable, words).await;
         assert!(failure.to_string().contains("sslnegotiation=direct"));
-    }
-}
-
-#[tokio::test]
-async fn refusals_of_the_server_say_what_to_do() {
-    let database = Database::new();
-    let refused = async |url: &Url, words| {
-        refused(url, Kind::Database, words).await;
-    };
-    let user = database.user();
-    refused(&user, "lacks functions").await;
-    let mut elsewhere = user.clone();
-    elsewhere.database = "nowhere".into();
-    refused(&elsewhere, "no database nowhere").await;
-    let mut unknown = user.clone();
-    unknown.user = "nobody_at_all".into();
-    refused(&unknown, "does not accept the user nobody_at_all").await;
-
-    database.migrate().await;
-    refused(&user, "may not log in to the database").await;
-    database.query(&format!(
-        "grant connect on database {} to {}",
-        database.name(),
-        database.user_name()
-    ));
-    refused(&user, "may not keep a quote").await;
-    database.grant();
-    database.trust(token::ISSUER, token::AUDIENCE, &[token::signer().jwk()]);
-    let (table, column) = ("no table public", "does not have the columns");
-    for (change, words) in [("message to body", column), ("to elsewhere", table)] {
-        database.query(&format!("alter table public.user_messages rename {change}"));
-        refused(&user, words).await;
-        database.query("alter table if exists public.user_messages rename body to message");
     }
 }
 
