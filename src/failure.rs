@@ -307,16 +307,3 @@ pub(crate) fn table<C: fmt::Display>(cases: impl IntoIterator<Item = (C, Failure
     let messages = messages.into_iter();
     messages.map(|(cases, message)| cases + &message).collect()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_kind_has_an_exit_code_of_its_own() {
-        let codes: std::collections::BTreeSet<u8> =
-            Kind::ALL.iter().map(|kind| kind.exit_code()).collect();
-        assert_eq!(codes.len(), Kind::ALL.len());
-        assert!(!codes.contains(&0));
-    }
-}

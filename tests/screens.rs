@@ -215,7 +215,8 @@ async fn ctrl_z_leads_to_the_shell_and_fg_back() {
         screen.key(Key::Ctrl('z'));
         screen.sees_that("is back in the shell", is_at_a_prompt);
         screen.sees("Stopped");
-        is_clean_but_for_the_shell(&screen);
+        // A shell sets modes of its own while it reads a line: brackets around pastes, and no echo by the terminal.
+        assert!(!screen.hide_cursor(), "the cursor is hidden");
         screen.type_("echo in the $((40 + 2))nd shell\r");
         screen.sees("in the 42nd shell");
         screen.type_("fg\r");
@@ -231,13 +232,6 @@ async fn ctrl_z_leads_to_the_shell_and_fg_back() {
 /// Whether the shell has the terminal again: what is typed before is not for it.
 pub(crate) fn is_at_a_prompt(screen: &vt100::Screen) -> bool {
     !screen.alternate_screen() && screen.contents().trim_end().ends_with("shell>")
-}
-
-/// A shell sets modes of its own while it reads a line: brackets around pastes, and no echo by the terminal.
-#[track_caller]
-fn is_clean_but_for_the_shell(screen: &Pty) {
-    assert!(!screen.alternate_screen(), "the alternate screen is on");
-    assert!(!screen.hide_cursor(), "the cursor is hidden");
 }
 
 #[tokio::test]

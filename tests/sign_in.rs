@@ -19,8 +19,8 @@ use crate::support::{
     okta::{self, Answer, Endpoint, Person, Server},
 };
 
-pub(crate) fn client_with(issuer: &str, client_id: &str, secret: Option<&str>) -> Okta {
-    client_in(None, issuer, client_id, secret)
+fn client_with(issuer: &str, client_id: &str) -> Okta {
+    client_in(None, issuer, client_id, None)
 }
 
 /// The same over a state directory.
@@ -41,7 +41,7 @@ pub(crate) fn client_in(
 }
 
 pub(crate) fn client(okta: &okta::Okta, server: Server) -> Okta {
-    client_with(&okta.issuer(server), &okta.client_id(), None)
+    client_with(&okta.issuer(server), &okta.client_id())
 }
 
 /// A stand-in that wants to be polled each second.
@@ -233,7 +233,7 @@ async fn a_sign_in_that_ends_says_why_and_what_to_do() {
     }))
     .await;
     let okta = okta::Okta::start();
-    let unknown = client_with(&okta.issuer(Server::Org), "0oaUnknown", None);
+    let unknown = client_with(&okta.issuer(Server::Org), "0oaUnknown");
     let (what, cure) = ("does not know this client id", "General tab");
     tells(&okta, &no_code(&unknown).await, Kind::Okta, what, cure);
     okta.configure(|settings| settings.device_grant = false);
@@ -293,7 +293,7 @@ async fn the_check_up_names_what_is_wrong() {
     assert!(said.contains("3 hours fast"), "{said}");
     okta.script(Endpoint::Keys, Answer::json(200, &json!({"keys": []})));
     failed(&client.check().await, 3);
-    let nowhere = client_with("https://localhost:1", "0oa1", None);
+    let nowhere = client_with("https://localhost:1", "0oa1");
     let checks = nowhere.check().await;
     assert_eq!(checks.len(), 2, "{checks:?}");
     failed(&checks, 1);

@@ -577,25 +577,6 @@ fn that_drafts_cannot_be_kept_is_said_once() {
 }
 
 #[test]
-fn a_paste_into_the_place_for_a_quote_starts_one() {
-    let mut model = reading(80, 24, None);
-    let effects = update(&mut model, Msg::Terminal(Event::Paste("a\r\nb".into())));
-    assert_eq!(effects, [Effect::KeepDraft(kept("a\nb", None))]);
-    assert_eq!(text_in_editor(&model), "a\nb");
-}
-
-#[test]
-fn a_key_that_is_let_go_is_not_pressed_twice() {
-    let mut model = reading(80, 24, None);
-    press(&mut model, "e");
-    let mut key = KeyEvent::from(KeyCode::Char('x'));
-    press_key(&mut model, key);
-    key.kind = crossterm::event::KeyEventKind::Release;
-    press_key(&mut model, key);
-    assert_eq!(text_in_editor(&model), "x");
-}
-
-#[test]
 fn what_keys_cut_one_after_the_other_comes_back_as_one() {
     for (keys, then, text) in [
         ("Ctrl-W Ctrl-W", "Ctrl-Y", "one two three"),

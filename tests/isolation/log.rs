@@ -37,16 +37,6 @@ fn log_has(cluster: &Cluster, words: &str) -> bool {
     log.contains(words) || log.contains(&bytes.join(" "))
 }
 
-/// From now on every write fails.
-fn break_down(database: &Database) {
-    database.query(
-        "create function public.full() returns trigger language plpgsql as $$ begin
-           raise exception 'could not extend file' using errcode = 'disk_full';
-         end $$;
-         create trigger full_disk before insert or update on public.user_messages execute function public.full()",
-    );
-}
-
 /// The same as the program does, by someone who did not think of it.
 async fn careless(database: &Database<'_>, text: &str) {
     let client = database.user_session().await;
@@ -69,7 +59,13 @@ async fn assert_nothing_is_logged(cluster: &Cluster, database: &Database<'_>, ur
     saved(woolf.save(&words("one"), None).await);
     saved(woolf.save(&words("two"), Some(&words("one"))).await);
     assert_eq!(woolf.load().await, Some(words("two")));
-    break_down(database);
+    // From now on every write fails.
+    database.query(
+        "create function public.full() returns trigger language plpgsql as $$ begin
+           raise exception 'could not extend file' using errcode = 'disk_full';
+         end $$;
+         create trigger full_disk before insert or update on public.user_messages execute function public.full()",
+    );
     woolf
         .try_save(&words("three"), Some(&words("two")))
         .await
