@@ -16,7 +16,7 @@ use crate::support::{
     guardian::Scratch,
     pty::{Key, Pty},
     served::runtime,
-    wait_until,
+    wait_for,
 };
 
 const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
@@ -43,12 +43,8 @@ impl Place {
     /// Waits until no file and no process of the demo is there.
     #[track_caller]
     fn is_clean(&self) {
-        wait_until("the demo's files go", || {
-            self.files().is_empty().then_some(())
-        });
-        wait_until("the demo's processes end", || {
-            self.processes().is_empty().then_some(())
-        });
+        wait_for("the demo's files go", || self.files().is_empty());
+        wait_for("the demo's processes end", || self.processes().is_empty());
     }
 
     fn files(&self) -> Vec<PathBuf> {

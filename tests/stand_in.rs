@@ -303,8 +303,7 @@ async fn what_is_not_ticked_or_not_assigned_is_refused_in_oktas_words() {
 
     okta.configure(|settings| settings.policy_refuses = true);
     let (device_code, user_code) = speaker.device().await;
-    okta.approve(&user_code, Person::James)
-        .expect("a fresh code");
+    okta.let_in(&user_code);
     is_error(&speaker.poll(&device_code).await, 400, "access_denied");
 
     okta.configure(|settings| settings.dpop = true);
@@ -330,9 +329,7 @@ async fn reuse_after_the_grace_period_ends_the_token_family() {
     );
     assert!(speaker.okta.live_refresh_tokens(Person::James) >= 2);
 
-    speaker
-        .okta
-        .configure(|settings| settings.grace = Duration::ZERO);
+    speaker.okta.refresh_tokens_work_once();
     assert_eq!(speaker.refresh(&second, "openid").await.0, 200);
     is_error(
         &speaker.refresh(&first, "openid").await,

@@ -16,7 +16,7 @@ use crate::support::{
     privilege,
     proxy::Proxy,
     pty::{Key, Pty},
-    wait_until,
+    wait_for,
 };
 
 fn sleeper() -> Command {
@@ -74,8 +74,8 @@ fn they_go_when_our_process_is_killed() {
     assert!(is_there(process));
     victim.kill().expect("it is our child");
     victim.wait().expect("it is our child");
-    wait_until("the victim's process and directory go", || {
-        (!is_there(process) && !path.exists()).then_some(())
+    wait_for("the victim's process and directory go", || {
+        !is_there(process) && !path.exists()
     });
 }
 
@@ -224,8 +224,8 @@ fn a_proxy_keeps_no_file_of_a_connection_that_is_over() {
     for _ in 0..3 {
         let client = TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).expect("it listens");
         let (server, _) = echo.accept().expect("it comes through");
-        wait_until("it is open", || (proxy.open() == 1).then_some(()));
+        wait_for("it is open", || proxy.open() == 1);
         drop((client, server));
-        wait_until("it is over", || (proxy.open() == 0).then_some(()));
+        wait_for("it is over", || proxy.open() == 0);
     }
 }

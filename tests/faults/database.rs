@@ -6,13 +6,12 @@ mod network;
 mod refusals;
 mod waiting;
 
-use std::process::Command;
+use tokio_postgres::Client;
 
 use crate::support::{
     okta::Person,
-    postgres::literal,
-    program::{Home, Ran},
-    pty::Pty,
+    postgres::{Database, literal},
+    pty::{Key, Pty},
     stage::Stage,
 };
 
@@ -49,14 +48,42 @@ fn write(screen: &mut Pty, text: &str) {
     screen.sees(text.trim_end());
 }
 
-/// Runs commands side by side, and returns how they ended.
-fn side_by_side(commands: impl IntoIterator<Item = Command>) -> Vec<Ran> {
-    let started: Vec<_> = commands
-        .into_iter()
-        .map(|mut command| Home::start(&mut command))
-        .collect();
-    started
-        .into_iter()
-        .map(|child| child.wait_with_output().expect("it ends").into())
-        .collect()
+/// Writes at the end of what is there, and orders it to be saved.
+#[track_caller]
+fn save(screen: &mut Pty, text: &str) {
+    write(screen, text);
+    screen.key(Key::Enter);
+}
+
+/// Expects that a text was saved, and that the screen says so.
+#[track_caller]
+fn is_saved(stage: &Stage, screen: &mut Pty, text: &str) {
+    screen.sees("Saved.");
+    assert_eq!(stage.quote(), text);
+}
+
+/// James Joyce, who looks at this quote.
+async fn looking_at(text: &str) -> (Stage, Pty) {
+    let stage = Stage::signed_in().await;
+    give(&stage, text);
+    let mut screen = stage.open();
+    screen.reads(text);
+    (stage, screen)
+}
+
+/// Begins a transaction of the owner's with this statement, which stands in the way of others until it ends.
+async fn owner_begins(database: &Database<'_>, sql: &str) -> Client {
+    let owner = database.owner_session().await;
+    let begun = owner.batch_execute(&format!("begin; {sql}")).await;
+    begun.expect("the owner may");
+    owner
+}
+
+/// Holds the whole table.
+const LOCK: &str = "lock table public.user_messages in access exclusive mode";
+/// Holds the row.
+const TOUCH: &str = "update public.user_messages set message = message";
+
+async fn owner_ends(owner: &Client, how: &str) {
+    owner.batch_execute(how).await.expect("it is open");
 }

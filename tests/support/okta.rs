@@ -151,6 +151,28 @@ impl Okta {
             .decide(user_code, Decision::Approved(person))
     }
 
+    /// Approves a code that works as James Joyce.
+    #[track_caller]
+    pub(crate) fn let_in(&self, user_code: &str) {
+        self.approve(user_code, Person::James)
+            .expect("the code works");
+    }
+
+    /// Has every refresh token work once: whoever shows one again ends the session.
+    pub(crate) fn refresh_tokens_work_once(&self) {
+        self.configure(|settings| settings.grace = Duration::ZERO);
+    }
+
+    /// Has tokens be as good as expired as soon as they come, so that every operation renews the session.
+    pub(crate) fn tokens_end_at_once(&self) {
+        self.tokens_last(30);
+    }
+
+    /// Has tokens work for so many seconds.
+    pub(crate) fn tokens_last(&self, seconds: i64) {
+        self.configure(|settings| settings.token_lifetime = seconds);
+    }
+
     /// Denies a code.
     pub(crate) fn deny(&self, user_code: &str) -> Result<(), CodeError> {
         self.shared.org().decide(user_code, Decision::Denied)

@@ -22,7 +22,7 @@ use super::{
     free_port,
     guardian::{Scratch, Started},
     okta::{Okta, Server},
-    privilege, secrets, served, token, wait_until,
+    privilege, secrets, served, token, wait_for, wait_until,
 };
 
 pub(crate) use server::eighteen;
@@ -198,8 +198,8 @@ impl Cluster {
         // A finished file has been written out, whatever `synchronous_commit` says.
         let position = primary.query("postgres", "select pg_switch_wal()");
         let script = format!("select pg_last_wal_replay_lsn() >= '{position}'");
-        wait_until("the standby catches up", || {
-            (self.query("postgres", &script) == "t").then_some(())
+        wait_for("the standby catches up", || {
+            self.query("postgres", &script) == "t"
         });
     }
 
@@ -247,7 +247,7 @@ impl Cluster {
         let loaded = || self.query("postgres", "select pg_conf_load_time()");
         let before = loaded();
         self.query("postgres", "select pg_reload_conf()");
-        wait_until("it is read", || (loaded() != before).then_some(()));
+        wait_for("it is read", || loaded() != before);
     }
 
     /// Runs SQL as the superuser in a session of its own, without our code, and returns the rows as `psql -A -t` prints them.
@@ -335,6 +335,19 @@ impl Cluster {
         database
     }
 
+    /// The same, with the stand-in's custom server as the one whom it trusts.
+    pub(crate) async fn trusting(&self, okta: &Okta) -> Database<'_> {
+        let database = self.database();
+        database.migrate().await;
+        database.grant();
+        database.trust(
+            &okta.issuer(Server::Default),
+            &okta.client_id(),
+            &okta.published_keys(),
+        );
+        database
+    }
+
     /// The same without our own program, for a cluster whose certificate it refuses.
     pub(crate) fn migrated_without_checks(&self) -> Database<'_> {
         let database = self.database();
@@ -411,17 +424,9 @@ impl Database<'static> {
         shared().migrated().await
     }
 
-    /// The same, with the stand-in's custom server as the one whom it trusts.
+    /// Makes a database in the shared cluster, as [`Cluster::trusting`] does.
     pub(crate) async fn trusting(okta: &Okta) -> Self {
-        let database = Self::new();
-        database.migrate().await;
-        database.grant();
-        database.trust(
-            &okta.issuer(Server::Default),
-            &okta.client_id(),
-            &okta.published_keys(),
-        );
-        database
+        shared().trusting(okta).await
     }
 }
 

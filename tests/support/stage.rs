@@ -11,12 +11,12 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::{
-    okta::{Okta, Person, Server},
-    postgres::{Database, shared},
+    okta::{Okta, Server},
+    postgres::{Database, Url, shared},
     program::{Home, Ran},
     proxy::Proxy,
     pty::{Key, Pty},
-    secrets, wait_until,
+    secrets, wait_for, wait_until,
 };
 
 /// What the screens say where there is no quote.
@@ -85,10 +85,7 @@ impl Stage {
 
     /// Approves the next code as James Joyce.
     pub(crate) fn approve(&self) {
-        let code = self.okta.next_code();
-        self.okta
-            .approve(&code, Person::James)
-            .expect("the code works");
+        self.okta.let_in(&self.okta.next_code());
     }
 
     /// Runs a command to its end.
@@ -99,6 +96,11 @@ impl Stage {
     /// Opens the screens.
     pub(crate) fn open(&self) -> Pty {
         Pty::spawn(&self.home.command::<&str>(&[]), 80, 24)
+    }
+
+    /// Opens the screens, with the database at this address.
+    pub(crate) fn open_at(&self, url: &Url) -> Pty {
+        Pty::spawn(&self.home.command_at(url, &[]), 80, 24)
     }
 
     /// Waits until the database has seen all sessions of the person's role end. Until then it carries out what they sent.
@@ -138,14 +140,19 @@ impl Stage {
 
     /// Signs James Joyce in on the screens.
     pub(crate) fn sign_in(&self, screen: &mut Pty) {
+        let code = self.ask_for_code(screen);
+        self.okta.let_in(&code);
+        screen.sees("Welcome, James Joyce!");
+    }
+
+    /// Begins a sign-in on the screens, and returns the code that they show.
+    #[track_caller]
+    pub(crate) fn ask_for_code(&self, screen: &mut Pty) -> String {
         screen.sees("Enter Log in");
         screen.key(Key::Enter);
         let code = self.okta.next_code();
         screen.sees(&code);
-        self.okta
-            .approve(&code, Person::James)
-            .expect("the code works");
-        screen.sees("Welcome, James Joyce!");
+        code
     }
 
     /// Opens the screens, signs in there, and saves a quote.
@@ -171,11 +178,7 @@ impl Stage {
 
     /// The directory for state.
     pub(crate) fn state(&self) -> PathBuf {
-        self.home.path().join(if cfg!(target_os = "macos") {
-            "Library/Application Support/epigraph/state"
-        } else {
-            ".local/state/epigraph"
-        })
+        self.home.state()
     }
 
     /// What is kept in the directory for state, but for the lock, the quote that was last seen and what Okta publishes.
@@ -210,6 +213,20 @@ impl Stage {
             .collect()
     }
 
+    /// Waits until a text is in a draft file.
+    #[track_caller]
+    pub(crate) fn keeps(&self, text: &str) {
+        wait_for(&format!("{text:?} is in a draft file"), || {
+            self.drafts().contains(text)
+        });
+    }
+
+    /// Waits until no draft is kept.
+    #[track_caller]
+    pub(crate) fn keeps_no_draft(&self) {
+        wait_for("the draft is gone", || self.draft().is_none());
+    }
+
     /// The draft files. One that is still being written has another name.
     fn draft_files(&self) -> Vec<PathBuf> {
         let mut kept = self.kept();
@@ -238,6 +255,13 @@ pub(crate) fn ends(screen: &mut Pty, code: u32) {
         screen.screen()
     );
     is_clean(screen);
+}
+
+/// Quits a program that has no text at stake.
+#[track_caller]
+pub(crate) fn quits(screen: &mut Pty) {
+    screen.key(Key::Char('q'));
+    ends(screen, 0);
 }
 
 /// Expects the terminal to be as it was before the program.

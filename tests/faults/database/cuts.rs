@@ -8,14 +8,14 @@ use std::{
 };
 
 use crate::{
-    faults::rounds,
+    faults::{Random, rounds},
     support::{
         PATIENCE,
         proxy::{Break, Fuse, Proxy, Way},
         pty::{Key, Pty, words},
         served::runtime,
         stage::{INVITATION, Stage},
-        wait_until,
+        wait_for, wait_until,
     },
 };
 
@@ -25,19 +25,6 @@ const SEED: &str = "EPIGRAPH_TEST_SEED";
 /// More than a connection and an operation send, or are sent, and a bit: some fuses outlast the round.
 const MOST_REQUESTED: usize = 4_500;
 const MOST_ANSWERED: usize = 6_000;
-
-/// Random numbers that come again (`SplitMix64`).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
-}
 
 /// What the network does in a round.
 #[derive(Debug)]
@@ -119,12 +106,8 @@ impl Ledger {
              and backend_type = 'client backend' and pid <> pg_backend_pid()";
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let sessions: i64 = self
-                .0
-                .query_one(statement, &[])
-                .await
-                .expect("a row")
-                .get(0);
+            let row = self.0.query_one(statement, &[]).await.expect("a row");
+            let sessions: i64 = row.get(0);
             if sessions <= i64::try_from(network.open()).expect("a few") {
                 return;
             }
@@ -151,19 +134,19 @@ fn a_cut_at_any_byte_leaves_a_write_done_once_or_not() {
     );
     let lanes = rounds(4, 5);
     let count = rounds(20, 500) / lanes;
-    let outcomes: Vec<_> = (0..lanes)
-        .map(|lane| {
-            let first = first.wrapping_add(u64::from(lane * count));
-            thread::spawn(move || runtime().block_on(play(first, count)))
-        })
-        .collect::<Vec<_>>()
+    let lane = |lane| {
+        let first = first.wrapping_add(u64::from(lane * count));
+        thread::spawn(move || runtime().block_on(play(first, count)))
+    };
+    let lanes: Vec<_> = (0..lanes).map(lane).collect();
+    let outcomes: Vec<_> = lanes
         .into_iter()
         .map(|lane| lane.join().unwrap_or_else(|panic| resume_unwind(panic)))
         .collect();
     let sum = |kind: usize| outcomes.iter().map(|counts| counts[kind]).sum::<u32>();
     println!(
         "{} rounds, {} with a break: {} were done and said so, {} failed and said so; in question stayed {} that were done and {} that were not",
-        lanes * count,
+        count * u32::try_from(outcomes.len()).expect("a few"),
         sum(4),
         sum(1),
         sum(0),
@@ -178,16 +161,11 @@ fn a_cut_at_any_byte_leaves_a_write_done_once_or_not() {
 
 /// Plays so many rounds, each with a seed of its own.
 async fn play(first: u64, count: u32) -> [u32; 5] {
-    let mut stage = Stage::signed_in().await;
+    let stage = Stage::signed_in().await;
     // A connection that falls silent while it is made is given up soon.
-    let url = stage
-        .database
-        .user()
-        .port(stage.database_network.port())
-        .set("connect_timeout", "6");
-    stage.home.set("DATABASE_URL", url.to_string());
+    let url = stage.database.user().port(stage.database_network.port());
     let ledger = Ledger::open(&stage).await;
-    let mut screen = stage.open();
+    let mut screen = stage.open_at(&url.set("connect_timeout", "6"));
     screen.sees(INVITATION);
     let mut outcomes = [0; 5];
     for number in 0..count {
@@ -235,8 +213,8 @@ async fn play_round(
     }
     if let Some(away) = trouble.away {
         // From the break on, which may not come at all.
-        wait_until(&story, || {
-            (!network.has_fuse() || is_settled(&screen.screen())).then_some(())
+        wait_for(&story, || {
+            !network.has_fuse() || is_settled(&screen.screen())
         });
         thread::sleep(away);
         network.refuse(false);
@@ -294,8 +272,8 @@ async fn play_round(
         None => screen.sees(INVITATION),
     }
     if is_done && !deletes {
-        wait_until(&format!("the draft is gone ({story})"), || {
-            stage.draft().is_none().then_some(())
+        wait_for(&format!("the draft is gone ({story})"), || {
+            stage.draft().is_none()
         });
     }
     assert_eq!(

@@ -111,9 +111,7 @@ async fn a_strangers_words_reach_no_terminal_as_anything_but_text() {
     on_a_terminal(&stage, "the database", &["delete", "--yes"], "Eve");
     let mut screen = stage.open();
     screen.reads("no stranger");
-    screen.key(Key::Char('d'));
-    screen.sees("Delete your quote?");
-    screen.decides('y');
+    screen.deletes();
     screen.sees("Eve");
     screen.sees_no_more("Deleting…");
     is_harmless("the database's words on the screens", &screen);
