@@ -14,7 +14,7 @@ use tokio::{process::Child, time::timeout};
 
 use crate::{
     stage::Stage,
-    support::{PATIENCE, guardian::Scratch, postgres::program},
+    support::{PATIENCE, guardian::Scratch},
 };
 
 /// A running epigraph. It has our process group, because that has the terminal.
@@ -87,32 +87,6 @@ impl Stage<'_> {
         let mut command = self.command(["admin", "setup"]);
         command.env("EPIGRAPH_ADMIN_DATABASE_URL", self.database.owner_url());
         command
-    }
-
-    /// `psql` with the connection string that the set-up has handed out.
-    pub(crate) fn psql(&self, sql: &str) -> Result<tokio::process::Command, String> {
-        let text = fs::read_to_string(&self.config).map_err(|error| error.to_string())?;
-        let url = text
-            .lines()
-            .find_map(|line| line.strip_prefix("database_url = "))
-            .and_then(|url| serde_json::from_str::<String>(url).ok())
-            .and_then(|url| url::Url::parse(&url).ok())
-            .ok_or("the configuration has no database_url")?;
-        let script = self.scratch.path().join("script.sql");
-        fs::write(&script, sql).map_err(|error| error.to_string())?;
-        let mut command = tokio::process::Command::new(program("psql"));
-        // Everybody sees a command line.
-        command
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f"])
-            .arg(script)
-            .env("PGHOST", url.host_str().unwrap_or_default())
-            .env("PGPORT", url.port().unwrap_or(5432).to_string())
-            .env("PGUSER", url.username())
-            .env("PGPASSWORD", url.password().unwrap_or_default())
-            .env("PGDATABASE", url.path().trim_start_matches('/'))
-            .env("PGSSLMODE", "verify-full")
-            .env("PGSSLROOTCERT", &self.authority);
-        Ok(command)
     }
 
     /// Starts a command line.

@@ -160,12 +160,9 @@ impl Org {
             "device_code": device.secret,
             "user_code": device.user_code,
             "verification_uri": page,
+            "verification_uri_complete": format!("{page}?user_code={}", device.user_code),
             "expires_in": self.settings.expires_in,
         });
-        if self.settings.complete_uri {
-            answer["verification_uri_complete"] =
-                format!("{page}?user_code={}", device.user_code).into();
-        }
         if let Some(interval) = self.settings.interval {
             answer["interval"] = interval.into();
         }

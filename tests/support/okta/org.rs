@@ -97,8 +97,6 @@ pub(crate) struct Settings {
     pub(crate) slow_down: bool,
     /// Seconds that a device code works.
     pub(crate) expires_in: u64,
-    /// Whether the answer holds `verification_uri_complete`.
-    pub(crate) complete_uri: bool,
     /// Seconds that ID and access tokens work.
     pub(crate) token_lifetime: i64,
     pub(crate) rotation: Rotation,
@@ -135,7 +133,6 @@ impl Default for Settings {
             interval: Some(5),
             slow_down: true,
             expires_in: 600,
-            complete_uri: true,
             token_lifetime: 3600,
             rotation: Rotation::Rotate,
             grace: Duration::from_secs(30),
