@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    env, fmt, fs,
+    env, fmt, fs, io,
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -122,10 +122,8 @@ impl Cluster {
         let (tls, lines) = if settings.plaintext {
             ("off", "host all all 127.0.0.1/32 scram-sha-256\n")
         } else {
-            (
-                "on",
-                "hostssl all,replication all 127.0.0.1/32 scram-sha-256\n",
-            )
+            let lines = "hostssl all,replication all 127.0.0.1/32 scram-sha-256\n";
+            ("on", lines)
         };
         write_hba(&data, lines);
         let lines_of_ours = format!(
@@ -282,24 +280,6 @@ impl Cluster {
         lines.join("\n").trim_end_matches('\n').to_owned()
     }
 
-    /// Completes a command line of `psql`, which prints rows alone and knows nothing of the person's own settings.
-    fn use_psql(
-        &self,
-        command: &mut Command,
-        port: u16,
-        database: &str,
-        user: &str,
-        password: &str,
-    ) {
-        command
-            .args(["-X", "-q", "-A", "-t", "-U", user, "-d", database])
-            .args(["-p", &port.to_string()])
-            .env_clear()
-            .env("PATH", env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.scratch.path())
-            .env("PGPASSWORD", password);
-    }
-
     /// Makes an empty database, its owner, and a role that may log in and nothing else.
     pub(crate) fn database(&self) -> Database<'_> {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
@@ -375,20 +355,22 @@ impl Cluster {
 /// The migrations with their numbers, in their order.
 pub(crate) fn migrations() -> Vec<(u32, String)> {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
-    let mut files: Vec<_> = fs::read_dir(directory)
-        .expect("the migrations are there")
-        .map(|entry| {
-            let path = entry.expect("an entry").path();
-            let name = path.file_name().and_then(|name| name.to_str());
-            let number = name.and_then(|name| name.strip_prefix('V')?.split_once("__"));
-            let number = number.and_then(|(number, _)| number.parse().ok());
-            let text = fs::read_to_string(&path).expect("a text");
-            (number.expect("a number in its name"), text)
-        })
-        .collect();
+    let files = fs::read_dir(directory).expect("the migrations are there");
+    let read = |entry: io::Result<fs::DirEntry>| {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let number = name.and_then(|name| name.strip_prefix('V')?.split_once("__"));
+        let number = number.and_then(|(number, _)| number.parse().ok());
+        let text = fs::read_to_string(&path).expect("a text");
+        (number.expect("a number in its name"), text)
+    };
+    let mut files: Vec<_> = files.map(read).collect();
     files.sort();
     files
 }
+
+/// Holds the table of quotes against everybody else.
+pub(crate) const LOCK: &str = "lock table public.user_messages in access exclusive mode";
 
 /// A database of its own in a cluster.
 pub(crate) struct Database<'a> {
@@ -549,6 +531,14 @@ impl Database<'_> {
         self.session(&self.owner).await
     }
 
+    /// Begins a transaction of the owner's with this statement, which stands in the way of others until it ends.
+    pub(crate) async fn owner_begins(&self, sql: &str) -> tokio_postgres::Client {
+        let owner = self.owner_session().await;
+        let begun = owner.batch_execute(&format!("begin; {sql}")).await;
+        begun.expect("the owner may");
+        owner
+    }
+
     /// Opens a session as a person's role, without our own program.
     pub(crate) async fn user_session(&self) -> tokio_postgres::Client {
         self.session(&self.user).await
@@ -557,6 +547,28 @@ impl Database<'_> {
     async fn session(&self, role: &Role) -> tokio_postgres::Client {
         let client = connect(&self.url(role)).await;
         client.expect("the role may log in")
+    }
+
+    /// How many sessions of the person's role are as this condition says.
+    pub(crate) fn sessions(&self, condition: &str) -> usize {
+        let sessions = self.query(&format!(
+            "select count(*) from pg_stat_activity where usename = '{}' and {condition}",
+            self.user.name
+        ));
+        sessions.parse().expect("a number")
+    }
+
+    /// Whether a session of the person's waits for a lock.
+    pub(crate) fn waits_for_a_lock(&self) -> bool {
+        self.sessions("wait_event_type = 'Lock'") > 0
+    }
+
+    /// Ends every session of the person's at the server, as a restart of it does, or of Neon's compute.
+    pub(crate) fn end_sessions(&self) {
+        self.query(&format!(
+            "select pg_terminate_backend(pid, 10000) from pg_stat_activity where usename = '{}'",
+            self.user.name
+        ));
     }
 
     /// Runs SQL in it as the superuser; see [`Cluster::query`].
@@ -579,10 +591,14 @@ impl Database<'_> {
             .arg(program("psql"))
             .args(["-h", &url.host, "-f"])
             .arg(&file);
-        let Url { user, password, .. } = url;
-        self.cluster
-            .use_psql(&mut command, url.port, &url.database, user, password);
+        // It prints rows alone, and knows nothing of the person's own settings.
         command
+            .args(["-X", "-q", "-A", "-t", "-U", &url.user])
+            .args(["-d", &url.database, "-p", &url.port.to_string()])
+            .env_clear()
+            .env("PATH", env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.cluster.scratch.path())
+            .env("PGPASSWORD", &url.password)
             .env("PGSSLMODE", "verify-full")
             .env("PGSSLROOTCERT", &self.cluster.made.authority);
         let output = self.cluster.scratch.run(command);
@@ -591,17 +607,16 @@ impl Database<'_> {
     }
 
     fn url(&self, role: &Role) -> Url {
-        let mut parameters = Vec::new();
-        if self.cluster.made.plaintext {
-            parameters.push(("sslmode", "disable".into()));
+        let authority = self.cluster.made.authority.display().to_string();
+        let parameters = if self.cluster.made.plaintext {
+            vec![("sslmode", "disable".into())]
         } else {
-            parameters.push(("sslmode", "verify-full".into()));
-            parameters.push(("channel_binding", "require".into()));
-            parameters.push((
-                "sslrootcert",
-                self.cluster.made.authority.display().to_string(),
-            ));
-        }
+            vec![
+                ("sslmode", "verify-full".into()),
+                ("channel_binding", "require".into()),
+                ("sslrootcert", authority),
+            ]
+        };
         Url {
             user: role.name.clone(),
             password: role.password.clone(),
@@ -703,10 +718,8 @@ fn line(message: &SimpleQueryMessage) -> Option<String> {
     let SimpleQueryMessage::Row(row) = message else {
         return None;
     };
-    let columns: Vec<_> = (0..row.len())
-        .map(|column| row.get(column).unwrap_or_default())
-        .collect();
-    Some(columns.join("|"))
+    let columns = (0..row.len()).map(|column| row.get(column).unwrap_or_default());
+    Some(columns.collect::<Vec<_>>().join("|"))
 }
 
 /// A text as a literal of SQL.
@@ -719,10 +732,7 @@ fn secret() -> String {
     let mut bytes = [0; 16];
     rand_bytes(&mut bytes).expect("OpenSSL has random bytes");
     // The tail is what people trip over: it has to be percent-encoded in a URL.
-    let secret = bytes
-        .iter()
-        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
-        + "@/:#?%";
+    let secret = format!("{:032x}@/:#?%", u128::from_be_bytes(bytes));
     secrets::know(&secret);
     secret
 }

@@ -105,12 +105,8 @@ impl Stage {
 
     /// Waits until the database has seen all sessions of the person's role end. Until then it carries out what they sent.
     pub(crate) fn wait_for_the_end_of_sessions(&self) {
-        wait_until("the database has seen the sessions end", || {
-            let sessions = self.database.query(&format!(
-                "select count(*) from pg_stat_activity where usename = '{}'",
-                self.database.user_name()
-            ));
-            (sessions == "0").then_some(())
+        wait_for("the database has seen the sessions end", || {
+            self.database.sessions("true") == 0
         });
     }
 

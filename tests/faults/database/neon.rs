@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{end_sessions, give, write};
+use super::{give, write};
 use crate::{
     faults::rounds,
     support::{
@@ -227,7 +227,7 @@ async fn a_compute_that_was_suspended_while_idle_is_woken_by_the_save() {
     let mut screen = stage.open();
     screen.sees(INVITATION);
     write(&mut screen, "Sir Tristram, violer d'amores");
-    end_sessions(&stage);
+    stage.database.end_sessions();
     let takes = Duration::from_millis(1_500);
     neon.always(Some((At::Authenticated, Then::ColdStart(takes))));
     screen.key(Key::Enter);

@@ -8,10 +8,7 @@ use std::{
 
 use rustix::process::Signal;
 
-use super::{
-    LOCK, TOUCH, end_sessions, give, is_saved, looking_at, owner_begins, owner_ends, save,
-    waits_for_a_lock, write,
-};
+use super::{TOUCH, give, is_saved, looking_at, save, write};
 use crate::{
     faults::rounds,
     support::{
@@ -19,7 +16,7 @@ use crate::{
         free_port,
         neon::{Neon, Stage as At, Then},
         pgbouncer::PgBouncer,
-        postgres::{Cluster, Settings, Url, shared},
+        postgres::{Cluster, LOCK, Settings, Url, shared},
         program::{Home, Ran},
         pty::{Key, Pty},
         served::listen,
@@ -35,15 +32,15 @@ const CURE: &str = "hint: ";
 async fn a_connection_ended_mid_save_is_replaced_and_saves_once() {
     let (stage, mut screen) = looking_at("One").await;
     // While no one used it.
-    end_sessions(&stage);
+    stage.database.end_sessions();
     save(&mut screen, ", two");
     is_saved(&stage, &mut screen, "One, two");
     // While the statement waits for a lock.
-    let owner = owner_begins(&stage.database, LOCK).await;
+    let owner = stage.database.owner_begins(LOCK).await;
     save(&mut screen, ", three");
-    wait_for("the save waits", || waits_for_a_lock(&stage));
-    end_sessions(&stage);
-    owner_ends(&owner, "commit").await;
+    wait_for("the save waits", || stage.database.waits_for_a_lock());
+    stage.database.end_sessions();
+    owner.batch_execute("commit").await.expect("it is open");
     is_saved(&stage, &mut screen, "One, two, three");
 }
 
@@ -184,7 +181,7 @@ async fn a_deleted_quote_on_its_way_back_is_kept_whatever_cuts_it_off() {
 async fn a_save_stays_in_question_when_its_time_is_over() {
     let (stage, mut screen) = looking_at("One").await;
     write(&mut screen, ", two");
-    let owner = owner_begins(&stage.database, TOUCH).await;
+    let owner = stage.database.owner_begins(TOUCH).await;
     let neon = Neon::before(shared());
     let takes = Duration::from_secs(25);
     neon.always(Some((At::Authenticated, Then::ColdStart(takes))));
@@ -195,7 +192,7 @@ async fn a_save_stays_in_question_when_its_time_is_over() {
     screen.sees("The database does not answer; trying again…");
     screen.sees("it is unknown whether the quote was saved.");
     screen.sees("Perhaps not saved. Your text is still here");
-    owner_ends(&owner, "rollback").await;
+    owner.batch_execute("rollback").await.expect("it is open");
     screen.key(Key::Enter);
     is_saved(&stage, &mut screen, "One, two");
 }

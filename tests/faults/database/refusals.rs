@@ -1,12 +1,9 @@
 //! The database answers, and refuses; or someone else has changed what was to be written.
 
-use super::{
-    LOCK, end_sessions, give, is_saved, looking_at, owner_begins, owner_ends, save,
-    waits_for_a_lock, write,
-};
+use super::{give, is_saved, looking_at, save, write};
 use crate::support::{
     okta::{Endpoint, Person},
-    postgres::{Cluster, Settings, literal},
+    postgres::{Cluster, LOCK, Settings, literal},
     pty::Key,
     stage::{INVITATION, Stage, ends},
     wait_for,
@@ -95,11 +92,11 @@ async fn a_locked_row_is_waited_for_up_to_the_statement_timeout() {
     let url = stage.database.user().set("statement_timeout", "300ms");
     let mut screen = stage.open_at(&url);
     screen.reads("One");
-    let owner = owner_begins(&stage.database, LOCK).await;
+    let owner = stage.database.owner_begins(LOCK).await;
     save(&mut screen, " and two");
     screen.sees("cancelled the statement because it took too long");
     screen.sees("Not saved. Your text is still here");
-    owner_ends(&owner, "rollback").await;
+    owner.batch_execute("rollback").await.expect("it is open");
     screen.key(Key::Enter);
     is_saved(&stage, &mut screen, "One and two");
 }
@@ -130,7 +127,7 @@ async fn a_role_that_may_no_longer_log_in_is_told_so() {
     alter("password 'changed'");
     save(&mut screen, " Still");
     screen.sees("Saved.");
-    end_sessions(&stage);
+    stage.database.end_sessions();
     save(&mut screen, " now");
     screen.sees("does not accept the user");
     screen.sees("Not saved, but kept.");
@@ -252,10 +249,10 @@ async fn a_change_at_the_moment_of_the_save_is_a_conflict() {
     let (stage, mut screen) = looking_at("One").await;
     write(&mut screen, " of mine");
     let theirs = "update public.user_messages set message = 'Theirs'";
-    let owner = owner_begins(&stage.database, theirs).await;
+    let owner = stage.database.owner_begins(theirs).await;
     screen.key(Key::Enter);
-    wait_for("the save waits", || waits_for_a_lock(&stage));
-    owner_ends(&owner, "commit").await;
+    wait_for("the save waits", || stage.database.waits_for_a_lock());
+    owner.batch_execute("commit").await.expect("it is open");
     screen.sees("Your quote was changed elsewhere.");
     screen.sees("One of mine");
     assert_eq!(stage.quote(), "Theirs");

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{TOUCH, give, looking_at, owner_begins, owner_ends, waits_for_a_lock, write};
+use super::{TOUCH, give, looking_at, write};
 use crate::{
     faults::{ends_at_once, interrupted},
     support::{
@@ -75,7 +75,7 @@ impl Waits {
                 }
                 screen.key(Key::Enter);
                 screen.sees("Saving…");
-                wait_for("the save waits", || waits_for_a_lock(&self.stage));
+                wait_for("the save waits", || self.stage.database.waits_for_a_lock());
             }
         }
         screen
@@ -89,7 +89,7 @@ async fn with_a_draft_before_a_held_row(waits: &Waits) -> tokio_postgres::Client
     write(&mut screen, ", two");
     screen.key(Key::Ctrl('c'));
     ends(&mut screen, 0);
-    owner_begins(&waits.stage.database, TOUCH).await
+    waits.stage.database.owner_begins(TOUCH).await
 }
 
 #[cfg(target_os = "linux")]
@@ -135,7 +135,7 @@ async fn an_interrupt_ends_a_command_that_waits_within_a_second() {
         wait_for("it waits", || match state {
             "silent" => waits.silent.connections() > 0,
             "asleep" => waits.asleep.connections() > 0,
-            "blocked" => waits_for_a_lock(&waits.stage),
+            "blocked" => waits.stage.database.waits_for_a_lock(),
             _ => true,
         });
         let ran = interrupted(&format!("SIGINT while {state}"), child);
@@ -144,7 +144,7 @@ async fn an_interrupt_ends_a_command_that_waits_within_a_second() {
         let in_question = ran.stderr.contains("unknown whether the quote was saved");
         assert_eq!(in_question, state == "blocked", "{state}: {ran:?}");
     }
-    owner_ends(&owner, "rollback").await;
+    owner.batch_execute("rollback").await.expect("it is open");
     // What was on its way to the held row may have been done or not, and nothing else.
     assert!(["One", "Three"].contains(&waits.stage.quote().as_str()));
 }
