@@ -20,7 +20,7 @@ mod database;
 #[cfg(target_os = "linux")]
 mod keyring;
 mod machine;
-mod okta;
+pub(crate) mod okta;
 mod terminal;
 
 /// How often something random is tried: some rounds every day, all of them where `EPIGRAPH_TEST_ROUNDS=all` says so, as the

@@ -5,7 +5,7 @@ mod answers;
 pub(super) mod clocks;
 mod kept;
 mod renewal;
-mod sign_in;
+pub(crate) mod sign_in;
 #[cfg(target_os = "linux")]
 mod waiting;
 

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What a server says of itself, with this changed.
-fn metadata(okta: &Okta, changes: &Value) -> Answer {
+pub(crate) fn metadata(okta: &Okta, changes: &Value) -> Answer {
     let issuer = okta.issuer(Server::Default);
     let mut document = json!({
         "issuer": issuer,
