@@ -65,8 +65,7 @@ async fn story() -> Vec<(&'static str, Screen)> {
     screen.type_(QUOTE);
     screen.sees("not saved yet");
     look("edit", &screen);
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
+    screen.saves();
     look("quote", &screen);
     screen.key(Key::Char('e'));
     screen.sees("Ctrl-C quit");

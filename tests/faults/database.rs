@@ -48,8 +48,7 @@ fn is_saved(stage: &Stage, screen: &mut Pty, text: &str) {
 async fn looking_at(text: &str) -> (Stage, Pty) {
     let stage = Stage::signed_in().await;
     give(&stage, text);
-    let mut screen = stage.open();
-    screen.reads(text);
+    let screen = stage.open_reading(text);
     (stage, screen)
 }
 

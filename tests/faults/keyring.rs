@@ -70,8 +70,7 @@ async fn a_file_is_chosen_with_a_key_and_used_from_then_on() {
     screen.sees(INVITATION);
     ends_at_once(screen, Key::Char('q'));
     // The next run, and the commands, know it.
-    let mut screen = stage.open();
-    screen.sees(INVITATION);
+    let screen = stage.open_without_quote();
     ends_at_once(screen, Key::Char('q'));
     let ran = stage.run(&["whoami"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");

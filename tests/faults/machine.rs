@@ -26,7 +26,7 @@ use crate::support::{
     okta::Endpoint,
     program::{Home, Ran},
     pty::{Key, Pty},
-    stage::{INVITATION, Stage, ends},
+    stage::{Stage, ends},
     wait_for, wait_until,
 };
 
@@ -108,8 +108,7 @@ async fn a_full_disk_costs_neither_text_nor_session() {
     screen.writes(" And this.");
     screen.sees("The draft file");
     screen.sees("on the screen only");
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
+    screen.saves();
     assert_eq!(stage.quote(), "Saved all the same. And this.");
     let written = String::from_utf8_lossy(&screen.raw()).into_owned();
     assert!(!written.contains("tracing"), "{}", screen.screen());
@@ -143,8 +142,7 @@ async fn a_bad_home_is_named_and_xdg_variables_replace_it() {
 
 /// Opens a window and writes there, until that is in a draft file.
 fn writing(stage: &Stage, text: &str) -> Pty {
-    let mut screen = stage.open();
-    screen.sees(INVITATION);
+    let mut screen = stage.open_without_quote();
     screen.writes(text);
     stage.keeps(text);
     screen
@@ -172,8 +170,7 @@ async fn two_windows_at_once_keep_what_is_typed_in_each() {
     one.sees("Of the first.");
     two.sees("Of the second.");
     // One saves, and takes only its own draft away.
-    one.key(Key::Enter);
-    one.sees("Saved.");
+    one.saves();
     wait_for("the draft of the first goes", || {
         !stage.drafts().contains("first")
     });
@@ -250,8 +247,7 @@ async fn no_symbolic_link_is_followed() {
         symlink(&target, path).expect("linked");
     }
     // A draft is kept beside what is no draft.
-    let mut screen = stage.open();
-    screen.sees(INVITATION);
+    let mut screen = stage.open_without_quote();
     screen.writes("Beside it.");
     screen.key(Key::Ctrl('c'));
     ends(&mut screen, 0);
@@ -447,8 +443,7 @@ async fn a_clock_that_jumps_by_hours_loses_neither_text_nor_session() {
     stage.okta.refresh_tokens_work_once();
     stage.log_in();
     with_clock(&mut stage.home, 0);
-    let mut screen = stage.open();
-    screen.sees(INVITATION);
+    let mut screen = stage.open_without_quote();
     screen.key(Key::Char('e'));
     screen.sees("Enter Save Quote");
     for (offset, says) in [(18_000, "5 hours fast"), (-18_000, "Saved.")] {

@@ -18,7 +18,7 @@ use serde_json::Value;
 use super::ends_within_a_second;
 use crate::support::{
     pty::{Key, Pty},
-    stage::{INVITATION, Stage},
+    stage::Stage,
     wait_until,
 };
 
@@ -35,8 +35,7 @@ pub(in crate::faults) fn send(process: u32, signal: Signal) {
 
 /// Opens the screens, and the editor in them.
 fn open_writing(stage: &Stage) -> Pty {
-    let mut screen = stage.open();
-    screen.sees(INVITATION);
+    let mut screen = stage.open_without_quote();
     screen.key(Key::Char('e'));
     screen.sees(WRITING);
     screen

@@ -22,7 +22,7 @@ use super::{
     free_port,
     guardian::{Scratch, Started},
     okta::{Okta, Server},
-    privilege, secrets, served, token, wait_for, wait_until,
+    privilege, secrets, served, token, wait_for,
 };
 
 pub(crate) use server::eighteen;

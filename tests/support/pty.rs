@@ -233,6 +233,21 @@ impl Pty {
         self.decides('y');
     }
 
+    /// Saves what is being written.
+    #[track_caller]
+    pub(crate) fn saves(&mut self) {
+        self.key(Key::Enter);
+        self.sees("Saved.");
+    }
+
+    /// Signs out, and means it.
+    #[track_caller]
+    pub(crate) fn signs_out(&mut self) {
+        self.key(Key::Char('s'));
+        self.sees("Sign out, here and at Okta?");
+        self.decides('y');
+    }
+
     /// Waits until a quote is on the screen as it is read, not as it is written.
     #[track_caller]
     pub(crate) fn reads(&mut self, quote: &str) {

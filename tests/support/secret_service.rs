@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use super::{
     guardian::{Scratch, Started},
-    wait_for, wait_until,
+    wait_for,
 };
 
 /// How the keyring is.

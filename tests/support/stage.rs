@@ -16,7 +16,7 @@ use super::{
     program::{Home, Ran},
     proxy::Proxy,
     pty::{Key, Pty},
-    secrets, wait_for, wait_until,
+    secrets, wait_for,
 };
 
 /// What the screens say where there is no quote.
@@ -61,6 +61,13 @@ impl Stage {
         stage
     }
 
+    /// The same with a quote.
+    pub(crate) async fn with_quote(quote: &str) -> Self {
+        let stage = Self::signed_in().await;
+        assert_eq!(stage.run(&["set", quote]).code, Some(0));
+        stage
+    }
+
     /// Writes the configuration, with these lines added.
     pub(crate) fn configure(&self, more: &str) {
         self.home.configure(&format!(
@@ -96,6 +103,22 @@ impl Stage {
     /// Opens the screens.
     pub(crate) fn open(&self) -> Pty {
         Pty::spawn(&self.home.command::<&str>(&[]), 80, 24)
+    }
+
+    /// Opens the screens of someone who has no quote.
+    #[track_caller]
+    pub(crate) fn open_without_quote(&self) -> Pty {
+        let mut screen = self.open();
+        screen.sees(INVITATION);
+        screen
+    }
+
+    /// Opens the screens of someone who has this quote.
+    #[track_caller]
+    pub(crate) fn open_reading(&self, quote: &str) -> Pty {
+        let mut screen = self.open();
+        screen.reads(quote);
+        screen
     }
 
     /// Opens the screens, with the database at this address.

@@ -10,7 +10,7 @@ use crate::{
         postgres::shared,
         program::{Home, Ran},
         pty::Key,
-        stage::{INVITATION, Stage, quits},
+        stage::{Stage, quits},
     },
 };
 
@@ -224,8 +224,7 @@ async fn a_compute_that_was_suspended_while_idle_is_woken_by_the_save() {
     let stage = Stage::signed_in().await;
     let neon = Neon::before(shared());
     stage.database_network.lead_to(neon.port());
-    let mut screen = stage.open();
-    screen.sees(INVITATION);
+    let mut screen = stage.open_without_quote();
     write(&mut screen, "Sir Tristram, violer d'amores");
     stage.database.end_sessions();
     let takes = Duration::from_millis(1_500);

@@ -71,7 +71,7 @@ async fn save_without_an_answer() -> (Stage, Pty) {
 /// The same, and no one ever will.
 async fn save_in_question() -> (Stage, Pty) {
     let (stage, mut screen) = save_without_an_answer().await;
-    lose_the_network(&stage);
+    stage.database_network.lose();
     screen.sees("it is unknown whether the quote was saved.");
     (stage, screen)
 }
@@ -93,8 +93,7 @@ async fn a_write_in_question_is_settled_by_reading_again() {
     stage.keeps_no_draft();
 
     // The delete, at the same time as another program's save that never arrives.
-    let mut other = stage.open();
-    other.reads("One, two");
+    let mut other = stage.open_reading("One, two");
     write(&mut other, ", never");
     stage.database_network.hold_requests(true);
     stage.database_network.forget();
@@ -109,14 +108,13 @@ async fn a_write_in_question_is_settled_by_reading_again() {
     wait_for("the delete is on its way", || {
         stage.database_network.counts().requested > before
     });
-    lose_the_network(&stage);
+    stage.database_network.lose();
     screen.sees("it is unknown whether the quote was deleted.");
     screen.reads("One, two");
     other.sees("it is unknown whether the quote was saved.");
     find_the_network(&stage);
     assert_eq!(stage.quote(), "One, two");
-    other.key(Key::Enter);
-    other.sees("Saved.");
+    other.saves();
     screen.key(Key::Char('r'));
     screen.reads("One, two, never");
     assert_eq!(stage.quote(), "One, two, never");
@@ -148,8 +146,7 @@ async fn a_deleted_quote_on_its_way_back_is_kept_whatever_cuts_it_off() {
     let stage = Stage::signed_in().await;
     for killed in [true, false] {
         give(&stage, "One");
-        let mut screen = stage.open();
-        screen.reads("One");
+        let mut screen = stage.open_reading("One");
         screen.deletes();
         screen.sees("Your quote is deleted.");
         stage.database_network.hold_requests(true);
@@ -195,11 +192,6 @@ async fn a_save_stays_in_question_when_its_time_is_over() {
     owner.batch_execute("rollback").await.expect("it is open");
     screen.key(Key::Enter);
     is_saved(&stage, &mut screen, "One, two");
-}
-
-fn lose_the_network(stage: &Stage) {
-    stage.database_network.refuse(true);
-    stage.database_network.cut();
 }
 
 fn find_the_network(stage: &Stage) {

@@ -37,17 +37,17 @@ const REFUSALS: [(&str, &[&str], &str); 8] = [
         "create function public.full() returns trigger language plpgsql as $$ begin
            raise exception 'could not extend file because project size limit (512 MB) has been exceeded' using errcode = 'disk_full';
          end $$;
-         create trigger full_disk before insert or update on public.user_messages execute function public.full()",
+         create trigger refuse before insert or update on public.user_messages execute function public.full()",
         &["is out of space", "raise its limit"],
         "drop function public.full() cascade",
     ),
     (
-        "create function public.memory() returns trigger language plpgsql as $$ begin
+        "create function public.full() returns trigger language plpgsql as $$ begin
            raise exception 'out of memory' using errcode = 'out_of_memory';
          end $$;
-         create trigger no_memory before insert or update on public.user_messages execute function public.memory()",
+         create trigger refuse before insert or update on public.user_messages execute function public.full()",
         &["is out of memory"],
-        "drop function public.memory() cascade",
+        "drop function public.full() cascade",
     ),
     (
         "alter table public.user_messages add column later text, add constraint later check (later is not null) not valid",
@@ -122,8 +122,7 @@ async fn a_role_that_may_no_longer_log_in_is_told_so() {
     alter("valid until 'infinity'");
     assert_eq!(stage.run(&["show"]).data(), "Here.");
     // A change of its password counts for the next connection, and the one that is open goes on.
-    let mut screen = stage.open();
-    screen.reads("Here.");
+    let mut screen = stage.open_reading("Here.");
     alter("password 'changed'");
     save(&mut screen, " Still");
     screen.sees("Saved.");

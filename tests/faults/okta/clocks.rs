@@ -41,8 +41,7 @@ pub(in crate::faults) fn set_clock(home: &Home, ahead: i64) {
 
 #[tokio::test]
 async fn the_clock_that_is_hours_off_is_named() {
-    let mut stage = Stage::signed_in().await;
-    assert_eq!(stage.run(&["set", "Mistakes"]).code, Some(0));
+    let mut stage = Stage::with_quote("Mistakes").await;
     let login = |stage: &Stage, fails: &str| {
         let login = stage.login(&["login"]);
         let _ = stage.okta.approve(&stage.okta.next_code(), Person::James);
@@ -87,12 +86,10 @@ async fn the_clock_that_is_hours_off_is_named() {
 async fn a_clock_set_while_writing_costs_no_text() {
     let mut stage = Stage::signed_in().await;
     with_clock(&mut stage.home, 0);
-    let mut screen = stage.open();
-    screen.sees(INVITATION);
+    let mut screen = stage.open_without_quote();
     screen.writes("Mistakes");
     set_clock(&stage.home, 3600);
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
+    screen.saves();
     screen.writes(" are");
     an_hour_passes(&stage.home);
     set_clock(&stage.home, 9000);
@@ -103,8 +100,7 @@ async fn a_clock_set_while_writing_costs_no_text() {
     stage.keeps("Mistakes are");
     assert_eq!(stage.quote(), "Mistakes");
     set_clock(&stage.home, 0);
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
+    screen.saves();
     assert_eq!(stage.quote(), "Mistakes are");
     quits(&mut screen);
 }
@@ -145,9 +141,7 @@ async fn a_sleeping_machine_notices_the_approval_when_it_wakes() {
     send(screen.id(), Signal::CONT);
     screen.sees("Welcome, James Joyce!");
     screen.sees(INVITATION);
-    screen.key(Key::Char('s'));
-    screen.sees("Sign out, here and at Okta?");
-    screen.decides('y');
+    screen.signs_out();
 
     // It sleeps for longer, and wakes where there is no network: that the code has ended is known all the same.
     stage.ask_for_code(&mut screen);
@@ -155,8 +149,7 @@ async fn a_sleeping_machine_notices_the_approval_when_it_wakes() {
     polls(before + 1);
     send(screen.id(), Signal::STOP);
     stage.okta.expire_codes();
-    stage.okta_network.refuse(true);
-    stage.okta_network.cut();
+    stage.okta_network.lose();
     set_clock(&stage.home, 1200);
     send(screen.id(), Signal::CONT);
     screen.sees("The code expired before it was approved. Sign in again with a new code.");

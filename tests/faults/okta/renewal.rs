@@ -21,20 +21,13 @@ use crate::{
 const QUOTE: &str = "Think you're escaping and run into yourself.";
 const CUT_OFF: &str = "an earlier renewal was cut off before its answer was kept";
 
-async fn with_a_quote() -> Stage {
-    let stage = Stage::signed_in().await;
-    assert_eq!(stage.run(&["set", QUOTE]).code, Some(0));
-    stage
-}
-
 /// A program that needs a new token for everything: one is as good as expired as soon as it comes.
 async fn always_renewing(quote: &str) -> (Stage, Pty) {
     let stage = Stage::signed_in().await;
     stage.okta.tokens_end_at_once();
     assert_eq!(stage.run(&["set", quote]).code, Some(0));
     an_hour_passes(&stage.home);
-    let mut screen = stage.open();
-    screen.reads(quote);
+    let mut screen = stage.open_reading(quote);
     screen.sees_no_more("Reading your quote…");
     (stage, screen)
 }
@@ -59,7 +52,7 @@ fn kill(mut process: Child) {
 
 #[tokio::test]
 async fn eight_processes_that_need_a_renewal_make_one() {
-    let stage = with_a_quote().await;
+    let stage = Stage::with_quote(QUOTE).await;
     // Whoever came second with a token that was replaced would sign everybody out.
     stage.okta.refresh_tokens_work_once();
     for round in 0..rounds(4, 100) {
@@ -77,7 +70,7 @@ async fn eight_processes_that_need_a_renewal_make_one() {
 
 #[tokio::test]
 async fn a_process_killed_while_it_renews_ends_no_session() {
-    let stage = with_a_quote().await;
+    let stage = Stage::with_quote(QUOTE).await;
     for (grace, answer, lost) in [
         // Okta never saw the request.
         (Duration::ZERO, Answer::silence as fn() -> Answer, false),
@@ -127,8 +120,7 @@ async fn a_lost_answer_to_a_renewal_loses_no_text() {
     let (stage, mut screen) = always_renewing(QUOTE).await;
     screen.writes(" One");
     stage.okta.script(Endpoint::Token, Answer::lost());
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
+    screen.saves();
     assert_eq!(stage.quote(), format!("{QUOTE} One"));
 
     stage.okta.refresh_tokens_work_once();
@@ -141,8 +133,7 @@ async fn a_lost_answer_to_a_renewal_loses_no_text() {
     assert_eq!(stage.quote(), format!("{QUOTE} One"));
     stage.sign_in(&mut screen);
     screen.sees("One Two");
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
+    screen.saves();
     assert_eq!(stage.quote(), format!("{QUOTE} One Two"));
     quits(&mut screen);
     assert_eq!(stage.draft(), None);
@@ -152,7 +143,7 @@ async fn a_lost_answer_to_a_renewal_loses_no_text() {
 async fn a_renewal_that_is_cut_at_any_byte_is_made_again() {
     /// More than a renewal with its discovery sends, or is sent.
     const MOST: u32 = 6_000;
-    let stage = with_a_quote().await;
+    let stage = Stage::with_quote(QUOTE).await;
     for round in 0..rounds(8, 160) {
         let fuse = Fuse {
             way: [Way::Request, Way::Answer][round as usize % 2],
@@ -180,7 +171,7 @@ async fn a_save_whose_renewal_fails_returns_to_the_text() {
     let forges = |forgery: Forgery| {
         okta.configure(|settings| settings.forge = Some(Arc::new(forgery)));
     };
-    let cases: [(&dyn Fn(), &str); 7] = [
+    let cases: [(&dyn Fn(), &str); 5] = [
         (
             &|| answers(Answer::rate_limited(600)),
             "is receiving too many requests at the moment.",
@@ -195,24 +186,6 @@ async fn a_save_whose_renewal_fails_returns_to_the_text() {
         ),
         (&|| forges(names_another), "with another person's ID token."),
         (&|| forges(names_no_one), "it lacks a required claim."),
-        (
-            &|| {
-                okta.configure(|settings| {
-                    settings.forge = None;
-                    settings.clock_offset = 3600;
-                });
-            },
-            "The clock of this machine is 60 minutes slow, so Okta's tokens cannot be checked.",
-        ),
-        (
-            &|| {
-                okta.configure(|settings| {
-                    settings.clock_offset = 0;
-                    settings.unpublished_key = true;
-                });
-            },
-            "signed with a key that the authorization server does not publish.",
-        ),
     ];
     for (fails, says) in cases {
         fails();
@@ -226,9 +199,8 @@ async fn a_save_whose_renewal_fails_returns_to_the_text() {
         screen.type_(".");
         screen.key(Key::Backspace);
     }
-    okta.configure(|settings| settings.unpublished_key = false);
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
+    okta.configure(|settings| settings.forge = None);
+    screen.saves();
     assert_eq!(stage.quote(), "Mistakes are the portals");
     quits(&mut screen);
     assert_eq!(stage.draft(), None);
@@ -246,7 +218,7 @@ pub(super) fn names_no_one(_: &mut Value, claims: &mut Value) {
 
 #[tokio::test]
 async fn a_rejected_id_token_is_explained_and_ends_no_session() {
-    let stage = with_a_quote().await;
+    let stage = Stage::with_quote(QUOTE).await;
     stage.okta.refresh_tokens_work_once();
     let okta = &stage.okta;
     let forgeries: [(Forgery, &str); 3] = [
@@ -287,7 +259,7 @@ async fn a_rejected_id_token_is_explained_and_ends_no_session() {
 
 #[tokio::test]
 async fn a_renewal_without_an_id_token_asks_for_a_sign_in() {
-    let stage = with_a_quote().await;
+    let stage = Stage::with_quote(QUOTE).await;
     an_hour_passes(&stage.home);
     let answer = json!({"token_type": "Bearer", "access_token": "x", "expires_in": 3600});
     let answer = Answer::json(200, &answer);
@@ -307,8 +279,7 @@ async fn a_token_used_elsewhere_is_adopted_or_ends_the_session() {
         assert_eq!(stage.run(&["show"]).data(), "Mistakes");
     }
     screen.writes("!");
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
+    screen.saves();
     assert_eq!(stage.quote(), "Mistakes!");
 
     // A backup was played back: Okta takes whoever shows the old token for a thief.

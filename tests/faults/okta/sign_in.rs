@@ -82,8 +82,7 @@ async fn an_unusable_server_is_named_and_a_key_tries_again() {
 
 #[tokio::test]
 async fn an_okta_that_cannot_be_reached_is_told_and_ends_no_session() {
-    let stage = Stage::signed_in().await;
-    assert_eq!(stage.run(&["set", "Mistakes"]).code, Some(0));
+    let stage = Stage::with_quote("Mistakes").await;
     super::an_hour_passes(&stage.home);
     let kept = stage.kept();
 
@@ -91,8 +90,7 @@ async fn an_okta_that_cannot_be_reached_is_told_and_ends_no_session() {
     nowhere.env("AUTH_OKTA_ISSUER", "https://nowhere.invalid/oauth2/default");
     let nowhere = Login::start(&mut nowhere);
 
-    stage.okta_network.refuse(true);
-    stage.okta_network.cut();
+    stage.okta_network.lose();
     let refused = "cannot be reached: the connection was refused or cut off";
     let login = stage.login(&["login"]);
     let mut again = stage.open();
@@ -193,8 +191,7 @@ async fn a_network_lost_during_approval_costs_nothing() {
     let mut headless = stage.login(&["login", "--json"]);
     assert_eq!(headless.next()["event"], "code");
     let other = stage.okta.next_code();
-    stage.okta_network.refuse(true);
-    stage.okta_network.cut();
+    stage.okta_network.lose();
     screen.sees("Okta does not answer; trying again…");
     for code in [&code, &other] {
         stage.okta.let_in(code);

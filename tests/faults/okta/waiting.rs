@@ -141,9 +141,7 @@ fn crowd(stage: &Stage) -> Crowd {
     let screen = unanswered(okta, Endpoint::Revoke, || {
         let mut screen = open(&home);
         screen.sees(INVITATION);
-        screen.key(Key::Char('s'));
-        screen.sees("Sign out, here and at Okta?");
-        screen.decides('y');
+        screen.signs_out();
         Waiting::OnScreen(screen)
     });
     homes.push(home);
@@ -243,8 +241,7 @@ async fn a_silent_or_endless_okta_is_given_up() {
     let mut screen = open(&writer);
     screen.sees(INVITATION);
     screen.writes("Mistakes");
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
+    screen.saves();
     super::an_hour_passes(&writer);
     quits(&mut screen);
     let mut screen = asked(okta, Endpoint::Token, Answer::silence(), || open(&writer));

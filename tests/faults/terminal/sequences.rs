@@ -41,10 +41,8 @@ fn is_heard(screen: &mut Pty, key: &[u8], came: impl Fn(&mut Pty) -> bool) {
 
 #[tokio::test]
 async fn a_key_that_a_slow_line_cuts_is_still_that_key() {
-    let stage = Stage::signed_in().await;
-    assert_eq!(stage.run(&["set", "Yes"]).code, Some(0));
-    let mut screen = stage.open();
-    screen.reads("Yes");
+    let stage = Stage::with_quote("Yes").await;
+    let mut screen = stage.open_reading("Yes");
     screen.key(Key::Char('e'));
     screen.sees(WRITING);
     send_slowly(&mut screen, &["\x1b", "[D", "\x1b[", "D", "\x1bO", "D"]);
@@ -102,10 +100,8 @@ async fn nothing_that_a_terminal_sends_makes_the_screens_deaf() {
 
 #[tokio::test]
 async fn a_paste_without_brackets_is_no_command() {
-    let stage = Stage::signed_in().await;
-    assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
-    let mut screen = stage.open();
-    screen.reads("Yes.");
+    let stage = Stage::with_quote("Yes.").await;
+    let mut screen = stage.open_reading("Yes.");
     screen.type_("sunny day\rdelete, quit: dy\r");
     screen.sees("To paste, press e first.");
     // The answer comes before the question can be seen.
@@ -121,8 +117,7 @@ async fn a_paste_without_brackets_is_no_command() {
 #[tokio::test]
 async fn modes_that_were_left_on_are_off_and_ours_are_gone() {
     let stage = Stage::signed_in().await;
-    let mut screen = stage.open();
-    screen.sees(INVITATION);
+    let mut screen = stage.open_without_quote();
     let shown = String::from_utf8(screen.raw()).expect("UTF-8");
     let (before, _) = shown.split_once("\x1b[2J").expect("the screen is cleared");
     for off in ["1000", "1003", "1004", "1006", "2031", "2048"] {

@@ -25,8 +25,7 @@ fn exit(mut shell: Pty) {
 
 #[tokio::test]
 async fn a_stop_from_outside_gives_the_terminal_back_first() {
-    let stage = Stage::signed_in().await;
-    assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
+    let stage = Stage::with_quote("Yes.").await;
     let mut screen = stage.open_in_a_shell();
     screen.reads("Yes.");
     let program = child_of(screen.id());
@@ -112,8 +111,7 @@ async fn a_signal_during_a_save_loses_no_text_and_says_what_happened() {
         assert_eq!(stage.draft(), None);
     }
 
-    let mut screen = stage.open();
-    screen.reads("Two.");
+    let mut screen = stage.open_reading("Two.");
     screen.writes(" And three.");
     screen.sees("Two. And three.");
     stage.database_network.hold_requests(true);

@@ -103,8 +103,7 @@ async fn a_strangers_words_reach_no_terminal_as_anything_but_text() {
     ));
     on_a_terminal(&stage, "the database", &["set", "x"], "Eve");
     on_a_terminal(&stage, "the database", &["delete", "--yes"], "Eve");
-    let mut screen = stage.open();
-    screen.reads("no stranger");
+    let mut screen = stage.open_reading("no stranger");
     screen.deletes();
     screen.sees("Eve");
     screen.sees_no_more("Deleting…");

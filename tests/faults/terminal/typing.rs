@@ -4,7 +4,7 @@ use super::{WRITING, kept_text, open_writing, remove_draft};
 use crate::faults::Random;
 use crate::support::{
     pty::{Key, Pty},
-    stage::{INVITATION, Stage, ends, quits},
+    stage::{Stage, ends, quits},
     wait_until,
 };
 
@@ -77,8 +77,7 @@ async fn a_paste_of_a_million_bytes_is_kept_whole() {
         remove_draft(&stage);
     }
 
-    let mut screen = stage.open();
-    screen.sees(INVITATION);
+    let mut screen = stage.open_without_quote();
     screen.writes("Mine.");
     screen.sees("Mine.");
     screen.paste(&text.repeat(2));
@@ -95,8 +94,7 @@ async fn lines_pasted_without_brackets_are_text_not_keys() {
     // Were Enter to save, the rest would quit, delete, and say yes.
     screen.send("first\rquit\rdelete\ry\r\ryes".as_bytes());
     screen.sees("yes");
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
+    screen.saves();
     assert_eq!(stage.quote(), "first\nquit\ndelete\ny\n\nyes");
 }
 
@@ -120,8 +118,7 @@ async fn bytes_that_are_no_text_break_nothing_and_are_not_kept() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     screen.sees("zd");
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
+    screen.saves();
     let saved = stage.quote();
     assert!(
         !saved.contains(|c: char| c.is_control() && c != '\n'),
@@ -136,8 +133,7 @@ async fn an_unknown_terminal_gets_the_screens_a_dumb_one_a_hint() {
     let mut stage = Stage::signed_in().await;
     for term in ["", "unknown-to-everybody", "linux"] {
         stage.home.set("TERM", term);
-        let mut screen = stage.open();
-        screen.sees(INVITATION);
+        let mut screen = stage.open_without_quote();
         quits(&mut screen);
     }
     stage.home.set("TERM", "dumb");

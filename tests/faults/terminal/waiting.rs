@@ -32,8 +32,7 @@ async fn waiting(
     let stage = Stage::signed_in().await;
     let mut screens = [0, 1].map(|_| {
         assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
-        let mut screen = stage.open();
-        screen.reads("Yes.");
+        let mut screen = stage.open_reading("Yes.");
         leads(&mut screen);
         screen
     });
