@@ -455,6 +455,12 @@ async fn a_clock_that_jumps_by_hours_loses_neither_text_nor_session() {
         stage.keeps(&text);
         screen.key(Key::Enter);
         screen.sees(says);
+        if says != "Saved." {
+            screen.sees("so Okta's tokens cannot be checked.");
+            screen.sees("Not saved, but kept.");
+            screen.sees(&text);
+            assert_eq!(stage.rows(), "");
+        }
         super::is_idle(&screen);
     }
     assert_eq!(stage.quote(), "Typed before +18000.Typed before -18000.");

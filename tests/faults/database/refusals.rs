@@ -6,7 +6,6 @@ use crate::support::{
     postgres::{Cluster, LOCK, Settings, literal},
     pty::Key,
     stage::{INVITATION, Stage, ends},
-    wait_for,
 };
 
 /// How the table comes to refuse a save, what is said then, and how it is made good again.
@@ -240,21 +239,6 @@ async fn a_change_elsewhere_is_never_overwritten_unseen() {
     screen.key(Key::Char('u'));
     screen.reads("Five");
     assert_eq!(stage.quote(), "Five");
-}
-
-/// A program that waits for a lock has not been refused: the change that it waits for decides.
-#[tokio::test]
-async fn a_change_at_the_moment_of_the_save_is_a_conflict() {
-    let (stage, mut screen) = looking_at("One").await;
-    write(&mut screen, " of mine");
-    let theirs = "update public.user_messages set message = 'Theirs'";
-    let owner = stage.database.owner_begins(theirs).await;
-    screen.key(Key::Enter);
-    wait_for("the save waits", || stage.database.waits_for_a_lock());
-    owner.batch_execute("commit").await.expect("it is open");
-    screen.sees("Your quote was changed elsewhere.");
-    screen.sees("One of mine");
-    assert_eq!(stage.quote(), "Theirs");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{TOUCH, give, looking_at, write};
+use super::{TOUCH, give, write};
 use crate::{
     faults::{ends_at_once, interrupted},
     support::{
@@ -14,7 +14,7 @@ use crate::{
         postgres::shared,
         program::Home,
         pty::{Key, Pty},
-        stage::{Stage, ends, quits},
+        stage::{Stage, ends},
         wait_for,
     },
 };
@@ -147,16 +147,4 @@ async fn an_interrupt_ends_a_command_that_waits_within_a_second() {
     owner.batch_execute("rollback").await.expect("it is open");
     // What was on its way to the held row may have been done or not, and nothing else.
     assert!(["One", "Three"].contains(&waits.stage.quote().as_str()));
-}
-
-#[tokio::test]
-async fn a_delete_that_is_left_behind_is_told() {
-    let (stage, mut screen) = looking_at("One").await;
-    screen.key(Key::Char('d'));
-    screen.sees("Delete your quote?");
-    stage.database_network.hold_requests(true);
-    screen.decides('y');
-    screen.sees("Deleting…");
-    quits(&mut screen);
-    screen.sees("the delete was not confirmed");
 }

@@ -8,7 +8,6 @@ use super::{super::terminal::send, an_hour_passes};
 use crate::support::{
     okta::{Endpoint, Person},
     program::Home,
-    pty::Key,
     stage::{INVITATION, Stage, quits},
     wait_for,
 };
@@ -80,47 +79,6 @@ async fn the_clock_that_is_hours_off_is_named() {
     set_clock(&stage.home, 0);
     assert_eq!(stage.run(&["show"]).data(), "Mistakes");
     assert_eq!(stage.okta.live_refresh_tokens(Person::James), 1);
-}
-
-#[tokio::test]
-async fn a_clock_set_while_writing_costs_no_text() {
-    let mut stage = Stage::signed_in().await;
-    with_clock(&mut stage.home, 0);
-    let mut screen = stage.open_without_quote();
-    screen.writes("Mistakes");
-    set_clock(&stage.home, 3600);
-    screen.saves();
-    screen.writes(" are");
-    an_hour_passes(&stage.home);
-    set_clock(&stage.home, 9000);
-    screen.key(Key::Enter);
-    screen.sees("so Okta's tokens cannot be checked.");
-    screen.sees("Not saved, but kept.");
-    screen.sees("Mistakes are");
-    stage.keeps("Mistakes are");
-    assert_eq!(stage.quote(), "Mistakes");
-    set_clock(&stage.home, 0);
-    screen.saves();
-    assert_eq!(stage.quote(), "Mistakes are");
-    quits(&mut screen);
-}
-
-/// The program that comes next would keep it for longer than Okta said.
-#[tokio::test]
-async fn what_a_fast_clock_has_kept_is_asked_for_again() {
-    let mut stage = Stage::new().await;
-    let asked = |stage: &Stage| {
-        let before = stage.okta.count(Endpoint::Discovery);
-        an_hour_passes(&stage.home);
-        stage.run(&["show"]).fails(5, &["there is no quote"]);
-        stage.okta.count(Endpoint::Discovery) - before
-    };
-    with_clock(&mut stage.home, 3600);
-    stage.log_in();
-    assert_eq!(asked(&stage), 0);
-    set_clock(&stage.home, 0);
-    assert_eq!(asked(&stage), 1);
-    assert_eq!(asked(&stage), 0);
 }
 
 #[tokio::test]

@@ -88,17 +88,6 @@ async fn a_paste_of_a_million_bytes_is_kept_whole() {
 }
 
 #[tokio::test]
-async fn lines_pasted_without_brackets_are_text_not_keys() {
-    let stage = Stage::signed_in().await;
-    let mut screen = open_writing(&stage);
-    // Were Enter to save, the rest would quit, delete, and say yes.
-    screen.send("first\rquit\rdelete\ry\r\ryes".as_bytes());
-    screen.sees("yes");
-    screen.saves();
-    assert_eq!(stage.quote(), "first\nquit\ndelete\ny\n\nyes");
-}
-
-#[tokio::test]
 async fn bytes_that_are_no_text_break_nothing_and_are_not_kept() {
     let stage = Stage::signed_in().await;
     let mut screen = open_writing(&stage);
