@@ -499,14 +499,9 @@ fn no_file_names_the_place_where_it_was_written() {
     }
 }
 
+/// The same of Cargo.lock, and what is in it twice, is for `cargo deny`: see deny.toml.
 #[test]
 fn the_lock_files_name_no_registry_but_the_public_one() {
-    let lock: toml::Table = read("Cargo.lock").parse().expect("Cargo.lock is TOML");
-    let public = "registry+https://github.com/rust-lang/crates.io-index";
-    let named = packages(&lock)
-        .iter()
-        .filter_map(|it| it.get("source")?.as_str());
-    assert_eq!(named.collect::<BTreeSet<_>>(), BTreeSet::from([public]));
     for name in ["oidc_provider", "postgresql_18", "postgresql_earlier"] {
         let lock = read(format!("tests/support/{name}/package-lock.json"));
         assert!(lock.contains("\"integrity\""));
@@ -705,31 +700,4 @@ fn what_packages_fetch_is_what_a_release_builds() {
         }
     }
     assert!(asked > 5, "this looks in the wrong place");
-}
-
-fn packages(lock: &toml::Table) -> &[toml::Value] {
-    lock["package"].as_array().expect("a list of packages")
-}
-
-#[test]
-fn one_tls_stack_one_http_client_one_terminal_library() {
-    let lock: toml::Table = read("Cargo.lock").parse().expect("Cargo.lock is TOML");
-    let count = |name: &str| {
-        let is_one = |package: &&toml::Value| package["name"].as_str() == Some(name);
-        packages(&lock).iter().filter(is_one).count()
-    };
-    for name in [
-        "native-tls",
-        "openssl",
-        "openssl-sys",
-        "reqwest",
-        "hyper",
-        "crossterm",
-        "tokio",
-    ] {
-        assert_eq!(count(name), 1, "{name}");
-    }
-    for name in ["rustls", "ring", "aws-lc-rs", "curl", "ureq", "boring"] {
-        assert_eq!(count(name), 0, "{name}");
-    }
 }

@@ -15,44 +15,14 @@ use crate::{
 
 /// Two programs that wait for the same: one for each way out.
 struct Waiting {
-    what: &'static str,
+    /// What the screens say.
+    shown: &'static str,
     stage: Stage,
     screens: [Pty; 2],
     draft: Option<&'static str>,
 }
 
-/// Opens two programs over a quote, and leads them to where no answer comes to the last that they ask.
-async fn waiting(
-    what: &'static str,
-    leads: impl Fn(&mut Pty),
-    asks: &str,
-    shown: &str,
-    draft: Option<&'static str>,
-) -> Waiting {
-    let stage = Stage::signed_in().await;
-    let mut screens = [0, 1].map(|_| {
-        assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
-        let mut screen = stage.open_reading("Yes.");
-        leads(&mut screen);
-        screen
-    });
-    stage.database_network.hold_answers(true);
-    for screen in &mut screens {
-        match asks {
-            "d" => screen.deletes(),
-            keys => screen.type_(keys),
-        }
-        screen.sees(shown);
-    }
-    Waiting {
-        what,
-        stage,
-        screens,
-        draft,
-    }
-}
-
-async fn states() -> [Waiting; 5] {
+async fn states() -> Vec<Waiting> {
     const DRAFT: &str = "Yes. I will";
     let writes = |screen: &mut Pty| {
         screen.writes(" I will");
@@ -69,69 +39,67 @@ async fn states() -> [Waiting; 5] {
     };
     let stage = Stage::signed_in().await;
     stage.database_network.hold_answers(true);
-    let mut screens = [stage.open(), stage.open()];
-    for screen in &mut screens {
-        screen.sees("Welcome, James Joyce!");
-        screen.sees("database…");
-    }
-    let read = Waiting {
-        what: "the quote is read",
+    let mut states = vec![Waiting {
+        screens: [stage.open(), stage.open()],
         stage,
-        screens,
+        shown: "database…",
         draft: None,
-    };
-    [
-        read,
-        waiting("the quote is saved", writes, "\r", "Saving…", Some(DRAFT)).await,
-        waiting(
-            "the quote is read again",
-            leaves_a_draft,
-            "r",
-            "Reading your quote…",
-            Some(DRAFT),
-        )
-        .await,
-        waiting(
-            "the quote is deleted",
-            leaves_a_draft,
-            "d",
-            "Deleting…",
-            Some(DRAFT),
-        )
-        .await,
-        waiting(
-            "the quote is brought back",
-            deletes,
-            "u",
-            "Bringing your quote back…",
-            Some("Yes."),
-        )
-        .await,
-    ]
+    }];
+    // What is done before the answers stop, and what is asked for then.
+    for (leads, asks, shown, draft) in [
+        (&writes as &dyn Fn(&mut Pty), "\r", "Saving…", DRAFT),
+        (&leaves_a_draft, "r", "Reading your quote…", DRAFT),
+        (&leaves_a_draft, "d", "Deleting…", DRAFT),
+        (&deletes, "u", "Bringing your quote back…", "Yes."),
+    ] {
+        let stage = Stage::signed_in().await;
+        let mut screens = [0, 1].map(|_| {
+            assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
+            let mut screen = stage.open_reading("Yes.");
+            leads(&mut screen);
+            screen
+        });
+        stage.database_network.hold_answers(true);
+        for screen in &mut screens {
+            match asks {
+                "d" => screen.deletes(),
+                key => screen.type_(key),
+            }
+        }
+        states.push(Waiting {
+            shown,
+            stage,
+            screens,
+            draft: Some(draft),
+        });
+    }
+    for waiting in &mut states {
+        for screen in &mut waiting.screens {
+            screen.sees(waiting.shown);
+        }
+    }
+    states
 }
 
 /// Who waits for Okta: `faults::okta::waiting`.
 #[tokio::test]
 async fn quitting_any_wait_takes_a_second_and_waiting_costs_no_cpu() {
     let mut states = states().await;
-    let watched = states.each_ref().map(|it| (it.what, it.screens[0].id()));
+    let watched = states.iter().map(|it| (it.shown, it.screens[0].id()));
+    let watched: Vec<_> = watched.collect();
     are_idle(&watched);
-    for (what, id) in watched {
-        assert_eq!(in_session(id).len(), 1, "{what}");
+    for (shown, id) in watched {
+        assert_eq!(in_session(id).len(), 1, "{shown}");
     }
-    for Waiting {
-        what,
-        stage,
-        screens: [first, second],
-        draft,
-    } in &mut states
-    {
+    for waiting in &mut states {
+        let (shown, [first, second]) = (waiting.shown, &mut waiting.screens);
         first.key(Key::Char('q'));
-        ends_within_a_second(&format!("q while {what}"), first, 0);
+        ends_within_a_second(&format!("q at {shown:?}"), first, 0);
         second.key(Key::Ctrl('c'));
-        ends_within_a_second(&format!("Ctrl-C while {what}"), second, 0);
-        assert_eq!(kept_text(stage).as_deref(), *draft, "{what}");
-        if draft.is_some() {
+        ends_within_a_second(&format!("Ctrl-C at {shown:?}"), second, 0);
+        let kept = kept_text(&waiting.stage);
+        assert_eq!(kept.as_deref(), waiting.draft, "{shown}");
+        if waiting.draft.is_some() {
             second.sees("your unsaved text");
         }
     }

@@ -105,25 +105,10 @@ impl Stage<'_> {
 
     /// Runs a command line without a terminal to its end.
     pub(crate) async fn run(&self, mut command: tokio::process::Command) -> Result<Output, String> {
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut running = self.start(command)?;
-        let (mut stdout, mut stderr) = (running.child.stdout.take(), running.child.stderr.take());
-        let all = async {
-            let (stdout, stderr, status) =
-                tokio::join!(read(&mut stdout), read(&mut stderr), running.child.wait());
-            status.map(|status| Output {
-                status,
-                stdout,
-                stderr,
-            })
-        };
-        timeout(PATIENCE, all)
-            .await
-            .map_err(|_| format!("it did not end within {PATIENCE:?}"))?
-            .map_err(|error| error.to_string())
+        let ended = command.stdin(Stdio::null()).kill_on_drop(true).output();
+        let ended = timeout(PATIENCE, ended).await;
+        let ended = ended.map_err(|_| format!("it did not end within {PATIENCE:?}"))?;
+        ended.map_err(|error| error.to_string())
     }
 }
 
@@ -154,13 +139,4 @@ impl Drop for Running {
         }
         self.scratch.forget(self.id);
     }
-}
-
-async fn read(pipe: &mut Option<impl tokio::io::AsyncRead + Unpin>) -> Vec<u8> {
-    use tokio::io::AsyncReadExt;
-    let mut bytes = Vec::new();
-    if let Some(pipe) = pipe {
-        pipe.read_to_end(&mut bytes).await.ok();
-    }
-    bytes
 }
