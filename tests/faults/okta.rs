@@ -13,11 +13,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{
-    okta::{Okta, Server},
-    program::Home,
-    stage::Stage,
-};
+use crate::support::{okta::Okta, program::Home, stage::Stage};
 
 /// A database that no one ever asks.
 const NOWHERE: &str = "postgresql://nobody:none@127.0.0.1:1/none";
@@ -39,11 +35,7 @@ impl Site {
 }
 
 fn configure(home: &Home, okta: &Okta, database: &str) {
-    home.configure(&format!(
-        "issuer = \"{}\"\nclient_id = \"{}\"\ndatabase_url = \"{database}\"\nstore = \"file\"\n",
-        okta.issuer(Server::Default),
-        okta.client_id(),
-    ));
+    home.set_up(okta, database, "store = \"file\"");
 }
 
 /// A home of its own with a copy of the session, as on another machine.
@@ -54,12 +46,9 @@ fn copy_of(stage: &Stage) -> Home {
     configure(&home, &stage.okta, &database.to_string());
     let session = stage.home.session_file();
     let kept = fs::read(&session).expect("a session");
-    let path = session
-        .strip_prefix(stage.home.path())
-        .expect("below the home");
-    let directory = home.path().join(path.parent().expect("a directory"));
-    fs::create_dir_all(directory).expect("a directory");
-    home.write(path, &kept);
+    fs::create_dir_all(home.state()).expect("a directory");
+    let name = session.file_name().expect("a name");
+    home.write(home.state().join(name), &kept);
     home
 }
 

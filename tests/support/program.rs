@@ -11,7 +11,13 @@ use std::{
     thread,
 };
 
-use super::{PROGRAM, ca, guardian::Scratch, postgres::Url, secrets};
+use super::{
+    PROGRAM, ca,
+    guardian::Scratch,
+    okta::{Okta, Server},
+    postgres::Url,
+    secrets,
+};
 
 /// Someone who runs the program. What it keeps goes when this is dropped.
 pub(crate) struct Home {
@@ -82,6 +88,19 @@ impl Home {
         });
         fs::create_dir_all(&directory).expect("a directory");
         self.write(directory.join("config.toml"), text.as_bytes())
+    }
+
+    /// Writes the configuration for this Okta and this database, with more lines.
+    pub(crate) fn set_up(&self, okta: &Okta, database: &str, more: &str) {
+        let (issuer, id) = (okta.issuer(Server::Default), okta.client_id());
+        self.configure(&format!(
+            "issuer = \"{issuer}\"\nclient_id = \"{id}\"\ndatabase_url = \"{database}\"\n{more}\n"
+        ));
+    }
+
+    /// The variables that its programs are given.
+    pub(crate) fn variables(&self) -> &BTreeMap<String, String> {
+        &self.variables
     }
 
     /// Writes a file that only its owner may read, and returns its whole path.

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::{
-    okta::{Okta, Server},
+    okta::Okta,
     postgres::{Database, Url, shared},
     program::{Home, Ran},
     proxy::Proxy,
@@ -70,12 +70,8 @@ impl Stage {
 
     /// Writes the configuration, with these lines added.
     pub(crate) fn configure(&self, more: &str) {
-        self.home.configure(&format!(
-            "issuer = \"{}\"\nclient_id = \"{}\"\ndatabase_url = \"{}\"\n{more}\n",
-            self.okta.issuer(Server::Default),
-            self.okta.client_id(),
-            self.database.user().port(self.database_network.port()),
-        ));
+        let url = self.database.user().port(self.database_network.port());
+        self.home.set_up(&self.okta, &url.to_string(), more);
     }
 
     /// Signs James Joyce in without the screens.
@@ -139,10 +135,8 @@ impl Stage {
         let mut shell = Command::new("bash");
         shell
             .args(["--norc", "--noprofile", "-i"])
-            .env("PS1", "shell> ");
-        for (name, value) in program.get_envs() {
-            shell.env(name, value.unwrap_or_default());
-        }
+            .env("PS1", "shell> ")
+            .envs(self.home.variables());
         let mut screen = Pty::spawn(&shell, 80, 24);
         screen.sees("shell> ");
         screen.type_(&format!("{}\r", program.get_program().display()));
@@ -202,12 +196,8 @@ impl Stage {
 
     /// What is kept in the directory for state, but for the lock, the quote that was last seen and what Okta publishes.
     pub(crate) fn kept(&self) -> Vec<PathBuf> {
-        let Ok(entries) = fs::read_dir(self.state()) else {
-            return Vec::new();
-        };
-        let mut paths: Vec<_> = entries
-            .map(|entry| entry.expect("an entry").path())
-            .collect();
+        let entries = fs::read_dir(self.state()).into_iter().flatten().flatten();
+        let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
         paths.retain(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let is_apart = ["lock", "seen", "server", "config.toml"];
@@ -226,10 +216,8 @@ impl Stage {
 
     /// All that the draft files of all windows hold.
     pub(crate) fn drafts(&self) -> String {
-        self.draft_files()
-            .iter()
-            .filter_map(|path| read_draft(path))
-            .collect()
+        let files = self.draft_files();
+        files.iter().filter_map(|path| read_draft(path)).collect()
     }
 
     /// Waits until a text is in a draft file.

@@ -108,9 +108,7 @@ async fn a_hang_up_ends_the_program_and_keeps_the_draft() {
             .args(["--quiet", "--command"])
             .arg(format!("{ignores}exec {}", program.get_program().display()))
             .arg("/dev/null");
-        for (name, value) in program.get_envs() {
-            holder.env(name, value.unwrap_or_default());
-        }
+        holder.envs(stage.home.variables());
         let mut screen = Pty::spawn(&holder, 80, 24);
         screen.sees(INVITATION);
         screen.writes("Yes.");
