@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::admin::access;
+use crate::{admin::access, text::enumerated};
 
 /// The number that stands for everybody in a list of rights.
 pub(super) const EVERYBODY: u32 = 0;
@@ -442,20 +442,6 @@ impl Sorted<'_> {
                 format!("the group {name}, which {whose},")
             }
             Kind::Person | Kind::Other => name,
-        }
-    }
-}
-
-/// The first few of them, and how many more there are.
-pub(super) fn enumerated(names: &[String]) -> String {
-    const SHOWN: usize = 3;
-    match names {
-        [] => String::new(),
-        [only] => only.clone(),
-        [first @ .., last] if first.len() <= SHOWN => format!("{} and {last}", first.join(", ")),
-        _ => {
-            let others = names.len() - SHOWN;
-            format!("{} and {others} others", names[..SHOWN].join(", "))
         }
     }
 }
