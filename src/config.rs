@@ -14,6 +14,7 @@ use crate::{
     failure::{Failure, Kind},
     platform::Platform,
     private_file,
+    text::enumerated,
 };
 
 mod env_file;
@@ -441,15 +442,13 @@ fn not_set_up(path: &Path) -> Failure {
 
 /// Says which settings are missing, and shows them all at once as they would be written.
 fn not_set(missing: &[Setting], path: &Path) -> Failure {
-    let (what, them) = if let [one] = missing {
-        (format!("The setting `{}` is missing.", one.key), "it")
-    } else {
-        let keys: Vec<String> = missing.iter().map(|s| format!("`{}`", s.key)).collect();
-        let (last, rest) = keys.split_last().expect("a setting is missing");
-        (
-            format!("The settings {} and {last} are missing.", rest.join(", ")),
+    let keys: Vec<String> = missing.iter().map(|s| format!("`{}`", s.key)).collect();
+    let (what, them) = match keys.as_slice() {
+        [key] => (format!("The setting {key} is missing."), "it"),
+        keys => (
+            format!("The settings {} are missing.", enumerated(keys)),
             "them",
-        )
+        ),
     };
     let lines: Vec<String> = missing
         .iter()

@@ -169,6 +169,20 @@ pub(crate) fn bytes(count: usize) -> String {
     format!("{} bytes", groups.join(","))
 }
 
+/// Names things in a sentence: the first few of them, and how many more there are.
+pub(crate) fn enumerated(names: &[String]) -> String {
+    const SHOWN: usize = 3;
+    match names {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] if first.len() <= SHOWN => format!("{} and {last}", first.join(", ")),
+        _ => {
+            let others = names.len() - SHOWN;
+            format!("{} and {others} others", names[..SHOWN].join(", "))
+        }
+    }
+}
+
 /// Returns a text on one row, harmless, and cut with an ellipsis where it is wider than `cells`.
 #[must_use]
 pub(crate) fn cut(text: &str, cells: usize) -> String {

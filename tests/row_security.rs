@@ -53,10 +53,7 @@ async fn an_owners_connection_string_is_warned_of() {
 
     let owner_url = stage.database.owner_url();
     stage.home.set("DATABASE_URL", owner_url);
-    let says = [
-        "so it opens every row",
-        "epigraph admin invite",
-    ];
+    let says = ["so it opens every row", "epigraph admin invite"];
     assert_eq!(stage.run(&["show"]).says(&says), "mine");
     let (status, found) = stage.doctor("role");
     assert_eq!(status, "warning");

@@ -171,7 +171,7 @@ fn spelt_out(name: &str) -> String {
 pub async fn status(owner: &mut Owner) -> Result<Status, Failure> {
     owner
         .step(async |step: &Step<'_>| {
-            step.batch_execute("savepoint looking").await?;
+            step.batch_execute(SURE_NAMES).await?;
             match look(step).await {
                 Err(error) if misses_something(&error) => {
                     step.batch_execute("rollback to looking").await?;
@@ -231,7 +231,8 @@ async fn ask<const N: usize>(
 
 /// Whatever someone left behind on this connection cannot stand in the way. Each question is asked once: compiling it takes far
 /// longer than answering it.
-const SURE_NAMES: &str = "set local search_path = pg_catalog, pg_temp; set local jit = off";
+const SURE_NAMES: &str =
+    "set local search_path = pg_catalog, pg_temp; set local jit = off; savepoint looking";
 
 const fn only_if(can_be_asked: bool, query: &'static str) -> &'static str {
     if can_be_asked {
@@ -242,7 +243,6 @@ const fn only_if(can_be_asked: bool, query: &'static str) -> &'static str {
 }
 
 async fn look(transaction: &Transaction<'_>) -> Result<Status, Error> {
-    transaction.batch_execute(SURE_NAMES).await?;
     let [history, issuers, keys, blocked, roles, memberships, place] = ask(
         transaction,
         [
@@ -368,7 +368,6 @@ fn misses_something(error: &Error) -> bool {
 /// Names what is missing of our own, where it keeps everything else from being looked at. `None` where the migrations that made it
 /// were not applied.
 async fn look_for_what_is_missing(transaction: &Transaction<'_>) -> Result<Option<Status>, Error> {
-    transaction.batch_execute(SURE_NAMES).await?;
     let applied = transaction
         .query_typed(
             "select where to_regclass('public.epigraph_schema_history') is not null",

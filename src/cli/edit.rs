@@ -52,8 +52,8 @@ pub(super) async fn edit(
             return Err(failure);
         }
     };
-    let text = match input::text_of(after, "the editor") {
-        Ok(text) => input::without_last_line_break(&text).to_owned(),
+    let text = match input::text_of(&after, "the editor") {
+        Ok(text) => text,
         Err(failure) => return Err(draft.keep(failure)),
     };
     if Some(text.as_str()) == current {

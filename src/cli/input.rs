@@ -29,16 +29,15 @@ pub(super) async fn standard_input() -> Result<String, Failure> {
     })
     .await
     .map_err(|error| unreadable(&error))?;
-    of_input(bytes)
+    of_input(&bytes)
 }
 
 /// Makes the bytes of standard input a text.
-pub(super) fn of_input(bytes: Vec<u8>) -> Result<String, Failure> {
+pub(super) fn of_input(bytes: &[u8]) -> Result<String, Failure> {
     if bytes.len() as u64 > MAX_INPUT {
         return Err(far_too_long());
     }
-    let text = text_of(bytes, "standard input")?;
-    Ok(without_last_line_break(&text).to_owned())
+    text_of(bytes, "standard input")
 }
 
 pub(super) fn unreadable(error: &io::Error) -> Failure {
@@ -53,27 +52,17 @@ pub(super) fn far_too_long() -> Failure {
     Failure::new(Kind::Usage, what).cure("Shorten it; it was not saved.")
 }
 
-/// Makes bytes a text, or says where they stop being one. A byte order mark is no part of it.
-pub(super) fn text_of(mut bytes: Vec<u8>, whence: &str) -> Result<String, Failure> {
-    if bytes.starts_with("\u{feff}".as_bytes()) {
-        bytes.drain(.."\u{feff}".len());
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        Failure::new(
-            Kind::Usage,
-            format!(
-                "What came from {whence} is not valid UTF-8 at byte {}.",
-                error.utf8_error().valid_up_to()
-            ),
-        )
-        .cure(Platform::HERE.convert())
-    })
-}
-
-/// Takes one line break off the end: programs and editors put one there that no one typed.
-pub(super) fn without_last_line_break(text: &str) -> &str {
-    let rest = text.strip_suffix('\n').unwrap_or(text);
-    rest.strip_suffix('\r').unwrap_or(rest)
+/// Makes bytes a text, or says where they stop being one. No part of it are a byte order mark, and one line break at the end: programs
+/// and editors put one there that no one typed.
+pub(super) fn text_of(bytes: &[u8], whence: &str) -> Result<String, Failure> {
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let at = error.valid_up_to();
+        let what = format!("What came from {whence} is not valid UTF-8 at byte {at}.");
+        Failure::new(Kind::Usage, what).cure(Platform::HERE.convert())
+    })?;
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }
 
 /// Says whether there is someone to ask.

@@ -37,7 +37,7 @@ fn every_message_of_a_command() {
         quote::still_there(),
         input::unreadable(&broken()),
         input::far_too_long(),
-        input::text_of(vec![b'a', 0xff], "standard input").expect_err("refused"),
+        input::text_of(b"a\xff", "standard input").expect_err("refused"),
         account::not_signed_in(),
         account::ended(),
         secret::unreadable(&broken()),

@@ -79,7 +79,7 @@ async fn write(
         None => return Err(no_text(io::stdin().is_terminal())),
         Some("-") if io::stdin().is_terminal() => {
             let draft = draft.insert(DraftFile::new(&config.state_dir, "")?);
-            Some(checked(&of_input(typed(draft).await?)?)?)
+            Some(checked(&of_input(&typed(draft).await?)?)?)
         }
         Some("-") => Some(checked(&standard_input().await?)?),
         Some(text) => Some(checked(text)?),

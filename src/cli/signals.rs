@@ -2,7 +2,6 @@
 
 use std::{
     future::Future,
-    io,
     time::{Duration, Instant},
 };
 
@@ -68,7 +67,15 @@ fn is_ours() -> bool {
 
 /// Runs a command until it ends or a signal asks it to stop.
 pub(super) async fn unless_stopped(command: impl Future<Output = Outcome>) -> Outcome {
-    let stopped = stopped().map_err(|error| super::cannot_start(&error))?;
+    let mut ends = Ends::listen().map_err(|error| super::cannot_start(&error))?;
+    let stopped = async {
+        loop {
+            let number = ends.next().await;
+            if is_ours() || !KEYS.contains(&number) {
+                return number;
+            }
+        }
+    };
     tokio::select! {
         // The signal first: one that belonged to an editor must be seen before the command goes on without it.
         biased;
@@ -80,18 +87,6 @@ pub(super) async fn unless_stopped(command: impl Future<Output = Outcome>) -> Ou
 /// Gives what must not stop half way (writing down a renewed session) a moment to end.
 pub(super) async fn let_tasks_finish() {
     let _ = tokio::time::timeout(runtime::FINISH, background::finish_background_work()).await;
-}
-
-fn stopped() -> io::Result<impl Future<Output = u8>> {
-    let mut ends = Ends::listen()?;
-    Ok(async move {
-        loop {
-            let number = ends.next().await;
-            if is_ours() || !KEYS.contains(&number) {
-                return number;
-            }
-        }
-    })
 }
 
 #[cfg(test)]

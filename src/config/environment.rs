@@ -12,10 +12,8 @@ pub(super) fn variable(
     setting: Setting,
     look_up: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<Option<Value>, Failure> {
-    let Some(name) = setting.variable else {
-        return Ok(None);
-    };
-    let Some(text) = look_up(name) else {
+    let found = setting.variable.map(|name| (name, look_up(name)));
+    let Some((name, Some(text))) = found else {
         return Ok(None);
     };
     let text = text.into_string().map_err(|_| {

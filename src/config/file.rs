@@ -7,7 +7,7 @@ use std::{
 };
 
 use secrecy::zeroize::Zeroizing;
-use toml::{Spanned, de::DeTable};
+use toml::de::DeTable;
 
 use super::{SECRET_VARIABLES, SETTINGS, Setting, Value, misconfigured};
 use crate::{failure::Failure, platform::Platform};
@@ -49,7 +49,7 @@ pub(super) fn read(
         let name: &str = key.get_ref();
         let line = line_and_column(&text, key.span().start).0;
         let Some(setting) = SETTINGS.into_iter().find(|setting| setting.key == name) else {
-            return Err(unknown(path, line, key, value.get_ref().is_table()));
+            return Err(unknown(path, line, name, value.get_ref().is_table()));
         };
         let Some(string) = value.get_ref().as_str() else {
             return Err(misconfigured(format!(
@@ -128,36 +128,27 @@ impl Unreadable {
     pub(super) fn failure(&self, path: &Path, cure_when_absent: &str) -> Failure {
         let inside = path.join("config.toml");
         let path = path.display();
-        let (what, cure) = match self {
-            Self::Io(error) if error.kind() == io::ErrorKind::NotFound => (
-                format!("{path} does not exist."),
-                cure_when_absent.to_owned(),
-            ),
-            Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => (
-                format!("{path} cannot be read by this account."),
-                Platform::HERE.allow_reading().to_owned(),
-            ),
-            Self::Io(error) => (
-                format!("{path} cannot be read: {error}."),
-                "Check the path and the disk.".to_owned(),
-            ),
-            Self::Directory => (
-                format!("{path} is a directory, not a file."),
+        match self {
+            Self::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+                misconfigured(format!("{path} does not exist.")).cure(cure_when_absent)
+            }
+            Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                misconfigured(format!("{path} cannot be read by this account."))
+                    .cure(Platform::HERE.allow_reading())
+            }
+            Self::Io(error) => misconfigured(format!("{path} cannot be read: {error}."))
+                .cure("Check the path and the disk."),
+            Self::Directory => misconfigured(format!("{path} is a directory, not a file.")).cure(
                 format!("Name the file inside it, for example {}.", inside.display()),
             ),
-            Self::TooLong => (
-                format!(
-                    "{path} is longer than {} KiB, so it is no configuration.",
-                    MAX_BYTES / 1024
-                ),
-                "Check the path.".to_owned(),
-            ),
-            Self::NotUtf8(at) => (
-                format!("{path} is not valid UTF-8 at byte {at}."),
-                "Save it as UTF-8 in your editor.".to_owned(),
-            ),
-        };
-        misconfigured(what).cure(cure)
+            Self::TooLong => misconfigured(format!(
+                "{path} is longer than {} KiB, so it is no configuration.",
+                MAX_BYTES / 1024
+            ))
+            .cure("Check the path."),
+            Self::NotUtf8(at) => misconfigured(format!("{path} is not valid UTF-8 at byte {at}."))
+                .cure("Save it as UTF-8 in your editor."),
+        }
     }
 }
 
@@ -207,13 +198,7 @@ fn not_toml(path: &Path, text: &str, error: &toml::de::Error) -> Failure {
     .cure("Each line is a key, an equals sign and a text in double quotes: issuer = \"https://example.okta.com\".")
 }
 
-fn unknown(
-    path: &Path,
-    line: usize,
-    key: &Spanned<toml::de::DeString<'_>>,
-    is_table: bool,
-) -> Failure {
-    let name: &str = key.get_ref();
+fn unknown(path: &Path, line: usize, name: &str, is_table: bool) -> Failure {
     // What does not look like a key may be half of a value, and that may be a password.
     let like_a_key = |c: char| c.is_ascii_alphabetic() || "_-".contains(c);
     let shown = if name.len() <= LONGEST_KEY && name.chars().all(like_a_key) {

@@ -151,10 +151,10 @@ pub(crate) struct Steps {
 }
 
 /// A server that is reached, and what TLS needs; neither has been told anything yet.
-struct Reached {
-    stream: Result<TcpStream, Error>,
-    connector: Result<Option<native_tls::TlsConnector>, Error>,
-}
+type Reached = (
+    Result<TcpStream, Error>,
+    Result<Option<native_tls::TlsConnector>, Error>,
+);
 
 /// What makes connections: the target, the TLS settings (read once), and what was learnt about the server.
 pub(crate) struct Connector {
@@ -302,7 +302,7 @@ impl Connector {
             }
             reach(&self.target, &self.tls, steps).await
         };
-        let (Reached { stream, connector }, ()) = tokio::join!(reaching, self.recall());
+        let ((stream, connector), ()) = tokio::join!(reaching, self.recall());
         let stream = stream?;
         let start = self.start(stream, connector, negotiation, steps);
         tokio::pin!(start);
@@ -389,8 +389,7 @@ async fn reach(
     tls: &OnceCell<native_tls::TlsConnector>,
     steps: &Mutex<Steps>,
 ) -> Reached {
-    let (stream, connector) = tokio::join!(dial(target, steps), connector(target, tls));
-    Reached { stream, connector }
+    tokio::join!(dial(target, steps), connector(target, tls))
 }
 
 async fn dial(target: &Target, steps: &Mutex<Steps>) -> Result<TcpStream, Error> {

@@ -2,7 +2,7 @@
 
 mod syntax;
 
-use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::config::{ChannelBinding, Config, SslMode, SslNegotiation};
@@ -25,8 +25,8 @@ pub(crate) enum Tls {
     DirectIfTaken,
 }
 
-/// A checked connection string. Its `Debug` shows no password.
-#[derive(Clone)]
+/// A checked connection string. Its `Debug` shows no password, as that of [`Config`] does not.
+#[derive(Clone, Debug)]
 pub struct Target {
     pub(crate) config: Config,
     pub(crate) host: String,
@@ -39,18 +39,6 @@ pub struct Target {
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) statement_timeout: String,
     notes: Vec<String>,
-}
-
-impl fmt::Debug for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Target")
-            .field("host", &self.host)
-            .field("port", &self.port)
-            .field("database", &self.database)
-            .field("user", &self.user)
-            .field("tls", &self.tls)
-            .finish_non_exhaustive()
-    }
 }
 
 /// Settings that we obey.

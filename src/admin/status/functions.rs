@@ -20,16 +20,10 @@ pub(super) struct Present {
 }
 
 pub(super) fn present(row: &Row) -> Result<Present, tokio_postgres::Error> {
-    // A default is no part of how a function is called in the migrations' own words.
-    let parameters: String = row.try_get(1)?;
-    let parameters: Vec<_> = parameters
-        .split(", ")
-        .map(|one| one.split(" DEFAULT ").next().unwrap_or_default())
-        .collect();
     Ok(Present {
         function: Function {
             signature: row.try_get(0)?,
-            parameters: parameters.join(", "),
+            parameters: row.try_get(1)?,
             result: row.try_get(2)?,
             manner: row.try_get(3)?,
             settings: row.try_get(4)?,
@@ -51,9 +45,7 @@ pub(super) fn compare(present: &[Present], wanted: &Definitions, found: &mut Fin
                 "a" => "aggregate",
                 _ => "function",
             };
-            found.problem(format!(
-                "The {what} {name} is not of this program: look at it, and drop {what} {name};"
-            ));
+            found.problem(foreign(what, name));
             continue;
         };
         if one.kind != "f" || one.function.body != wanted.body {
@@ -67,6 +59,10 @@ pub(super) fn compare(present: &[Present], wanted: &Definitions, found: &mut Fin
     for name in missing.keys() {
         found.problem(missing_function(name));
     }
+}
+
+fn foreign(what: &str, name: &str) -> String {
+    format!("The {what} {name} is not of this program: look at it, and drop {what} {name};")
 }
 
 pub(super) fn another_body(function: &str) -> String {
@@ -145,9 +141,7 @@ pub(super) fn contents(
         if kind == "table" && wanted.tables.contains(name) {
             missing.retain(|missing| *missing != name);
         } else {
-            found.problem(format!(
-                "The {kind} {name} is not of this program: look at it, and drop {kind} {name};"
-            ));
+            found.problem(foreign(kind, name));
         }
     }
     missing.retain(|name| !name.starts_with("public."));

@@ -41,7 +41,8 @@ pub(super) fn judge(sorted: &Sorted, found: &mut Findings) {
             "{name} may replicate, and so reads every row: alter role {name} noreplication;"
         ));
     }
-    for (role, privilege) in &sorted.privileged_people {
+    let administrators = sorted.administrators.iter();
+    for (role, privilege) in administrators.filter(|(role, _)| sorted.roles.is_person(*role)) {
         found.problem(format!(
             "{} {}, and is in the group, and so reads every row: {}",
             sorted.roles.name(*role),
@@ -116,7 +117,9 @@ fn attributes(sorted: &Sorted, found: &mut Findings) {
         for (_, deed, cure) in too_much.into_iter().filter(|(has, ..)| *has) {
             found.problem(format!("{who} may {deed}{tail}: alter role {name} {cure};"));
         }
-        if let (Kind::Group, Some(privilege)) = (subject.kind, &sorted.privileged_group) {
+        if subject.kind == Kind::Group
+            && let Some(privilege) = roles.privilege(&subject.reach)
+        {
             found.problem(format!(
                 "{who} {}, and so every member reads every row: {}",
                 privilege.why, privilege.cure
@@ -145,8 +148,9 @@ fn memberships(group: u32, sorted: &Sorted, found: &mut Findings) {
             ));
         }
     }
-    for person in &sorted.idle_people {
-        let person = roles.name(*person);
+    let people = sorted.of(Kind::Person);
+    for person in people.filter(|person| !roles.inherits(person.role, group)) {
+        let person = roles.name(person.role);
         found.problem(format!(
             "{person} does not inherit the rights of the group, and so can use no quote: alter role {person} inherit; grant {name} to {person};"
         ));

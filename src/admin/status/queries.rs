@@ -250,11 +250,11 @@ from pg_namespace n where n.nspname in ('okta', 'epigraph', 'public')
 order by 1, 2"
 );
 
-/// The functions of our schemas.
+/// The functions of our schemas. A default is no part of how one is called in the migrations' own words.
 pub(super) const FUNCTIONS: &str = "\
 select format('%I.%I(%s)', n.nspname, p.proname,
         (select string_agg(format_type(t.type, null), ', ' order by t.place) from unnest(p.proargtypes) with ordinality t(type, place))),
-    pg_get_function_arguments(p.oid), coalesce(pg_get_function_result(p.oid), ''),
+    pg_get_function_identity_arguments(p.oid), coalesce(pg_get_function_result(p.oid), ''),
     array[
         'language ' || l.lanname, case p.provolatile when 'i' then 'immutable' when 's' then 'stable' else 'volatile' end,
         'parallel ' || case p.proparallel when 's' then 'safe' when 'r' then 'restricted' else 'unsafe' end,

@@ -7,8 +7,9 @@ use tokio_postgres::Row;
 use super::{
     Findings,
     definitions::Definitions,
-    roles::{EVERYBODY, Kind, Sorted, Subject, enumerated},
+    roles::{EVERYBODY, Kind, Sorted, Subject},
 };
+use crate::text::enumerated;
 
 /// A right that someone was granted.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::admin::access;
+use crate::{admin::access, text::enumerated};
 
 /// The number that stands for everybody in a list of rights.
 pub(super) const EVERYBODY: u32 = 0;
@@ -188,7 +188,7 @@ impl Roles {
     }
 
     /// What makes an administrator of a role that reaches this.
-    fn privilege(&self, reach: &Reach) -> Option<Privilege> {
+    pub(super) fn privilege(&self, reach: &Reach) -> Option<Privilege> {
         let all = |role: &Role| {
             let attribute = |has: bool, why, cure| has.then_some((why, cure));
             attribute(role.superuser, "is a superuser", "nosuperuser")
@@ -257,29 +257,23 @@ impl Roles {
 
     /// The statement that takes a membership back; since PostgreSQL 16 it may have been granted by several.
     pub(super) fn revoke(&self, role: u32, member: u32) -> String {
-        let statements: Vec<_> = self
-            .of(member)
-            .filter(|edge| edge.role == role)
-            .map(|edge| {
-                let by = edge
-                    .grantor
-                    .as_ref()
-                    .map(|grantor| format!(" granted by {grantor}"));
-                let by = by.unwrap_or_default();
-                format!("revoke {} from {}{by};", self.name(role), self.name(member))
-            })
-            .collect();
-        statements.join(" ")
+        let (role_name, member_name) = (self.name(role), self.name(member));
+        let statement = |edge: &Membership| {
+            let grantor = edge.grantor.as_ref();
+            let by = grantor.map_or(String::new(), |grantor| format!(" granted by {grantor}"));
+            format!("revoke {role_name} from {member_name}{by};")
+        };
+        let granted = self.of(member).filter(|edge| edge.role == role);
+        granted.map(statement).collect::<Vec<_>>().join(" ")
     }
 
     /// Whether a role is in the group, and not merely its keeper (who made it is, since PostgreSQL 16) or a master.
-    fn is_person(&self, role: u32) -> bool {
-        let Some(group) = self.group else {
-            return false;
-        };
-        role != group
-            && !self.masters.contains(&role)
-            && self.reach(role, None, false).contains(group)
+    pub(super) fn is_person(&self, role: u32) -> bool {
+        self.group.is_some_and(|group| {
+            role != group
+                && !self.masters.contains(&role)
+                && self.reach(role, None, false).contains(group)
+        })
     }
 
     /// Everybody in the group, by name; also who cannot log in. Not whom an interrupted set-up left: the next one removes that.
@@ -296,13 +290,9 @@ impl Roles {
     /// The groups that are not this database's.
     pub(super) fn find_other_groups(&mut self) {
         let is_group = |name: &str| {
-            let rest = name.strip_prefix(SHARED);
-            rest.is_some_and(|rest| {
-                rest.is_empty()
-                    || rest
-                        .strip_prefix('_')
-                        .is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()))
-            })
+            let number = name.strip_prefix("epigraph_user_");
+            let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+            name == SHARED || number.is_some_and(is_number)
         };
         let others = self
             .all
@@ -316,9 +306,6 @@ impl Roles {
         let mut sorted = Sorted {
             roles: self,
             administrators: Vec::new(),
-            privileged_people: Vec::new(),
-            privileged_group: None,
-            idle_people: Vec::new(),
             replicas: Vec::new(),
             subjects: vec![Subject {
                 role: EVERYBODY,
@@ -336,9 +323,7 @@ impl Roles {
             });
         };
         if let Some(group) = self.group {
-            let reach = self.reach(group, None, true);
-            sorted.privileged_group = self.privilege(&reach);
-            add(group, Kind::Group, reach);
+            add(group, Kind::Group, self.reach(group, None, true));
         }
         for group in &self.other_groups {
             add(
@@ -358,9 +343,6 @@ impl Roles {
         // What the group gives is said of the group, and not of each of its members.
         let reach = self.reach(role.oid, self.group.filter(|_| is_person), true);
         if let Some(privilege) = self.privilege(&reach) {
-            if is_person {
-                sorted.privileged_people.push((role.oid, privilege.clone()));
-            }
             sorted.administrators.push((role.oid, privilege));
             return;
         }
@@ -369,13 +351,6 @@ impl Roles {
         }
         if Some(role.oid) == self.group || self.other_groups.contains(&role.oid) {
             return;
-        }
-        if is_person
-            && self
-                .group
-                .is_some_and(|group| !self.inherits(role.oid, group))
-        {
-            sorted.idle_people.push(role.oid);
         }
         sorted.subjects.push(Subject {
             role: role.oid,
@@ -395,7 +370,7 @@ impl Roles {
     }
 
     /// Whether a role has the rights of another without `set role`.
-    fn inherits(&self, role: u32, other: u32) -> bool {
+    pub(super) fn inherits(&self, role: u32, other: u32) -> bool {
         let mut holds = BTreeMap::from([(role, role)]);
         self.spread(&mut holds, |edge| edge.inherits);
         holds.contains_key(&other)
@@ -408,12 +383,6 @@ pub(super) struct Sorted<'a> {
     pub(super) roles: &'a Roles,
     /// Who sees every row by nature.
     pub(super) administrators: Vec<(u32, Privilege)>,
-    /// Those of them who are in the group.
-    pub(super) privileged_people: Vec<(u32, Privilege)>,
-    /// Where the whole group sees every row.
-    pub(super) privileged_group: Option<Privilege>,
-    /// People who do not inherit what the group may do.
-    pub(super) idle_people: Vec<u32>,
     /// Who may replicate.
     pub(super) replicas: Vec<u32>,
     /// Everybody, the groups, people and others: whose rights matter.
@@ -473,20 +442,6 @@ impl Sorted<'_> {
                 format!("the group {name}, which {whose},")
             }
             Kind::Person | Kind::Other => name,
-        }
-    }
-}
-
-/// The first few of them, and how many more there are.
-pub(super) fn enumerated(names: &[String]) -> String {
-    const SHOWN: usize = 3;
-    match names {
-        [] => String::new(),
-        [only] => only.clone(),
-        [first @ .., last] if first.len() <= SHOWN => format!("{} and {last}", first.join(", ")),
-        _ => {
-            let others = names.len() - SHOWN;
-            format!("{} and {others} others", names[..SHOWN].join(", "))
         }
     }
 }
