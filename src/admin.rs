@@ -14,30 +14,32 @@ mod repair;
 mod status;
 mod verify;
 
-use std::{sync::Mutex, time::Duration};
+use std::{ops::Deref, time::Duration};
 
+use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{
-    Client, IsolationLevel, Transaction,
+    Client, Error, IsolationLevel, Row, Transaction,
     error::{DbError, SqlState},
+    types::{FromSqlOwned, ToSql, Type},
 };
 
 use crate::{
     config,
     failure::{Failure, Kind},
-    postgres::{Connection, Connector, QUIET, Target, pause},
+    postgres::{Connection, Connector, QUIET, Target, pause, refused},
     session::Progress,
-    text::clause,
+    text::{capital, clause},
 };
 
 pub(crate) use self::access::set_by_another;
 pub use self::{
     access::{Access, How, People, Person, Revoked, free_name, grant, people, revoke, show},
-    keys::{KeyReport, refresh_keys, register, registered_issuer},
+    keys::{KeyReport, refresh_keys, register},
     migrate::{Applied, migrate, migrate_aloud},
     people::{block, unblock},
-    registration::{difference, not_replaced, registration},
+    registration::{difference, not_replaced, registered_issuer, registration},
     repair::repair,
     status::{Administrator, Blocked, Member, Other, RegisteredKey, Status, status},
     verify::{Proof, verify},
@@ -86,7 +88,8 @@ impl Owner {
     /// What a person puts into `config.toml` to use this access; `None` where its password is not known.
     #[must_use]
     pub fn config_toml(&self, okta: &config::Okta, access: &Access) -> Option<SecretString> {
-        let url = self.url_of(access)?;
+        let password = access.password.as_ref()?;
+        let url = self.target.url_of(&access.role, password);
         // What JSON writes of these is a basic string of TOML as well.
         let text = |text: &str| serde_json::Value::from(text).to_string();
         Some(SecretString::from(format!(
@@ -97,19 +100,12 @@ impl Owner {
         )))
     }
 
-    /// The connection string of an access; `None` where its password is not known.
-    #[must_use]
-    pub fn url_of(&self, access: &Access) -> Option<SecretString> {
-        let password = access.password.as_ref()?;
-        Some(self.target.url_of(&access.role, password))
-    }
-
-    /// Begins a transaction in which every name means what it says.
-    async fn begin(&mut self) -> Result<(Transaction<'_>, Words<'_>), Failure> {
+    /// Begins a step.
+    async fn begin(&mut self) -> Result<Step<'_>, Failure> {
         if self.connection.is_closed() {
             self.connection = dial(&self.target).await?;
         }
-        let words = Words(&self.target);
+        let target = &self.target;
         // Spelt out, because the owner's defaults may say otherwise.
         let client: &mut Client = &mut self.connection;
         let transaction = client
@@ -118,7 +114,7 @@ impl Owner {
             .read_only(false)
             .start()
             .await
-            .map_err(|error| words.explain(&error))?;
+            .map_err(|error| explain(&error, target))?;
         let settings = format!("{QUIET}; {SETTINGS}");
         // A limit that the owner has holds until the end of the message that sets another.
         let (limited, set) = tokio::join!(
@@ -126,35 +122,126 @@ impl Owner {
             transaction.batch_execute("set local statement_timeout = '30s'"),
             transaction.batch_execute(&settings),
         );
-        limited.and(set).map_err(|error| words.explain(&error))?;
-        Ok((transaction, words))
+        limited.and(set).map_err(|error| explain(&error, target))?;
+        Ok(Step {
+            transaction,
+            target,
+        })
     }
 
     /// Begins one that no other administrator of this database is at work beside.
-    async fn begin_alone(&mut self) -> Result<(Transaction<'_>, Words<'_>), Failure> {
+    async fn begin_alone(&mut self) -> Result<Step<'_>, Failure> {
         let tell = self.tell;
-        let (transaction, words) = self.begin().await?;
-        take_turn(&transaction, tell)
-            .await
-            .map_err(|error| words.explain(&error))?;
-        Ok((transaction, words))
+        let step = self.begin().await?;
+        match take_turn(&step, tell).await {
+            Ok(()) => Ok(step),
+            Err(error) => Err(explain(&error, step.target)),
+        }
     }
 
-    /// Does a step, and does it again for as long as others are in its way at the same moment. All of them can be repeated.
+    /// Does a step, in time.
+    async fn step<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&Step<'_>) -> Result<T, Halt>,
+    ) -> Result<T, Failure> {
+        bounded(async { self.begin().await?.end_with(work).await }).await
+    }
+
+    /// Does a step that no other administrator is at work beside, in time. Others of the server may be in its way all the same.
+    async fn step_alone<T>(
+        &mut self,
+        mut work: impl AsyncFnMut(&Step<'_>) -> Result<T, Halt>,
+    ) -> Result<T, Failure> {
+        bounded(
+            self.persist(async |owner: &mut Self| {
+                owner.begin_alone().await?.end_with(&mut work).await
+            }),
+        )
+        .await
+    }
+
+    /// Does something, and does it again for as long as others are in its way at the same moment. All of it can be repeated.
     async fn persist<T>(
         &mut self,
         mut step: impl AsyncFnMut(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        for tries in 0..TRIES {
+        let mut tries = 0;
+        loop {
             let failure = match step(self).await {
-                Err(failure) if self.connection.is_closed() || failure == collided() => failure,
+                Err(failure)
+                    if tries < TRIES && (self.connection.is_closed() || failure == collided()) =>
+                {
+                    failure
+                }
                 ended => return ended,
             };
             tracing::info!(target: "epigraph", tries, "a step is done again: {}", failure.what);
             sleep(pause(tries.min(2))).await;
+            tries += 1;
         }
-        step(self).await
     }
+}
+
+/// A transaction in which every name means what it says.
+struct Step<'a> {
+    transaction: Transaction<'a>,
+    target: &'a Target,
+}
+
+impl<'a> Deref for Step<'a> {
+    type Target = Transaction<'a>;
+
+    fn deref(&self) -> &Transaction<'a> {
+        &self.transaction
+    }
+}
+
+impl Step<'_> {
+    /// Runs a statement whose parameters are texts.
+    async fn rows(&self, sql: &str, texts: &[&str]) -> Result<Vec<Row>, Error> {
+        self.query_typed(sql, &typed(texts)).await
+    }
+
+    /// Returns the one row of it.
+    async fn row(&self, sql: &str, texts: &[&str]) -> Result<Row, Error> {
+        self.query_typed_one(sql, &typed(texts)).await
+    }
+
+    /// Returns the first value of the one row.
+    async fn value<T: FromSqlOwned>(&self, sql: &str, texts: &[&str]) -> Result<T, Error> {
+        self.row(sql, texts).await?.try_get(0)
+    }
+
+    /// Does what is to be done in it, and commits.
+    async fn end_with<T>(
+        self,
+        work: impl AsyncFnOnce(&Step<'_>) -> Result<T, Halt>,
+    ) -> Result<T, Failure> {
+        let target = self.target;
+        let ended = async {
+            let done = work(&self).await?;
+            self.transaction.commit().await?;
+            Ok(done)
+        };
+        ended.await.map_err(|halt| match halt {
+            Halt::Told(failure) => failure,
+            Halt::Said(error) => explain(&error, target),
+        })
+    }
+}
+
+fn typed<'a>(texts: &'a [&str]) -> Vec<(&'a (dyn ToSql + Sync), Type)> {
+    let parameters = texts.iter();
+    parameters.map(|text| (text as _, Type::TEXT)).collect()
+}
+
+/// Why a step goes no further.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+enum Halt {
+    Told(#[from] Failure),
+    /// By the database: it is put into words at the end of the step.
+    Said(#[from] Error),
 }
 
 async fn dial(target: &Target) -> Result<Connection, Failure> {
@@ -165,10 +252,7 @@ async fn dial(target: &Target) -> Result<Connection, Failure> {
 }
 
 /// Waits until no other administrator is at work, and keeps them waiting until the transaction ends.
-async fn take_turn(
-    transaction: &Transaction<'_>,
-    tell: fn(&str),
-) -> Result<(), tokio_postgres::Error> {
+async fn take_turn(transaction: &Transaction<'_>, tell: fn(&str)) -> Result<(), Error> {
     let [without_a_word, with_one] = PATIENCE.map(|limit| {
         format!(
             "set local lock_timeout = '{limit}'; lock table {} in share row exclusive mode; set local lock_timeout = 0",
@@ -204,132 +288,89 @@ fn has_collided(refusal: &DbError) -> bool {
 }
 
 /// Puts what the database says to its owner into words.
-#[derive(Clone, Copy)]
-struct Words<'a>(&'a Target);
-
-impl Words<'_> {
-    fn explain(self, error: &tokio_postgres::Error) -> Failure {
-        let generally = crate::postgres::explain(error, self.0, &[]);
-        match error
-            .as_db_error()
-            .and_then(|refusal| self.meaning(refusal))
-        {
-            Some(failure) => Failure {
-                cause: generally.cause,
-                ..failure
-            },
-            None => generally,
-        }
-    }
-
-    fn meaning(self, refusal: &DbError) -> Option<Failure> {
-        let Self(target) = self;
-        let code = refusal.code();
-        if has_collided(refusal) {
-            return Some(collided());
-        }
-        if *code == SqlState::LOCK_NOT_AVAILABLE {
-            return Some(busy());
-        }
-        if *code == SqlState::UNDEFINED_FUNCTION {
-            return Some(old_tables(&target.database));
-        }
-        if *code == SqlState::UNDEFINED_TABLE || *code == SqlState::INVALID_SCHEMA_NAME {
-            return Some(not_set_up(&target.database));
-        }
-        if *code == SqlState::INSUFFICIENT_PRIVILEGE {
-            if refusal.message() == PUBLIC_REFUSED {
-                return Some(closed_public(&target.user));
-            }
-            return Some(not_allowed(&target.user, refusal.message()));
-        }
-        // Raised by the migrations' own functions, in words for people.
-        match refusal.hint() {
-            Some(hint)
-                if code.code().starts_with("28E")
-                    || code.code().starts_with("22")
-                    || *code == SqlState::UNIQUE_VIOLATION
-                    || *code == SqlState::WRONG_OBJECT_TYPE =>
-            {
-                let what = format!("{}.", capitalised(&clause(refusal.message())));
-                Some(
-                    Failure::new(Kind::Database, what)
-                        .cure(format!("{}.", capitalised(&clause(hint)))),
-                )
-            }
-            _ => None,
-        }
+fn explain(error: &Error, target: &Target) -> Failure {
+    let generally = crate::postgres::explain(error, target, &[]);
+    let meaning = error.as_db_error();
+    match meaning.and_then(|refusal| meaning_of(refusal, target)) {
+        Some(failure) => failure.because(generally.cause),
+        None => generally,
     }
 }
 
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters
-        .next()
-        .map(|first| first.to_uppercase().chain(letters).collect())
-        .unwrap_or_default()
+fn meaning_of(refusal: &DbError, target: &Target) -> Option<Failure> {
+    if has_collided(refusal) {
+        return Some(collided());
+    }
+    match *refusal.code() {
+        SqlState::LOCK_NOT_AVAILABLE => Some(busy()),
+        SqlState::UNDEFINED_FUNCTION => Some(old_tables(&target.database)),
+        SqlState::UNDEFINED_TABLE | SqlState::INVALID_SCHEMA_NAME => {
+            Some(not_set_up(&target.database))
+        }
+        SqlState::INSUFFICIENT_PRIVILEGE if refusal.message() == PUBLIC_REFUSED => {
+            Some(closed_public(&target.user))
+        }
+        SqlState::INSUFFICIENT_PRIVILEGE => Some(not_allowed(&target.user, refusal.message())),
+        // Raised by the migrations' own functions, in words for people.
+        SqlState::UNIQUE_VIOLATION | SqlState::WRONG_OBJECT_TYPE => raised(refusal),
+        ref code if code.code().starts_with("28E") || code.code().starts_with("22") => {
+            raised(refusal)
+        }
+        _ => None,
+    }
+}
+
+fn raised(refusal: &DbError) -> Option<Failure> {
+    let sentence = |text| format!("{}.", capital(&clause(text)));
+    let cure = sentence(refusal.hint()?);
+    Some(refused(sentence(refusal.message())).cure(cure))
 }
 
 async fn bounded<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    timeout(LIMIT, work)
+    timeout(LIMIT, Box::pin(work))
         .await
         .unwrap_or_else(|_| Err(too_slow()))
 }
 
 fn not_set_up(database: &str) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!("The database {database} is not set up yet."),
-    )
-    .cure("Run `epigraph admin setup` first.")
+    refused(format!("The database {database} is not set up yet."))
+        .cure("Run `epigraph admin setup` first.")
 }
 
 fn old_tables(database: &str) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!("The tables of the database {database} are of an older version than this program."),
-    )
+    refused(format!(
+        "The tables of the database {database} are of an older version than this program."
+    ))
     .cure("Run `epigraph admin migrate` first.")
 }
 
 fn collided() -> Failure {
-    Failure::new(
-        Kind::Database,
-        "Another administrator kept changing the same thing at the same moment; nothing was changed from here.",
-    )
-    .cure("Try again in a moment.")
+    refused("Another administrator kept changing the same thing at the same moment; nothing was changed from here.")
+        .cure("Try again in a moment.")
 }
 
 fn busy() -> Failure {
-    Failure::new(
-        Kind::Database,
-        "Another administrator is at work in this database and has not finished; nothing was changed from here.",
-    )
-    .cure("Try again in a moment; if they left a transaction open, end its session.")
+    refused("Another administrator is at work in this database and has not finished; nothing was changed from here.")
+        .cure("Try again in a moment; if they left a transaction open, end its connection.")
 }
 
 fn not_allowed(user: &str, message: &str) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!(
-            "The user {user} is not allowed to do this: {}.",
-            clause(message)
-        ),
-    )
-    .cure("Use the connection string of the database's owner, as Neon's console shows it.")
+    let what = format!(
+        "The role {user} is not allowed to do this: {}.",
+        clause(message)
+    );
+    refused(what)
+        .cure("Use the connection string of the database's owner, as Neon's console shows it.")
 }
 
 /// What PostgreSQL says where the schema public is closed to the owner of the database, to whom it does not always belong.
 const PUBLIC_REFUSED: &str = "permission denied for schema public";
 
 fn closed_public(user: &str) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!("The user {user} may not use the schema public, where the table of quotes is; nothing was changed."),
-    )
-    .cure(format!(
-        "Have the owner of that schema, or a superuser, run: grant usage, create on schema public to {user};"
-    ))
+    refused(format!("The role {user} may not use the schema public, where the table of quotes is; nothing was changed."))
+        .cure(format!(
+            "Have the owner of that schema, or a superuser, run: grant usage, create on schema public to {user};"
+        ))
 }
 
 fn too_slow() -> Failure {

@@ -33,7 +33,7 @@ pub(crate) fn open(address: &str) -> Result<(), Failure> {
 }
 
 /// No browser came up.
-pub(crate) fn none() -> Failure {
+fn none() -> Failure {
     Failure::new(Kind::Failed, "No browser can be started on this computer.")
         .cure("Open the address yourself, on any device.")
 }

@@ -8,14 +8,15 @@ use std::{
 };
 
 use clap::{
-    CommandFactory, Parser, Subcommand, ValueEnum,
+    CommandFactory, Parser, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
     error::{ContextKind, ContextValue},
 };
 
 use crate::{
     app::{About, Order, Without},
     client,
-    config::{Config, Places, Sources, Store},
+    config::{Config, Sources, Store},
     failure::{Failure, Kind},
     locale,
     postgres::Target,
@@ -31,7 +32,6 @@ mod draft;
 mod edit;
 mod input;
 mod log;
-mod no_database;
 mod output;
 mod quote;
 mod reference;
@@ -61,36 +61,26 @@ struct Everywhere {
     /// Read this configuration file instead of the platform's
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Take the variables that are not set from this file, for example the guide's .env.local
+    /// Also read variables from this file, for example the guide's .env.local
     #[arg(long, global = true, value_name = "FILE")]
     env_file: Option<PathBuf>,
     /// Keep the session in the system's keyring, or in a file where there is no keyring
-    #[arg(long, global = true, value_name = "PLACE")]
-    store: Option<StoreName>,
+    #[arg(long, global = true, value_name = "PLACE", value_parser = store_named())]
+    store: Option<Store>,
     /// Write a log to this file; the variable EPIGRAPH_LOG says how much
     #[arg(long, global = true, value_name = "FILE")]
     log: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum StoreName {
-    Keyring,
-    File,
-}
-
-impl From<StoreName> for Store {
-    fn from(name: StoreName) -> Self {
-        match name {
-            StoreName::Keyring => Self::Keyring,
-            StoreName::File => Self::File,
-        }
-    }
+fn store_named() -> impl TypedValueParser<Value = Store> {
+    PossibleValuesParser::new([Store::Keyring, Store::File].map(Store::name))
+        .map(|name| Store::named(&name).unwrap_or(Store::Keyring))
 }
 
 #[expect(clippy::doc_markdown, reason = "--help prints these lines as they are")]
 #[derive(Subcommand)]
 enum Command {
-    /// Put the configuration that you were sent in its place
+    /// Install the configuration file that you were sent
     Use {
         /// The file, for example ~/Downloads/config.toml
         file: PathBuf,
@@ -221,7 +211,7 @@ fn usage(error: &clap::Error) -> u8 {
         && std::path::Path::new(name).is_file()
     {
         output::say(&format!(
-            "hint: to set epigraph up with this file, run: epigraph use {name}"
+            "hint: to set epigraph up with this file, run `epigraph use {name}`"
         ));
     }
     match printed {
@@ -302,10 +292,9 @@ fn load(everywhere: &Everywhere, given: &[(&'static str, String)]) -> Result<Con
     Config::load(&Sources {
         file: everywhere.config.as_deref(),
         env_file: everywhere.env_file.as_deref(),
-        store: everywhere.store.map(Store::from),
+        store: everywhere.store,
         given,
-        variable: &|name| std::env::var_os(name),
-        places: Places::of_this_platform(),
+        ..Sources::of_this_process()
     })
 }
 
@@ -406,7 +395,7 @@ fn unconfirmed(order: Order) -> &'static str {
             "The delete was not confirmed. Start epigraph again to see whether your quote is still there."
         }
         Order::SignOut => {
-            "The sign-out was not confirmed, so the session may live on at Okta. Run epigraph logout; if you are no longer signed in, an administrator can end the session at Okta: Directory › People › the person › Clear sessions and revoke tokens."
+            "The sign-out was not confirmed, so the session may live on at Okta. Run `epigraph logout`; if you are no longer signed in, an administrator can end the session at Okta: Directory › People › the person › Clear sessions and revoke tokens."
         }
     }
 }
@@ -416,13 +405,14 @@ const ONLY_COPY: &str =
 
 fn cannot_start(error: &io::Error) -> Failure {
     Failure::new(Kind::Failed, format!("The program cannot start: {error}.")).cure(
-        "This machine is short of memory or of open files: end other programs, then try again.",
+        "This machine is short of memory, or has too many files open: end other programs, then try again.",
     )
 }
 
 fn no_terminal() -> Failure {
-    Failure::new(Kind::Usage, "The full screen needs a terminal.")
-        .cure("Use a command instead: epigraph login, show, set, delete (see epigraph --help).")
+    Failure::new(Kind::Usage, "The full screen needs a terminal.").cure(
+        "Use a command instead: `epigraph login`, `show`, `set`, `delete` (see `epigraph --help`).",
+    )
 }
 
 fn stopped(error: &runtime::Error) -> Failure {

@@ -7,7 +7,7 @@ use crate::{
     keyring::Keyring,
     okta::Okta,
     postgres::{Postgres, Target},
-    session::{LastSeen, Quotes, Session},
+    session::{LastSeen, Session},
 };
 
 /// A person's session at the Okta organization, in the keyring and at the database of one configuration.
@@ -21,25 +21,25 @@ pub fn session(config: &Config) -> Result<Client, Failure> {
     session_at(config, Target::parse(config.database_url()?)?)
 }
 
-/// The same at a database whose connection string was read before.
+/// Makes the session of a configuration at a database whose connection string was read before.
 pub(crate) fn session_at(config: &Config, target: Target) -> Result<Client, Failure> {
     session_with(config, Postgres::new(target, Some(&config.state_dir)))
 }
 
-/// The same over something else than the database of the configuration.
-pub(crate) fn session_with<Q: Quotes>(
+/// Makes the session of a configuration over something else than its database: over nothing, for who only signs in or out.
+pub(crate) fn session_with<Q>(
     config: &Config,
     quotes: Q,
 ) -> Result<Session<Okta, Keyring, Q>, Failure> {
     let okta = config.okta()?;
-    let session = Session::new(
+    Ok(Session::new(
         Okta::new(okta.clone(), Some(&config.state_dir))?,
         vault(config, okta),
         quotes,
         config.state_dir.clone(),
         &okta.key(),
-    );
-    Ok(session.with_last_seen(last_seen(config, okta)))
+        config.last_seen,
+    ))
 }
 
 /// Where the quote is kept that was last seen.

@@ -45,7 +45,7 @@ const WINDOWS: Way = Way {
             "powershell.exe",
             "-NoProfile",
             "-Command",
-            "[Console]::OutputEncoding = [Text.Encoding]::UTF8; Get-Clipboard -Raw",
+            "[Console]::OutputEncoding = [Text.Encoding]::UTF8; [Console]::Write((Get-Clipboard -Raw))",
         ],
     )
 };

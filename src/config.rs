@@ -4,7 +4,6 @@
 
 use std::{
     ffi::OsString,
-    fmt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -39,6 +38,12 @@ impl Store {
             Self::Keyring => "keyring",
             Self::File => "file",
         }
+    }
+
+    /// Finds the one of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let all = [Self::Keyring, Self::File];
+        all.into_iter().find(|store| store.name() == name)
     }
 }
 
@@ -134,6 +139,21 @@ pub struct Sources<'a> {
     pub places: Option<Places>,
 }
 
+impl Sources<'_> {
+    /// Where it is read from without being told: the platform's file, and the environment.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        Self {
+            file: None,
+            env_file: None,
+            store: None,
+            given: &[],
+            variable: &|name| std::env::var_os(name),
+            places: Places::of_this_platform(),
+        }
+    }
+}
+
 /// A setting that a file or a variable can give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Setting {
@@ -143,51 +163,42 @@ struct Setting {
     variable: Option<&'static str>,
     /// What a value of it looks like.
     example: &'static str,
-    /// Whether the value opens something.
-    secret: bool,
 }
 
 const ISSUER: Setting = Setting {
     key: "issuer",
     variable: Some("AUTH_OKTA_ISSUER"),
     example: "https://example.okta.com",
-    secret: false,
 };
 const CLIENT_ID: Setting = Setting {
     key: "client_id",
     variable: Some("AUTH_OKTA_ID"),
     example: "0oa1b2c3d4E5F6g7H8i9",
-    secret: false,
 };
 const CLIENT_SECRET: Setting = Setting {
     key: "client_secret",
     variable: Some("AUTH_OKTA_SECRET"),
     example: "only where the app has one",
-    secret: true,
 };
 const DATABASE_URL: Setting = Setting {
     key: "database_url",
     variable: Some("DATABASE_URL"),
     example: "postgresql://USER:PASSWORD@HOST/DATABASE?sslmode=require",
-    secret: true,
 };
 const STORE: Setting = Setting {
     key: "store",
     variable: None,
     example: "keyring",
-    secret: false,
 };
 const FRAMES: Setting = Setting {
     key: "frames",
     variable: None,
     example: "on",
-    secret: false,
 };
 const LAST_SEEN: Setting = Setting {
     key: "last_seen",
     variable: None,
     example: "on",
-    secret: false,
 };
 const SETTINGS: [Setting; 7] = [
     ISSUER,
@@ -215,34 +226,22 @@ pub(crate) fn hide_secrets(command: &mut Command) {
     }
 }
 
-/// Where a value came from, in the words of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Origin {
-    File(&'static str, PathBuf),
-    Variable(&'static str),
-    EnvFile(&'static str, PathBuf),
-    Argument(&'static str),
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(key, path) => write!(f, "`{key}` in {}", path.display()),
-            Self::Variable(name) => write!(f, "the variable {name}"),
-            Self::Argument(key) => write!(f, "--{}", key.replace('_', "-")),
-            Self::EnvFile(name, path) => write!(f, "{name} in {}", path.display()),
-        }
-    }
-}
-
 /// A setting's text and where it came from. Every one is handled as a secret, so that no message can show the wrong one.
 #[derive(Clone, Debug)]
 struct Value {
     text: SecretString,
-    origin: Origin,
+    /// In the words of a message.
+    origin: String,
 }
 
 impl Value {
+    fn new(text: &str, origin: String) -> Self {
+        Self {
+            text: SecretString::from(text.trim()),
+            origin,
+        }
+    }
+
     fn text(&self) -> &str {
         self.text.expose_secret()
     }
@@ -254,14 +253,7 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn found() -> Result<Self, Failure> {
-        Self::load(&Sources {
-            file: None,
-            env_file: None,
-            store: None,
-            given: &[],
-            variable: &|name| std::env::var_os(name),
-            places: Places::of_this_platform(),
-        })
+        Self::load(&Sources::of_this_process())
     }
 
     /// Reads the configuration.
@@ -271,10 +263,7 @@ impl Config {
     /// is reported by the method that hands it out, because not every command needs it.
     pub fn load(sources: &Sources<'_>) -> Result<Self, Failure> {
         let places = sources.places.clone().ok_or_else(|| {
-            Failure::new(
-                Kind::Config,
-                "This account has no home directory, so there is no place for the configuration and the session.",
-            )
+            misconfigured("This account has no home directory, so there is no place for the configuration and the session.")
             .cure(Platform::HERE.needs_home())
         })?;
         let mut warnings = Vec::new();
@@ -288,10 +277,8 @@ impl Config {
         let find = |setting: Setting| -> Result<Option<Value>, Failure> {
             let given = sources.given.iter().find(|(key, _)| *key == setting.key);
             if let Some((key, text)) = given {
-                return Ok(Some(Value {
-                    text: SecretString::from(text.trim()),
-                    origin: Origin::Argument(key),
-                }));
+                let option = format!("--{}", key.replace('_', "-"));
+                return Ok(Some(Value::new(text, option)));
             }
             if let Some(value) = environment::variable(setting, sources.variable)? {
                 return Ok(Some(value));
@@ -308,12 +295,24 @@ impl Config {
         let client_id = find(CLIENT_ID)?;
         let client_secret = find(CLIENT_SECRET)?;
         let database_url = find(DATABASE_URL)?;
+        let stores = [Store::Keyring, Store::File].map(|store| (store.name(), store));
         let lasting = match find(STORE)? {
-            Some(value) => store_named(&value)?,
+            Some(value) => either(
+                &value,
+                stores,
+                "Write store = \"keyring\" (the default), or store = \"file\" where there is no keyring.",
+            )?,
             None => chosen_store(&places.state_dir),
         };
         let store = sources.store.unwrap_or(lasting);
-        let is_on = |setting, off| find(setting)?.map_or(Ok(true), |value| is_on(&value, off));
+        let is_on = |setting, off| match find(setting)? {
+            Some(value) => either(
+                &value,
+                [("on", true), ("off", false)],
+                &format!("Write \"on\", which is the default, or {off}."),
+            ),
+            None => Ok(true),
+        };
         let frames = is_on(FRAMES, "frames = \"off\" for a screen reader")?;
         let last_seen = is_on(
             LAST_SEEN,
@@ -377,21 +376,18 @@ fn checked_okta(
 ) -> Result<Okta, Failure> {
     issuer::check(issuer)?;
     if client_id.text() == CLIENT_ID.example {
-        return Err(Failure::new(
-            Kind::Config,
-            format!(
-                "The client id ({}) is still the one of the example.",
-                client_id.origin
-            ),
-        )
+        return Err(misconfigured(format!(
+            "The client id ({}) is still the one of the example.",
+            client_id.origin
+        ))
         .cure("Use the configuration that your administrator sent you: epigraph use config.toml"));
     }
     let unfit = |c: char| c.is_whitespace() || c.is_control();
     if client_id.text().contains("://") || client_id.text().contains(unfit) {
-        return Err(Failure::new(
-            Kind::Config,
-            format!("The client id ({}) is not a client id.", client_id.origin),
-        )
+        return Err(misconfigured(format!(
+            "The client id ({}) is not a client id.",
+            client_id.origin
+        ))
         .cure(format!(
             "Copy it from the General tab of the app in Okta's admin console; it looks like {}.",
             CLIENT_ID.example
@@ -404,48 +400,39 @@ fn checked_okta(
     })
 }
 
-fn store_named(value: &Value) -> Result<Store, Failure> {
-    match value.text() {
-        "keyring" => Ok(Store::Keyring),
-        "file" => Ok(Store::File),
-        _ => Err(Failure::new(
-            Kind::Config,
-            format!("{} is neither \"keyring\" nor \"file\".", value.origin),
-        )
-        .cure("Write store = \"keyring\" (the default), or store = \"file\" where there is no keyring.")),
-    }
+/// Reads a setting that is one of two words.
+fn either<T>(value: &Value, words: [(&str, T); 2], cure: &str) -> Result<T, Failure> {
+    let [one, other] = words.each_ref().map(|(word, _)| *word);
+    let named = words.into_iter().find(|(word, _)| *word == value.text());
+    named.map(|(_, meaning)| meaning).ok_or_else(|| {
+        misconfigured(format!(
+            "{} is neither \"{one}\" nor \"{other}\".",
+            value.origin
+        ))
+        .cure(cure)
+    })
 }
 
 /// Returns what the person chose on the screens.
 fn chosen_store(state_dir: &Path) -> Store {
     let chosen = private_file::read(&state_dir.join(CHOSEN_STORE), 64);
-    let is_file = |contents: &private_file::Contents| {
-        contents.bytes.trim_ascii() == Store::File.name().as_bytes()
-    };
-    match chosen {
-        Ok(Some(contents)) if is_file(&contents) => Store::File,
-        _ => Store::Keyring,
-    }
+    let chosen = chosen.ok().flatten().and_then(|contents| {
+        let name = std::str::from_utf8(contents.bytes.trim_ascii()).ok()?;
+        Store::named(name)
+    });
+    chosen.unwrap_or(Store::Keyring)
 }
 
-/// Says whether a setting is on.
-fn is_on(value: &Value, off: &str) -> Result<bool, Failure> {
-    match value.text() {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        _ => Err(Failure::new(
-            Kind::Config,
-            format!("{} is neither \"on\" nor \"off\".", value.origin),
-        )
-        .cure(format!("Write \"on\", which is the default, or {off}."))),
-    }
+/// A setting, or what holds it, is wrong.
+fn misconfigured(what: impl Into<String>) -> Failure {
+    Failure::new(Kind::Config, what)
 }
 
 /// Says whom to turn to where nothing was set up yet.
 fn not_set_up(path: &Path) -> Failure {
-    Failure::new(Kind::Config, "epigraph is not set up on this computer.").cure(format!(
-        "Were you sent a config.toml? Run: epigraph use config.toml\n\
-         Do you set it up for others? Run: epigraph admin setup\n\
+    misconfigured("epigraph is not set up on this computer.").cure(format!(
+        "Were you sent a config.toml? Run `epigraph use config.toml`.\n\
+         Do you set it up for others? Run `epigraph admin setup`.\n\
          By hand: write {}, set the variables AUTH_OKTA_ISSUER, AUTH_OKTA_ID and DATABASE_URL, or name the guide's own file with \
          --env-file .env.local.",
         path.display()
@@ -469,7 +456,7 @@ fn not_set(missing: &[Setting], path: &Path) -> Failure {
         .map(|setting| format!("\n    {} = \"{}\"", setting.key, setting.example))
         .collect();
     let variables: Vec<&str> = missing.iter().filter_map(|s| s.variable).collect();
-    Failure::new(Kind::Config, what).cure(format!(
+    misconfigured(what).cure(format!(
         "Put {them} into {}:{}\nor into the environment as {}, or name the guide's own file with --env-file .env.local.",
         path.display(),
         lines.concat(),

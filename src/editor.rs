@@ -68,7 +68,7 @@ impl Editor {
     /// Makes an editor with the cursor at the end of a text. Line ends become `\n`.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        let text = text::line_ends(text);
         let mut editor = Self {
             cursor: text.len(),
             text,
@@ -167,10 +167,7 @@ impl Editor {
     /// Puts a pasted text in as one step of undo: line ends become `\n`, a byte order mark and control characters but
     /// tabs are dropped.
     pub fn paste(&mut self, pasted: &str) {
-        let text: String = pasted
-            .trim_start_matches('\u{feff}')
-            .replace("\r\n", "\n")
-            .replace('\r', "\n")
+        let text: String = text::line_ends(pasted.trim_start_matches('\u{feff}'))
             .chars()
             .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
             .collect();

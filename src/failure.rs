@@ -1,6 +1,7 @@
-//! What went wrong, in the words a person needs: what happened, what to do next, and the exit code a script sees.
+//! What went wrong, or what a check found: in the words that a person needs, with the exit code that a script sees, and with the
+//! technical cause for the log.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use crate::text::one_line;
 
@@ -8,27 +9,27 @@ use crate::text::one_line;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Anything that no other kind names. Exit code 1.
-    Failed,
+    Failed = 1,
     /// The command line or a text given to it is wrong. Exit code 2.
-    Usage,
+    Usage = 2,
     /// You are not signed in, or the session has ended. Exit code 3.
-    NotSignedIn,
+    NotSignedIn = 3,
     /// The sign-in was denied, or its code expired. Exit code 4.
-    Denied,
+    Denied = 4,
     /// There is no quote. Exit code 5.
-    NoQuote,
+    NoQuote = 5,
     /// The quote was changed elsewhere since it was read; nothing was overwritten. Exit code 6.
-    Conflict,
+    Conflict = 6,
     /// Okta or Neon cannot be reached (network, name, TLS, outage, time-out). Exit code 7.
-    Unreachable,
+    Unreachable = 7,
     /// The configuration is missing or wrong, the connection string included. Exit code 8.
-    Config,
+    Config = 8,
     /// The keyring (or the file in its place) is absent, locked, silent, or refuses. Exit code 9.
-    Vault,
+    Vault = 9,
     /// Okta answered and refuses: client id, grant type, assignment, policy, `DPoP`, clock. Exit code 10.
-    Okta,
+    Okta = 10,
     /// The database answered and refuses: password, name, missing table, missing right. Exit code 11.
-    Database,
+    Database = 11,
 }
 
 impl Kind {
@@ -50,19 +51,7 @@ impl Kind {
     /// Returns the process exit code of this kind.
     #[must_use]
     pub const fn exit_code(self) -> u8 {
-        match self {
-            Self::Failed => 1,
-            Self::Usage => 2,
-            Self::NotSignedIn => 3,
-            Self::Denied => 4,
-            Self::NoQuote => 5,
-            Self::Conflict => 6,
-            Self::Unreachable => 7,
-            Self::Config => 8,
-            Self::Vault => 9,
-            Self::Okta => 10,
-            Self::Database => 11,
-        }
+        self as u8
     }
 
     /// Says what this kind means, in the words of the exit-code table.
@@ -120,20 +109,11 @@ impl Cause {
     }
 
     /// Takes what an error and those behind it say, where the error itself cannot be kept.
-    pub fn told_by(error: &dyn std::error::Error) -> Self {
-        let mut said = vec![error.to_string()];
-        let mut source = error.source();
-        while let Some(error) = source {
-            said.push(error.to_string());
-            source = error.source();
-        }
-        let innermost = said.pop().unwrap_or_default();
-        let innermost = anyhow::Error::msg(innermost);
-        Self::of(
-            said.into_iter()
-                .rev()
-                .fold(innermost, anyhow::Error::context),
-        )
+    pub fn told_by(error: &(dyn Error + 'static)) -> Self {
+        let said: Vec<_> = causes(error).map(ToString::to_string).collect();
+        let mut said = said.into_iter().rev();
+        let innermost = anyhow::Error::msg(said.next().unwrap_or_default());
+        Self::of(said.fold(innermost, anyhow::Error::context))
     }
 
     /// The causes in one line, without what could be a secret; `None` where nothing more is known.
@@ -145,6 +125,21 @@ impl Cause {
             .collect();
         Some(lines.join(": "))
     }
+}
+
+/// An error, and the errors behind it.
+pub(crate) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl DoubleEndedIterator<Item = &'a (dyn Error + 'static)> {
+    anyhow::Chain::new(error)
+}
+
+/// A refusal in PostgreSQL's own words.
+#[derive(Debug, thiserror::Error)]
+#[error("PostgreSQL says {sqlstate}: {message}")]
+pub(crate) struct SaidByPostgres {
+    pub(crate) sqlstate: String,
+    pub(crate) message: String,
 }
 
 impl PartialEq for Cause {
@@ -187,6 +182,13 @@ impl Failure {
         self
     }
 
+    /// The SQLSTATE with which PostgreSQL refused (PostgreSQL, appendix A), where it did: functions may raise one of their own.
+    #[must_use]
+    pub fn sqlstate(&self) -> Option<&str> {
+        let said: &SaidByPostgres = self.cause.0.as_ref()?.downcast_ref()?;
+        Some(&said.sqlstate)
+    }
+
     /// Writes it into the log, and its causes at the level `debug`.
     pub(crate) fn log(&self) {
         tracing::error!(target: "epigraph", exit_code = self.kind.exit_code(), "{}", self.what);
@@ -201,23 +203,29 @@ const SHORTEST_SECRET: usize = 32;
 
 /// Puts words of others into one line. A server may repeat what it was sent, and messages are logged: whatever could be a token
 /// or a device code is left out. The shortest of them (a UUID) has 36 characters in a row, not all of them small letters, and no
-/// word that a person needs has that many. So is the password of an address.
+/// word that a person needs has that many. So is what stands before the `@` of an address: a password may be written there as it is.
 pub(crate) fn without_secrets(words: &str) -> String {
     let of_a_token = |char: char| char.is_ascii_alphanumeric() || "-._~+/=%".contains(char);
     let words = one_line(words);
+    let words: String = words.split_inclusive(' ').map(without_user_info).collect();
     let mut kept = String::with_capacity(words.len());
     for part in words.split_inclusive(|char| !of_a_token(char)) {
         let word = part.trim_end_matches(|char| !of_a_token(char));
         let is_plain = |char: char| char.is_ascii_lowercase() || "-._/".contains(char);
         let is_harmless = word.len() < SHORTEST_SECRET || word.chars().all(is_plain);
-        kept.push_str(if is_harmless && !part.ends_with('@') {
-            word
-        } else {
-            "…"
-        });
+        kept.push_str(if is_harmless { word } else { "…" });
         kept.push_str(&part[word.len()..]);
     }
     kept
+}
+
+/// Hides what stands before the last `@` of a word, but for the scheme of an address.
+fn without_user_info(word: &str) -> String {
+    let Some(end) = word.rfind('@') else {
+        return word.to_owned();
+    };
+    let start = word[..end].find("://").map_or(0, |scheme| scheme + 3);
+    [&word[..start], "…", &word[end..]].concat()
 }
 
 impl fmt::Display for Failure {
@@ -230,8 +238,8 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.cause.0.as_deref().map(AsRef::as_ref)
     }
 }
@@ -318,5 +326,21 @@ mod tests {
             Kind::ALL.iter().map(|kind| kind.exit_code()).collect();
         assert_eq!(codes.len(), Kind::ALL.len());
         assert!(!codes.contains(&0));
+    }
+
+    #[test]
+    fn no_part_of_an_address_password_is_told() {
+        for (told, left) in [
+            ("at http://jane:secret@proxy:3128", "at http://…@proxy:3128"),
+            ("(http://jane:se$c!r@et@proxy/)", "(http://…@proxy/)"),
+            (
+                "\"postgresql://jane:se\"cret@host/db\".",
+                "\"postgresql://…@host/db\".",
+            ),
+            ("jane@example.com is locked", "…@example.com is locked"),
+            ("https://org.okta.com", "https://org.okta.com"),
+        ] {
+            assert_eq!(without_secrets(told), left);
+        }
     }
 }

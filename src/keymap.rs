@@ -114,66 +114,26 @@ impl Context {
     ];
 
     /// Returns the parts of the table that hold here, in the order of the hint line.
-    #[must_use]
-    pub fn sections(self) -> &'static [Section] {
-        match self {
-            Self::Busy => &[Section::Letters, Section::Everywhere, Section::Always],
-            Self::Loading => &[
-                Section::Quote,
-                Section::Letters,
-                Section::Everywhere,
-                Section::Always,
-            ],
-            Self::SignedOut => &[
-                Section::SignedOut,
-                Section::Letters,
-                Section::Everywhere,
-                Section::Always,
-            ],
-            Self::Requesting => &[
-                Section::SignIn,
-                Section::Letters,
-                Section::Everywhere,
-                Section::Always,
-            ],
-            Self::Waiting => &[
-                Section::Code,
-                Section::SignIn,
-                Section::Letters,
-                Section::Everywhere,
-                Section::Always,
-            ],
-            Self::Unread => &[
-                Section::Session,
-                Section::Quote,
-                Section::Letters,
-                Section::Everywhere,
-                Section::Always,
-            ],
-            Self::Quote => &[
-                Section::Quote,
-                Section::Session,
-                Section::Reading,
-                Section::Letters,
-                Section::Everywhere,
-                Section::Always,
-            ],
-            Self::Writing => &[Section::Writing, Section::Everywhere, Section::Always],
-            Self::Asking => &[
-                Section::Question,
-                Section::Letters,
-                Section::Everywhere,
-                Section::Always,
-            ],
-            Self::Conflict => &[
-                Section::Conflict,
-                Section::Reading,
-                Section::Letters,
-                Section::Everywhere,
-                Section::Always,
-            ],
-            Self::Help => &[Section::Help, Section::Reading, Section::Always],
-        }
+    pub fn sections(self) -> impl Iterator<Item = Section> {
+        let own: &[Section] = match self {
+            Self::Busy => &[],
+            Self::Loading => &[Section::Quote],
+            Self::SignedOut => &[Section::SignedOut],
+            Self::Requesting => &[Section::SignIn],
+            Self::Waiting => &[Section::Code, Section::SignIn],
+            Self::Unread => &[Section::Session, Section::Quote],
+            Self::Quote => &[Section::Quote, Section::Session, Section::Reading],
+            Self::Writing => &[Section::Writing],
+            Self::Asking => &[Section::Question],
+            Self::Conflict => &[Section::Conflict, Section::Reading],
+            Self::Help => &[Section::Help, Section::Reading],
+        };
+        let common: &[Section] = match self {
+            Self::Help => &[Section::Always],
+            Self::Writing => &[Section::Everywhere, Section::Always],
+            _ => &[Section::Letters, Section::Everywhere, Section::Always],
+        };
+        own.iter().chain(common).copied()
     }
 }
 
@@ -278,39 +238,28 @@ pub struct Chord {
 }
 
 impl Chord {
+    const fn with(modifiers: KeyModifiers, code: KeyCode) -> Self {
+        Self { code, modifiers }
+    }
+
     pub(crate) const fn plain(code: KeyCode) -> Self {
-        Self {
-            code,
-            modifiers: KeyModifiers::NONE,
-        }
+        Self::with(KeyModifiers::NONE, code)
     }
 
     const fn ctrl(code: KeyCode) -> Self {
-        Self {
-            code,
-            modifiers: KeyModifiers::CONTROL,
-        }
+        Self::with(KeyModifiers::CONTROL, code)
     }
 
     const fn ctrl_shift(code: KeyCode) -> Self {
-        Self {
-            code,
-            modifiers: KeyModifiers::CONTROL.union(KeyModifiers::SHIFT),
-        }
+        Self::with(KeyModifiers::CONTROL.union(KeyModifiers::SHIFT), code)
     }
 
     const fn alt(code: KeyCode) -> Self {
-        Self {
-            code,
-            modifiers: KeyModifiers::ALT,
-        }
+        Self::with(KeyModifiers::ALT, code)
     }
 
     const fn shift(code: KeyCode) -> Self {
-        Self {
-            code,
-            modifiers: KeyModifiers::SHIFT,
-        }
+        Self::with(KeyModifiers::SHIFT, code)
     }
 
     /// Returns the chord of a key event; `None` for a key that was let go, and with the keys that belong to the desktop.
@@ -405,10 +354,7 @@ impl fmt::Display for Chord {
 
 /// Returns the rows that hold in a context, in the order of the hint line.
 pub(crate) fn bindings(context: Context) -> impl Iterator<Item = &'static Binding> {
-    context
-        .sections()
-        .iter()
-        .flat_map(|section| section.bindings())
+    context.sections().flat_map(Section::bindings)
 }
 
 /// Returns what a key asks for in a context. Shift selects with whatever moves, and changes nothing else.
@@ -459,7 +405,7 @@ mod tests {
             assert!(
                 Context::ALL
                     .iter()
-                    .any(|context| context.sections().contains(&binding.section)),
+                    .any(|context| context.sections().any(|section| section == binding.section)),
                 "{binding:?} holds nowhere"
             );
             assert!(Section::ALL.contains(&binding.section));

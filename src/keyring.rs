@@ -41,8 +41,11 @@ impl Keyring {
         let key = format!("{issuer} {client_id}");
         Self {
             system: (store == Store::Keyring).then(|| system::System::new(&key)),
-            file: file::File::new(state_dir.join(format!("session-{}.json", short_hash(&key)))),
-            choice: file::File::new(state_dir.join(config::CHOSEN_STORE)),
+            file: file::File::new(
+                "session file",
+                state_dir.join(format!("session-{}.json", short_hash(&key))),
+            ),
+            choice: file::File::new("file of your choice", state_dir.join(config::CHOSEN_STORE)),
             is_file_chosen: AtomicBool::new(false),
         }
     }
@@ -69,9 +72,9 @@ impl Keyring {
         let verdict = match found {
             Ok(found) => {
                 let state = if found.is_some() {
-                    "holds a session"
+                    "contains a session"
                 } else {
-                    "holds no session"
+                    "contains no session"
                 };
                 match self.warning() {
                     Some(warning) => Verdict::Warning(warning),

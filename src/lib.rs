@@ -11,18 +11,20 @@
 //! app       the model    stands on quote, editor, keymap, typeset
 //! below     for many     account: what every layer says of a person · config · failure: what a person is told
 //!                        text: made harmless, measured, wrapped · browser · clipboard · locale · platform
+//!                        background: what waits for a disk, and what must not stop half way
 //!                        private_file: 0600, whole or not at all · tls: trust for okta and postgres alike
 //! database  the check    migrations: V4 the ID token, V5 the guard of a table, V6 the functions that keep a quote
 //! ```
 //!
-//! Arrows go one way: no module uses one that uses it. `app`, `view`, `editor`, `keymap`, `quote`, `text` and `typeset` are pure.
-//! No secret ever enters `app`: tokens and passwords live in `session`, `okta`, `keyring` and `postgres` only.
+//! Arrows go one way: no module uses one that uses it. `app`, `view`, `editor`, `keymap`, `quote` and `typeset` are pure, and no secret
+//! ever enters them.
 //!
 //! Another program whose people have rows of their own needs `config`, `client`, `session`, `postgres` and `failure`. This is one;
 //! `docs/protect.md` has its table, and `examples/notes.rs` the whole of it:
 //!
 //! ```no_run
-//! use epigraph::{client, config::Config, failure::Failure, postgres::Statement, session::Progress};
+//! use epigraph::{client, config::Config, failure::Failure, postgres::Statement};
+//! use epigraph::session::{Progress, finish_background_work};
 //!
 //! # async fn example() -> Result<(), Failure> {
 //! let session = client::session(&Config::found()?)?;
@@ -32,6 +34,8 @@
 //! session.await_approval(&progress).await?;
 //! let add = Statement::write("select public.add_note($1)", "the note was added").text("Buy flowers.");
 //! session.run(&add.once(), &progress).await?;
+//! drop(session);
+//! finish_background_work().await;
 //! # Ok(())
 //! # }
 //! ```
@@ -59,6 +63,7 @@ pub mod runtime;
 #[doc(hidden)]
 pub mod terminal;
 
+pub(crate) mod background;
 pub(crate) mod browser;
 pub(crate) mod clipboard;
 pub(crate) mod doctor;

@@ -1,4 +1,4 @@
-//! The exit code, and that the memory is no one else's business.
+//! The entry point: keeps the memory private, runs the command line, and ends with its exit code.
 
 fn main() {
     // It holds tokens and passwords: no crash writes them to a disk, and no other program of the same user reads them there.

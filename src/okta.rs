@@ -28,7 +28,7 @@ use crate::{
     account::DeviceCode,
     config,
     failure::{Check, Failure, Kind, Verdict},
-    session::{self, IdToken, Identity, NotRenewed, Progress, Refreshed, Tokens},
+    session::{IdToken, Identity, NotRenewed, Progress, Refreshed, Tokens},
     tls,
 };
 
@@ -52,6 +52,7 @@ pub struct Okta {
 }
 
 /// What the authorization server publishes of itself.
+#[derive(Clone)]
 struct Known<T> {
     it: Arc<T>,
     /// It was known before it was needed now, so that it may be out of date.
@@ -68,15 +69,6 @@ impl<T> Known<T> {
 
     fn asked(it: Arc<T>) -> Self {
         Self { it, is_kept: false }
-    }
-}
-
-impl<T> Clone for Known<T> {
-    fn clone(&self) -> Self {
-        Self {
-            it: Arc::clone(&self.it),
-            is_kept: self.is_kept,
-        }
     }
 }
 
@@ -598,12 +590,14 @@ impl Identity for Okta {
         );
         let answer = answer?.map_err(|refusal| {
             let failure = self.refused(Asked::Refresh)(refusal.clone());
-            match refusal.ends_a_session() {
-                true if refusal.one_was_lost => {
-                    NotRenewed::Ended(session::after_a_lost_answer(failure))
+            let one_was_lost = refusal.one_was_lost;
+            if refusal.ends_a_session() {
+                NotRenewed::Ended {
+                    failure,
+                    one_was_lost,
                 }
-                true => NotRenewed::Ended(failure),
-                false => NotRenewed::Failed(failure),
+            } else {
+                NotRenewed::Failed(failure)
             }
         })?;
         let mut granted = self.granted(&server, &answer).await?;

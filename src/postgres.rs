@@ -13,6 +13,6 @@ mod target;
 pub use self::{check::check, operation::Postgres, statement::Statement, target::Target};
 pub(crate) use self::{
     connection::{Connection, Connector},
-    error::explain,
+    error::{explain, refused},
     operation::{QUIET, pause},
 };

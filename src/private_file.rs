@@ -18,7 +18,7 @@ pub(crate) enum Error {
     #[error("it is not a regular file")]
     NotAFile,
     /// Something that is no directory has the name of the directory.
-    #[error("its directory is not a directory")]
+    #[error("a file is in the place of its directory")]
     NotADirectory,
     /// The name of the directory leads elsewhere.
     #[error("its directory is a symbolic link")]
@@ -288,7 +288,7 @@ fn opening(path: &Path, error: io::Error) -> Error {
 }
 
 #[cfg(unix)]
-fn no_follow(options: &mut OpenOptions) {
+pub(crate) fn no_follow(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;
 
     // NONBLOCK: opening a pipe that someone put there must not wait for its other end.

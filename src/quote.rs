@@ -1,11 +1,14 @@
-//! A quote: a text known to be fit to be kept. No I/O, no clock, no dependencies but the date of a saved one.
+//! A quote: a text known to be fit to be kept. No I/O and no clock.
 
 use chrono::{DateTime, FixedOffset};
+
+use crate::text;
 
 /// The longest quote, in bytes of UTF-8.
 pub const MAX_BYTES: usize = 64 * 1024;
 
-/// A text that may be saved: something in it can be seen, it has at most [`MAX_BYTES`], and free of control characters but line breaks and tabs.
+/// A text that may be saved: something in it can be seen, it has at most [`MAX_BYTES`], and no control characters but line breaks
+/// and tabs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quote(String);
 
@@ -16,13 +19,13 @@ pub enum QuoteError {
     #[error("the quote is empty")]
     Empty,
     /// It is longer than [`MAX_BYTES`]; `bytes` is its length.
-    #[error("the quote is {bytes} bytes long; the limit is {MAX_BYTES}")]
+    #[error("the quote is {} long; the limit is {}", text::bytes(*bytes), text::bytes(MAX_BYTES))]
     TooLong {
         /// Its length in bytes of UTF-8.
         bytes: usize,
     },
     /// It holds a control character, which a terminal would obey and PostgreSQL may refuse (U+0000).
-    #[error("the quote holds the control character U+{code:04X} in line {line}")]
+    #[error("the quote contains the control character U+{code:04X} in line {line}")]
     Control {
         /// The character's code point.
         code: u32,
@@ -37,7 +40,7 @@ impl Quote {
     /// # Errors
     /// When nothing in the text can be seen, it is too long, or it holds a control character other than line break and tab.
     pub fn new(text: &str) -> Result<Self, QuoteError> {
-        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        let text = text::line_ends(text);
         if text.chars().all(is_unseen) {
             return Err(QuoteError::Empty);
         }

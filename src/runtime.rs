@@ -11,7 +11,8 @@ use tokio::{runtime, select, time};
 
 use crate::{
     app::{self, About, Effect, Model, Msg, Order, Seen, Size},
-    session::{self, Progress},
+    background,
+    session::Progress,
 };
 
 pub(crate) use signals::Ends;
@@ -214,14 +215,14 @@ async fn run_on<C: Console, S: Services>(
     let in_time = time::timeout(FINISH, async {
         tasks.finish(&mut model).await;
         // A session that was being renewed for an abandoned read is still written down.
-        session::finish_background_work().await;
+        background::finish_background_work().await;
     })
     .await;
     let keeps_drafts = tasks.keeps_drafts();
     // What is dropped here may have a connection to end. Where something hangs, there is no time for that.
     tasks.close().await;
     if in_time.is_ok() {
-        let _ = time::timeout(session::FAREWELL, session::finish_background_work()).await;
+        let _ = time::timeout(background::FAREWELL, background::finish_background_work()).await;
     }
     let last = match (model.unsaved(), keeps_drafts) {
         (None, _) => ordered.map_or(Last::Nothing, |order| end_of(order, &model)),

@@ -6,18 +6,14 @@ mod keeper;
 mod lock;
 mod seen;
 
-use std::{
-    future::Future,
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use secrecy::SecretString;
-use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     account::{Activity, DeviceCode, KeptDraft, Restored, SignOutOutcome, User},
+    background::{begin, finish},
     failure::{Failure, Kind},
     private_file::short_hash,
     quote::{DeleteOutcome, Quote, SaveOutcome, Saved},
@@ -29,6 +25,7 @@ use self::{
 };
 
 pub(crate) use self::seen::LastSeen;
+pub use crate::background::finish_background_work;
 
 /// Where an operation reports what it waits for. Cheap to clone.
 #[derive(Clone)]
@@ -44,6 +41,16 @@ impl Progress {
     #[must_use]
     pub fn silent() -> Self {
         Self::new(|_| ())
+    }
+
+    /// Makes a reporter that says no more than that the keyring asks the person: for what is looked up before anything else.
+    fn of_questions(&self) -> Self {
+        let reporter = self.clone();
+        Self::new(move |activity| {
+            if activity == Activity::KeyringAsks {
+                reporter.report(activity);
+            }
+        })
     }
 
     /// Reports what is being waited for.
@@ -186,8 +193,13 @@ impl From<Failure> for Refused {
 /// Why Okta issued no new tokens for a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotRenewed {
-    /// The refresh token is dead (`invalid_grant`, RFC 6749 section 5.2), and the session over. In words, why that may be.
-    Ended(Failure),
+    /// The refresh token is dead (`invalid_grant`, RFC 6749 section 5.2), and the session over.
+    Ended {
+        /// Why that may be.
+        failure: Failure,
+        /// The request was sent before and not answered: the provider may have carried it out.
+        one_was_lost: bool,
+    },
     /// Whatever else: the session stays as it is.
     Failed(Failure),
 }
@@ -204,8 +216,8 @@ pub trait Quotes: Send + Sync + 'static {
     /// and its failure is that of the operation that follows, or of none.
     fn head_start(&self) {}
 
-    /// Makes sure that a connection is open, so that it can be made while a token is refreshed. Its failure shows at the next operation.
-    fn connect(&self, progress: &Progress) -> impl Future<Output = ()> + Send;
+    /// Makes sure that a connection is open, so that it can be made while a token is refreshed.
+    fn connect(&self, progress: &Progress) -> impl Future<Output = Result<(), Refused>> + Send;
 
     /// Reads the quote of the person whom the token names.
     fn load(
@@ -235,7 +247,7 @@ pub trait Quotes: Send + Sync + 'static {
 /// A session over an identity provider, a vault and the person's row. What the screens and the headless commands share.
 pub struct Session<I: Identity, V, Q> {
     keeper: Arc<Keeper<I, V>>,
-    quotes: Q,
+    pub(crate) quotes: Q,
     drafts: Drafts,
     seen: LastSeen,
     /// The sign-in under way.
@@ -253,32 +265,31 @@ pub struct Standing {
     pub renews: bool,
 }
 
-impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
-    /// Makes a session. `state_dir` holds the lock and the draft; `key` tells issuer and client apart in file names.
-    pub fn new(identity: I, vault: V, quotes: Q, state_dir: PathBuf, key: &str) -> Self {
+impl<I: Identity, V: Vault, Q> Session<I, V, Q> {
+    /// Makes a session. `state_dir` holds the lock, the draft and, where that is wanted, the quote that was last seen; `key` tells
+    /// issuer and client apart in file names.
+    pub fn new(
+        identity: I,
+        vault: V,
+        quotes: Q,
+        state_dir: PathBuf,
+        key: &str,
+        keeps_last_seen: bool,
+    ) -> Self {
         let lock = state_dir.join(format!("lock-{}", short_hash(key)));
         Self {
             keeper: Arc::new(Keeper::new(identity, vault, lock)),
             quotes,
-            seen: LastSeen::new(&state_dir, key, true),
+            seen: LastSeen::new(&state_dir, key, keeps_last_seen),
             drafts: Drafts::new(state_dir, key),
             pending: Mutex::default(),
         }
     }
 
-    /// The same, with another word on whether and where the quote is kept that was last seen.
-    pub(crate) fn with_last_seen(self, seen: LastSeen) -> Self {
-        Self { seen, ..self }
-    }
-
     /// Keeps what the person has seen, for the next start. No one waits for it but the end of the program.
     fn note(&self, seen: Option<&Saved>) {
         if let Some(user_id) = self.keeper.last_user_id() {
-            let (file, seen) = (self.seen.clone(), seen.cloned());
-            begin(async move {
-                let noting = move || file.note(&user_id, seen.as_ref());
-                tokio::task::spawn_blocking(noting).await.ok();
-            });
+            begin(self.seen.note(seen.map(|saved| (user_id, saved.clone()))));
         }
     }
 
@@ -286,8 +297,8 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     ///
     /// # Errors
     /// When the vault cannot be read, or holds something that this version did not write.
-    pub async fn standing(&self) -> Result<Option<Standing>, Failure> {
-        let entry = self.keeper.entry(&Progress::silent()).await?;
+    pub async fn standing(&self, progress: &Progress) -> Result<Option<Standing>, Failure> {
+        let entry = self.keeper.entry(&progress.of_questions()).await?;
         Ok(entry.map(|entry| Standing {
             id_token_expires_at: entry.id_token.as_ref().map(|(_, expires_at)| *expires_at),
             renews: entry.refresh_token.is_some(),
@@ -295,27 +306,12 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         }))
     }
 
-    /// Says who is signed in, from the vault alone, with what was typed and never saved.
-    ///
-    /// # Errors
-    /// When the vault cannot be read, or holds something that this version did not write.
-    pub async fn restore(&self) -> Result<Option<Restored>, Failure> {
-        self.head_start();
-        let Some(entry) = self.keeper.entry(&Progress::silent()).await? else {
-            return Ok(None);
-        };
-        Ok(Some(
-            self.restored(entry.user, self.keeper.vault().warning())
-                .await,
-        ))
-    }
-
     /// Keeps the session in a file from now on, because the person chose it.
     ///
     /// # Errors
     /// When that choice cannot be written down.
     pub async fn choose_file(&self) -> Result<(), Failure> {
-        self.keeper.vault().choose_file().await
+        self.keeper.vault.choose_file().await
     }
 
     /// Asks for a device code and remembers it as the sign-in under way.
@@ -324,8 +320,8 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     /// When Okta refuses or cannot be reached, or when the vault could not keep the session afterwards.
     pub async fn request_code(&self, progress: &Progress) -> Result<DeviceCode, Failure> {
         self.keeper.vault_answers(progress).await?;
-        let (code, pending) = self.keeper.identity().request_code(progress).await?;
-        *self.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(pending));
+        let (code, pending) = self.keeper.identity.request_code(progress).await?;
+        *self.pending.lock() = Some(Arc::new(pending));
         Ok(code)
     }
 
@@ -337,7 +333,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         let pending = self.pending().ok_or_else(no_sign_in)?;
         let tokens = self
             .keeper
-            .identity()
+            .identity
             .await_approval(&pending, progress)
             .await?;
         self.forget_code();
@@ -346,7 +342,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         let keeper = Arc::clone(&self.keeper);
         let progress = progress.clone();
         finish(async move { keeper.sign_in(tokens, &progress).await }).await?;
-        let warnings = short.into_iter().chain(self.keeper.vault().warning());
+        let warnings = short.into_iter().chain(self.keeper.vault.warning());
         Ok(self.restored(user, warnings).await)
     }
 
@@ -354,16 +350,13 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     pub async fn abandon_sign_in(&self) {
         self.forget_code();
         let keeper = Arc::clone(&self.keeper);
-        let undone = finish(async move {
-            keeper.undo_sign_in().await;
-            Ok(())
-        });
-        // There is nothing that the person could do about it.
-        let _ = undone.await;
+        // Where it fails there is nothing that the person could do about it.
+        let undoing = begin(async move { keeper.undo_sign_in().await });
+        undoing.await.ok();
     }
 
     fn forget_code(&self) {
-        *self.pending.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.pending.lock() = None;
     }
 
     /// Ends the session: empties the vault, removes the draft, and revokes the refresh token.
@@ -376,11 +369,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         let (drafts, seen) = (self.drafts.clone(), self.seen.clone());
         finish(async move {
             let signed_out = keeper.sign_out().await;
-            let forgotten = tokio::task::spawn_blocking(move || seen.forget());
-            let forgotten = forgotten.await.is_ok_and(|forgotten| forgotten.is_ok());
-            if !forgotten {
-                tracing::debug!(target: "epigraph", "the last seen quote cannot be removed");
-            }
+            seen.note(None).await;
             let dropped = match &signed_out.user_id {
                 Some(user_id) => drafts.drop_all(user_id).await,
                 None => Ok(()),
@@ -413,6 +402,48 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             Some(user_id) => self.drafts.drop(&user_id).await,
             None => Ok(()),
         }
+    }
+
+    /// Says in a few words where the session is kept.
+    #[must_use]
+    pub fn location(&self) -> String {
+        self.keeper.vault.location()
+    }
+
+    fn pending(&self) -> Option<Arc<I::Pending>> {
+        self.pending.lock().clone()
+    }
+
+    async fn restored(&self, user: User, warnings: impl IntoIterator<Item = Failure>) -> Restored {
+        let (seen, left) = tokio::join!(self.seen.read(&user.id), self.drafts.read(&user.id));
+        let (draft, more_drafts, told) = match left {
+            Ok(Left { draft, more }) => (draft, more, more.then(another_draft)),
+            Err(failure) => (None, false, Some(failure)),
+        };
+        Restored {
+            user,
+            draft,
+            more_drafts,
+            warnings: warnings.into_iter().chain(told).collect(),
+            seen,
+        }
+    }
+}
+
+impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
+    /// Says who is signed in, from the vault alone, with what was typed and never saved.
+    ///
+    /// # Errors
+    /// When the vault cannot be read, or holds something that this version did not write.
+    pub async fn restore(&self, progress: &Progress) -> Result<Option<Restored>, Failure> {
+        let progress = progress.of_questions();
+        let (entry, ()) = tokio::join!(self.keeper.entry(&progress), self.head_start());
+        let Some(entry) = entry? else {
+            return Ok(None);
+        };
+        Ok(Some(
+            self.restored(entry.user, self.keeper.vault.warning()).await,
+        ))
     }
 
     /// Reads the quote.
@@ -465,12 +496,6 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         Ok(outcome)
     }
 
-    /// Says in a few words where the session is kept.
-    #[must_use]
-    pub fn location(&self) -> String {
-        self.keeper.vault().location()
-    }
-
     /// Does something with a valid ID token. One that has expired for the database, whose clock decides, is renewed once.
     pub(crate) async fn admitted<T, F: Future<Output = Result<T, Refused>>>(
         &self,
@@ -492,11 +517,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         }
         tracing::info!(target: "epigraph", "the database says that the session has expired");
         let id_token = self.id_token(Some(refused), progress).await?;
-        operation(id_token).await.map_err(|refused| match refused {
-            // Another sign-in would change nothing.
-            Refused::TokenExpired => wrong_clock(),
-            Refused::Failed(failure) => failure,
-        })
+        operation(id_token).await.map_err(for_good)
     }
 
     /// Returns a valid ID token, another one than was refused. Where it must be renewed, the database is connected to meanwhile:
@@ -506,53 +527,25 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         refused: Option<SecretString>,
         progress: &Progress,
     ) -> Result<SecretString, Failure> {
-        self.head_start();
-        if let Some(id_token) = self.keeper.id_token(refused.as_ref(), progress).await? {
+        let kept = self.keeper.id_token(refused.as_ref(), progress);
+        let (kept, ()) = tokio::join!(kept, self.head_start());
+        if let Some(id_token) = kept? {
             return Ok(id_token);
         }
         let keeper = Arc::clone(&self.keeper);
         let reporter = progress.clone();
         let renewing = finish(async move { keeper.renew(refused.as_ref(), &reporter).await });
-        let connecting = async {
-            self.quotes.connect(progress).await;
-            Ok(())
-        };
-        let (id_token, ()) = tokio::try_join!(renewing, connecting)?;
+        let connecting = async { Ok(self.quotes.connect(progress).await) };
+        let (id_token, connected) = tokio::try_join!(renewing, connecting)?;
+        connected.map_err(for_good)?;
         Ok(id_token)
     }
 
     /// Reaches the database while the vault is read, which may take as long. Not where no one is signed in, as far as can be told
     /// without the vault: a person who has never seen a quote, or has signed out, has nothing to do with the database.
-    fn head_start(&self) {
-        if !self.keeper.has_read_vault() && self.seen.is_there() {
+    async fn head_start(&self) {
+        if !self.keeper.has_read_vault() && self.seen.is_there().await {
             self.quotes.head_start();
-        }
-    }
-
-    pub(crate) const fn quotes(&self) -> &Q {
-        &self.quotes
-    }
-
-    fn pending(&self) -> Option<Arc<I::Pending>> {
-        self.pending
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    async fn restored(&self, user: User, warnings: impl IntoIterator<Item = Failure>) -> Restored {
-        let (file, user_id) = (self.seen.clone(), user.id.clone());
-        let seen = tokio::task::spawn_blocking(move || file.read(Some(&user_id)));
-        let (draft, more_drafts, told) = match self.drafts.read(&user.id).await {
-            Ok(Left { draft, more }) => (draft, more, more.then(another_draft)),
-            Err(failure) => (None, false, Some(failure)),
-        };
-        Restored {
-            user,
-            draft,
-            more_drafts,
-            warnings: warnings.into_iter().chain(told).collect(),
-            seen: seen.await.ok().flatten(),
         }
     }
 }
@@ -568,71 +561,12 @@ fn no_refresh_token() -> Failure {
     )
 }
 
-thread_local! {
-    /// How many things are under way that must not stop half way, on this thread's runtime: the program's has no other thread.
-    static UNFINISHED: watch::Sender<usize> = watch::Sender::new(0);
-}
-
-/// How long a connection may take to end in order.
-pub(crate) const FAREWELL: Duration = Duration::from_millis(100);
-
-/// As long as it lives, something is under way that must not stop half way.
-pub(crate) struct Unfinished(watch::Sender<usize>);
-
-impl Unfinished {
-    pub(crate) fn begin() -> Self {
-        let unfinished = UNFINISHED.with(Clone::clone);
-        unfinished.send_modify(|count| *count += 1);
-        Self(unfinished)
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
-    }
-}
-
-/// Waits until what must not stop half way has come to its end. For a program that is about to end its runtime; it sets the limit.
-pub async fn finish_background_work() {
-    let mut unfinished = UNFINISHED.with(watch::Sender::subscribe);
-    // The sender lives as long as this thread.
-    let _ = unfinished.wait_for(|count| *count == 0).await;
-}
-
-/// Begins what must not stop half way, also when no one waits for it.
-pub(crate) fn begin<T: Send + 'static>(
-    work: impl Future<Output = T> + Send + 'static,
-) -> JoinHandle<T> {
-    let unfinished = Unfinished::begin();
-    tokio::spawn(async move {
-        let _unfinished = unfinished;
-        work.await
-    })
-}
-
-const LOST_ANSWER: &str =
-    "; an earlier renewal was cut off before its answer was kept, which may be why.";
-
-/// Adds to the news that a session has ended why that may be: who shows a refresh token that was replaced is taken for a thief.
-pub(crate) fn after_a_lost_answer(mut ended: Failure) -> Failure {
-    if !ended.what.ends_with(LOST_ANSWER) {
-        ended.what = ended.what.trim_end_matches('.').to_owned() + LOST_ANSWER;
-    }
-    ended
-}
-
-/// Runs to its end what must not stop half way, also when the caller stops waiting for it: a rotated refresh token is written down,
-/// a sign-out is carried through.
-async fn finish<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Failure>> + Send + 'static,
-) -> Result<T, Failure> {
-    match begin(work).await {
-        Ok(outcome) => outcome,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(draft::ending()),
-        },
+/// Says why an operation came to nothing with a token that is new.
+fn for_good(refused: Refused) -> Failure {
+    match refused {
+        // Another sign-in would change nothing.
+        Refused::TokenExpired => wrong_clock(),
+        Refused::Failed(failure) => failure,
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     io::{self, IsTerminal},
     panic,
     sync::{
-        Mutex, Once, PoisonError,
+        Once,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, ThreadId},
@@ -22,6 +22,7 @@ use crossterm::{
         EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
     },
 };
+use parking_lot::Mutex;
 use ratatui::{Terminal as Screen, layout::Rect};
 use tokio::{select, sync::Notify};
 
@@ -359,7 +360,7 @@ fn give_back_on_panic(main: ThreadId) {
                 print(info);
                 PANICKED.notify_one();
             } else if TAKEN.load(Ordering::SeqCst) {
-                *UNTOLD.lock().unwrap_or_else(PoisonError::into_inner) = Some(info.to_string());
+                *UNTOLD.lock() = Some(info.to_string());
             } else {
                 print(info);
             }
@@ -370,7 +371,7 @@ fn give_back_on_panic(main: ThreadId) {
 /// Returns what a panic had to say that could not be told while the screen was shown: for an end by it.
 #[must_use]
 pub fn untold_panic() -> Option<String> {
-    let mut untold = UNTOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut untold = UNTOLD.lock();
     untold.take()
 }
 

@@ -140,6 +140,35 @@ pub(crate) fn clause(words: &str) -> String {
     line
 }
 
+/// Makes the line ends of a text those of this program, whichever system wrote it.
+#[must_use]
+pub(crate) fn line_ends(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
+/// Wraps a text as [`wrap`] does, into rows without the blanks at their ends.
+pub(crate) fn rows(text: &str, cells: usize) -> impl Iterator<Item = &str> {
+    let rows = wrap(text, cells).into_iter();
+    rows.map(move |row| text[row].trim_end())
+}
+
+/// Begins a sentence with words.
+#[must_use]
+pub(crate) fn capital(words: &str) -> String {
+    let mut chars = words.chars();
+    let first = chars.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(chars).collect()
+}
+
+/// Writes a number of bytes: "1,000 bytes".
+#[must_use]
+pub(crate) fn bytes(count: usize) -> String {
+    let digits = count.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    let groups: Vec<_> = groups.map(String::from_utf8_lossy).collect();
+    format!("{} bytes", groups.join(","))
+}
+
 /// Returns a text on one row, harmless, and cut with an ellipsis where it is wider than `cells`.
 #[must_use]
 pub(crate) fn cut(text: &str, cells: usize) -> String {

@@ -1,6 +1,10 @@
 //! The one TLS stack: the operating system's library and trust store, plus `SSL_CERT_FILE` where the library ignores it.
 
-use std::{error::Error, ffi::OsStr, fs, io};
+use std::{
+    error::Error,
+    ffi::{OsStr, OsString},
+    fs, io,
+};
 
 use native_tls::{Certificate, TlsConnector, TlsConnectorBuilder};
 
@@ -15,17 +19,20 @@ const END: &str = "-----END CERTIFICATE-----";
 /// What a certificate in PEM form is made of: anything else makes OpenSSL pass over the whole file without a word.
 const BASE64: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n";
 
+/// Whether the system's library has no regard for `SSL_CERT_FILE`.
+const IGNORES_FILE: bool = cfg!(any(target_os = "windows", target_vendor = "apple"));
+
 /// Makes a builder that verifies chain and name against the system's trust store, and `SSL_CERT_FILE` on every platform.
 ///
 /// # Errors
 /// When `SSL_CERT_FILE` cannot be read as certificates.
 pub(crate) fn builder() -> Result<TlsConnectorBuilder, Failure> {
     let mut builder = TlsConnector::builder();
-    if let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) {
+    if let Some(path) = named_file() {
         let (roots, are_glued) = certificates(&path)?;
         // OpenSSL honours the variable itself, and parsing a whole bundle twice would slow the start. Blocks without a line break
         // between them are none to it.
-        if are_glued || cfg!(any(target_os = "windows", target_vendor = "apple")) {
+        if are_glued || IGNORES_FILE {
             for pem in roots {
                 let root = Certificate::from_pem(pem.as_bytes())
                     .map_err(|error| damaged(&path).because(Cause::of(error)))?;
@@ -38,39 +45,30 @@ pub(crate) fn builder() -> Result<TlsConnectorBuilder, Failure> {
 
 /// Says whose certificates are trusted.
 pub(crate) fn roots() -> String {
-    let file = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty());
-    match file {
-        None => "trusted as by this system".to_owned(),
-        Some(path) if cfg!(any(target_os = "windows", target_vendor = "apple")) => {
-            format!(
-                "trusted as by this system, and those of {} (SSL_CERT_FILE)",
-                path.display()
-            )
-        }
+    let Some(path) = named_file() else {
+        return "trusted as by this system".to_owned();
+    };
+    let path = path.display();
+    if IGNORES_FILE {
+        format!("trusted as by this system, and those of {path} (SSL_CERT_FILE)")
+    } else {
         // OpenSSL reads the file in place of the system's own, and the directory beside it.
-        Some(path) => format!(
-            "trusted are those of {} (SSL_CERT_FILE), and those of the system's directory",
-            path.display()
-        ),
+        format!("trusted are those of {path} (SSL_CERT_FILE), and those of the system's directory")
     }
+}
+
+fn named_file() -> Option<OsString> {
+    std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty())
 }
 
 /// Takes a file of certificates apart. Says as well whether two stand on one line.
 fn certificates(path: &OsStr) -> Result<(Vec<String>, bool), Failure> {
-    let bundle = fs::read(path).map_err(|error| {
-        Failure::new(
-            Kind::Config,
-            format!(
-                "SSL_CERT_FILE names {}, which cannot be read: {error}.",
-                path.display()
-            ),
-        )
-        .cure("Correct the variable, or unset it to use the system's certificates.")
-    })?;
+    let bundle =
+        fs::read(path).map_err(|error| unusable(path, &format!("cannot be read: {error}")))?;
     let bundle = String::from_utf8_lossy(&bundle);
     let found = blocks(&bundle);
     if found.is_empty() {
-        return Err(unusable(path));
+        return Err(unusable(path, "contains no certificates in PEM form"));
     }
     let is_whole = |pem: &String| {
         let body = pem[BEGIN.len()..].strip_suffix(END);
@@ -211,31 +209,15 @@ pub(crate) fn refused_settings() -> Failure {
         .cure(Platform::HERE.tls_settings())
 }
 
-/// The library broke down.
-pub(crate) fn failed() -> Failure {
-    Failure::new(Kind::Failed, "The TLS library failed.").cure(Platform::HERE.tls_settings())
-}
-
-fn unusable(path: &OsStr) -> Failure {
-    Failure::new(
-        Kind::Config,
-        format!(
-            "SSL_CERT_FILE names {}, which holds no certificates in PEM form.",
-            path.display()
-        ),
-    )
-    .cure("Correct the variable, or unset it to use the system's certificates.")
+fn unusable(path: &OsStr, why: &str) -> Failure {
+    let what = format!("SSL_CERT_FILE names {}, which {why}.", path.display());
+    Failure::new(Kind::Config, what)
+        .cure("Correct the variable, or unset it to use the system's certificates.")
 }
 
 fn damaged(path: &OsStr) -> Failure {
-    Failure::new(
-        Kind::Config,
-        format!(
-            "SSL_CERT_FILE names {}, which holds a damaged certificate.",
-            path.display()
-        ),
-    )
-    .cure("Copy the certificates into it anew, each with its BEGIN and its END line.")
+    unusable(path, "contains a damaged certificate")
+        .cure("Copy the certificates into it anew, each with its BEGIN and its END line.")
 }
 
 #[cfg(test)]

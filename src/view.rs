@@ -97,7 +97,7 @@ fn draw_pane(
             editor::draw(model, sheet.saved.as_ref(), &sheet.draft, *saving, buffer)
         }
         Pane::Choice(conflict) => {
-            conflict::draw(model, conflict, buffer);
+            conflict::draw(model, words::title(pane), conflict, buffer);
             return None;
         }
     };
@@ -209,8 +209,8 @@ struct Row<'a> {
 
 /// Wraps a paragraph into rows.
 fn paragraph(text: &str, columns: usize, style: Style, rank: u8) -> impl Iterator<Item = Row<'_>> {
-    text::wrap(text, columns).into_iter().map(move |row| Row {
-        text: Cow::Borrowed(text[row].trim_end()),
+    text::rows(text, columns).map(move |row| Row {
+        text: Cow::Borrowed(row),
         style,
         rank,
     })

@@ -495,7 +495,7 @@ fn a_person_who_is_blocked_is_shut_out_at_once_and_let_in_again() {
     james.run(&["set", "Mistakes."]).data();
     let id = Person::James.id();
     let ran = admin.run(&["block", id]);
-    assert!(ran.stderr.contains("is shut out"), "{ran:?}");
+    assert!(ran.stderr.contains("is blocked"), "{ran:?}");
     assert_eq!(ran.code, Some(0));
     let refused = james.run(&["show"]);
     assert_ne!(refused.code, Some(0));

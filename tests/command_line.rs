@@ -20,7 +20,7 @@ fn without_a_terminal_the_screens_name_the_commands() {
         2,
         &[
             "error: the full screen needs a terminal\n",
-            "hint: use a command instead: epigraph login, show, set, delete",
+            "hint: use a command instead: `epigraph login`, `show`, `set`, `delete`",
         ],
     );
 }
@@ -66,8 +66,10 @@ fn a_text_that_cannot_be_a_quote_is_refused_first() {
     home.run(&["set", ""])
         .fails(2, &["the quote is empty", "epigraph delete"]);
     home.run(&["set", " \n"]).fails(2, &["the quote is empty"]);
-    home.run(&["set", &too_long])
-        .fails(2, &["the quote is 65537 bytes long; the limit is 65536"]);
+    home.run(&["set", &too_long]).fails(
+        2,
+        &["the quote is 65,537 bytes long; the limit is 65,536 bytes"],
+    );
     home.run(&["set", "a\n\x1b[31mb"])
         .fails(2, &["control character U+001B in line 2"]);
     home.run(&["set", "a\u{9b}"])
@@ -77,10 +79,10 @@ fn a_text_that_cannot_be_a_quote_is_refused_first() {
         (b"\n", "the quote is empty"),
         (b"a\0b", "control character U+0000 in line 1"),
         (b"caf\xe9", "not valid UTF-8 at byte 3"),
-        (too_long.as_bytes(), "the quote is 65537 bytes long"),
+        (too_long.as_bytes(), "the quote is 65,537 bytes long"),
         (
             far_too_long.as_bytes(),
-            "far longer than a quote may be, which is 65536 bytes",
+            "far longer than a quote may be, which is 65,536 bytes",
         ),
     ] {
         home.run_with(&["set", "-"], input).fails(2, &[says]);

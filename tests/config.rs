@@ -95,7 +95,7 @@ fn a_configuration_that_was_sent_is_put_in_its_place() {
     home.run(&["use", "no-such.toml"])
         .fails(2, &["cannot be read"]);
     home.run(&["sent.toml"])
-        .fails(2, &["run: epigraph use sent.toml"]);
+        .fails(2, &["run `epigraph use sent.toml`"]);
     let ran = home.run(&["no-such.toml"]);
     assert!(
         ran.code == Some(2) && !ran.stderr.contains("epigraph use"),

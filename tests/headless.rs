@@ -492,7 +492,7 @@ async fn what_the_database_refuses_is_told_with_its_cure() {
     }
     stage.home.unset("DATABASE_URL");
     stage.database.query("drop table public.user_messages");
-    stage.run(&["show"]).fails(11, &["epigraph admin migrate"]);
+    stage.run(&["show"]).fails(11, &["epigraph admin setup"]);
 }
 
 #[tokio::test]

@@ -122,7 +122,6 @@ async fn a_wrong_password_is_tried_once() {
     let mut url = database.user().port(proxy.port());
     url.password = "not-the-password".into();
     let joyce = Person::new(ID, &url.to_string());
-    joyce.connect().await;
     let failure = joyce.try_load().await.expect_err("the password is wrong");
     assert_eq!(failure.kind, Kind::Database);
     assert!(failure.what.contains("with this password"), "{failure}");

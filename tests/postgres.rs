@@ -2,7 +2,7 @@
 
 use epigraph::{
     failure::{Check, Verdict},
-    postgres::{Target, check},
+    postgres::{Statement, Target, check},
     quote::{DeleteOutcome, Saved},
 };
 
@@ -17,6 +17,7 @@ each_server! {
     people_have_rows_of_their_own,
     the_date_is_universal_time_whatever_the_server_says,
     nothing_is_overwritten_that_was_not_seen,
+    another_programs_statement_is_refused_in_its_own_words,
     doctor_sees_every_step,
 }
 
@@ -39,6 +40,38 @@ async fn the_cluster_is_as_neon_has_it(cluster: &'static Cluster) {
         "f|f"
     };
     assert_eq!(database.query(&rights), expected);
+}
+
+async fn another_programs_statement_is_refused_in_its_own_words(cluster: &'static Cluster) {
+    let database = cluster.migrated().await;
+    let joyce = Person::new("00u-joyce", &database.user_url());
+    for (sql, sqlstate, says) in [
+        (
+            "select public.notes()",
+            "42883",
+            "function public.notes() does not exist",
+        ),
+        (
+            "select body from public.notes",
+            "42P01",
+            "relation \"public.notes\" does not exist",
+        ),
+        (
+            "select body from pg_catalog.pg_class",
+            "42703",
+            "column \"body\" does not exist",
+        ),
+        (
+            "select * from pg_catalog.pg_authid",
+            "42501",
+            "permission denied for table pg_authid",
+        ),
+    ] {
+        let refused = joyce.run(&Statement::read(sql)).await;
+        let failure = refused.expect_err(sql);
+        assert_eq!(failure.sqlstate(), Some(sqlstate), "{failure}");
+        assert!(failure.what.contains(says), "{failure}");
+    }
 }
 
 async fn a_quote_is_written_read_changed_and_deleted(cluster: &'static Cluster) {

@@ -95,7 +95,7 @@ fn is_refused(home: &Home, command: &str, says: &[&str]) {
     assert!(start.elapsed() < NOT_FOR_EVER, "{command} hangs");
 }
 
-/// An empty keyring answers that it holds no session, locked or not; only a write tells.
+/// An empty keyring answers that it contains no session, locked or not; only a write tells.
 #[test]
 fn a_keyring_that_keeps_nothing_is_told_before_the_browser() {
     let file = "store = \"file\"";
@@ -163,7 +163,7 @@ fn doctor_sees_a_keyring_that_can_keep_no_session() {
     looks(&["is locked", "Unlock it"]);
     keyring.start_again();
     sign_in(&okta, &home, Person::James);
-    looks(&["answers and holds a session"]);
+    looks(&["answers and contains a session"]);
     keyring.lock();
     looks(&["is locked", "Unlock it"]);
 }

@@ -36,7 +36,9 @@ fn draft() -> KeptDraft {
 struct Tokens(Arc<Mutex<Vec<String>>>);
 
 impl Quotes for Tokens {
-    async fn connect(&self, _progress: &Progress) {}
+    async fn connect(&self, _progress: &Progress) -> Result<(), Refused> {
+        Ok(())
+    }
 
     async fn load(
         &self,
@@ -80,6 +82,7 @@ fn program(okta: &okta::Okta, state: &Path, database: &Tokens) -> Arc<Program> {
         database.clone(),
         state.to_owned(),
         &issuer,
+        true,
     ))
 }
 
@@ -111,7 +114,11 @@ async fn a_second_start_is_signed_in_without_asking_okta() {
     sign_in(&okta, &program(&okta, &state, &database)).await;
     let requests = okta.client_requests();
     let again = program(&okta, &state, &database);
-    let restored = again.restore().await.expect("read").expect("signed in");
+    let restored = again
+        .restore(&Progress::silent())
+        .await
+        .expect("read")
+        .expect("signed in");
     assert_eq!(restored.user.name, "James Joyce");
     assert!(restored.warnings.is_empty());
     again.load(&Progress::silent()).await.expect("loaded");
@@ -167,7 +174,7 @@ async fn a_sign_out_leaves_no_secret_here_and_no_live_token_there() {
             file.display()
         );
     }
-    assert_eq!(program.restore().await, Ok(None));
+    assert_eq!(program.restore(&Progress::silent()).await, Ok(None));
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ pub(crate) async fn refresh(
         .refresh(token, None, Person::James.id(), &Progress::silent())
         .await
         .map_err(|refused| match refused {
-            NotRenewed::Ended(failure) => {
+            NotRenewed::Ended { failure, .. } => {
                 assert_eq!(failure.kind, Kind::NotSignedIn);
                 failure
             }

@@ -425,7 +425,7 @@ const OUTSIDE: &[Mistake] = &[
         &["Everybody may call public.total(integer), which runs with the rights"],
         By("drop aggregate public.total(int); drop function public.step(bigint, int)")),
     ("create materialized view public.frozen as select * from public.user_messages; alter materialized view public.frozen owner to eve",
-        &["eve may select on public.frozen, which holds a copy of rows of public.user_messages"], AsTold),
+        &["eve may select on public.frozen, which contains a copy of rows of public.user_messages"], AsTold),
     ("create table public.inbox (text text); create function public.fill() returns trigger language plpgsql security definer as
       'begin select message into new.text from public.user_messages; return new; end';
       revoke execute on function public.fill() from public; create trigger \"Fill\" before insert on public.inbox for each row execute function public.fill();

@@ -129,7 +129,11 @@ async fn a_file_of_certificates_that_is_none_is_named() {
     let url = database.user().set("sslrootcert", "/nonexistent/ca.pem");
     check(&refused(&url).await, Kind::Config, "/nonexistent/ca.pem");
     let url = database.user().set("sslrootcert", "/etc/passwd");
-    check(&refused(&url).await, Kind::Config, "holds no certificate");
+    check(
+        &refused(&url).await,
+        Kind::Config,
+        "contains no certificate",
+    );
 }
 
 #[tokio::test]
@@ -215,7 +219,7 @@ async fn refusals_of_the_server_say_what_to_do() {
     check(
         &refused(&url).await,
         Kind::Database,
-        "does not accept the user nobody_at_all",
+        "rejected the role nobody_at_all",
     );
 
     database.migrate().await;

@@ -82,10 +82,8 @@ fn main() {
         ],
         false,
     );
-    let [direct, direct_trips] = bench.over_a_network(
-        ["the same where TLS comes first", "round trips until then"],
-        true,
-    );
+    let [direct, direct_trips] =
+        bench.over_a_network(["the same with direct TLS", "round trips until then"], true);
     let [resident, unshared] = bench.memory();
     let mut figures = vec![
         bench.keys("a key until it is on the screen, 10 lines", &short),

@@ -87,7 +87,7 @@ fn number(value: f64) -> String {
 /// The table of all figures, in Markdown.
 pub(crate) fn table(machine: &str, figures: &[Figure]) -> String {
     let mut table = format!(
-        "{machine}\n\n| what | program | median | 10th to 90th percentile | epigraph / it |\n|---|---|---:|---|---:|\n"
+        "{machine}\n\n| what | program | median | 10th to 90th percentile | first / this |\n|---|---|---:|---|---:|\n"
     );
     for figure in figures {
         table += &figure.rows();

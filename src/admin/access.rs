@@ -5,11 +5,12 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
-use tokio_postgres::{Transaction, error::SqlState, types::Type};
+use tokio_postgres::{Error, Row, error::SqlState};
 
-use super::{Owner, Words, bounded, collided};
+use super::{Halt, Owner, Step, bounded, collided, explain};
 use crate::{
     failure::{Failure, Kind},
+    postgres::refused,
     text::clause,
 };
 
@@ -102,6 +103,45 @@ const PEOPLE: &str = concat!(
     ") order by 1"
 );
 
+const NOTE_UNSHOWN: &str = "\
+insert into okta.unshown_access (role_name, made_at) values ($1::text, pg_catalog.clock_timestamp())
+on conflict (role_name) do update set made_at = excluded.made_at
+returning made_at::text";
+const FORGET_UNSHOWN: &str = "delete from okta.unshown_access where role_name = $1::text";
+const SHOWN: &str =
+    "delete from okta.unshown_access where role_name = $1::text and made_at::text = $2 returning 1";
+
+const DROP_VISITORS: &str = "\
+do $$
+declare
+    visitor name;
+begin
+    for visitor in
+        select r.rolname from pg_catalog.pg_auth_members m join pg_catalog.pg_roles r on r.oid = m.member
+        where m.roleid = pg_catalog.to_regrole(okta.user_group()::text)
+            and (r.rolname ~ '^epigraph_check_[0-9a-f]+$' or r.rolname = 'epigraph_setup_check')
+    loop
+        begin
+            execute pg_catalog.format('drop role %I', visitor);
+        exception when others then null;
+        end;
+    end loop;
+end
+$$";
+
+const COUNT: &str = "\
+select pg_catalog.count(*) filter (where s.deptype = 'o'), pg_catalog.count(*) filter (where s.deptype <> 'o')
+from pg_catalog.pg_shdepend s
+where s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass and s.refobjid = pg_catalog.to_regrole($1)
+    and (s.dbid = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
+        or s.dbid = 0 and s.deptype = 'a')";
+
+const HAS_RIGHTS: &str = concat!(
+    "select from pg_catalog.pg_auth_members m
+    where m.roleid = pg_catalog.to_regrole($1) and m.member = pg_catalog.to_regrole(pg_catalog.quote_ident(current_user)) and ",
+    gives_rights!()
+);
+
 /// Access that was handed out.
 #[derive(Debug)]
 pub struct Access {
@@ -178,18 +218,15 @@ struct Role {
 enum Nature {
     /// It can log in, and has no right that a person has none of.
     Person,
-    /// It cannot log in: a person's that was shut out, or a group.
+    /// It cannot log in: a person's that was blocked, or a group.
     Closed,
     /// It has rights that no grant gives.
     Privileged,
 }
 
 /// The group of this database, whose members are its people.
-pub(super) async fn group(transaction: &Transaction<'_>) -> Result<String, tokio_postgres::Error> {
-    transaction
-        .query_typed_one("select okta.user_group()::text", &[])
-        .await?
-        .try_get(0)
+pub(super) async fn group(step: &Step<'_>) -> Result<String, Error> {
+    step.value("select okta.user_group()::text", &[]).await
 }
 
 /// Makes a login role in the group for a person or a team. One that is there keeps its password, unless a new one is asked for
@@ -200,74 +237,67 @@ pub(super) async fn group(transaction: &Transaction<'_>) -> Result<String, tokio
 pub async fn grant(owner: &mut Owner, name: &str, new_password: bool) -> Result<Access, Failure> {
     let role = role_named(name)?;
     let password = password()?;
-    bounded(
-        owner.persist(async |owner: &mut Owner| {
-            grant_once(owner, &role, &password, new_password).await
-        }),
-    )
-    .await
+    owner
+        .step_alone(async |step: &Step<'_>| {
+            let group = group(step).await?;
+            let found = find(step, &role, &group).await?;
+            let how = how(&role, found.as_ref(), new_password)?;
+            let is_member = found.is_none_or(|found| found.member);
+            let set_at = let_in(step, &role, &group, is_member, how, &password)
+                .await
+                .map_err(|error| not_done(&error, step, &role, &group))?;
+            Ok(Access {
+                role: role.clone(),
+                password: set_at.is_some().then(|| password.clone()),
+                how,
+                set_at,
+            })
+        })
+        .await
 }
 
-async fn grant_once(
-    owner: &mut Owner,
-    role: &str,
-    password: &SecretString,
-    new_password: bool,
-) -> Result<Access, Failure> {
-    let (transaction, words) = owner.begin_alone().await?;
-    let look = async {
-        let group = group(&transaction).await?;
-        let found = find(&transaction, role, &group).await?;
-        Ok((group, found))
+/// Says what handing access out comes to, or why it cannot be.
+fn how(role: &str, found: Option<&Role>, new_password: bool) -> Result<How, Failure> {
+    let Some(found) = found else {
+        return Ok(How::Made);
     };
-    let (group, found) = look
-        .await
-        .map_err(|error: tokio_postgres::Error| words.explain(&error))?;
-    let how = match &found {
-        None => How::Made,
-        Some(found) if found.nature == Nature::Privileged => return Err(no_person(role)),
-        Some(found) if !found.member && !found.elsewhere.is_empty() => {
-            return Err(of_another_database(role, &found.elsewhere.join(", ")));
+    match found.nature {
+        Nature::Privileged => Err(no_person(role)),
+        _ if !found.member && !found.elsewhere.is_empty() => {
+            Err(of_another_database(role, &found.elsewhere.join(", ")))
         }
         // It may be a group of someone else's.
-        Some(found) if found.nature == Nature::Closed && !found.member && !found.unshown => {
-            return Err(no_person(role));
-        }
-        Some(found) if found.nature == Nature::Closed => How::LetInAgain,
-        Some(_) if new_password => How::Renewed,
-        Some(found) if found.unshown => How::NeverShown,
-        Some(_) => How::Kept,
-    };
-    let work = async {
-        let mut set_at = None;
-        if how != How::Kept {
-            set(&transaction, role, password, &group).await?;
-            transaction
-                .batch_execute(if how == How::Made { CREATE } else { ALTER })
-                .await?;
-            transaction.query_typed(FORGET, &[]).await?;
-            set_at = Some(note_unshown(&transaction, role).await?);
-        }
-        if found.is_some_and(|found| !found.member) {
-            transaction
-                .batch_execute(&format!("grant {group} to \"{role}\""))
-                .await?;
-        }
-        if how == How::LetInAgain {
-            give_rights_back(&transaction, role).await?;
-        }
-        transaction.commit().await?;
-        Ok(set_at)
-    };
-    let set_at = work
-        .await
-        .map_err(|error| refused(&error, words, role, &group))?;
-    Ok(Access {
-        role: role.to_owned(),
-        password: set_at.is_some().then(|| password.clone()),
-        how,
-        set_at,
-    })
+        Nature::Closed if !found.member && !found.unshown => Err(no_person(role)),
+        Nature::Closed => Ok(How::LetInAgain),
+        Nature::Person if new_password => Ok(How::Renewed),
+        Nature::Person if found.unshown => Ok(How::NeverShown),
+        Nature::Person => Ok(How::Kept),
+    }
+}
+
+/// Returns when its password was set, if it was.
+async fn let_in(
+    step: &Step<'_>,
+    role: &str,
+    group: &str,
+    is_member: bool,
+    how: How,
+    password: &SecretString,
+) -> Result<Option<String>, Error> {
+    let mut set_at = None;
+    if how != How::Kept {
+        let statement = if how == How::Made { CREATE } else { ALTER };
+        set(step, statement, role, password, group).await?;
+        set_at = Some(step.value(NOTE_UNSHOWN, &[role]).await?);
+    }
+    if !is_member {
+        step.batch_execute(&format!("grant {group} to \"{role}\""))
+            .await?;
+    }
+    if how == How::LetInAgain {
+        give_rights_back(step, role).await?;
+    }
+    Ok(set_at)
 }
 
 /// Shows what was set to the person it is for, by writing it down, and takes note of that. Says whether the note was taken:
@@ -281,24 +311,19 @@ pub async fn show<E: From<Failure>>(
     write: impl FnOnce() -> Result<(), E>,
 ) -> Result<bool, E> {
     let begun = bounded(async {
-        let (transaction, words) = owner.begin_alone().await?;
-        let rows = transaction
-            .query_typed(
-                "delete from okta.unshown_access where role_name = $1::text and made_at::text = $2 returning 1",
-                &[(&access.role, Type::TEXT), (&access.set_at, Type::TEXT)],
-            )
-            .await
-            .map_err(|error| words.explain(&error))?;
-        if rows.is_empty() {
-            return Err(set_by_another(&access.role));
+        let step = owner.begin_alone().await?;
+        let set_at = access.set_at.as_deref().unwrap_or_default();
+        match step.rows(SHOWN, &[&access.role, set_at]).await {
+            Ok(rows) if rows.is_empty() => Err(set_by_another(&access.role)),
+            Ok(_) => Ok(step),
+            Err(error) => Err(explain(&error, step.target)),
         }
-        Ok(transaction)
     });
     match begun.await {
-        Ok(transaction) => {
+        Ok(step) => {
             // No one sets another password meanwhile.
             write()?;
-            Ok(transaction.commit().await.is_ok())
+            Ok(step.transaction.commit().await.is_ok())
         }
         Err(failure) if failure == set_by_another(&access.role) => Err(failure.into()),
         Err(failure) => {
@@ -314,29 +339,20 @@ pub async fn show<E: From<Failure>>(
 /// # Errors
 /// When the database cannot be reached or refuses, or was never set up.
 pub async fn people(owner: &mut Owner) -> Result<People, Failure> {
-    bounded(async {
-        let (transaction, words) = owner.begin().await?;
-        let work = async {
-            let group = group(&transaction).await?;
-            let rows = transaction
-                .query_typed(PEOPLE, &[(&group, Type::TEXT)])
-                .await?;
-            let all = rows
-                .iter()
-                .map(|row| {
-                    Ok(Person {
-                        role: row.try_get(0)?,
-                        is_unshown: row.try_get(1)?,
-                        elsewhere: row.try_get(2)?,
-                    })
-                })
-                .collect::<Result<_, _>>()?;
+    owner
+        .step(async |step: &Step<'_>| {
+            let group = group(step).await?;
+            let mut all = Vec::new();
+            for row in step.rows(PEOPLE, &[&group]).await? {
+                all.push(Person {
+                    role: row.try_get(0)?,
+                    is_unshown: row.try_get(1)?,
+                    elsewhere: row.try_get(2)?,
+                });
+            }
             Ok(People { group, all })
-        };
-        work.await
-            .map_err(|error: tokio_postgres::Error| words.explain(&error))
-    })
-    .await
+        })
+        .await
 }
 
 /// The first of `name`, `name_2`, `name_3`, ... that is not in use for anybody else, on the whole server.
@@ -344,70 +360,36 @@ pub async fn people(owner: &mut Owner) -> Result<People, Failure> {
 /// # Errors
 /// When the database cannot be reached or refuses, or was never set up.
 pub async fn free_name(owner: &mut Owner, name: &str) -> Result<String, Failure> {
-    bounded(async {
-        let (transaction, words) = owner.begin().await?;
-        let work = async {
-            let group = group(&transaction).await?;
-            let mut number = 1;
-            loop {
-                let free = match number {
-                    1 => name.to_owned(),
-                    _ => format!("{name}_{number}"),
-                };
-                let found = find(&transaction, &format!("{PREFIX}{free}"), &group).await?;
+    owner
+        .step(async |step: &Step<'_>| {
+            let group = group(step).await?;
+            let mut free = name.to_owned();
+            for number in 2.. {
+                let found = find(step, &format!("{PREFIX}{free}"), &group).await?;
                 if found.is_none_or(|found| found.member) {
-                    return Ok(free);
+                    break;
                 }
-                number += 1;
+                free = format!("{name}_{number}");
             }
-        };
-        work.await
-            .map_err(|error: tokio_postgres::Error| words.explain(&error))
-    })
-    .await
+            Ok(free)
+        })
+        .await
 }
 
 /// A role for a proof, made with a name that no cache can know, and its password. What proofs left behind that were broken off
 /// goes before. It is to be dropped again.
-pub(super) async fn make_visitor(
-    transaction: &Transaction<'_>,
-    words: Words<'_>,
-) -> Result<(String, SecretString), Failure> {
+pub(super) async fn make_visitor(step: &Step<'_>) -> Result<(String, SecretString), Halt> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|_| no_random_numbers())?;
     let role = format!("{PREFIX}{VISITOR}{:016x}", u64::from_be_bytes(random));
     let password = password()?;
-    let group = group(transaction)
-        .await
-        .map_err(|error| words.explain(&error))?;
+    let group = group(step).await?;
     let work = async {
-        transaction
-            .batch_execute(
-                "do $$
-                declare
-                    visitor name;
-                begin
-                    for visitor in
-                        select r.rolname from pg_catalog.pg_auth_members m join pg_catalog.pg_roles r on r.oid = m.member
-                        where m.roleid = pg_catalog.to_regrole(okta.user_group()::text)
-                            and (r.rolname ~ '^epigraph_check_[0-9a-f]+$' or r.rolname = 'epigraph_setup_check')
-                    loop
-                        begin
-                            execute pg_catalog.format('drop role %I', visitor);
-                        exception when others then null;
-                        end;
-                    end loop;
-                end
-                $$",
-            )
-            .await?;
-        set(transaction, &role, &password, &group).await?;
-        transaction.batch_execute(CREATE).await?;
-        transaction.query_typed(FORGET, &[]).await?;
-        Ok(())
+        step.batch_execute(DROP_VISITORS).await?;
+        set(step, CREATE, &role, &password, &group).await
     };
     work.await
-        .map_err(|error| refused(&error, words, &role, &group))?;
+        .map_err(|error| not_done(&error, step, &role, &group))?;
     Ok((role, password))
 }
 
@@ -420,287 +402,171 @@ pub(super) async fn make_visitor(
 pub async fn revoke(owner: &mut Owner, name: &str) -> Result<Revoked, Failure> {
     let role = role_named(name)?;
     // First of all and for itself: whatever follows, no one comes in any more.
-    let mut revoked =
-        bounded(owner.persist(async |owner: &mut Owner| shut_out(owner, &role).await)).await?;
+    let shut_out = async |step: &Step<'_>| shut_out(step, &role).await;
+    let mut revoked = owner.step_alone(shut_out).await?;
     let stays = !revoked.elsewhere.is_empty() || !revoked.left.is_empty();
-    match bounded(owner.persist(async |owner: &mut Owner| end_connections(owner, &role).await))
-        .await
-    {
+    let end_connections = async |step: &Step<'_>| end_connections(step, &role).await;
+    match owner.step_alone(end_connections).await {
         Ok(ended) => revoked.ended = ended,
         Err(why) => revoked.left.push(still_connected(&why)),
     }
     if stays {
         return Ok(revoked);
     }
-    let dropped = bounded(owner.persist(async |owner: &mut Owner| drop_things(owner, &role).await));
-    match dropped.await {
+    let drop_things = async |step: &Step<'_>| drop_things(step, &role).await;
+    match owner.step_alone(drop_things).await {
         Ok((things, rights)) => (revoked.things, revoked.rights) = (things, rights),
         Err(why) => {
             revoked.left.push(still_there(&why));
             return Ok(revoked);
         }
     }
-    let gone = bounded(owner.persist(async |owner: &mut Owner| drop_role(owner, &role).await));
-    match gone.await {
-        Ok(None) => {}
-        Ok(Some(left)) => revoked.left.push(left),
+    let drop_role = async |step: &Step<'_>| drop_role(step, &role).await;
+    match owner.step_alone(drop_role).await {
+        Ok(left) => revoked.left.extend(left),
         Err(why) => revoked.left.push(still_there(&why)),
     }
     Ok(revoked)
 }
 
-async fn shut_out(owner: &mut Owner, role: &str) -> Result<Revoked, Failure> {
-    let (transaction, words) = owner.begin_alone().await?;
-    let failed = |error: tokio_postgres::Error| words.explain(&error);
-    let group = group(&transaction).await.map_err(failed)?;
-    let found = find(&transaction, role, &group).await.map_err(failed)?;
-    let found = found
+async fn shut_out(step: &Step<'_>, role: &str) -> Result<Revoked, Halt> {
+    let group = group(step).await?;
+    let found = find(step, role, &group)
+        .await?
         .filter(|found| found.member && found.nature != Nature::Privileged)
         .ok_or_else(|| no_access(role))?;
-    let mut revoked = Revoked {
-        role: role.to_owned(),
-        elsewhere: found.elsewhere,
-        ..Revoked::default()
-    };
-    if revoked.elsewhere.is_empty() {
-        transaction
-            .batch_execute("savepoint lock")
-            .await
-            .map_err(failed)?;
+    let mut left = Vec::new();
+    if found.elsewhere.is_empty() {
+        step.batch_execute("savepoint lock").await?;
         let lock = format!("alter role \"{role}\" nologin");
-        match transaction.batch_execute(&lock).await {
+        match step.batch_execute(&lock).await {
             Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
                 // Someone else's, who made it: out of this database it goes all the same.
-                transaction
-                    .batch_execute("rollback to lock")
-                    .await
-                    .map_err(failed)?;
-                leave(&transaction, words, role, &group).await?;
-                revoked.left.push(somebody_elses(role));
+                step.batch_execute("rollback to lock").await?;
+                leave(step, role, &group).await?;
+                left.push(somebody_elses(role));
             }
-            locked => locked.map_err(failed)?,
+            locked => locked?,
         }
     } else {
-        leave(&transaction, words, role, &group).await?;
+        leave(step, role, &group).await?;
     }
-    let end = async {
-        forget_unshown(&transaction, role).await?;
-        transaction.commit().await
-    };
-    end.await.map_err(failed)?;
-    Ok(revoked)
+    step.rows(FORGET_UNSHOWN, &[role]).await?;
+    Ok(Revoked {
+        role: role.to_owned(),
+        elsewhere: found.elsewhere,
+        left,
+        ..Revoked::default()
+    })
 }
 
 /// Takes the role out of the group.
-async fn leave(
-    transaction: &Transaction<'_>,
-    words: Words<'_>,
-    role: &str,
-    group: &str,
-) -> Result<(), Failure> {
-    transaction
-        .batch_execute(&format!("revoke {group} from \"{role}\""))
+async fn leave(step: &Step<'_>, role: &str, group: &str) -> Result<(), Halt> {
+    step.batch_execute(&format!("revoke {group} from \"{role}\""))
         .await
-        .map_err(|error| refused(&error, words, role, group))?;
+        .map_err(|error| not_done(&error, step, role, group))?;
     // Since PostgreSQL 16 only the role that put it there can do that, and for anybody else it is no error.
-    let found = find(transaction, role, group)
-        .await
-        .map_err(|error| words.explain(&error))?;
+    let found = find(step, role, group).await?;
     if found.is_some_and(|found| found.member) {
-        return Err(put_there_by_another(role, group));
+        return Err(put_there_by_another(role, group).into());
     }
     Ok(())
 }
 
-async fn end_connections(owner: &mut Owner, role: &str) -> Result<i64, Failure> {
-    let (transaction, words) = owner.begin_alone().await?;
-    let work = async {
-        let others: i64 = transaction
-            .query_typed_one(
-                "select pg_catalog.count(*) from pg_catalog.pg_stat_activity
-                 where usename = $1 and datname = pg_catalog.current_database()",
-                &[(&role, Type::TEXT)],
-            )
-            .await?
-            .try_get(0)?;
-        if others == 0 {
-            return Ok(0);
-        }
-        take_rights(&transaction, role).await?;
-        let ended = transaction
-            .query_typed_one(
-                "select pg_catalog.count(*) filter (where pg_catalog.pg_terminate_backend(pid, 5000))
-                 from pg_catalog.pg_stat_activity where usename = $1 and datname = pg_catalog.current_database()",
-                &[(&role, Type::TEXT)],
-            )
-            .await?
-            .try_get(0)?;
-        give_rights_back(&transaction, role).await?;
-        transaction.commit().await?;
-        Ok(ended)
-    };
-    work.await
-        .map_err(|error: tokio_postgres::Error| words.explain(&error))
+async fn end_connections(step: &Step<'_>, role: &str) -> Result<i64, Halt> {
+    const OTHERS: &str = "from pg_catalog.pg_stat_activity where usename = $1 and datname = pg_catalog.current_database()";
+    let others = format!("select pg_catalog.count(*) {OTHERS}");
+    if step.value::<i64>(&others, &[role]).await? == 0 {
+        return Ok(0);
+    }
+    let end = format!(
+        "select pg_catalog.count(*) filter (where pg_catalog.pg_terminate_backend(pid, 5000)) {OTHERS}"
+    );
+    take_rights(step, role).await?;
+    let ended = step.value(&end, &[role]).await?;
+    give_rights_back(step, role).await?;
+    Ok(ended)
 }
 
 /// Drops what the role owns in this database, and the rights that it was given. Returns how many of each there were.
-async fn drop_things(owner: &mut Owner, role: &str) -> Result<(i64, i64), Failure> {
-    let (transaction, words) = owner.begin_alone().await?;
+async fn drop_things(step: &Step<'_>, role: &str) -> Result<(i64, i64), Halt> {
     let work = async {
-        let (things, rights) = count(&transaction, role).await?;
+        let (things, rights) = count(step, role).await?;
         if (things, rights) == (0, 0) {
             return Ok((0, 0));
         }
-        take_rights(&transaction, role).await?;
-        transaction
-            .batch_execute(&format!("drop owned by \"{role}\""))
+        take_rights(step, role).await?;
+        step.batch_execute(&format!("drop owned by \"{role}\""))
             .await?;
-        give_rights_back(&transaction, role).await?;
+        give_rights_back(step, role).await?;
         // Rights that someone else granted stay.
-        let left = count(&transaction, role).await?;
-        transaction.commit().await?;
+        let left = count(step, role).await?;
         Ok((things - left.0, rights - left.1))
     };
-    work.await
-        .map_err(|error: tokio_postgres::Error| match error.as_db_error() {
-            Some(refusal) if *refusal.code() == SqlState::DEPENDENT_OBJECTS_STILL_EXIST => {
-                needed(refusal.detail().unwrap_or_default())
-            }
-            _ => words.explain(&error),
-        })
+    work.await.map_err(|error: Error| match dependants(&error) {
+        Some(them) => needed(role, them).into(),
+        None => error.into(),
+    })
 }
 
 /// How many things in this database are the role's own, and how many rights it was given.
-async fn count(
-    transaction: &Transaction<'_>,
-    role: &str,
-) -> Result<(i64, i64), tokio_postgres::Error> {
-    let row = transaction
-        .query_typed_one(
-            "select pg_catalog.count(*) filter (where s.deptype = 'o'), pg_catalog.count(*) filter (where s.deptype <> 'o')
-             from pg_catalog.pg_shdepend s
-             where s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass and s.refobjid = pg_catalog.to_regrole($1)
-                 and (s.dbid = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
-                     or s.dbid = 0 and s.deptype = 'a')",
-            &[(&role, Type::TEXT)],
-        )
-        .await?;
+async fn count(step: &Step<'_>, role: &str) -> Result<(i64, i64), Error> {
+    let row = step.row(COUNT, &[role]).await?;
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
 /// Drops the role, or says why it has to stay.
-async fn drop_role(owner: &mut Owner, role: &str) -> Result<Option<String>, Failure> {
-    let (transaction, words) = owner.begin_alone().await?;
-    let work = async {
-        forget_unshown(&transaction, role).await?;
-        transaction
-            .batch_execute(&format!("drop role if exists \"{role}\""))
-            .await?;
-        transaction.commit().await
-    };
-    match work.await {
-        Ok(()) => Ok(None),
-        Err(error) => match error.as_db_error() {
-            Some(refusal) if *refusal.code() == SqlState::DEPENDENT_OBJECTS_STILL_EXIST => {
-                Ok(Some(owns_things(refusal.detail().unwrap_or_default())))
-            }
-            _ => Err(words.explain(&error)),
+async fn drop_role(step: &Step<'_>, role: &str) -> Result<Option<String>, Halt> {
+    step.rows(FORGET_UNSHOWN, &[role]).await?;
+    let drop = format!("drop role if exists \"{role}\"");
+    match step.batch_execute(&drop).await {
+        Err(error) => match dependants(&error) {
+            Some(them) => Ok(Some(owns_things(them))),
+            None => Err(error.into()),
         },
+        Ok(()) => Ok(None),
     }
+}
+
+/// What something cannot be dropped for, in PostgreSQL's words.
+fn dependants(error: &Error) -> Option<&str> {
+    let refusal = error.as_db_error()?;
+    (*refusal.code() == SqlState::DEPENDENT_OBJECTS_STILL_EXIST)
+        .then(|| refusal.detail().unwrap_or_default())
 }
 
 // Ending a session and dropping what a role owns take the rights of that role, which the role that made it may give to itself.
 // They are given back in the same transaction: what the role makes later must not count as the owner's own.
-async fn take_rights(
-    transaction: &Transaction<'_>,
-    role: &str,
-) -> Result<(), tokio_postgres::Error> {
-    transaction
-        .batch_execute(&format!("grant \"{role}\" to current_user"))
+async fn take_rights(step: &Step<'_>, role: &str) -> Result<(), Error> {
+    step.batch_execute(&format!("grant \"{role}\" to current_user"))
         .await
 }
 
-async fn give_rights_back(
-    transaction: &Transaction<'_>,
-    role: &str,
-) -> Result<(), tokio_postgres::Error> {
-    let rows = transaction
-        .query_typed(
-            concat!(
-                "select from pg_catalog.pg_auth_members m
-                 where m.roleid = pg_catalog.to_regrole($1) and m.member = pg_catalog.to_regrole(pg_catalog.quote_ident(current_user)) and ",
-                gives_rights!()
-            ),
-            &[(&role, Type::TEXT)],
-        )
-        .await?;
-    if rows.is_empty() {
+async fn give_rights_back(step: &Step<'_>, role: &str) -> Result<(), Error> {
+    if step.rows(HAS_RIGHTS, &[role]).await?.is_empty() {
         return Ok(());
     }
-    transaction
-        .batch_execute(&format!("revoke \"{role}\" from current_user"))
+    step.batch_execute(&format!("revoke \"{role}\" from current_user"))
         .await
 }
 
+/// Runs one of the statements that give a role a password.
 async fn set(
-    transaction: &Transaction<'_>,
+    step: &Step<'_>,
+    statement: &str,
     role: &str,
     password: &SecretString,
     group: &str,
-) -> Result<(), tokio_postgres::Error> {
-    transaction
-        .query_typed(
-            SET,
-            &[
-                (&role, Type::TEXT),
-                (&password.expose_secret(), Type::TEXT),
-                (&group, Type::TEXT),
-            ],
-        )
-        .await
-        .map(drop)
+) -> Result<(), Error> {
+    step.rows(SET, &[role, password.expose_secret(), group])
+        .await?;
+    step.batch_execute(statement).await?;
+    step.rows(FORGET, &[]).await.map(drop)
 }
 
-/// Writes down that no one was shown the password of this role, and returns the time that says which one.
-async fn note_unshown(
-    transaction: &Transaction<'_>,
-    role: &str,
-) -> Result<String, tokio_postgres::Error> {
-    transaction
-        .query_typed_one(
-            "insert into okta.unshown_access (role_name, made_at) values ($1::text, pg_catalog.clock_timestamp())
-             on conflict (role_name) do update set made_at = excluded.made_at
-             returning made_at::text",
-            &[(&role, Type::TEXT)],
-        )
-        .await?
-        .try_get(0)
-}
-
-async fn forget_unshown(
-    transaction: &Transaction<'_>,
-    role: &str,
-) -> Result<(), tokio_postgres::Error> {
-    transaction
-        .query_typed(
-            "delete from okta.unshown_access where role_name = $1::text",
-            &[(&role, Type::TEXT)],
-        )
-        .await
-        .map(drop)
-}
-
-async fn find(
-    transaction: &Transaction<'_>,
-    role: &str,
-    group: &str,
-) -> Result<Option<Role>, tokio_postgres::Error> {
-    let row = transaction
-        .query_typed(FIND, &[(&role, Type::TEXT), (&group, Type::TEXT)])
-        .await?
-        .into_iter()
-        .next();
-    row.map(|row| {
+async fn find(step: &Step<'_>, role: &str, group: &str) -> Result<Option<Role>, Error> {
+    let rows = step.rows(FIND, &[role, group]).await?;
+    let read = |row: &Row| {
         Ok(Role {
             nature: match (row.try_get(2)?, row.try_get(1)?) {
                 (true, _) => Nature::Privileged,
@@ -711,20 +577,19 @@ async fn find(
             unshown: row.try_get(3)?,
             elsewhere: row.try_get(4)?,
         })
-    })
-    .transpose()
+    };
+    rows.first().map(read).transpose()
 }
 
-fn refused(error: &tokio_postgres::Error, words: Words<'_>, role: &str, group: &str) -> Failure {
+/// What was to be done with a role was refused.
+fn not_done(error: &Error, step: &Step<'_>, role: &str, group: &str) -> Failure {
     match error.code() {
-        Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
-            makes_no_roles(&words.0.user, role, group)
-        }
-        Some(code) if *code == SqlState::UNDEFINED_OBJECT => match words.explain(error) {
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => makes_no_roles(&step.target.user, role, group),
+        Some(&SqlState::UNDEFINED_OBJECT) => match explain(error, step.target) {
             failure if failure == collided() => failure,
             _ => no_group(group),
         },
-        _ => words.explain(error),
+        _ => explain(error, step.target),
     }
 }
 
@@ -741,14 +606,12 @@ pub(super) fn owns_things(detail: &str) -> String {
     )
 }
 
-pub(super) fn needed(detail: &str) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!(
-            "Objects of other roles depend on what it made ({}).",
-            each(detail)
-        ),
-    )
+pub(super) fn needed(role: &str, detail: &str) -> Failure {
+    let what = format!(
+        "Objects of other roles depend on what {role} made ({}).",
+        each(detail)
+    );
+    refused(what)
 }
 
 pub(super) fn still_there(failure: &Failure) -> String {
@@ -769,68 +632,49 @@ pub(super) fn somebody_elses(role: &str) -> String {
 }
 
 pub(super) fn put_there_by_another(role: &str, group: &str) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!(
+    refused(format!(
             "The role {role} still has access: another role put it into the group {group}, and only that role can take it out."
-        ),
-    )
+        ))
     .cure(format!(
         "Have them, or a superuser, run: drop role {role}; or: revoke {group} from {role};"
     ))
 }
 
 pub(super) fn no_person(role: &str) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!("The role {role} exists, and is not for a person."),
-    )
-    .cure("Choose another name.")
+    refused(format!("The role {role} exists, and is not for a person."))
+        .cure("Choose another name.")
 }
 
 pub(super) fn of_another_database(role: &str, databases: &str) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!(
-            "The name {role} is taken by another database of this server ({}): roles are shared by all of them.",
-            clause(databases)
-        ),
-    )
-    .cure("Choose another name.")
+    let what = format!(
+        "The name {role} is taken by another database of this server ({}): roles are shared by all of them.",
+        clause(databases)
+    );
+    refused(what).cure("Choose another name.")
 }
 
 /// Why nothing is handed out where two administrators give one name access at the same moment.
 pub(crate) fn set_by_another(role: &str) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!(
+    refused(format!(
             "Another administrator has just given {role} a new password, or revoked its access; no configuration was written."
-        ),
-    )
+        ))
     .cure("Ask them, or run this again with --new-password.")
 }
 
 pub(super) fn no_access(role: &str) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!("There is no access under the name {role}."),
-    )
-    .cure("See who has access: epigraph admin status")
+    refused(format!("There is no access under the name {role}."))
+        .cure("Run `epigraph admin status` to see who has access.")
 }
 
 pub(super) fn makes_no_roles(user: &str, role: &str, group: &str) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!("The user {user} may not make roles, or the role {role} was made by another role."),
-    )
+    refused(format!("The role {user} may not make roles, or the role {role} was made by another role."))
     .cure(format!(
         "Use the connection string of the role that made the group {group}: Neon's console shows the owner's."
     ))
 }
 
 pub(super) fn no_group(group: &str) -> Failure {
-    Failure::new(Kind::Database, format!("The group {group} does not exist."))
-        .cure("Run `epigraph admin setup` first.")
+    refused(format!("The group {group} does not exist.")).cure("Run `epigraph admin setup` first.")
 }
 
 pub(super) fn no_random_numbers() -> Failure {

@@ -36,10 +36,10 @@ fn every_message_of_an_administrators_work() {
         access::put_there_by_another("epigraph_nora", "epigraph_user_16384"),
         access::makes_no_roles("alex", "epigraph_nora", "epigraph_user_16384"),
         access::no_group("epigraph_user_16384"),
-        access::needed("view notes depends on function f()"),
+        access::needed("epigraph_nora", "view notes depends on function f()"),
         access::no_random_numbers(),
         access::role_named("nora barnacle").expect_err("refused"),
-        keys::no_issuer(),
+        registration::no_issuer(),
         keys::no_key(
             "https://org.okta.com",
             " The key a is left out: it is not an RSA key."

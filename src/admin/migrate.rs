@@ -8,12 +8,14 @@ use refinery_core::{
     traits::r#async::{AsyncMigrate, AsyncQuery, AsyncTransaction},
 };
 use tokio::time::timeout;
-use tokio_postgres::{Transaction, error::SqlState};
+use tokio_postgres::error::SqlState;
 
-use super::{Owner, PUBLIC_REFUSED, Words, closed_public, collided, take_turn};
+use super::{
+    Owner, PUBLIC_REFUSED, Step, closed_public, collided, explain, has_collided, take_turn,
+};
 use crate::{
     failure::{Failure, Kind},
-    postgres::Target,
+    postgres::{Target, refused},
     text::clause,
 };
 
@@ -91,7 +93,7 @@ pub struct Applied {
     /// The names of the migrations that the database lacked.
     pub names: Vec<String>,
     /// Whether people used the database before, whose older programs it refuses from now on.
-    pub shuts_old_programs_out: bool,
+    pub blocks_old_programs: bool,
 }
 
 /// Applies the migrations that the database lacks and returns the names of those it applied. All or nothing.
@@ -114,12 +116,12 @@ pub async fn migrate_aloud(target: &Target, tell: fn(&str)) -> Result<Applied, F
             .persist(async |owner: &mut Owner| apply(owner, &mut names).await)
             .await?;
         let applies = |start: &str| names.iter().any(|name| name.starts_with(start));
-        let shuts_old_programs_out = applies(OWN_GROUP) && !applies(FIRST_GROUP);
+        let blocks_old_programs = applies(OWN_GROUP) && !applies(FIRST_GROUP);
         // Also for a run before this one that was broken off.
         drop_old_group(&mut owner).await;
         Ok(Applied {
             names,
-            shuts_old_programs_out,
+            blocks_old_programs,
         })
     })
     .await
@@ -129,19 +131,15 @@ pub async fn migrate_aloud(target: &Target, tell: fn(&str)) -> Result<Applied, F
 /// Applies what is missing, and adds the names. One whose end was not answered may have been applied by then: it was named.
 async fn apply(owner: &mut Owner, names: &mut Vec<String>) -> Result<(), Failure> {
     let tell = owner.tell;
-    let (transaction, words) = owner.begin().await?;
-    let failed = |error: tokio_postgres::Error| refused(&error, words);
+    let mut step = owner.begin().await?;
+    let target = step.target;
+    let failed = |error: tokio_postgres::Error| not_applied(&error, target);
     // A migration takes the time that it takes.
-    transaction
-        .batch_execute("set local statement_timeout = 0")
-        .await
-        .map_err(failed)?;
-    let found = transaction
-        .query_typed(ARE_OURS, &[])
+    step.batch_execute("set local statement_timeout = 0")
         .await
         .map_err(failed)?;
     let mut is_known = false;
-    for row in &found {
+    for row in &step.rows(ARE_OURS, &[]).await.map_err(failed)? {
         let name: &str = row.try_get(0).map_err(failed)?;
         if !row.try_get(1).map_err(failed)? {
             return Err(foreign_table(name));
@@ -149,20 +147,19 @@ async fn apply(owner: &mut Owner, names: &mut Vec<String>) -> Result<(), Failure
         is_known |= HISTORY.ends_with(name);
     }
     let turn = if is_known {
-        take_turn(&transaction, tell).await
+        take_turn(&step, tell).await
     } else {
-        transaction.batch_execute(MAKE_HISTORY).await
+        step.batch_execute(MAKE_HISTORY).await
     };
     turn.map_err(failed)?;
-    let mut everything = Everything(transaction);
     let report = Runner::new(&migrations())
         .set_grouped(true)
         .set_migration_table_name(HISTORY)
-        .run_async(&mut everything)
+        .run_async(&mut step)
         .await
-        .map_err(|error| explain(&error, words))?;
+        .map_err(|error| stopped(&error, target))?;
     let applied = report.applied_migrations().iter().map(ToString::to_string);
-    let committed = everything.0.commit().await;
+    let committed = step.transaction.commit().await;
     if committed
         .as_ref()
         .err()
@@ -175,23 +172,14 @@ async fn apply(owner: &mut Owner, names: &mut Vec<String>) -> Result<(), Failure
 
 /// Everybody else may be at work with it: it is dropped now, or by another run, or never.
 async fn drop_old_group(owner: &mut Owner) {
-    let dropped = async {
-        let (transaction, words) = owner.begin().await?;
-        let work = async {
-            transaction.batch_execute(DROP_OLD_GROUP).await?;
-            transaction.commit().await
-        };
-        work.await.map_err(|error| words.explain(&error))
-    };
-    if let Err(why) = dropped.await {
+    let drop = async |step: &Step<'_>| Ok(step.batch_execute(DROP_OLD_GROUP).await?);
+    if let Err(why) = owner.step(drop).await {
         tracing::info!(target: "epigraph", "the old group stays: {}", why.what);
     }
 }
 
-/// The one transaction in which all of it happens, the table of what was applied included.
-struct Everything<'a>(Transaction<'a>);
-
-impl AsyncTransaction for Everything<'_> {
+// The one transaction in which all of it happens, the table of what was applied included.
+impl AsyncTransaction for Step<'_> {
     type Error = tokio_postgres::Error;
 
     async fn execute<'a, T: Iterator<Item = &'a str> + Send + 'a>(
@@ -200,16 +188,16 @@ impl AsyncTransaction for Everything<'_> {
     ) -> Result<usize, Self::Error> {
         let mut count = 0;
         for query in queries {
-            self.0.batch_execute(query).await?;
+            self.batch_execute(query).await?;
             count += 1;
         }
         Ok(count)
     }
 }
 
-impl AsyncQuery<Vec<Migration>> for Everything<'_> {
+impl AsyncQuery<Vec<Migration>> for Step<'_> {
     async fn query(&mut self, query: &str) -> Result<Vec<Migration>, Self::Error> {
-        let rows = self.0.query_typed(query, &[]).await?;
+        let rows = self.rows(query, &[]).await?;
         rows.iter()
             .map(|row| {
                 let checksum: String = row.try_get("checksum")?;
@@ -226,7 +214,7 @@ impl AsyncQuery<Vec<Migration>> for Everything<'_> {
     }
 }
 
-impl AsyncMigrate for Everything<'_> {
+impl AsyncMigrate for Step<'_> {
     /// It was made or found, and locked, before.
     fn assert_migrations_table_query(_: &str) -> String {
         "select".into()
@@ -252,11 +240,11 @@ fn migrations() -> Vec<Migration> {
     MIGRATIONS.iter().map(unapplied).collect()
 }
 
-fn explain(error: &Error, words: Words<'_>) -> Failure {
+fn stopped(error: &Error, target: &Target) -> Failure {
     match error.kind() {
         Reason::DivergentVersion(..) | Reason::MissingVersion(..) => another_version(),
         Reason::Connection(_, cause) => match cause.downcast_ref() {
-            Some(cause) => refused(cause, words),
+            Some(cause) => not_applied(cause, target),
             None => unknown(),
         },
         _ => unknown(),
@@ -268,15 +256,12 @@ pub(super) fn too_slow() -> Failure {
         Kind::Unreachable,
         "The migrations took too long and were undone.",
     )
-    .cure("Another session may hold a lock on the table. Try again in a moment.")
+    .cure("Another connection may hold a lock on the table. Try again in a moment.")
 }
 
 pub(super) fn another_version() -> Failure {
-    Failure::new(
-        Kind::Database,
-        "The database was migrated by another version of this program; nothing was changed.",
-    )
-    .cure("Use the newest version of epigraph that your team has.")
+    refused("The database was migrated by another version of this program; nothing was changed.")
+        .cure("Use the newest version of epigraph that your team has.")
 }
 
 pub(super) fn unknown() -> Failure {
@@ -288,10 +273,7 @@ pub(super) fn unknown() -> Failure {
 }
 
 pub(super) fn raised(message: &str, hint: Option<&str>) -> Failure {
-    let failure = Failure::new(
-        Kind::Database,
-        format!("{}. Nothing was changed.", clause(message)),
-    );
+    let failure = refused(format!("{}. Nothing was changed.", clause(message)));
     match hint {
         Some(hint) => failure.cure(format!("{}.", clause(hint))),
         None => failure,
@@ -299,56 +281,45 @@ pub(super) fn raised(message: &str, hint: Option<&str>) -> Failure {
 }
 
 pub(super) fn not_allowed(user: &str) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!("The user {user} may not set up tables in this database; nothing was changed."),
-    )
+    refused(format!(
+        "The role {user} may not set up tables in this database; nothing was changed."
+    ))
     .cure("Use the connection string of the database's owner.")
 }
 
 pub(super) fn foreign_table(name: &str) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!(
+    refused(format!(
             "The table public.{name} belongs to another role, which may have set a trap with it; nothing was changed."
-        ),
-    )
+        ))
     .cure("Use the connection string of the role that set up this database. After a copy or a restore, have everything in it given to your role. If it was never set up, have that table dropped, and find out who may make tables in the schema public.")
 }
 
 pub(super) fn group_not_made(group: &str, user: &str) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!("The group role {group} could not be made: the user {user} may not make roles."),
-    )
+    refused(format!("The group role {group} could not be made: the role {user} may not make roles."))
     .cure(format!(
         "Have a role that may run \"create role {group} nologin; grant {group} to {user} with admin option\", then try again."
     ))
 }
 
-fn refused(error: &tokio_postgres::Error, words: Words<'_>) -> Failure {
-    match error.as_db_error() {
+fn not_applied(error: &tokio_postgres::Error, target: &Target) -> Failure {
+    let generally = || crate::postgres::explain(error, target, &[]);
+    let Some(refusal) = error.as_db_error() else {
+        return generally();
+    };
+    match *refusal.code() {
         // Raised by a migration, in words for people.
-        Some(error)
-            if *error.code() == SqlState::DATATYPE_MISMATCH
-                || *error.code() == SqlState::WRONG_OBJECT_TYPE && error.hint().is_some() =>
-        {
-            raised(error.message(), error.hint())
+        SqlState::DATATYPE_MISMATCH => raised(refusal.message(), refusal.hint()),
+        SqlState::WRONG_OBJECT_TYPE if refusal.hint().is_some() => {
+            raised(refusal.message(), refusal.hint())
         }
-        Some(error) if *error.code() == SqlState::INSUFFICIENT_PRIVILEGE => {
-            if error.message() == PUBLIC_REFUSED {
-                closed_public(&words.0.user)
-            } else {
-                not_allowed(&words.0.user)
-            }
+        SqlState::INSUFFICIENT_PRIVILEGE if refusal.message() == PUBLIC_REFUSED => {
+            closed_public(&target.user)
         }
+        SqlState::INSUFFICIENT_PRIVILEGE => not_allowed(&target.user),
         // A role that was there a moment ago: that of the last database that used it is dropped.
-        Some(error) if *error.code() == SqlState::UNDEFINED_OBJECT => collided(),
-        Some(refusal)
-            if super::has_collided(refusal) || *refusal.code() == SqlState::LOCK_NOT_AVAILABLE =>
-        {
-            words.explain(error)
-        }
-        _ => crate::postgres::explain(error, words.0, &[]),
+        SqlState::UNDEFINED_OBJECT => collided(),
+        SqlState::LOCK_NOT_AVAILABLE => explain(error, target),
+        _ if has_collided(refusal) => explain(error, target),
+        _ => generally(),
     }
 }

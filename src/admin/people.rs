@@ -1,8 +1,6 @@
 //! Shutting one person out, and letting them in again.
 
-use tokio_postgres::types::Type;
-
-use super::{Owner, bounded};
+use super::{Owner, Step, bounded};
 use crate::failure::Failure;
 
 /// Shuts a person out at once, whatever tokens they still have. Says whether they were not before.
@@ -13,7 +11,7 @@ pub async fn block(owner: &mut Owner, user_id: &str) -> Result<bool, Failure> {
     change(owner, user_id, "select okta.block($1)").await
 }
 
-/// Lets a person in again. Says whether they were shut out.
+/// Lets a person in again. Says whether they were blocked.
 ///
 /// # Errors
 /// When the database cannot be reached or refuses.
@@ -24,17 +22,9 @@ pub async fn unblock(owner: &mut Owner, user_id: &str) -> Result<bool, Failure> 
 // Out of turn: it has to work at once, and touches nothing but one row.
 async fn change(owner: &mut Owner, user_id: &str, statement: &str) -> Result<bool, Failure> {
     bounded(owner.persist(async |owner: &mut Owner| {
-        let (transaction, words) = owner.begin().await?;
-        let work = async {
-            let row = transaction
-                .query_typed_one(statement, &[(&user_id, Type::TEXT)])
-                .await?;
-            let changed = row.try_get(0)?;
-            transaction.commit().await?;
-            Ok(changed)
-        };
-        work.await
-            .map_err(|error: tokio_postgres::Error| words.explain(&error))
+        owner
+            .step(async |step: &Step<'_>| Ok(step.value(statement, &[user_id]).await?))
+            .await
     }))
     .await
 }

@@ -1,8 +1,8 @@
 //! Puts back what the migrations made and someone has taken away since, and what they were not allowed to make.
 
-use tokio_postgres::{Transaction, error::SqlState};
+use tokio_postgres::{Error, error::SqlState};
 
-use super::{Owner, bounded, migrate};
+use super::{Halt, Owner, Step, migrate};
 use crate::failure::Failure;
 
 /// The group first: all rights are its.
@@ -46,50 +46,40 @@ select c.relrowsecurity and not c.relforcerowsecurity and exists (
             (pg_catalog.pg_get_expr(wanted.polqual, wanted.polrelid), pg_catalog.pg_get_expr(wanted.polwithcheck, wanted.polrelid)))
 from pg_catalog.pg_class c where c.oid = pg_catalog.to_regclass('public.user_messages')";
 
+// Forced, it would hold for the owner as well, who has no token for the row of the proof.
+const PROTECT: &str = "\
+alter table public.user_messages no force row level security;
+select okta.protect('public.user_messages', 'user_id')";
+
 /// Makes the group, its rights and the guard of the table what they should be. Does nothing where they are.
 ///
 /// # Errors
 /// When the database cannot be reached or refuses; nothing is changed then.
 pub async fn repair(owner: &mut Owner) -> Result<(), Failure> {
-    bounded(owner.persist(async |owner: &mut Owner| {
-        let (transaction, words) = owner.begin_alone().await?;
-        let group = super::access::group(&transaction)
-            .await
-            .map_err(|error| words.explain(&error))?;
-        transaction
-            .batch_execute(GROUP)
-            .await
-            .map_err(|error| match error.code() {
-                Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
-                    migrate::group_not_made(&group, &words.0.user)
-                }
-                _ => words.explain(&error),
-            })?;
-        let work = async {
-            transaction.batch_execute(RIGHTS).await?;
+    owner
+        .step_alone(async |step: &Step<'_>| {
+            let group = super::access::group(step).await?;
+            step.batch_execute(GROUP)
+                .await
+                .map_err(|error| match error.code() {
+                    Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+                        Halt::from(migrate::group_not_made(&group, &step.target.user))
+                    }
+                    _ => error.into(),
+                })?;
+            step.batch_execute(RIGHTS).await?;
             // Only where it is needed: it waits for everybody who uses the table.
-            if !is_guarded(&transaction).await? {
-                // Forced, it would hold for the owner as well, who has no token for the row of the proof.
-                transaction
-                    .batch_execute(
-                        "alter table public.user_messages no force row level security;
-                         select okta.protect('public.user_messages', 'user_id')",
-                    )
-                    .await?;
+            if !is_guarded(step).await? {
+                step.batch_execute(PROTECT).await?;
             }
-            transaction.commit().await
-        };
-        work.await.map_err(|error| words.explain(&error))
-    }))
-    .await
+            Ok(())
+        })
+        .await
 }
 
-async fn is_guarded(transaction: &Transaction<'_>) -> Result<bool, tokio_postgres::Error> {
-    transaction.batch_execute(MODEL).await?;
-    let guarded = transaction
-        .query_typed_one(IS_GUARDED, &[])
-        .await?
-        .try_get(0)?;
-    transaction.batch_execute("rollback to looking").await?;
-    Ok(guarded)
+async fn is_guarded(step: &Step<'_>) -> Result<bool, Error> {
+    step.batch_execute(MODEL).await?;
+    let is_guarded = step.value(IS_GUARDED, &[]).await?;
+    step.batch_execute("rollback to looking").await?;
+    Ok(is_guarded)
 }

@@ -13,10 +13,11 @@ mod rights;
 mod roles;
 mod tables;
 
-use std::{cmp::Ordering, collections::BTreeMap, fmt::Write as _};
+use std::{cmp::Ordering, collections::BTreeMap, fmt::Write as _, sync::LazyLock};
 
 use chrono::{DateTime, Local, TimeDelta};
 use futures_util::future::try_join_all;
+use regex::{Captures, Regex};
 use serde::Serialize;
 use tokio_postgres::{Error, Row, Transaction, error::SqlState};
 
@@ -26,7 +27,7 @@ use self::{
     rights::Right,
     roles::{Kind, Membership, Role, Roles, Sorted},
 };
-use super::{Owner, bounded, migrate};
+use super::{Owner, Step, migrate};
 use crate::{failure::Failure, text::harmless};
 
 /// The keys are to be refreshed every week; after this long the job is not running.
@@ -43,7 +44,7 @@ pub struct Status {
     pub keys: Vec<RegisteredKey>,
     /// Who is in the group of this database.
     pub access: Vec<Member>,
-    /// Who is shut out.
+    /// Who is blocked.
     pub blocked: Vec<Blocked>,
     /// Who sees every row by nature.
     pub administrators: Vec<Administrator>,
@@ -99,7 +100,7 @@ pub struct Other {
     pub connections: i64,
 }
 
-/// A person who is shut out.
+/// A person who is blocked.
 #[derive(Clone, Debug, Serialize)]
 pub struct Blocked {
     /// The `sub` of their tokens.
@@ -117,54 +118,50 @@ struct Findings {
 
 impl Findings {
     fn problem(&mut self, sentence: impl AsRef<str>) {
-        let told = told(sentence.as_ref());
-        if !self.problems.contains(&told) {
-            self.problems.push(told);
-        }
+        add(&mut self.problems, told(sentence.as_ref()));
     }
 
     fn note(&mut self, sentence: impl AsRef<str>) {
-        let told = told(sentence.as_ref());
-        if !self.notes.contains(&told) {
-            self.notes.push(told);
-        }
+        add(&mut self.notes, told(sentence.as_ref()));
     }
 }
 
+fn add(sentences: &mut Vec<String>, told: String) {
+    if !sentences.contains(&told) {
+        sentences.push(told);
+    }
+}
+
+/// A name in quotation marks.
+static NAME: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#""([^"]*)""#).expect("it is a pattern"));
+
 /// A sentence with a capital, and with nothing that a terminal obeys: names are spelt in a way that a statement takes as well.
 fn told(sentence: &str) -> String {
-    let words = ["everybody ", "the group "];
-    let mut text = String::with_capacity(sentence.len());
-    let mut parts = sentence.split('"').peekable();
-    let mut is_name = false;
-    while let Some(part) = parts.next() {
-        if is_name && parts.peek().is_some() && harmless(part) != part {
-            // The letters before tell PostgreSQL what the numbers are.
-            text.push_str("U&\"");
-            for c in part.chars() {
-                let mut bytes = [0; 4];
-                let whole = c.encode_utf8(&mut bytes);
-                if c == '\\' || harmless(whole) != *whole {
-                    let _ = write!(text, "\\+{:06x}", u32::from(c));
-                } else {
-                    text.push(c);
-                }
-            }
-        } else {
-            if is_name {
-                text.push('"');
-            }
-            text.push_str(&harmless(part));
-        }
-        if is_name && parts.peek().is_some() {
-            text.push('"');
-        }
-        is_name = !is_name;
-    }
-    if words.iter().any(|word| text.starts_with(word)) {
+    let spelt = NAME.replace_all(sentence, |name: &Captures| spelt_out(&name[1]));
+    let mut text = harmless(&spelt).into_owned();
+    if text.starts_with("everybody ") || text.starts_with("the group ") {
         text[..1].make_ascii_uppercase();
     }
     text
+}
+
+fn spelt_out(name: &str) -> String {
+    if harmless(name) == name {
+        return format!("\"{name}\"");
+    }
+    // The letters before tell PostgreSQL what the numbers are.
+    let mut text = String::from("U&\"");
+    for c in name.chars() {
+        let mut bytes = [0; 4];
+        let whole = c.encode_utf8(&mut bytes);
+        if c == '\\' || harmless(whole) != *whole {
+            let _ = write!(text, "\\+{:06x}", u32::from(c));
+        } else {
+            text.push(c);
+        }
+    }
+    text + "\""
 }
 
 /// Looks at everything, and changes nothing.
@@ -172,23 +169,18 @@ fn told(sentence: &str) -> String {
 /// # Errors
 /// When the database cannot be reached or refuses, or was never set up.
 pub async fn status(owner: &mut Owner) -> Result<Status, Failure> {
-    bounded(async {
-        let (transaction, words) = owner.begin().await?;
-        let work = async {
-            transaction.batch_execute("savepoint looking").await?;
-            let status = match look(&transaction).await {
+    owner
+        .step(async |step: &Step<'_>| {
+            step.batch_execute("savepoint looking").await?;
+            match look(step).await {
                 Err(error) if misses_something(&error) => {
-                    transaction.batch_execute("rollback to looking").await?;
-                    look_for_what_is_missing(&transaction).await?.ok_or(error)?
+                    step.batch_execute("rollback to looking").await?;
+                    Ok(look_for_what_is_missing(step).await?.ok_or(error)?)
                 }
-                looked => looked?,
-            };
-            transaction.rollback().await?;
-            Ok(status)
-        };
-        work.await.map_err(|error: Error| words.explain(&error))
-    })
-    .await
+                looked => Ok(looked?),
+            }
+        })
+        .await
 }
 
 /// The database as a whole.
@@ -200,7 +192,6 @@ struct Place {
     group_name: String,
     group: Option<u32>,
     old_group: Option<u32>,
-    has_messages: bool,
     messages_owner: Option<u32>,
     is_unique: bool,
     has_unshown: bool,
@@ -218,13 +209,12 @@ impl Place {
             group_name: row.try_get(3)?,
             group: row.try_get(4)?,
             old_group: row.try_get(5)?,
-            has_messages: row.try_get(6)?,
-            messages_owner: row.try_get(7)?,
-            is_unique: row.try_get(8)?,
-            has_unshown: row.try_get(9)?,
-            compresses: row.try_get(10)?,
-            encoding: row.try_get(11)?,
-            tells_guards: row.try_get(12)?,
+            messages_owner: row.try_get(6)?,
+            is_unique: row.try_get(7)?,
+            has_unshown: row.try_get(8)?,
+            compresses: row.try_get(9)?,
+            encoding: row.try_get(10)?,
+            tells_guards: row.try_get(11)?,
         })
     }
 }
@@ -271,7 +261,14 @@ async fn look(transaction: &Transaction<'_>) -> Result<Status, Error> {
         // There is always the one database that one is connected to.
         return Ok(Status::default());
     };
-    let keys = each(&keys, key)?;
+    let keys = each(&keys, |row| {
+        Ok(RegisteredKey {
+            kid: row.try_get(0)?,
+            bits: row.try_get(1)?,
+            added_at: row.try_get(2)?,
+            last_published_at: row.try_get(3)?,
+        })
+    })?;
     let mut found = Findings::default();
     look_at_settings(place, issuers.len(), &keys, &mut found);
     let mut roles = roles_of(place, each(&roles, role)?, each(&memberships, membership)?);
@@ -295,7 +292,12 @@ async fn look(transaction: &Transaction<'_>) -> Result<Status, Error> {
         audience: column(issuers.first(), 1)?,
         keys,
         access: roles.people().into_iter().map(member).collect(),
-        blocked: each(&blocked, blocked_person)?,
+        blocked: each(&blocked, |row| {
+            Ok(Blocked {
+                user_id: row.try_get(0)?,
+                blocked_at: row.try_get(1)?,
+            })
+        })?,
         administrators: administrators(&sorted),
         others: others(&sorted),
         migration: migrated.map(|(version, name)| format!("V{version}__{name}")),
@@ -395,7 +397,7 @@ async fn look_for_what_is_missing(transaction: &Transaction<'_>) -> Result<Optio
     }
     let wanted = definitions::read(migrate::texts());
     let mut found = Findings::default();
-    functions::compare(&functions::present(&functions)?, &wanted, &mut found);
+    functions::compare(&each(&functions, functions::present)?, &wanted, &mut found);
     functions::contents(&contents, &wanted, &mut found)?;
     tables::compare(&shapes, &mut found)?;
     if found.problems.is_empty() {
@@ -444,7 +446,7 @@ async fn compare(
     .await?;
     let rights = each(&rights, Right::read)?;
     let spaces = each(&spaces, |row| Ok((row.try_get(0)?, row.try_get(1)?)))?;
-    let functions = functions::present(&functions)?;
+    let functions = each(&functions, functions::present)?;
     let owned = each(&owned, Owned::read)?;
 
     let master = functions::master(&functions, &owned).unwrap_or(place.owner);
@@ -457,7 +459,7 @@ async fn compare(
         None => found.problem(no_group(&place.group_name)),
         Some(group) => rights::needs(&rights, group, &sorted, &wanted, found),
     }
-    if !place.has_messages {
+    if place.messages_owner.is_none() {
         found.problem(NO_MESSAGES);
     } else if !place.is_unique {
         found.problem("The column user_id of public.user_messages is not unique: alter table public.user_messages add primary key (user_id);");
@@ -511,7 +513,7 @@ async fn look_around(
     policies::judge(
         &guards,
         &policies,
-        place.has_messages && place.tells_guards,
+        place.messages_owner.is_some() && place.tells_guards,
         found,
     )?;
     attached::judge(&attached, sorted, found)?;
@@ -524,6 +526,15 @@ async fn look_around(
 
 fn each<T>(rows: &[Row], read: impl FnMut(&Row) -> Result<T, Error>) -> Result<Vec<T>, Error> {
     rows.iter().map(read).collect()
+}
+
+/// The first columns of a row, which are texts.
+fn texts<const N: usize>(row: &Row) -> Result<[&str; N], Error> {
+    let mut texts = [""; N];
+    for (column, text) in texts.iter_mut().enumerate() {
+        *text = row.try_get(column)?;
+    }
+    Ok(texts)
 }
 
 fn member(role: &Role) -> Member {
@@ -558,22 +569,6 @@ fn others(sorted: &Sorted) -> Vec<Other> {
             connections: role.connections,
         })
         .collect()
-}
-
-fn key(row: &Row) -> Result<RegisteredKey, Error> {
-    Ok(RegisteredKey {
-        kid: row.try_get(0)?,
-        bits: row.try_get(1)?,
-        added_at: row.try_get(2)?,
-        last_published_at: row.try_get(3)?,
-    })
-}
-
-fn blocked_person(row: &Row) -> Result<Blocked, Error> {
-    Ok(Blocked {
-        user_id: row.try_get(0)?,
-        blocked_at: row.try_get(1)?,
-    })
 }
 
 fn role(row: &Row) -> Result<Role, Error> {

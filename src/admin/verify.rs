@@ -1,12 +1,13 @@
 //! The proof after the set-up: a person's role, without a token, reaches nothing.
 
+use secrecy::SecretString;
 use tokio::time::{Duration, sleep};
-use tokio_postgres::{Transaction, error::SqlState, types::Type};
+use tokio_postgres::error::SqlState;
 
-use super::{Owner, Words, access, bounded};
+use super::{Halt, Owner, Step, access, bounded, explain};
 use crate::{
-    failure::{Failure, Kind},
-    postgres::Target,
+    failure::Failure,
+    postgres::{Target, refused},
 };
 
 /// The row of no one: no user id of Okta's has blanks. One that an interrupted set-up left behind is taken away by the next.
@@ -18,140 +19,102 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// at it at the same moment, one after the other, get their turn.
 const VISITORS: u32 = 20;
 
-/// By what something has to be refused.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum By {
-    /// There is no right to it.
-    Right,
-    /// There is no token.
-    Token,
-}
-
-impl By {
-    fn is(self, code: &SqlState) -> bool {
-        match self {
-            Self::Right => *code == SqlState::INSUFFICIENT_PRIVILEGE,
-            Self::Token => code.code() == "28E01",
-        }
-    }
-}
+/// What refuses something to a role without a right to it.
+const NO_RIGHT: &str = "42501";
+/// What refuses something to a role without a token.
+const NO_TOKEN: &str = "28E01";
 
 // What compares a caller's conditions before a policy's, and so tells of rows that it does not show.
 const PLAIN_SCANS: &str = "set local enable_indexscan = off; set local enable_indexonlyscan = off; set local enable_bitmapscan = off";
 const MAKE_A_TABLE: &str = "make a table";
-const READ: &str = "read rows";
-const ASK: &str = "ask which rows there are";
-const WRITE: &str = "write a row for another person";
-const CHANGE: &str = "change the row of another person";
-const DELETE: &str = "delete the row of another person";
-const LOCK: &str = "hold up everybody by a lock";
-const OWNERS: &str = "read what is the owner's alone";
-const WORK: &str = "do the owner's work";
 const FUNCTIONS: &str = "have a function answer without a token";
 
-/// What a role must not be able to do, how each is tried, and what has to refuse it.
-const FORBIDDEN: [(&str, &str, By); 33] = [
-    (READ, "table public.user_messages", By::Right),
-    (READ, "select from public.user_messages limit 1", By::Right),
+/// What a role must not be able to do, and how each is tried.
+const FORBIDDEN: [(&str, &[&str]); 12] = [
     (
-        READ,
-        "select from public.user_messages where user_id = 'epigraph admin setup'",
-        By::Right,
-    ),
-    (READ, "select count(*) from public.user_messages", By::Right),
-    (
-        ASK,
-        "select from public.user_messages where user_id in ('epigraph admin setup', 'x')",
-        By::Right,
+        "read rows",
+        &[
+            "table public.user_messages",
+            "select from public.user_messages limit 1",
+            "select from public.user_messages where user_id = 'epigraph admin setup'",
+            "select count(*) from public.user_messages",
+        ],
     ),
     (
-        ASK,
-        "select from public.user_messages where message >= '' and message < 'x'",
-        By::Right,
+        "ask which rows there are",
+        &[
+            "select from public.user_messages where user_id in ('epigraph admin setup', 'x')",
+            "select from public.user_messages where message >= '' and message < 'x'",
+            "explain (analyze) select from public.user_messages where user_id in ('epigraph admin setup', 'x')",
+            "insert into public.user_messages (user_id, message) values ('epigraph admin setup', '')",
+        ],
     ),
     (
-        ASK,
-        "explain (analyze) select from public.user_messages where user_id in ('epigraph admin setup', 'x')",
-        By::Right,
+        "write a row for another person",
+        &[
+            "insert into public.user_messages (user_id, message) values ('epigraph admin setup 2', '')",
+        ],
     ),
     (
-        ASK,
-        "insert into public.user_messages (user_id, message) values ('epigraph admin setup', '')",
-        By::Right,
+        "change the row of another person",
+        &[
+            "update public.user_messages set message = '' where user_id in ('epigraph admin setup', 'x')",
+        ],
     ),
     (
-        WRITE,
-        "insert into public.user_messages (user_id, message) values ('epigraph admin setup 2', '')",
-        By::Right,
+        "delete the row of another person",
+        &[
+            "delete from public.user_messages where user_id in ('epigraph admin setup', 'x')",
+            "truncate public.user_messages",
+        ],
     ),
     (
-        CHANGE,
-        "update public.user_messages set message = '' where user_id in ('epigraph admin setup', 'x')",
-        By::Right,
+        "hold up everybody by a lock",
+        &[
+            "select from public.user_messages where user_id in ('epigraph admin setup', 'x') for update",
+            "lock table public.user_messages in access share mode",
+            "lock table public.epigraph_schema_history in access share mode",
+        ],
     ),
     (
-        DELETE,
-        "delete from public.user_messages where user_id in ('epigraph admin setup', 'x')",
-        By::Right,
-    ),
-    (DELETE, "truncate public.user_messages", By::Right),
-    (
-        LOCK,
-        "select from public.user_messages where user_id in ('epigraph admin setup', 'x') for update",
-        By::Right,
+        FUNCTIONS,
+        &[
+            "select epigraph.load_quote()",
+            "select epigraph.save_quote('', null)",
+            "select epigraph.delete_quote(null)",
+            "select okta.user_id()",
+        ],
     ),
     (
-        LOCK,
-        "lock table public.user_messages in access share mode",
-        By::Right,
+        "read what is the owner's alone",
+        &[
+            "select from okta.issuer limit 1",
+            "select from okta.signing_key limit 1",
+            "select 1 union all select 1 from okta.blocked",
+            "select from okta.unshown_access limit 1",
+            "select from public.epigraph_schema_history limit 1",
+        ],
     ),
     (
-        LOCK,
-        "lock table public.epigraph_schema_history in access share mode",
-        By::Right,
+        "do the owner's work",
+        &[
+            "select okta.add_issuer('x', 'x')",
+            "select okta.add_signing_key('', '{}')",
+            "select okta.unblock('x')",
+            "select okta.protect('public.user_messages', 'user_id')",
+            "select epigraph.grant_access('x')",
+            "select epigraph.close_database()",
+        ],
     ),
-    (FUNCTIONS, "select epigraph.load_quote()", By::Token),
-    (FUNCTIONS, "select epigraph.save_quote('', null)", By::Token),
-    (FUNCTIONS, "select epigraph.delete_quote(null)", By::Token),
-    (FUNCTIONS, "select okta.user_id()", By::Token),
-    (OWNERS, "select from okta.issuer limit 1", By::Right),
-    (OWNERS, "select from okta.signing_key limit 1", By::Right),
-    (
-        OWNERS,
-        "select 1 union all select 1 from okta.blocked",
-        By::Right,
-    ),
-    (OWNERS, "select from okta.unshown_access limit 1", By::Right),
-    (
-        OWNERS,
-        "select from public.epigraph_schema_history limit 1",
-        By::Right,
-    ),
-    (WORK, "select okta.add_issuer('x', 'x')", By::Right),
-    (WORK, "select okta.add_signing_key('', '{}')", By::Right),
-    (WORK, "select okta.unblock('x')", By::Right),
-    (
-        WORK,
-        "select okta.protect('public.user_messages', 'user_id')",
-        By::Right,
-    ),
-    (WORK, "select epigraph.grant_access('x')", By::Right),
-    (WORK, "select epigraph.close_database()", By::Right),
     (
         MAKE_A_TABLE,
-        "create table public.epigraph_admin_setup ()",
-        By::Right,
+        &["create table public.epigraph_admin_setup ()"],
     ),
     (
         "make a temporary table",
-        "create temporary table epigraph_admin_setup ()",
-        By::Right,
+        &["create temporary table epigraph_admin_setup ()"],
     ),
-    (
-        "make a schema",
-        "create schema epigraph_admin_setup",
-        By::Right,
-    ),
+    ("make a schema", &["create schema epigraph_admin_setup"]),
 ];
 
 /// What the proof came to.
@@ -172,7 +135,7 @@ pub enum Proof {
 /// Names everything that was not refused.
 pub async fn verify(owner: &mut Owner) -> Result<Proof, Failure> {
     for _ in 0..VISITORS {
-        let (role, password) = bounded(owner.persist(prepare)).await?;
+        let (role, password) = owner.step_alone(prepare).await?;
         let url = owner.target.url_of(&role, &password);
         let target = Target::parse(&url)?;
         if let Some(proof) = bounded(prove(owner, &role, &target)).await? {
@@ -183,39 +146,31 @@ pub async fn verify(owner: &mut Owner) -> Result<Proof, Failure> {
 }
 
 /// Makes the role, and a row that it must not get at.
-async fn prepare(owner: &mut Owner) -> Result<(String, secrecy::SecretString), Failure> {
-    let (transaction, words) = owner.begin_alone().await?;
-    let visitor = access::make_visitor(&transaction, words).await?;
-    let work = async {
-        transaction
-            .query_typed(
-                "insert into public.user_messages (user_id, message) values ($1, '') on conflict do nothing",
-                &[(&NOBODY, Type::TEXT)],
-            )
-            .await?;
-        transaction.commit().await
-    };
-    work.await.map_err(|error| words.explain(&error))?;
+async fn prepare(step: &Step<'_>) -> Result<(String, SecretString), Halt> {
+    let visitor = access::make_visitor(step).await?;
+    let insert = "insert into public.user_messages (user_id, message) values ($1, '') on conflict do nothing";
+    step.rows(insert, &[NOBODY]).await?;
     Ok(visitor)
 }
 
 /// Tries it, while no other administrator is at work, and takes the role and the row away. `None` where the role is gone.
 async fn prove(owner: &mut Owner, role: &str, target: &Target) -> Result<Option<Proof>, Failure> {
-    let (transaction, words) = owner.begin_alone().await?;
-    let failed = |error: tokio_postgres::Error| words.explain(&error);
-    let rows = transaction
-        .query_typed(
-            "select from pg_catalog.pg_roles where rolname = $1",
-            &[(&role, Type::TEXT)],
-        )
-        .await
-        .map_err(failed)?;
-    if rows.is_empty() {
+    let work = async |step: &Step<'_>| {
+        let is_there = "select from pg_catalog.pg_roles where rolname = $1";
+        if step.rows(is_there, &[role]).await?.is_empty() {
+            return Ok(None);
+        }
+        let found = trespass(target).await;
+        // Whatever came of it, the role and the row go.
+        let delete = "delete from public.user_messages where user_id = $1";
+        step.rows(delete, &[NOBODY]).await?;
+        step.batch_execute(&format!("drop role if exists \"{role}\""))
+            .await?;
+        Ok(Some((found, step.value(IS_PUBLIC_OPEN, &[]).await?)))
+    };
+    let Some((found, is_public_open)) = owner.begin_alone().await?.end_with(work).await? else {
         return Ok(None);
-    }
-    let found = trespass(target).await;
-    // Whatever came of it, the role and the row go.
-    let is_public_open = clean_up(transaction, role).await.map_err(failed)?;
+    };
     let mut allowed = match found {
         Ok(allowed) => allowed,
         Err(Trouble::Silent(failure)) => return Ok(Some(Proof::Unchecked(failure))),
@@ -232,36 +187,17 @@ async fn prove(owner: &mut Owner, role: &str, target: &Target) -> Result<Option<
     Err(does_not_hold(&allowed.join(", ")))
 }
 
-/// Says as well whether everybody may create objects in the schema public, and the owner cannot change that.
-async fn clean_up(transaction: Transaction<'_>, role: &str) -> Result<bool, tokio_postgres::Error> {
-    transaction
-        .query_typed(
-            "delete from public.user_messages where user_id = $1",
-            &[(&NOBODY, Type::TEXT)],
-        )
-        .await?;
-    transaction
-        .batch_execute(&format!("drop role if exists \"{role}\""))
-        .await?;
-    let is_public_open = transaction
-        .query_typed_one(
-            "select exists (
-                 select from pg_catalog.pg_namespace n cross join pg_catalog.aclexplode(n.nspacl) a
-                 where n.nspname = 'public' and a.grantee = 0 and a.privilege_type = 'CREATE'
-                     and not pg_catalog.pg_has_role(n.nspowner, 'usage'))",
-            &[],
-        )
-        .await?
-        .try_get(0)?;
-    transaction.commit().await?;
-    Ok(is_public_open)
-}
+/// Whether everybody may create objects in the schema public, and the owner cannot change that.
+const IS_PUBLIC_OPEN: &str = "\
+select exists (
+    select from pg_catalog.pg_namespace n cross join pg_catalog.aclexplode(n.nspacl) a
+    where n.nspname = 'public' and a.grantee = 0 and a.privilege_type = 'CREATE'
+        and not pg_catalog.pg_has_role(n.nspowner, 'usage'))";
 
 pub(super) fn does_not_hold(allowed: &str) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!("The set-up is not safe: without a token, a role with access can {allowed}."),
-    )
+    refused(format!(
+        "The set-up is not safe: without a token, a role with access can {allowed}."
+    ))
     .cure("Look at `epigraph admin status`, and give no one access until this is settled.")
 }
 
@@ -285,41 +221,38 @@ async fn trespass(target: &Target) -> Result<Vec<&'static str>, Trouble> {
         sleep(PAUSE).await;
     };
     let mut allowed = Vec::new();
-    let (transaction, words) = visitor.begin().await.map_err(Trouble::Silent)?;
-    transaction
-        .batch_execute(&format!("{PLAIN_SCANS}; savepoint question"))
+    let step = visitor.begin().await.map_err(Trouble::Silent)?;
+    step.batch_execute(&format!("{PLAIN_SCANS}; savepoint question"))
         .await
-        .map_err(|error| Trouble::Silent(words.explain(&error)))?;
-    for (what, statement, by) in FORBIDDEN {
-        if !is_refused(&transaction, words, statement, by).await? && !allowed.contains(&what) {
-            allowed.push(what);
+        .map_err(|error| Trouble::Silent(explain(&error, target)))?;
+    for (what, statements) in FORBIDDEN {
+        let by = if what == FUNCTIONS {
+            NO_TOKEN
+        } else {
+            NO_RIGHT
+        };
+        for statement in statements {
+            if !is_refused(&step, statement, by).await? && !allowed.contains(&what) {
+                allowed.push(what);
+            }
         }
     }
     // Not committed, so that nothing is left even of what should have been refused.
     Ok(allowed)
 }
 
-async fn is_refused(
-    transaction: &Transaction<'_>,
-    words: Words<'_>,
-    statement: &str,
-    by: By,
-) -> Result<bool, Trouble> {
-    let tried = transaction
+async fn is_refused(step: &Step<'_>, statement: &str, by: &str) -> Result<bool, Trouble> {
+    let tried = step
         .batch_execute(&format!("rollback to question; {statement}"))
         .await;
     let Err(error) = tried else {
         return Ok(false);
     };
-    match error.code() {
-        None => Err(Trouble::Silent(words.explain(&error))),
-        Some(code) if by.is(code) => Ok(true),
+    match error.code().map(SqlState::code) {
+        None => Err(Trouble::Silent(explain(&error, step.target))),
+        Some(code) if code == by => Ok(true),
         // Refused, but by what stands behind that which should have refused it.
-        Some(code)
-            if *code == SqlState::INSUFFICIENT_PRIVILEGE || code.code().starts_with("28") =>
-        {
-            Ok(false)
-        }
-        Some(_) => Err(Trouble::Odd(words.explain(&error))),
+        Some(code) if code == NO_RIGHT || code.starts_with("28") => Ok(false),
+        Some(_) => Err(Trouble::Odd(explain(&error, step.target))),
     }
 }

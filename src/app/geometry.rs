@@ -44,7 +44,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Divides the screen. What is less important goes first where there is little room.
+    /// Divides the screen. Where there is little room, what is less important disappears first.
     #[must_use]
     pub fn of(model: &Model) -> Self {
         let Size { columns, rows } = model.size;
@@ -294,17 +294,14 @@ pub(crate) enum QuoteRow<'a> {
 
 /// Wraps a quote that is read. The gap before the author is left out where there is little room.
 pub(crate) fn quote_rows<'a>(set: &Typeset<'a>, columns: usize, airy: bool) -> Vec<QuoteRow<'a>> {
-    let wrapped = |text: &'a str, columns| {
-        let rows = wrap(text, columns).into_iter();
-        rows.map(move |row| text[row].trim_end())
-    };
-    let mut rows: Vec<_> = wrapped(set.words, columns).map(QuoteRow::Words).collect();
+    let words = text::rows(set.words, columns);
+    let mut rows: Vec<_> = words.map(QuoteRow::Words).collect();
     if let Some(author) = set.author {
         if airy {
             rows.push(QuoteRow::Gap);
         }
         let columns = columns.saturating_sub(text::width(AUTHOR_DASH));
-        let names = wrapped(author, columns).enumerate();
+        let names = text::rows(author, columns).enumerate();
         rows.extend(names.map(|(at, name)| QuoteRow::Author {
             name,
             is_first: at == 0,

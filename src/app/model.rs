@@ -7,7 +7,7 @@ use crate::{
     failure::{Failure, Kind},
     keymap::{Action, Context},
     quote::Saved,
-    text::difference,
+    text::{difference, line_ends},
 };
 
 use super::{Activity, DeviceCode, Effect, KeptDraft, User};
@@ -755,7 +755,5 @@ impl Draft {
 pub(super) fn same_text(one: &str, other: &str) -> bool {
     // Asked at every key, also in a long text, which seldom has any but one kind.
     one == other
-        || [one, other].iter().any(|text| text.contains('\r'))
-            && one.replace("\r\n", "\n").replace('\r', "\n")
-                == other.replace("\r\n", "\n").replace('\r', "\n")
+        || [one, other].iter().any(|text| text.contains('\r')) && line_ends(one) == line_ends(other)
 }

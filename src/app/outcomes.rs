@@ -231,7 +231,7 @@ fn take_on_pane(model: &mut Model, outcome: Msg, user: User, pane: Pane) -> (Scr
         | (Msg::Loaded(Err(failure)), pane, Some(Reload))
         | (Msg::Saved(Err(failure)), pane, Some(Undelete))
         | (Msg::Deleted(Err(failure)), pane, Some(Delete)) => {
-            return fail(model, &failure, user, pane);
+            return (fail(model, &failure, user, pane), Vec::new());
         }
         (_, pane, _) => (pane, Vec::new()),
     };
@@ -341,9 +341,9 @@ fn reloaded(model: &mut Model, saved: Option<Saved>, mut desk: Desk) -> (Pane, V
 }
 
 /// Puts the person back to where they can act, and never loses what they wrote.
-fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen, Vec<Effect>) {
+fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> Screen {
     if failure.kind == Kind::NotSignedIn {
-        return (session_over(model, failure, user, &pane), Vec::new());
+        return session_over(model, failure, user, &pane);
     }
     let safe = match &pane {
         Pane::Editor { .. } => &Safe::TO_SEND,
@@ -356,28 +356,14 @@ fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen
     };
     let outcome = outcome_of(&pane, failure);
     let pane = match pane {
-        Pane::Unread { ahead, seen, .. } => {
-            let ahead = match ahead {
-                Ahead::Writing(draft) => {
-                    model.fail_safely(outcome, safe, failure);
-                    Ahead::Writing(draft)
-                }
-                // The pane itself shows the failure, and that something is kept.
+        Pane::Unread { ahead, seen, .. } => Pane::Unread {
+            failure: Some(failure.clone()),
+            ahead: match ahead {
+                Ahead::Writing(draft) => Ahead::Writing(draft),
                 ahead => Ahead::Looking(ahead.unsaved().cloned()),
-            };
-            let failure = Some(failure.clone());
-            return (
-                Screen::signed_in(
-                    user,
-                    Pane::Unread {
-                        failure,
-                        ahead,
-                        seen,
-                    },
-                ),
-                Vec::new(),
-            );
-        }
+            },
+            seen,
+        },
         Pane::Quote { mut desk, order } => {
             if order == Some(DeskOrder::Undelete)
                 && let (true, Some(draft), Some(sent)) =
@@ -396,8 +382,17 @@ fn fail(model: &mut Model, failure: &Failure, user: User, pane: Pane) -> (Screen
         }
         pane @ Pane::Choice(_) => pane,
     };
-    model.fail_safely(outcome, safe, failure);
-    (Screen::signed_in(user, pane), Vec::new())
+    // A pane that is looked at shows by itself why it could not be read, and that something is kept.
+    if !matches!(
+        &pane,
+        Pane::Unread {
+            ahead: Ahead::Looking(_),
+            ..
+        }
+    ) {
+        model.fail_safely(outcome, safe, failure);
+    }
+    Screen::signed_in(user, pane)
 }
 
 /// Says in a few words what did not come about, or perhaps did.

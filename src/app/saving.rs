@@ -4,7 +4,10 @@ use super::{
     Effect,
     model::{Desk, DeskOrder, Draft, Model, Notice, Pane, Sheet, Tone, same_text},
 };
-use crate::quote::{Quote, QuoteError, Saved};
+use crate::{
+    quote::{Quote, QuoteError, Saved},
+    text,
+};
 
 /// Orders a save, unless there is nothing to save or it cannot be saved.
 pub(super) fn save(model: &mut Model, sheet: Sheet) -> (Pane, Vec<Effect>) {
@@ -52,25 +55,20 @@ pub(super) fn refuse(model: &mut Model, error: QuoteError, can_delete: bool) {
         QuoteError::Empty => ("Nothing to save yet.", String::new()),
         error @ QuoteError::TooLong { .. } => (
             "Not saved.",
-            format!("It is all still here: shorten it. {}.", capital(&error)),
+            format!(
+                "It is all still here: shorten it. {}.",
+                text::capital(&error.to_string())
+            ),
         ),
         error @ QuoteError::Control { .. } => (
             "Not saved.",
             format!(
                 "It is all still here: remove that character. {}.",
-                capital(&error)
+                text::capital(&error.to_string())
             ),
         ),
     };
     model.warn(outcome, rest);
-}
-
-/// Starts a sentence with what is wrong.
-fn capital(error: &QuoteError) -> String {
-    let words = error.to_string();
-    let mut chars = words.chars();
-    let first = chars.next().map(|c| c.to_ascii_uppercase());
-    first.into_iter().chain(chars).collect()
 }
 
 /// Brings the quote back that was deleted last.
@@ -96,10 +94,16 @@ pub(super) fn undelete(model: &mut Model, desk: Desk) -> (Pane, Vec<Effect>) {
         Err(error) => {
             // Another program wrote it. It is not lost, unless it would take the place of what this person wrote.
             if desk.draft.is_some() {
-                model.warn("Not brought back.", format!("{}.", capital(&error)));
+                model.warn(
+                    "Not brought back.",
+                    format!("{}.", text::capital(&error.to_string())),
+                );
                 return (Pane::quote(desk), Vec::new());
             }
-            let why = format!("It is here for you to change. {}.", capital(&error));
+            let why = format!(
+                "It is here for you to change. {}.",
+                text::capital(&error.to_string())
+            );
             model.warn("Not brought back as it was.", why);
             let draft = Draft::of_a_new_quote(text);
             let effects = vec![draft.kept()];
@@ -112,13 +116,23 @@ pub(super) fn undelete(model: &mut Model, desk: Desk) -> (Pane, Vec<Effect>) {
     }
 }
 
-/// Goes on with what was not saved, now that it is known what is.
-pub(super) fn resume(model: &mut Model, draft: Draft, saved: Option<Saved>) -> (Pane, Vec<Effect>) {
-    let (pane, effects) = lay_out(draft, saved);
-    if matches!(pane, Pane::Editor { .. }) {
-        model.say("Here is your unsaved text.");
+/// Lays a text that is not saved beside what is, now that it is known: to be gone on with, or to be chosen between.
+pub(super) fn resume(
+    model: &mut Model,
+    mut draft: Draft,
+    saved: Option<Saved>,
+) -> (Pane, Vec<Effect>) {
+    let is_sent = draft.recognizes(saved.as_ref());
+    let saved_text = saved.as_ref().map(|saved| saved.text.as_str());
+    if saved_text.is_some_and(|text| same_text(text, draft.editor.text())) {
+        return (Pane::quote(Desk::with(saved)), vec![Effect::DropDraft]);
     }
-    (pane, effects)
+    if draft.based_on.as_deref() == saved_text {
+        model.say("Here is your unsaved text.");
+        let effects = is_sent.then(|| draft.kept()).into_iter().collect();
+        return (Pane::writing(Sheet { saved, draft }), effects);
+    }
+    (Pane::choice(draft, saved), Vec::new())
 }
 
 /// Goes on writing what was begun before it was known what is saved. Nothing takes the keys away in the middle of a word:
@@ -144,18 +158,4 @@ pub(super) fn write_on(model: &mut Model, draft: Draft, saved: Option<Saved>) ->
         model.tell(Notice::new(Tone::Question, outcome, rest));
     }
     sheet
-}
-
-/// Lays a text that is not saved beside what is: to be gone on with, or to be chosen between.
-fn lay_out(mut draft: Draft, saved: Option<Saved>) -> (Pane, Vec<Effect>) {
-    let is_sent = draft.recognizes(saved.as_ref());
-    let saved_text = saved.as_ref().map(|saved| saved.text.as_str());
-    if saved_text.is_some_and(|text| same_text(text, draft.editor.text())) {
-        return (Pane::quote(Desk::with(saved)), vec![Effect::DropDraft]);
-    }
-    if draft.based_on.as_deref() == saved_text {
-        let effects = is_sent.then(|| draft.kept()).into_iter().collect();
-        return (Pane::writing(Sheet { saved, draft }), effects);
-    }
-    (Pane::choice(draft, saved), Vec::new())
 }

@@ -217,7 +217,7 @@ fn what_cannot_be_saved_stays_in_the_editor_with_the_reason() {
 
     let long = "x".repeat(crate::quote::MAX_BYTES + 1);
     update(&mut model, Msg::Terminal(Event::Paste(long.clone())));
-    assert!(told(&model).contains("65537 bytes"), "{}", told(&model));
+    assert!(told(&model).contains("65,537 bytes"), "{}", told(&model));
     assert_eq!(press(&mut model, "Enter"), []);
     assert!(
         told(&model).starts_with("Not saved. It is all still here"),

@@ -340,13 +340,11 @@ fn rebase(conflict: Conflict) -> Sheet {
     }
 }
 
-const KEPT: &str = "Your unsaved text is kept.";
-const GO_ON: &str = "Press e to go on with it.";
-
-/// Leaves the editor while no one knows what is saved.
+/// Leaves the editor. What is worth keeping waits.
 fn lay_aside(model: &mut Model, draft: Draft) -> (Option<Draft>, Vec<Effect>) {
     if draft.is_worth_keeping() {
-        model.tell(Notice::new(Tone::Info, KEPT, GO_ON));
+        let go_on = "Press e to go on with it.";
+        model.tell(Notice::new(Tone::Info, "Your unsaved text is kept.", go_on));
         (Some(draft), Vec::new())
     } else {
         (None, vec![Effect::DropDraft])
@@ -354,14 +352,10 @@ fn lay_aside(model: &mut Model, draft: Draft) -> (Option<Draft>, Vec<Effect>) {
 }
 
 fn leave_editor(model: &mut Model, sheet: Sheet) -> (Pane, Vec<Effect>) {
-    let Sheet { saved, draft } = sheet;
-    if !draft.is_worth_keeping() {
-        return (Pane::quote(Desk::with(saved)), vec![Effect::DropDraft]);
-    }
-    model.tell(Notice::new(Tone::Info, KEPT, GO_ON));
+    let (draft, effects) = lay_aside(model, sheet.draft);
     let desk = Desk {
-        draft: Some(draft),
-        ..Desk::with(saved)
+        draft,
+        ..Desk::with(sheet.saved)
     };
-    (Pane::quote(desk), Vec::new())
+    (Pane::quote(desk), effects)
 }

@@ -310,16 +310,10 @@ fn hint(model: &Model, binding: &Binding) -> &'static str {
     }
 }
 
-/// Says when a quote was saved.
+/// Says when a quote was saved, and on which day, for where there is little room.
 #[must_use]
-pub fn saved_at(at: &DateTime<FixedOffset>) -> String {
-    format!("saved {}", at.format("%-d %B %Y, %H:%M"))
-}
-
-/// Says on which day a quote was saved, where there is little room.
-#[must_use]
-pub fn saved_on(at: &DateTime<FixedOffset>) -> String {
-    format!("saved {}", at.format("%-d %B %Y"))
+pub fn saved(at: &DateTime<FixedOffset>) -> [String; 2] {
+    ["%-d %B %Y, %H:%M", "%-d %B %Y"].map(|form| format!("saved {}", at.format(form)))
 }
 
 /// Says when a quote was saved, beside another one.
@@ -351,15 +345,10 @@ pub fn help_keys(columns: usize) -> usize {
     24.min(columns / 2)
 }
 
-fn rows(text: &str, columns: usize) -> Vec<String> {
-    let rows = text::wrap(text, columns).into_iter();
-    rows.map(|row| text[row].trim_end().to_owned()).collect()
-}
-
 /// Returns the help: the whole table of keys, with those first that hold on the screen under it.
 #[must_use]
 pub fn help(model: &Model, columns: usize) -> Vec<HelpLine> {
-    let here = model.context_under_help().sections();
+    let here: Vec<_> = model.context_under_help().sections().collect();
     let elsewhere = Section::ALL
         .into_iter()
         .filter(|section| !here.contains(section));
@@ -376,11 +365,15 @@ pub fn help(model: &Model, columns: usize) -> Vec<HelpLine> {
                 .map(ToString::to_string)
                 .collect::<Vec<_>>()
                 .join(", ");
-            let keys = rows(&keys, help_keys(columns).saturating_sub(1));
-            let words = rows(binding.help, columns.saturating_sub(help_keys(columns)));
-            for at in 0..keys.len().max(words.len()) {
-                let row = |rows: &[String]| rows.get(at).cloned().unwrap_or_default();
-                lines.push(HelpLine::Keys(row(&keys), row(&words)));
+            let mut keys = text::rows(&keys, help_keys(columns).saturating_sub(1));
+            let mut words = text::rows(binding.help, columns.saturating_sub(help_keys(columns)));
+            loop {
+                let (keys, words) = (keys.next(), words.next());
+                if keys.or(words).is_none() {
+                    break;
+                }
+                let row = |row: Option<&str>| row.unwrap_or_default().to_owned();
+                lines.push(HelpLine::Keys(row(keys), row(words)));
             }
         }
     }

@@ -4,7 +4,7 @@ use super::{
     Effect,
     model::{Draft, Model, Pane, Screen, Sheet},
 };
-use crate::{editor::Editor, keymap::Context, quote};
+use crate::{editor::Editor, keymap::Context, quote, text};
 
 /// The longest text that the editor takes: far more than a quote may have, so that nothing is lost when it is too long.
 const MAX_DRAFT_BYTES: usize = 16 * quote::MAX_BYTES;
@@ -60,9 +60,9 @@ pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
             let there = draft(model).map_or(0, |draft| draft.editor.text().len());
             if there + text.len() > MAX_DRAFT_BYTES {
                 let why = format!(
-                    "It is {} bytes long, and a quote may have {}.",
-                    text.len(),
-                    quote::MAX_BYTES
+                    "It is {} long, and a quote may have {}.",
+                    text::bytes(text.len()),
+                    text::bytes(quote::MAX_BYTES)
                 );
                 model.warn("Not pasted.", why);
                 return Vec::new();
@@ -103,8 +103,9 @@ fn warn_of_length(model: &mut Model) {
     let bytes = draft(model).map_or(0, |draft| draft.editor.text().len());
     if bytes > quote::MAX_BYTES {
         let why = format!(
-            "It is all here: {bytes} bytes; a quote may have {}.",
-            quote::MAX_BYTES
+            "It is all here: {}; a quote may have {}.",
+            text::bytes(bytes),
+            text::bytes(quote::MAX_BYTES)
         );
         model.warn("Too long to save.", why);
     }

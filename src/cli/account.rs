@@ -1,21 +1,16 @@
 //! `login`, `logout` and `whoami`.
 
-use std::{
-    io::{self, IsTerminal},
-    sync::{Mutex, PoisonError},
-};
+use std::io::{self, IsTerminal};
 
 use chrono::{DateTime, Local, SecondsFormat};
-use qrcode::{Color, QrCode};
+use parking_lot::Mutex;
+use qrcode::{QrCode, render::unicode::Dense1x2};
 use serde::Serialize;
 
-use super::{
-    no_database::NoDatabase,
-    output::{self, Outcome},
-};
+use super::output::{self, Outcome};
 use crate::{
     account::{Activity, DeviceCode, SignOutOutcome},
-    browser, client,
+    background, browser, client,
     config::Config,
     failure::{Failure, Kind},
     session::Progress,
@@ -41,9 +36,9 @@ enum Event<'a> {
 
 /// Signs in with a device code.
 pub(super) async fn login(config: &Config, json: bool, open: bool) -> Outcome {
-    let session = client::session_with(config, NoDatabase)?;
+    let session = client::session_with(config, ())?;
     // A session that cannot be read is no obstacle to a new one; whether a new one can be kept is looked at next.
-    if let Ok(Some(standing)) = session.standing().await {
+    if let Ok(Some(standing)) = session.standing(&quiet()).await {
         output::say(&format!(
             "{} is signed in; signing in again replaces that session",
             standing.user.name
@@ -64,8 +59,7 @@ pub(super) async fn login(config: &Config, json: bool, open: bool) -> Outcome {
         let address = code
             .verification_uri_complete
             .unwrap_or(code.verification_uri);
-        let opening = tokio::task::spawn_blocking(move || browser::open(&address));
-        if let Ok(Err(failure)) = opening.await {
+        if let Err(failure) = background::on_a_thread(move || browser::open(&address)).await? {
             output::warn(&failure.what);
         }
     }
@@ -117,37 +111,14 @@ fn qr_code(text: &str) -> Option<String> {
         return None;
     }
     let (columns, rows) = crossterm::terminal::size().ok()?;
-    let drawing = draw(&QrCode::new(text).ok()?);
+    let drawing = QrCode::new(text).ok()?.render::<Dense1x2>().build();
     let fits = drawing.lines().count() < usize::from(rows)
-        && drawing
-            .lines()
-            .next()?
-            .matches(['█', '▀', '▄', ' '])
-            .count()
-            <= usize::from(columns);
-    fits.then_some(drawing)
-}
-
-/// Two rows of modules to a line, black on white whatever the terminal's colours are, with the quiet zone of four.
-fn draw(code: &QrCode) -> String {
-    const QUIET: usize = 4;
-    let size = code.width() + 2 * QUIET;
-    let dark = |x: usize, y: usize| {
-        let inside = QUIET..size - QUIET;
-        inside.contains(&x) && inside.contains(&y) && code[(x - QUIET, y - QUIET)] == Color::Dark
-    };
-    let mut drawing = String::new();
-    for y in (0..size).step_by(2) {
-        drawing.push_str("\x1b[30;107m");
-        drawing.extend((0..size).map(|x| match (dark(x, y), dark(x, y + 1)) {
-            (true, true) => '█',
-            (true, false) => '▀',
-            (false, true) => '▄',
-            (false, false) => ' ',
-        }));
-        drawing.push_str("\x1b[m\n");
-    }
-    drawing
+        && drawing.lines().next()?.chars().count() <= usize::from(columns);
+    // Black on white, whatever the terminal's colours are.
+    let coloured = drawing
+        .lines()
+        .flat_map(|line| ["\x1b[30;107m", line, "\x1b[m\n"]);
+    fits.then(|| coloured.collect())
 }
 
 /// Reports nothing but what the person must hear.
@@ -172,7 +143,7 @@ fn reporter(handled: impl Fn(&Activity) -> bool + Send + Sync + 'static) -> Prog
     let told = Mutex::new(Vec::new());
     Progress::new(move |activity| {
         tracing::debug!(?activity, "waiting");
-        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = told.lock();
         if activity == Activity::WaitingForApproval {
             told.clear();
         }
@@ -200,8 +171,8 @@ fn tell(activity: &Activity) {
 
 /// Ends the session.
 pub(super) async fn logout(config: &Config) -> Outcome {
-    let session = client::session_with(config, NoDatabase)?;
-    let was_signed_out = matches!(session.standing().await, Ok(None));
+    let session = client::session_with(config, ())?;
+    let was_signed_out = matches!(session.standing(&quiet()).await, Ok(None));
     match session.sign_out().await? {
         SignOutOutcome::Revoked if was_signed_out => output::say("you were not signed in"),
         SignOutOutcome::Revoked => output::say("signed out"),
@@ -231,9 +202,12 @@ struct WhoAmI<'a> {
 /// Says who is signed in, without asking Okta.
 pub(super) async fn whoami(config: &Config, json: bool) -> Outcome {
     let issuer = &config.okta()?.issuer;
-    let session = client::session_with(config, NoDatabase)?;
+    let session = client::session_with(config, ())?;
     let place = session.location();
-    let standing = session.standing().await?.ok_or_else(not_signed_in)?;
+    let standing = session
+        .standing(&quiet())
+        .await?
+        .ok_or_else(not_signed_in)?;
     let expires_at = standing
         .id_token_expires_at
         .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
@@ -275,7 +249,7 @@ pub(super) async fn whoami(config: &Config, json: bool) -> Outcome {
 }
 
 /// What to do next wherever someone has to sign in.
-pub(super) const LOG_IN: &str = "Run: epigraph login";
+pub(super) const LOG_IN: &str = "Run `epigraph login`.";
 
 pub(super) fn ended() -> Failure {
     Failure::new(Kind::NotSignedIn, "The session has ended.").cure(LOG_IN)
@@ -283,38 +257,4 @@ pub(super) fn ended() -> Failure {
 
 pub(super) fn not_signed_in() -> Failure {
     Failure::new(Kind::NotSignedIn, "You are not signed in.").cure(LOG_IN)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_qr_code_has_a_quiet_zone_and_every_module() {
-        let code =
-            QrCode::new("https://example.okta.com/activate?user_code=ABCDEFGH").expect("it fits");
-        let drawing = draw(&code);
-        let lines: Vec<String> = drawing
-            .lines()
-            .map(|line| line.replace("\x1b[30;107m", "").replace("\x1b[m", ""))
-            .collect();
-        let size = code.width() + 8;
-        assert_eq!(lines.len(), size.div_ceil(2));
-        for (y, line) in lines.iter().enumerate() {
-            let row: Vec<char> = line.chars().collect();
-            assert_eq!(row.len(), size);
-            for (x, c) in row.into_iter().enumerate() {
-                for (half, dark) in [(0, "█▀"), (1, "█▄")] {
-                    let (x, y) = (x.checked_sub(4), (2 * y + half).checked_sub(4));
-                    let module = match (x, y) {
-                        (Some(x), Some(y)) if x < code.width() && y < code.width() => {
-                            code[(x, y)] == Color::Dark
-                        }
-                        _ => false,
-                    };
-                    assert_eq!(dark.contains(c), module);
-                }
-            }
-        }
-    }
 }

@@ -16,7 +16,7 @@ use super::{
     use_config::how_to_use,
 };
 use crate::{
-    admin::{self, Access, Applied, How, KeyReport, Owner, People, Proof, Revoked, Status},
+    admin::{self, Access, Applied, How, KeyReport, Owner, People, Person, Proof, Revoked, Status},
     config::{self, Config},
     failure::{Failure, Kind},
     okta::Okta,
@@ -40,40 +40,45 @@ pub(super) struct OwnerString {
     database_url: Option<SecretString>,
 }
 
+// What it is for is said of the command.
+#[expect(clippy::doc_markdown, reason = "--help prints these lines as they are")]
+#[derive(clap::Args)]
+pub(super) struct SetUp {
+    #[command(flatten)]
+    owner: OwnerString,
+    /// The issuer, for example https://example.okta.com; without it that of the configuration, or it asks
+    #[arg(long)]
+    issuer: Option<String>,
+    /// The client id of the native app; without it that of the configuration, or it asks
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    /// Whom the access is for; without it "team", if no one has access yet
+    #[arg(long)]
+    name: Option<String>,
+    /// Make a new password for an access that exists already
+    #[arg(long)]
+    new_password: bool,
+    /// Write the configuration into this new file, which no one else can read, and not to standard output
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Register this issuer or client id in the place of another one that the database knows
+    #[arg(long)]
+    replace: bool,
+}
+
 #[expect(clippy::doc_markdown, reason = "--help prints these lines as they are")]
 #[derive(Subcommand)]
 pub(super) enum AdminCommand {
-    /// Set everything up: tables, Okta's keys, the first access; prints its config.toml and proves that it sees no other's row
+    /// Set everything up: tables, Okta's keys, the first access; proves that a role without a token reads no row, and prints the config.toml of the access
     ///
     /// Running it again repairs what someone has changed since, and takes nothing away.
-    Setup {
-        #[command(flatten)]
-        owner: OwnerString,
-        /// The issuer, for example https://example.okta.com; without it that of the configuration, or it asks
-        #[arg(long)]
-        issuer: Option<String>,
-        /// The client id of the native app; without it that of the configuration, or it asks
-        #[arg(long, value_name = "ID")]
-        client_id: Option<String>,
-        /// Whom the access is for; without it "team", if no one has access yet
-        #[arg(long)]
-        name: Option<String>,
-        /// Give an access that is there already a new password
-        #[arg(long)]
-        new_password: bool,
-        /// Write the configuration into this new file, which no one else can read, and not to standard output
-        #[arg(long, value_name = "FILE")]
-        output: Option<PathBuf>,
-        /// Register this issuer or client id in the place of another one that the database knows
-        #[arg(long)]
-        replace: bool,
-    },
+    Setup(SetUp),
     /// Bring the database's tables up to this version; running it again changes nothing
     Migrate {
         #[command(flatten)]
         owner: OwnerString,
     },
-    /// Register the signing keys that Okta publishes, and retire those that are over; for a weekly job
+    /// Register the signing keys that Okta publishes, and retire those that it no longer publishes; for a weekly job
     ///
     /// It needs the owner's connection string only: the database knows the issuer.
     Keys {
@@ -84,7 +89,7 @@ pub(super) enum AdminCommand {
     Invite {
         /// Whom it is for: letters, digits and _, as in james_joyce
         name: String,
-        /// Give an access that is there already a new password
+        /// Make a new password for an access that exists already
         #[arg(long)]
         new_password: bool,
         /// Write the configuration into this new file, which no one else can read, and not to standard output
@@ -110,7 +115,7 @@ pub(super) enum AdminCommand {
         #[command(flatten)]
         owner: OwnerString,
     },
-    /// Shut one person out at once, before their token ends
+    /// Block one person at once, before their token ends
     Block {
         /// Their id at Okta, which epigraph whoami shows them: 00u...
         #[arg(value_name = "SUB", value_parser = NonEmptyStringValueParser::new())]
@@ -139,15 +144,13 @@ fn secret_text(text: &str) -> Result<SecretString, std::convert::Infallible> {
 impl AdminCommand {
     /// What its arguments say in the place of the configuration.
     pub(super) fn given(&self) -> Vec<(&'static str, String)> {
-        match self {
-            Self::Setup {
-                issuer, client_id, ..
-            } => [("issuer", issuer), ("client_id", client_id)]
-                .into_iter()
-                .filter_map(|(key, value)| Some((key, value.clone()?)))
-                .collect(),
-            _ => Vec::new(),
-        }
+        let Self::Setup(wish) = self else {
+            return Vec::new();
+        };
+        [("issuer", &wish.issuer), ("client_id", &wish.client_id)]
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value.clone()?)))
+            .collect()
     }
 
     /// Asks at a terminal for what is missing still.
@@ -155,7 +158,7 @@ impl AdminCommand {
         &self,
         missing: &[&'static str],
     ) -> Result<Vec<(&'static str, String)>, Stop> {
-        if !matches!(self, Self::Setup { .. }) || !io::stdin().is_terminal() {
+        if !matches!(self, Self::Setup(_)) || !io::stdin().is_terminal() {
             return Ok(Vec::new());
         }
         let questions = [
@@ -188,21 +191,7 @@ impl AdminCommand {
 
     pub(super) async fn run(self, config: &Config) -> Outcome {
         match self {
-            Self::Setup {
-                owner,
-                name,
-                new_password,
-                output,
-                replace,
-                ..
-            } => {
-                let wish = Wish {
-                    name,
-                    new_password,
-                    replace,
-                };
-                setup(config, owner, &wish, &Destination::checked(output)?).await
-            }
+            Self::Setup(wish) => setup(config, wish).await,
             Self::Migrate { owner } => migrate(&target(config, owner, false).await?).await,
             Self::Keys { owner } => keys(&mut connect(config, owner).await?).await,
             Self::Invite {
@@ -220,9 +209,9 @@ impl AdminCommand {
             Self::Block { user_id, owner } => {
                 let new = admin::block(&mut connect(config, owner).await?, &user_id).await?;
                 output::say(&if new {
-                    format!("{user_id} is shut out from now on")
+                    format!("{user_id} is blocked from now on")
                 } else {
-                    format!("nothing to do: {user_id} was shut out already")
+                    format!("nothing to do: {user_id} was blocked already")
                 });
                 Ok(())
             }
@@ -231,7 +220,7 @@ impl AdminCommand {
                 output::say(&if new {
                     format!("{user_id} is let in again")
                 } else {
-                    format!("nothing to do: {user_id} was not shut out")
+                    format!("nothing to do: {user_id} was not blocked")
                 });
                 Ok(())
             }
@@ -279,20 +268,15 @@ async fn migrate(target: &Target) -> Outcome {
 
 /// What is new for the people of a database in which an older version has worked.
 async fn tell_of_the_move(target: &Target, applied: &Applied) -> Outcome {
-    if !applied.shuts_old_programs_out {
+    if !applied.blocks_old_programs {
         return Ok(());
     }
     let people = admin::people(&mut Owner::connect(target).await?).await?;
     output::warn(OLD_PROGRAMS);
-    let names: Vec<_> = people
-        .all
-        .iter()
-        .map(|person| person.role.as_str())
-        .collect();
-    output::say(&if names.is_empty() {
+    output::say(&if people.all.is_empty() {
         "no one has access".to_owned()
     } else {
-        format!("who has access now: {}", names.join(", "))
+        format!("who has access now: {}", roles(&people))
     });
     for warning in in_two_databases(&people) {
         output::warn(&warning);
@@ -321,24 +305,13 @@ pub(super) fn in_two_databases(people: &People) -> Vec<String> {
         .collect()
 }
 
-/// What a set-up is asked for.
-struct Wish {
-    name: Option<String>,
-    new_password: bool,
-    replace: bool,
-}
-
-async fn setup(
-    config: &Config,
-    owner: OwnerString,
-    wish: &Wish,
-    destination: &Destination,
-) -> Outcome {
+async fn setup(config: &Config, wish: SetUp) -> Outcome {
+    let destination = &Destination::checked(wish.output)?;
     let okta = match no_okta(&config.missing) {
         Some(failure) => return Err(failure.into()),
         None => config.okta()?.clone(),
     };
-    let target = target(config, owner, true).await?;
+    let target = target(config, wish.owner, true).await?;
     // Okta first: nothing is changed for an issuer that is none.
     let keys = Okta::new(okta.clone(), None)?.signing_keys().await?;
     output::say(&format!("setting up {}", target.summary()));
@@ -360,33 +333,31 @@ async fn setup(
     tell_of_the_proof(&proof);
 
     let people = admin::people(&mut owner).await?;
-    let access = match whom(&mut owner, wish.name.as_deref(), &people).await? {
-        Some(name) => Some(admin::grant(&mut owner, &name, wish.new_password).await?),
+    let name = whom(&mut owner, wish.name.as_deref(), &people).await?;
+    let access = match &name {
+        Some(name) => Some(admin::grant(&mut owner, name, wish.new_password).await?),
         None => None,
     };
-    match &access {
-        Some(access) => output::say(&outcome_of(access)),
-        None => output::say(&format!(
-            "these roles already have access: {}; for one more, run: epigraph admin invite NAME",
+    output::say(&match &access {
+        Some(access) => outcome_of(access),
+        None => format!(
+            "these roles already have access: {}; for one more, run `epigraph admin invite NAME`",
             roles(&people)
-        )),
+        ),
+    });
+    let new = access.as_ref().filter(|access| access.password.is_some());
+    if let Some(access) = new {
+        hand_over_if_ours(&mut owner, &okta, access, destination).await?;
     }
-    let is_handed_over = match &access {
-        Some(access) if access.password.is_some() => {
-            hand_over_if_ours(&mut owner, &okta, access, destination).await?;
-            true
-        }
-        _ => false,
-    };
     for person in &people.all {
-        let is_done = |access: &Access| access.role == person.role;
-        if person.is_unshown && !access.as_ref().is_some_and(is_done) {
+        let is_it = |access: &Access| access.role == person.role;
+        if person.is_unshown && !access.as_ref().is_some_and(is_it) {
             output::warn(&never_shown(&person.role));
         }
     }
     tell_of_the_state(&admin::status(&mut owner).await?, &proof);
     // Someone who takes the file for a configuration finds out too late.
-    if destination.is_a_file() && !is_handed_over {
+    if destination.is_a_file() && new.is_none() {
         return Err(nothing_to_write(&roles(&people)).into());
     }
     output::say(&left_to_do(&okta));
@@ -399,24 +370,20 @@ async fn whom(
     name: Option<&str>,
     people: &People,
 ) -> Result<Option<String>, Failure> {
-    if let Some(name) = name {
-        return Ok(Some(name.to_owned()));
-    }
-    Ok(match people.all.first() {
-        None => Some(admin::free_name(owner, FIRST).await?),
-        Some(first) if people.all.iter().all(|person| person.is_unshown) => {
-            Some(first.role.clone())
-        }
-        Some(_) => None,
+    let is_unshown = |person: &Person| person.is_unshown;
+    Ok(match (name, people.all.first()) {
+        (Some(name), _) => Some(name.to_owned()),
+        (None, None) => Some(admin::free_name(owner, FIRST).await?),
+        (None, Some(first)) => people
+            .all
+            .iter()
+            .all(is_unshown)
+            .then(|| first.role.clone()),
     })
 }
 
 fn roles(people: &People) -> String {
-    let roles: Vec<_> = people
-        .all
-        .iter()
-        .map(|person| person.role.as_str())
-        .collect();
+    let roles: Vec<_> = people.all.iter().map(|person| &*person.role).collect();
     roles.join(", ")
 }
 
@@ -441,26 +408,18 @@ async fn hand_over_if_ours(
 /// What a set-up can neither do nor see, in the order in which it is done.
 pub(super) fn left_to_do(okta: &config::Okta) -> String {
     let app = &okta.client_id;
-    let mut lines = vec![
-        "left to do by hand, where it is not done yet:".to_owned(),
-        format!(
-            "for the app {app} at Okta, under General: tick Device Authorization and Refresh Token"
-        ),
-        format!(
-            "for the app {app} at Okta, under Assignments: assign it to the people or to a group"
-        ),
-    ];
-    if okta.issuer.contains("/oauth2/") {
-        lines.push("at Okta, Security › API › the server › Access Policies: a rule that has Device Authorization ticked".to_owned());
-    }
-    lines.push(
-        "every week, on a computer that may hold the owner's string: epigraph admin keys"
-            .to_owned(),
-    );
-    lines.push(
-        "as the first person, to try all of it: epigraph use, then epigraph doctor".to_owned(),
-    );
-    lines.join("\n    ")
+    let policies = if okta.issuer.contains("/oauth2/") {
+        "\n    at Okta, Security › API › the server › Access Policies: a rule that has Device Authorization ticked"
+    } else {
+        ""
+    };
+    format!(
+        "left to do by hand, where it is not done yet:
+    for the app {app} at Okta, under General: tick Device Authorization and Refresh Token
+    for the app {app} at Okta, under Assignments: assign it to the people or to a group{policies}
+    every week, on a computer that may hold the owner's string: `epigraph admin keys`
+    as the first person, to try all of it: epigraph use, then epigraph doctor"
+    )
 }
 
 /// Says what the status finds, but for what the proof has said already.
@@ -508,7 +467,7 @@ pub(super) fn nothing_changed() -> Failure {
 fn tell_of_the_proof(proof: &Proof) {
     match proof {
         Proof::Held | Proof::HeldButPublic => output::say(
-            "checked by signing in: without a token, access reads, writes, changes, deletes and locks no row, asks nothing of the table, does none of the owner's work, and reads no key",
+            "checked by signing in: without a token, a role cannot read, write, change, delete or lock a row, ask anything of the table, do the owner's work, or read a key",
         ),
         Proof::Unchecked(why) => output::warn(&unchecked(why)),
     }
@@ -525,7 +484,7 @@ pub(super) fn unchecked(why: &Failure) -> String {
 
 pub(super) fn never_shown(role: &str) -> String {
     format!(
-        "The password of {role} was set and never shown. For a new one, run: epigraph admin invite {}",
+        "The password of {role} was set and never shown. For a new one, run `epigraph admin invite {}`",
         role.trim_start_matches("epigraph_")
     )
 }
@@ -595,7 +554,7 @@ pub(super) fn no_okta(missing: &[&str]) -> Option<Failure> {
         [false, true] => "The client id is missing.",
         [false, false] => return None,
     };
-    let cure = "Name what is missing: epigraph admin setup --issuer https://example.okta.com --client-id 0oa1b2c3d4E5F6g7H8i9";
+    let cure = "Name what is missing: `epigraph admin setup --issuer https://example.okta.com --client-id 0oa1b2c3d4E5F6g7H8i9`.";
     Some(Failure::new(Kind::Config, what).cure(cure))
 }
 
@@ -611,19 +570,17 @@ pub(super) fn no_string() -> Failure {
 }
 
 pub(super) fn has_access(role: &str) -> Failure {
-    Failure::new(
-        Kind::Usage,
-        format!("{role} already has access, and keeps its password."),
-    )
-    .cure("Its password cannot be shown again; --new-password makes a new one.")
+    let what = format!("{role} already has access, and keeps its password.");
+    Failure::new(Kind::Usage, what)
+        .cure("Its password cannot be shown again; --new-password makes a new one.")
 }
 
 pub(super) fn nothing_to_write(roles: &str) -> Failure {
-    Failure::new(
-        Kind::Usage,
-        format!("No configuration was written: these roles already have access ({roles}), and a password cannot be shown again."),
-    )
-    .cure("Everything else is done. For one more access, run: epigraph admin invite NAME; for a new password, run this again with --name NAME --new-password.")
+    let what = format!(
+        "No configuration was written: these roles already have access ({roles}), and a password cannot be shown again."
+    );
+    Failure::new(Kind::Usage, what)
+        .cure("Everything else is done. For one more access, run `epigraph admin invite NAME`; for a new password, run this again with --name NAME --new-password.")
 }
 
 async fn invite(
@@ -718,36 +675,25 @@ fn is_stdout_a_file() -> bool {
 }
 
 pub(super) fn file_is_there(path: &Path) -> Failure {
-    Failure::new(
-        Kind::Usage,
-        format!(
-            "{} already exists, and is not overwritten; nothing was changed.",
-            path.display()
-        ),
+    let path = path.display();
+    let what = format!("{path} already exists, and is not overwritten; nothing was changed.");
+    Failure::new(Kind::Usage, what).cure(
+        "Name a new file. If that one is the configuration of an access, its password is in it.",
     )
-    .cure("Name a new file. If that one is the configuration of an access, its password is in it.")
 }
 
 pub(super) fn no_new_file(path: &Path, error: &private_file::Error) -> Failure {
-    Failure::new(
-        Kind::Failed,
-        format!(
-            "{} cannot be written ({error}); nothing was changed.",
-            path.display()
-        ),
-    )
-    .cure("Name a file in an existing directory that you may write to.")
+    let path = path.display();
+    let what = format!("{path} cannot be written ({error}); nothing was changed.");
+    Failure::new(Kind::Failed, what)
+        .cure("Name a file in an existing directory that you may write to.")
 }
 
 pub(super) fn not_written(path: &Path, error: &private_file::Error) -> Failure {
-    Failure::new(
-        Kind::Failed,
-        format!(
-            "The configuration could not be written to {} ({error}).",
-            path.display()
-        ),
-    )
-    .cure("Run it again with another file: it makes a new password, because this one was never shown.")
+    let path = path.display();
+    let what = format!("The configuration could not be written to {path} ({error}).");
+    Failure::new(Kind::Failed, what)
+        .cure("Run it again with another file: it makes a new password, because this one was never shown.")
 }
 
 pub(super) const NOT_NOTED: &str = "The database could not record that this password was shown: the next run for this name makes a new one, and this one stops working.";
@@ -775,47 +721,39 @@ async fn hand_over(
 }
 
 async fn revoke(owner: &mut Owner, name: &str) -> Outcome {
-    let revoked = admin::revoke(owner, name).await?;
-    for left in &revoked.left {
-        output::warn(left);
-    }
-    for line in outcome_of_revoking(&revoked) {
-        output::say(&line);
-    }
-    if revoked.left.is_empty() {
-        Ok(())
-    } else {
-        Err(Stop::Told(Kind::Database.exit_code()))
-    }
-}
-
-fn outcome_of_revoking(revoked: &Revoked) -> Vec<String> {
     let Revoked {
         role,
         ended,
         things,
         rights,
         elsewhere,
-        ..
-    } = revoked;
-    let mut lines = vec![format!(
+        left,
+    } = admin::revoke(owner, name).await?;
+    for left in &left {
+        output::warn(left);
+    }
+    output::say(&format!(
         "{role} has no access any more; open connections that were ended: {ended}"
-    )];
+    ));
     if !elsewhere.is_empty() {
-        lines.push(format!(
+        output::say(&format!(
             "its role and its password stay, because it has access to another database of this server: {}",
             elsewhere.join(", ")
         ));
     }
-    if (*things, *rights) != (0, 0) {
-        lines.push(format!(
+    if (things, rights) != (0, 0) {
+        output::say(&format!(
             "removed with it: {things} of its own objects in this database, {rights} rights that it had been granted"
         ));
     }
-    lines.push(
-        "people keep their Okta tokens; to block a person who knows another access, run: epigraph admin block SUB".to_owned(),
+    output::say(
+        "people keep their Okta tokens; to block a person who knows another access, run `epigraph admin block SUB`",
     );
-    lines
+    if left.is_empty() {
+        Ok(())
+    } else {
+        Err(Stop::Told(Kind::Database.exit_code()))
+    }
 }
 
 async fn status(owner: &mut Owner, json: bool) -> Outcome {
@@ -826,12 +764,7 @@ async fn status(owner: &mut Owner, json: bool) -> Outcome {
         for line in lines(&status) {
             output::line(&line)?;
         }
-        for note in &status.notes {
-            output::say(&format!("note: {note}"));
-        }
-        for problem in &status.problems {
-            output::warn(problem);
-        }
+        tell_of_the_state(&status, &Proof::Held);
     }
     if status.problems.is_empty() {
         if !json {
@@ -854,46 +787,33 @@ fn lines(status: &Status) -> Vec<String> {
         ("client id", status.audience.clone().unwrap_or_else(none)),
         ("migration", status.migration.clone().unwrap_or_else(none)),
     ];
-    lines.extend(status.keys.iter().map(|key| {
+    for key in &status.keys {
+        let (added, seen) = (when(&key.added_at), when(&key.last_published_at));
         let known = format!(
-            "{}, {} bits, known since {}, last published {}",
-            key.kid,
-            key.bits,
-            when(&key.added_at),
-            when(&key.last_published_at)
+            "{} bits, known since {added}, last published {seen}",
+            key.bits
         );
-        ("key", known)
-    }));
-    lines.extend(status.access.iter().map(|member| {
-        let can = if member.can_login {
-            "can log in"
-        } else {
-            "cannot log in"
-        };
-        let access = format!(
-            "{}, {can}, open connections: {}",
-            member.role, member.connections
-        );
-        ("access", access)
-    }));
-    lines.extend(status.blocked.iter().map(|person| {
-        (
-            "blocked",
-            format!("{}, since {}", person.user_id, when(&person.blocked_at)),
-        )
-    }));
-    lines.extend(
-        status
-            .administrators
-            .iter()
-            .map(|one| ("administrator", format!("{}, {}", one.role, one.why))),
-    );
-    lines.extend(status.others.iter().map(|other| {
-        (
-            "other login",
-            format!("{}, open connections: {}", other.role, other.connections),
-        )
-    }));
+        lines.push(("key", format!("{}, {known}", key.kid)));
+    }
+    for member in &status.access {
+        let can = if member.can_login { "can" } else { "cannot" };
+        let connections = format!("open connections: {}", member.connections);
+        lines.push((
+            "access",
+            format!("{}, {can} log in, {connections}", member.role),
+        ));
+    }
+    for person in &status.blocked {
+        let since = when(&person.blocked_at);
+        lines.push(("blocked", format!("{}, since {since}", person.user_id)));
+    }
+    for one in &status.administrators {
+        lines.push(("administrator", format!("{}, {}", one.role, one.why)));
+    }
+    for other in &status.others {
+        let connections = format!("open connections: {}", other.connections);
+        lines.push(("other login", format!("{}, {connections}", other.role)));
+    }
     // A name may hold what a terminal obeys, and a pipe may end at one.
     lines
         .iter()

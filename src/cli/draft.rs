@@ -146,20 +146,15 @@ pub(super) fn still_open(path: &Path) -> String {
 }
 
 pub(super) fn no_file(directory: &Path, error: &private_file::Error) -> Failure {
-    Failure::new(
-        Kind::Failed,
-        format!(
-            "No file to keep your text in can be made in {}: {error}.",
-            directory.display()
-        ),
-    )
-    .cure("See that the directory can be written to and that the disk is not full.")
+    let directory = directory.display();
+    let what = format!("No file to keep your text in can be made in {directory}: {error}.");
+    Failure::new(Kind::Failed, what)
+        .cure("See that the directory can be written to and that the disk is not full.")
 }
 
 pub(super) fn not_taken_in(error: &io::Error) -> Failure {
-    Failure::new(
-        Kind::Failed,
-        format!("What you type cannot be taken in: {error}."),
+    let what = format!("What you type cannot be taken in: {error}.");
+    Failure::new(Kind::Failed, what).cure(
+        "See that the disk is not full; or give the text after the command: `epigraph set \"…\"`.",
     )
-    .cure("See that the disk is not full; or give the text after the command: epigraph set \"…\"")
 }

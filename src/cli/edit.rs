@@ -126,11 +126,9 @@ pub(super) fn failed_editor(what: String) -> Failure {
 }
 
 pub(super) fn no_text_left(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(
-        Kind::Failed,
-        format!("The editor left no text at {}: {error}.", path.display()),
-    )
-    .cure(
+    let path = path.display();
+    let what = format!("The editor left no text at {path}: {error}.");
+    Failure::new(Kind::Failed, what).cure(
         "Nothing was saved, and the quote is as it was: see where the editor keeps what you wrote.",
     )
 }

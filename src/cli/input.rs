@@ -10,6 +10,7 @@ use crate::{
     failure::{Failure, Kind},
     platform::Platform,
     quote::MAX_BYTES,
+    text,
 };
 
 /// More than the longest quote can take with two-byte line ends.
@@ -41,19 +42,15 @@ pub(super) fn of_input(bytes: Vec<u8>) -> Result<String, Failure> {
 }
 
 pub(super) fn unreadable(error: &io::Error) -> Failure {
-    Failure::new(
-        Kind::Failed,
-        format!("Standard input cannot be read: {error}."),
-    )
-    .cure("Give the text after the command instead: epigraph set \"…\"")
+    let what = format!("Standard input cannot be read: {error}.");
+    Failure::new(Kind::Failed, what)
+        .cure("Give the text after the command instead: `epigraph set \"…\"`.")
 }
 
 pub(super) fn far_too_long() -> Failure {
-    Failure::new(
-        Kind::Usage,
-        format!("The text is far longer than a quote may be, which is {MAX_BYTES} bytes."),
-    )
-    .cure("Shorten it; it was not saved.")
+    let limit = text::bytes(MAX_BYTES);
+    let what = format!("The text is far longer than a quote may be, which is {limit}.");
+    Failure::new(Kind::Usage, what).cure("Shorten it; it was not saved.")
 }
 
 /// Makes bytes a text, or says where they stop being one. A byte order mark is no part of it.

@@ -15,6 +15,8 @@ use tracing_subscriber::{
 };
 
 use crate::failure::{Failure, Kind};
+#[cfg(unix)]
+use crate::private_file;
 
 /// The variable that says how much is logged.
 pub(super) const LEVEL: &str = "EPIGRAPH_LOG";
@@ -48,39 +50,27 @@ pub(super) fn start(path: &Path, level: Option<&str>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn open(path: &Path) -> std::io::Result<File> {
+fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
+    // No link that someone put there is followed, and no pipe is waited at.
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-
-        // No link that someone put there is followed, and no pipe is waited at.
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        options
-            .mode(0o600)
-            .custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
-    }
+    private_file::no_follow(&mut options);
     options
         .open(path)
         .map_err(|error| match path.symlink_metadata() {
-            Ok(found) if found.is_symlink() => std::io::Error::other("it is a symbolic link"),
+            Ok(found) if found.is_symlink() => io::Error::other("it is a symbolic link"),
             _ => error,
         })
 }
 
 pub(super) fn no_level() -> Failure {
-    Failure::new(
-        Kind::Config,
-        format!("The variable {LEVEL} is not a log level."),
-    )
-    .cure("The levels are error, warn, info, debug and trace.")
+    let what = format!("The variable {LEVEL} is not a log level.");
+    Failure::new(Kind::Config, what).cure("The levels are error, warn, info, debug and trace.")
 }
 
 pub(super) fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(
-        Kind::Config,
-        format!("The log {} cannot be written: {error}.", path.display()),
-    )
-    .cure("Name another file after --log.")
+    let path = path.display();
+    let what = format!("The log {path} cannot be written: {error}.");
+    Failure::new(Kind::Config, what).cure("Name another file after --log.")
 }

@@ -1,7 +1,6 @@
 //! What is printed: data to stdout, talk to stderr, and how a command ends.
 
 use std::{
-    borrow::Cow,
     fmt::Write as _,
     io::{self, IsTerminal, Write},
 };
@@ -94,11 +93,9 @@ pub(super) fn data(bytes: &[u8]) -> Outcome {
 }
 
 pub(super) fn unwritable(error: &io::Error) -> Failure {
-    Failure::new(
-        Kind::Failed,
-        format!("The output cannot be written: {error}."),
-    )
-    .cure("See that what it goes to can be written to, and that the disk is not full.")
+    let what = format!("The output cannot be written: {error}.");
+    Failure::new(Kind::Failed, what)
+        .cure("See that what it goes to can be written to, and that the disk is not full.")
 }
 
 /// Writes one line of data; what a terminal would obey is made harmless if there is one.
@@ -119,23 +116,19 @@ pub(super) fn json(value: &impl Serialize) -> Outcome {
 }
 
 /// Escapes what JSON may hold as it is and a terminal would obey, so that the same bytes are good for both.
-fn escaped(json: &str) -> Cow<'_, str> {
-    let obeyed = |c: char| {
-        c.is_control() && c != '\n'
-            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if !json.contains(obeyed) {
-        return Cow::Borrowed(json);
-    }
-    Cow::Owned(json.chars().fold(String::new(), |mut text, c| {
-        if obeyed(c) {
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        let is_obeyed = c.is_control() && c != '\n'
+            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if is_obeyed {
             // All of them are below U+10000, where one escape is one character.
             let _ = write!(text, "\\u{:04x}", u32::from(c));
         } else {
             text.push(c);
         }
-        text
-    }))
+    }
+    text
 }
 
 /// Says something to the person. No one may be listening, and that is no failure.

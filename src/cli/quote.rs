@@ -35,7 +35,7 @@ pub(super) async fn show(config: &Config, json: bool) -> Outcome {
 
 /// Prints the quote as it was last seen here. It asks neither the vault nor the network: the file goes with the session.
 pub(super) fn show_cached(config: &Config, json: bool) -> Outcome {
-    let seen = client::last_seen(config, config.okta()?).read(None);
+    let seen = client::last_seen(config, config.okta()?).read_now(None);
     print(&seen.ok_or_else(|| not_seen(config.last_seen))?, json)
 }
 
@@ -153,7 +153,7 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         if let Some(done) = self.0 {
             output::say(&format!(
-                "it is unknown whether the quote was {done}; look at it with: epigraph show"
+                "it is unknown whether the quote was {done}; look at it with `epigraph show`"
             ));
         }
     }
@@ -175,7 +175,7 @@ pub(super) fn nobody_to_ask() -> Failure {
         Kind::Usage,
         "There is no terminal on which to ask whether to delete the quote.",
     )
-    .cure("Run: epigraph delete --yes")
+    .cure("Run `epigraph delete --yes`.")
 }
 
 /// It was the answer to a question: there is nothing to do.
@@ -188,14 +188,14 @@ pub(super) fn still_there() -> Failure {
         Kind::Conflict,
         "The quote was changed elsewhere while it was about to be deleted; it is still there.",
     )
-    .cure("Look at it with epigraph show, then delete it again.")
+    .cure("Look at it with `epigraph show`, then delete it again.")
 }
 
 pub(super) fn no_text(at_a_terminal: bool) -> Failure {
     let cure = if at_a_terminal {
-        "Type it after the command, in quotes: epigraph set \"…\"; or write it in your editor: epigraph set --edit"
+        "Type it after the command, in quotes: `epigraph set \"…\"`; or write it in your editor: `epigraph set --edit`."
     } else {
-        "To take it from standard input, run: epigraph set -"
+        "To take it from standard input, run `epigraph set -`."
     };
     Failure::new(Kind::Usage, "There is no text to save.").cure(cure)
 }
@@ -204,19 +204,19 @@ pub(super) fn not_seen(is_kept: bool) -> Failure {
     let (what, cure) = if is_kept {
         (
             "No quote has been seen on this computer.",
-            "Read yours with: epigraph show",
+            "Read yours with `epigraph show`.",
         )
     } else {
         (
             "The configuration says that no quote is kept on this computer.",
-            "Take last_seen = \"off\" out of it, or read yours with: epigraph show",
+            "Take last_seen = \"off\" out of it, or read yours with `epigraph show`.",
         )
     };
     Failure::new(Kind::NoQuote, what).cure(cure)
 }
 
 pub(super) fn no_quote() -> Failure {
-    Failure::new(Kind::NoQuote, "There is no quote.").cure("Save one with: epigraph set \"…\"")
+    Failure::new(Kind::NoQuote, "There is no quote.").cure("Save one with `epigraph set \"…\"`.")
 }
 
 pub(super) fn conflict(there: Option<&Saved>) -> Failure {
@@ -225,13 +225,13 @@ pub(super) fn conflict(there: Option<&Saved>) -> Failure {
         None => "The quote was deleted elsewhere meanwhile; nothing was saved.",
     };
     Failure::new(Kind::Conflict, what)
-        .cure("Look at it with epigraph show, then set yours again if you still want to.")
+        .cure("Look at it with `epigraph show`, then set yours again if you still want to.")
 }
 
 pub(super) fn checked(text: &str) -> Result<Quote, Failure> {
     Quote::new(text).map_err(|error| {
         let cure = match error {
-            QuoteError::Empty => "To remove the quote, run: epigraph delete".to_owned(),
+            QuoteError::Empty => "To remove the quote, run `epigraph delete`".to_owned(),
             QuoteError::TooLong { .. } => "Shorten it; it was not saved.".to_owned(),
             QuoteError::Control { .. } => {
                 "Take the character out; only line breaks and tabs can be kept.".to_owned()

@@ -22,11 +22,13 @@ pub(super) fn exit_codes() -> Vec<(u8, &'static str)> {
     codes.extend([
         (129, "ended because the terminal went away (SIGHUP)"),
         (130, "interrupted with Ctrl-C (SIGINT)"),
+        (131, "quit with Ctrl-\\ (SIGQUIT)"),
         (
             output::BROKEN_PIPE,
             "the reader of the output stopped reading",
         ),
         (143, "asked to end (SIGTERM)"),
+        (149, "ended with Ctrl-Break, on Windows"),
     ]);
     codes
 }
@@ -53,7 +55,7 @@ const VARIABLES: [(&str, &str); 8] = [
     ),
     ("VISUAL, EDITOR", "the editor of `set --edit`"),
     (
-        "SSL_CERT_FILE, HTTPS_PROXY, NO_PROXY, NO_COLOR",
+        "SSL_CERT_FILE, HTTPS_PROXY, ALL_PROXY, NO_PROXY, NO_COLOR",
         "as elsewhere",
     ),
 ];
@@ -125,30 +127,29 @@ fn write_manual(page: &mut Vec<u8>) -> std::io::Result<()> {
         end.control("SS", [section.title()]);
         for binding in section.bindings() {
             let keys: Vec<_> = binding.keys.iter().map(ToString::to_string).collect();
-            end.control("TP", [])
-                .text([bold(keys.join(", "))])
-                .text([roman(binding.help)]);
+            explain(&mut end, keys.join(", "), binding.help);
         }
     }
     end.control("SH", ["EXIT STATUS"]);
     for (code, meaning) in exit_codes() {
-        end.control("TP", [])
-            .text([bold(code.to_string())])
-            .text([roman(meaning)]);
+        explain(&mut end, code.to_string(), meaning);
     }
     end.control("SH", ["ENVIRONMENT"]);
     for (name, meaning) in VARIABLES {
-        end.control("TP", [])
-            .text([bold(name)])
-            .text([roman(meaning)]);
+        explain(&mut end, name, meaning);
     }
     end.control("SH", ["FILES"]);
     for (system, path) in FILES {
-        end.control("TP", [])
-            .text([bold(path)])
-            .text([roman(system)]);
+        explain(&mut end, path, system);
     }
     end.to_writer(page)
+}
+
+/// Adds a paragraph about something.
+fn explain(page: &mut Roff, what: impl Into<String>, meaning: impl Into<String>) {
+    page.control("TP", [])
+        .text([bold(what)])
+        .text([roman(meaning)]);
 }
 
 /// The commands that do something: those without commands of their own.
@@ -179,9 +180,8 @@ fn write_command(command: &Command, page: &mut Vec<u8>) -> std::io::Result<()> {
     roff.text([roman(about.map(ToString::to_string).unwrap_or_default())]);
     for argument in arguments {
         let help = argument.get_long_help().or_else(|| argument.get_help());
-        roff.control("TP", [])
-            .text([bold(argument.to_string())])
-            .text([roman(help.map(ToString::to_string).unwrap_or_default())]);
+        let help = help.map(ToString::to_string).unwrap_or_default();
+        explain(&mut roff, argument.to_string(), help);
     }
     roff.to_writer(page)
 }

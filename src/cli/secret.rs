@@ -35,11 +35,8 @@ pub(super) async fn read(prompt: &str) -> Result<SecretString, Stop> {
 }
 
 pub(super) fn unreadable(error: &io::Error) -> Failure {
-    Failure::new(
-        Kind::Failed,
-        format!("The terminal cannot be read: {error}."),
-    )
-    .cure("Pipe the text in instead.")
+    let what = format!("The terminal cannot be read: {error}.");
+    Failure::new(Kind::Failed, what).cure("Pipe the text in instead.")
 }
 
 /// The terminal shows nothing of what is typed for as long as this lives.

@@ -3,12 +3,16 @@
 use std::{
     future::Future,
     io,
-    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
+
 use super::output::{Outcome, Stop};
-use crate::runtime::{self, Ends};
+use crate::{
+    background,
+    runtime::{self, Ends},
+};
 
 /// How long after its end a Ctrl-C may have been another program's: on a busy machine that one has the signal first, and may have
 /// ended before this one hears of it.
@@ -44,7 +48,7 @@ impl Drop for HoldInterrupts {
 }
 
 fn set_owner(owner: Owner) {
-    *OWNER.lock().unwrap_or_else(PoisonError::into_inner) = owner;
+    *OWNER.lock() = owner;
 }
 
 impl Owner {
@@ -58,7 +62,7 @@ impl Owner {
 }
 
 fn is_ours() -> bool {
-    let owner = *OWNER.lock().unwrap_or_else(PoisonError::into_inner);
+    let owner = *OWNER.lock();
     owner.is_us(Instant::now())
 }
 
@@ -75,7 +79,7 @@ pub(super) async fn unless_stopped(command: impl Future<Output = Outcome>) -> Ou
 
 /// Gives what must not stop half way (writing down a renewed session) a moment to end.
 pub(super) async fn let_tasks_finish() {
-    let _ = tokio::time::timeout(runtime::FINISH, crate::session::finish_background_work()).await;
+    let _ = tokio::time::timeout(runtime::FINISH, background::finish_background_work()).await;
 }
 
 fn stopped() -> io::Result<impl Future<Output = u8>> {

@@ -63,7 +63,7 @@ fn the_manual_page_has_every_command_option_and_exit_code() {
         }
     }
     for (code, meaning) in reference::exit_codes() {
-        let meaning = meaning.replace('-', "\\-");
+        let meaning = meaning.replace('\\', "\\\\").replace('-', "\\-");
         assert!(
             page.contains(&format!("\\fB{code}\\fR\n{meaning}")),
             "{code}"

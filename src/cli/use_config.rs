@@ -1,4 +1,4 @@
-//! `use FILE`: puts a configuration that a person was sent in its place.
+//! `use FILE`: installs the configuration file that a person was sent.
 
 use std::{fs, io, path::Path};
 
@@ -9,7 +9,7 @@ use super::{
     output::{self, Outcome},
 };
 use crate::{
-    config::{Config, Places, Sources},
+    config::{Config, Sources},
     failure::{Failure, Kind},
     postgres::Target,
     private_file,
@@ -20,19 +20,16 @@ use crate::{
 async fn put_in_place(file: &Path, place: Option<&Path>, yes: bool) -> Result<bool, Failure> {
     let cannot_read = |error: io::Error| unreadable(file, &error);
     fs::metadata(file).map_err(cannot_read)?;
-    let places = Places::of_this_platform();
-    let config = Config::load(&Sources {
+    let sources = Sources {
         file: Some(file),
-        env_file: None,
-        store: None,
-        given: &[],
         // What is set here now may be gone tomorrow: the file must do.
         variable: &|_| None,
-        places: places.clone(),
-    })?;
+        ..Sources::of_this_process()
+    };
+    let config = Config::load(&sources)?;
     config.okta()?;
     Target::parse(config.database_url()?)?;
-    let places = places.expect("nothing is read without a home");
+    let places = sources.places.expect("nothing is read without a home");
     let place = place.unwrap_or(&places.config_file);
 
     let text = Zeroizing::new(fs::read(file).map_err(cannot_read)?);
@@ -44,7 +41,7 @@ async fn put_in_place(file: &Path, place: Option<&Path>, yes: bool) -> Result<bo
     output::say(&format!("the configuration is in {}", place.display()));
     if fs::canonicalize(file).ok() != fs::canonicalize(place).ok() {
         output::say(&format!(
-            "{} is not needed any more; delete it, for it may hold a password",
+            "{} is not needed any more; delete it, because it may contain a password",
             file.display()
         ));
     }
@@ -67,40 +64,28 @@ async fn may_replace(place: &Path) -> Result<bool, Failure> {
 }
 
 pub(super) fn unreadable(file: &Path, error: &io::Error) -> Failure {
-    Failure::new(
-        Kind::Usage,
-        format!(
-            "The configuration {} cannot be read: {error}.",
-            file.display()
-        ),
-    )
-    .cure("Name the file that you were sent, for example: epigraph use ~/Downloads/config.toml")
+    let file = file.display();
+    let what = format!("The configuration {file} cannot be read: {error}.");
+    Failure::new(Kind::Usage, what)
+        .cure("Name the file that you were sent, for example: epigraph use ~/Downloads/config.toml")
 }
 
 pub(super) fn is_there(place: &Path) -> Failure {
-    Failure::new(
-        Kind::Usage,
-        format!("Another configuration is in {}.", place.display()),
-    )
-    .cure("Add --yes to replace it.")
+    let place = place.display();
+    let what = format!("Another configuration is in {place}.");
+    Failure::new(Kind::Usage, what).cure("Add --yes to replace it.")
 }
 
 pub(super) fn left_alone(place: &Path) -> Failure {
-    Failure::new(
-        Kind::Failed,
-        format!("The configuration in {} stays as it was.", place.display()),
-    )
+    let place = place.display();
+    let what = format!("The configuration in {place} stays as it was.");
+    Failure::new(Kind::Failed, what)
 }
 
 pub(super) fn not_written(place: &Path, error: &private_file::Error) -> Failure {
-    Failure::new(
-        Kind::Failed,
-        format!(
-            "The configuration cannot be written to {}: {error}.",
-            place.display()
-        ),
-    )
-    .cure("See that the directory is yours and can be written to.")
+    let place = place.display();
+    let what = format!("The configuration cannot be written to {place}: {error}.");
+    Failure::new(Kind::Failed, what).cure("See that the directory is yours and can be written to.")
 }
 
 /// What an administrator sends along with a configuration, on two lines.
@@ -108,18 +93,14 @@ pub(super) fn how_to_use(name: &str) -> String {
     format!("send these two lines with it:\n    epigraph use {name}\n    epigraph")
 }
 
-/// Puts the configuration in its place, and signs in where the person wants to.
+/// Installs the configuration, and signs in where the person wants to.
 pub(super) async fn set_up(file: &Path, place: Option<&Path>, yes: bool) -> Outcome {
     if !put_in_place(file, place, yes).await? {
         return Ok(());
     }
     let config = Config::load(&Sources {
         file: place,
-        env_file: None,
-        store: None,
-        given: &[],
-        variable: &|name| std::env::var_os(name),
-        places: Places::of_this_platform(),
+        ..Sources::of_this_process()
     })?;
     super::account::login(&config, false, false).await
 }

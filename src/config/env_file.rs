@@ -1,5 +1,5 @@
 //! A file of variables, read as `@next/env` reads it (dotenv 16 and dotenv-expand 10): the web app's own `.env.local` gives the
-//! same values here. What is no variable is passed over, and no command is run: neither does one. Pure.
+//! same values here. What is no variable is passed over, and no command is run. Pure.
 
 use std::sync::LazyLock;
 
@@ -36,7 +36,7 @@ pub(super) fn parse(
     text: &str,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Vec<(String, Option<String>)> {
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let text = crate::text::line_ends(text);
     let mut variables: Vec<(String, String)> = Vec::new();
     for found in VARIABLE.captures_iter(&text) {
         let value = found.get(2).map_or("", |value| value.as_str());

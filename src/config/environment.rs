@@ -2,10 +2,10 @@
 
 use std::{ffi::OsString, path::Path};
 
-use secrecy::{SecretString, zeroize::Zeroizing};
+use secrecy::zeroize::Zeroizing;
 
-use super::{Origin, SETTINGS, Setting, Value, env_file, file};
-use crate::failure::{Failure, Kind};
+use super::{SETTINGS, Setting, Value, env_file, file, misconfigured};
+use crate::failure::Failure;
 
 /// Looks up the variable of a setting. An empty one counts as not set.
 pub(super) fn variable(
@@ -19,17 +19,11 @@ pub(super) fn variable(
         return Ok(None);
     };
     let text = text.into_string().map_err(|_| {
-        Failure::new(
-            Kind::Config,
-            format!("The variable {name} is not valid UTF-8."),
-        )
-        .cure("Set it again, or unset it and use the configuration file.")
+        misconfigured(format!("The variable {name} is not valid UTF-8."))
+            .cure("Set it again, or unset it and use the configuration file.")
     })?;
-    let text = text.trim();
-    Ok((!text.is_empty()).then(|| Value {
-        text: SecretString::from(text),
-        origin: Origin::Variable(name),
-    }))
+    let value = Value::new(&text, format!("the variable {name}"));
+    Ok(Some(value).filter(|value| !value.text().is_empty()))
 }
 
 /// Reads the settings in a file of variables. All else in it belongs to the web app and is left alone, whatever it is.
@@ -54,18 +48,16 @@ pub(super) fn read(
         };
         let value = value.map(Zeroizing::new);
         let value = value.ok_or_else(|| refers_to_itself(path, &name))?;
-        let origin = Origin::EnvFile(setting.variable.unwrap_or_default(), path.to_path_buf());
-        let text = SecretString::from(value.trim());
-        values.push((setting, Value { text, origin }));
+        let origin = format!("{name} in {}", path.display());
+        values.push((setting, Value::new(&value, origin)));
     }
     file::warn_if_exposed(path, &values, warnings);
     Ok(values)
 }
 
 fn refers_to_itself(path: &Path, name: &str) -> Failure {
-    Failure::new(
-        Kind::Config,
-        format!("{}: the variable {name} refers to itself.", path.display()),
-    )
-    .cure("Write its value, or put it between single quotes with a backslash before each $.")
+    let path = path.display();
+    let what = format!("{path}: the variable {name} refers to itself.");
+    misconfigured(what)
+        .cure("Write its value, or put it between single quotes with a backslash before each $.")
 }

@@ -6,14 +6,11 @@ use std::{
     path::Path,
 };
 
-use secrecy::{SecretString, zeroize::Zeroizing};
+use secrecy::zeroize::Zeroizing;
 use toml::{Spanned, de::DeTable};
 
-use super::{Origin, SETTINGS, Setting, Value};
-use crate::{
-    failure::{Failure, Kind},
-    platform::Platform,
-};
+use super::{SECRET_VARIABLES, SETTINGS, Setting, Value, misconfigured};
+use crate::{failure::Failure, platform::Platform};
 
 /// More than any configuration needs: a device or a wrong file must not fill the memory.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -55,26 +52,18 @@ pub(super) fn read(
             return Err(unknown(path, line, key, value.get_ref().is_table()));
         };
         let Some(string) = value.get_ref().as_str() else {
-            return Err(Failure::new(
-                Kind::Config,
-                format!(
-                    "{}, line {line}: `{name}` is {}, not a text.",
-                    path.display(),
-                    with_article(value.get_ref().type_str()),
-                ),
-            )
+            return Err(misconfigured(format!(
+                "{}, line {line}: `{name}` is {}, not a text.",
+                path.display(),
+                with_article(value.get_ref().type_str()),
+            ))
             .cure(format!(
                 "Write {name} = \"{}\", with the quotes.",
                 setting.example
             )));
         };
-        values.push((
-            setting,
-            Value {
-                text: SecretString::from(string.trim()),
-                origin: Origin::File(setting.key, path.to_path_buf()),
-            },
-        ));
+        let origin = format!("`{name}` in {}", path.display());
+        values.push((setting, Value::new(string, origin)));
     }
     warn_if_exposed(path, &values, warnings);
     Ok(Some(values))
@@ -86,9 +75,10 @@ pub(super) fn warn_if_exposed(
     values: &[(Setting, Value)],
     warnings: &mut Vec<String>,
 ) {
+    let opens = |variable: &str| SECRET_VARIABLES.contains(&variable);
     let holds_secret = values
         .iter()
-        .any(|(setting, value)| setting.secret && !value.text().is_empty());
+        .any(|(setting, value)| setting.variable.is_some_and(opens) && !value.text().is_empty());
     if holds_secret && let Some(keeps_modes) = readable_by_others(path) {
         warnings.push(exposed(path, keeps_modes));
     }
@@ -96,7 +86,8 @@ pub(super) fn warn_if_exposed(
 
 pub(super) fn exposed(path: &Path, keeps_modes: bool) -> String {
     let path = path.display();
-    let what = format!("{path} holds a password and other accounts of this computer may read it");
+    let what =
+        format!("{path} contains a password and other accounts of this computer can read it");
     if keeps_modes {
         format!("{what}; run: chmod 600 '{path}'.")
     } else {
@@ -143,7 +134,7 @@ impl Unreadable {
                 cure_when_absent.to_owned(),
             ),
             Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => (
-                format!("{path} may not be read by this account."),
+                format!("{path} cannot be read by this account."),
                 Platform::HERE.allow_reading().to_owned(),
             ),
             Self::Io(error) => (
@@ -166,7 +157,7 @@ impl Unreadable {
                 "Save it as UTF-8 in your editor.".to_owned(),
             ),
         };
-        Failure::new(Kind::Config, what).cure(cure)
+        misconfigured(what).cure(cure)
     }
 }
 
@@ -208,14 +199,11 @@ pub(super) fn line_and_column(text: &str, at: usize) -> (usize, usize) {
 /// Says where the syntax is wrong. Shows nothing of the line itself, which may hold a password.
 fn not_toml(path: &Path, text: &str, error: &toml::de::Error) -> Failure {
     let (line, column) = line_and_column(text, error.span().map_or(0, |span| span.start));
-    Failure::new(
-        Kind::Config,
-        format!(
+    misconfigured(format!(
             "{}, line {line}, column {column}: {}.",
             path.display(),
             error.message().lines().next().unwrap_or("not valid TOML")
-        ),
-    )
+        ))
     .cure("Each line is a key, an equals sign and a text in double quotes: issuer = \"https://example.okta.com\".")
 }
 
@@ -244,7 +232,7 @@ fn unknown(
             format!("The keys are {}.", keys.join(", "))
         }
     };
-    Failure::new(Kind::Config, what).cure(cure)
+    misconfigured(what).cure(cure)
 }
 
 /// Finds the setting that a misspelt key, or the name of its variable, means.

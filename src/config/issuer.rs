@@ -2,8 +2,8 @@
 
 use url::Url;
 
-use super::{ISSUER, Value};
-use crate::failure::{Failure, Kind};
+use super::{ISSUER, Value, misconfigured};
+use crate::failure::Failure;
 
 /// The domains under which Okta itself serves organizations. Others are custom domains, of which nothing is assumed.
 const OKTA_DOMAINS: [&str; 6] = [
@@ -24,146 +24,91 @@ fn address(text: &str) -> Option<&str> {
 
 /// Checks the form of an issuer.
 pub(super) fn check(issuer: &Value) -> Result<(), Failure> {
-    let text = issuer.text();
+    match fault(issuer.text()) {
+        None => Ok(()),
+        Some((what, cure)) => {
+            let what = format!("The issuer ({}) {what}.", issuer.origin);
+            Err(misconfigured(what).cure(cure))
+        }
+    }
+}
+
+/// What is wrong with it, and how it is to be written.
+type Fault = (&'static str, String);
+
+fn fault(text: &str) -> Option<Fault> {
+    let like = || format!("Write it like {}.", ISSUER.example);
     if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return wrong(
-            issuer,
-            "has a space in it",
-            format!("Write it without, for example {}.", ISSUER.example),
-        );
+        let cure = format!("Write it without, for example {}.", ISSUER.example);
+        return Some(("has a space in it", cure));
     }
     let Some((scheme, rest)) = text.split_once("://") else {
-        return wrong(
-            issuer,
-            "does not start with https://",
-            match address(text) {
-                Some(address) => format!("Write https://{address} if that is your Okta address."),
-                None => format!("Write it like {}.", ISSUER.example),
-            },
-        );
+        let cure = match address(text) {
+            Some(address) => format!("Write https://{address} if that is your Okta address."),
+            None => like(),
+        };
+        return Some(("does not start with https://", cure));
     };
-    if scheme == "http" {
-        let written = address(rest).map_or_else(
-            || "https:// in its place".to_owned(),
-            |address| format!("https://{address}"),
-        );
-        return wrong(
-            issuer,
-            "starts with http://",
-            format!("Write {written}: sign-in never goes over an unencrypted connection."),
-        );
+    match scheme {
+        "https" => match Url::parse(text) {
+            Ok(url) => fault_in_address(text, &url),
+            Err(_) => Some(("is not an address", like())),
+        },
+        "http" => {
+            let written = address(rest).map_or_else(
+                || "https:// in its place".to_owned(),
+                |address| format!("https://{address}"),
+            );
+            let cure =
+                format!("Write {written}: sign-in never goes over an unencrypted connection.");
+            Some(("starts with http://", cure))
+        }
+        _ => Some(("does not start with https://", like())),
     }
-    if scheme != "https" {
-        return wrong(
-            issuer,
-            "does not start with https://",
-            format!("Write it like {}.", ISSUER.example),
-        );
-    }
-    let Ok(url) = Url::parse(text) else {
-        return wrong(
-            issuer,
-            "is not an address",
-            format!("Write it like {}.", ISSUER.example),
-        );
-    };
-    check_address(issuer, &url)
 }
 
-fn wrong(issuer: &Value, what: &str, cure: String) -> Result<(), Failure> {
-    Err(Failure::new(
-        Kind::Config,
-        format!("The issuer ({}) {what}.", issuer.origin),
-    )
-    .cure(cure))
-}
-
-fn check_address(issuer: &Value, url: &Url) -> Result<(), Failure> {
+fn fault_in_address(text: &str, url: &Url) -> Option<Fault> {
     let host = url.host_str().unwrap_or_default();
     let server = match url.port() {
         Some(port) => format!("https://{host}:{port}"),
         None => format!("https://{host}"),
     };
+    let without = || format!("Write {server}{}.", url.path().trim_end_matches('/'));
     if !url.username().is_empty() || url.password().is_some() {
-        return wrong(
-            issuer,
-            "has a user name in it",
-            format!("Write {server}{}.", url.path().trim_end_matches('/')),
-        );
+        return Some(("has a user name in it", without()));
     }
     if let Some((before, _)) = url.path().split_once("/.well-known/") {
-        return wrong(
-            issuer,
-            "is the address of a discovery document",
-            format!("Write the part before it: {server}{before}."),
-        );
+        let cure = format!("Write the part before it: {server}{before}.");
+        return Some(("is the address of a discovery document", cure));
     }
     if let Some((before, _)) = url.path().split_once("/v1/") {
         let before = if before == "/oauth2" { "" } else { before };
-        return wrong(
-            issuer,
-            "is the address of one of Okta's endpoints",
-            format!("Write the issuer alone: {server}{before}."),
-        );
+        let cure = format!("Write the issuer alone: {server}{before}.");
+        return Some(("is the address of one of Okta's endpoints", cure));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return wrong(
-            issuer,
-            "has a ? or # in it",
-            format!("Write {server}{}.", url.path().trim_end_matches('/')),
-        );
+        return Some(("has a ? or # in it", without()));
     }
-    let organization = OKTA_DOMAINS
+    let (name, domain) = OKTA_DOMAINS
         .into_iter()
-        .find_map(|domain| Some((host.strip_suffix(domain)?, domain)));
-    match organization {
-        Some((name, domain)) => check_okta_address(issuer, url, &server, name, domain),
-        None => Ok(()),
-    }
-}
-
-/// Says what is wrong with an address under one of Okta's own domains.
-fn check_okta_address(
-    issuer: &Value,
-    url: &Url,
-    server: &str,
-    name: &str,
-    domain: &str,
-) -> Result<(), Failure> {
-    let text = issuer.text();
+        .find_map(|domain| Some((host.strip_suffix(domain)?, domain)))?;
+    // Under one of Okta's own domains more is known.
     if let Some(name) = name.strip_suffix("-admin") {
-        return wrong(
-            issuer,
-            "is the address of the admin console",
-            format!("Write https://{name}{domain}, without -admin."),
-        );
+        let cure = format!("Write https://{name}{domain}, without -admin.");
+        return Some(("is the address of the admin console", cure));
     }
     if text.ends_with('/') {
-        return wrong(
-            issuer,
-            "ends with a slash",
-            format!(
-                "Write {}: Okta compares it letter by letter.",
-                text.trim_end_matches('/')
-            ),
-        );
+        let text = text.trim_end_matches('/');
+        let cure = format!("Write {text}: Okta compares it letter by letter.");
+        return Some(("ends with a slash", cure));
     }
     let segments: Vec<&str> = url.path().split('/').skip(1).collect();
-    match segments.as_slice() {
-        [""] | ["oauth2", _] => Ok(()),
-        ["oauth2"] => wrong(
-            issuer,
-            "ends with /oauth2",
-            format!(
-                "Write {server} for the org server, or {server}/oauth2/default for a custom one."
-            ),
-        ),
-        _ => wrong(
-            issuer,
-            "has a path that no Okta server has",
-            format!(
-                "Write {server} for the org server, or {server}/oauth2/default for a custom one."
-            ),
-        ),
-    }
+    let what = match segments.as_slice() {
+        [""] | ["oauth2", _] => return None,
+        ["oauth2"] => "ends with /oauth2",
+        _ => "has a path that no Okta server has",
+    };
+    let cure =
+        format!("Write {server} for the org server, or {server}/oauth2/default for a custom one.");
+    Some((what, cure))
 }

@@ -1,4 +1,4 @@
-//! What was changed, so that it can be taken back and made again.
+//! What was changed, so that it can be undone and redone.
 
 /// The most steps that are remembered.
 const STEPS: usize = 1_000;

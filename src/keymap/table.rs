@@ -1,4 +1,4 @@
-//! The table itself.
+//! Every key of the program, with its place, its action and its words.
 
 use crossterm::event::KeyCode::{
     self, Backspace, Char, Delete, Down, End, Enter, Esc, F, Home, Insert, Left, PageDown, PageUp,

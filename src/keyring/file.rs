@@ -2,12 +2,14 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
+use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
 
 use crate::{
+    background::on_a_thread,
     failure::{Failure, Kind},
     platform::Platform,
     private_file::{self, Privacy},
@@ -17,13 +19,16 @@ use crate::{
 const MOST_BYTES: u64 = 256 * 1024;
 
 pub(super) struct File {
+    /// What it is called where it cannot be used.
+    name: &'static str,
     path: PathBuf,
     privacy: Arc<Mutex<Privacy>>,
 }
 
 impl File {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(name: &'static str, path: PathBuf) -> Self {
         Self {
+            name,
             path,
             privacy: Arc::new(Mutex::new(Privacy::Private)),
         }
@@ -35,7 +40,7 @@ impl File {
 
     /// Whether others could read what was last written, or was found there.
     pub(super) fn privacy(&self) -> Privacy {
-        *self.privacy.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.privacy.lock()
     }
 
     pub(super) async fn read(&self) -> Result<Option<SecretString>, Failure> {
@@ -46,7 +51,7 @@ impl File {
             };
             // One that was corrected is private from the next look on.
             if contents.privacy != Privacy::Private {
-                *privacy.lock().unwrap_or_else(PoisonError::into_inner) = contents.privacy;
+                *privacy.lock() = contents.privacy;
             }
             // What is not UTF-8 is garbled, and what takes the text apart says so.
             let secret = SecretString::from(String::from_utf8_lossy(&contents.bytes).into_owned());
@@ -60,7 +65,7 @@ impl File {
         let privacy = Arc::clone(&self.privacy);
         self.at_work(move |path| {
             let written = private_file::write(path, secret.expose_secret().as_bytes())?;
-            *privacy.lock().unwrap_or_else(PoisonError::into_inner) = written;
+            *privacy.lock() = written;
             Ok(())
         })
         .await
@@ -80,15 +85,8 @@ impl File {
         work: impl FnOnce(&Path) -> Result<T, private_file::Error> + Send + 'static,
     ) -> Result<T, Failure> {
         let path = self.path.clone();
-        let done = tokio::task::spawn_blocking(move || work(&path)).await;
-        match done {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(self.failure(&error)),
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(ending()),
-            },
-        }
+        let done = on_a_thread(move || work(&path)).await?;
+        done.map_err(|error| self.failure(&error))
     }
 
     pub(super) fn failure(&self, error: &private_file::Error) -> Failure {
@@ -106,19 +104,11 @@ impl File {
         Failure::new(
             Kind::Vault,
             format!(
-                "The session file {} cannot be used: {error}.",
+                "The {} {} cannot be used: {error}.",
+                self.name,
                 self.path.display()
             ),
         )
         .cure(cure)
     }
-}
-
-/// No one is there any more to hear it.
-pub(super) fn ending() -> Failure {
-    Failure::new(
-        Kind::Vault,
-        "The session file was not used, because the program is ending.",
-    )
-    .cure("Start it again.")
 }

@@ -12,7 +12,7 @@ use crate::{
 
 #[test]
 fn every_message_of_the_file_in_place_of_a_keyring() {
-    let file = file::File::new("/home/nora/session.json".into());
+    let file = file::File::new("session file", "/home/nora/session.json".into());
     let errors = [
         private_file::Error::SymbolicLink,
         private_file::Error::NotAFile,
@@ -23,11 +23,9 @@ fn every_message_of_the_file_in_place_of_a_keyring() {
         private_file::Error::Io(std::io::ErrorKind::StorageFull.into()),
     ];
     let failures = errors.iter().map(|error| file.failure(error));
-    insta::assert_snapshot!(shown(failures.chain([
-        was_open(),
-        is_open(Path::new("/mnt/c/session.json")),
-        file::ending()
-    ])));
+    insta::assert_snapshot!(shown(
+        failures.chain([was_open(), is_open(Path::new("/mnt/c/session.json")),])
+    ));
 }
 
 /// As `security_framework::base::Error` is shown.

@@ -1,13 +1,14 @@
 //! The keyring of the operating system, on a thread of its own: a call may wait for a person, or for ever.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
 use keyring::{Entry, Error};
 use keyring_core::api::CredentialStoreApi;
+use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
 use tokio::sync::oneshot;
 
@@ -150,9 +151,9 @@ impl System {
     /// The worker. One that waits for an answer that may never come, because the keyring was started anew or its question
     /// went unseen, is left to itself where nothing is lost by it.
     fn worker(&self) -> Worker {
-        let mut worker = lock(&self.worker);
+        let mut worker = self.worker.lock();
         let given_up = worker.as_ref().is_some_and(|worker| {
-            let state = lock(&worker.state);
+            let state = worker.state.lock();
             state.to_do == 0 && state.busy_for(2 * self.patience)
         });
         if given_up {
@@ -177,7 +178,7 @@ impl System {
     ) -> Result<Option<SecretString>, Failure> {
         let worker = self.worker();
         let stuck = {
-            let mut state = lock(&worker.state);
+            let mut state = worker.state.lock();
             // Who waited in vain a moment ago does not wait in vain again, and hears at once that nothing has changed.
             let stuck = state.busy_for(self.patience);
             if stuck && late == Late::Skip {
@@ -195,7 +196,7 @@ impl System {
         };
         // A worker that is gone drops the answer, which is told apart below. The next call has another one.
         if worker.queue.send(call).is_err() {
-            *lock(&self.worker) = None;
+            *self.worker.lock() = None;
         }
         let limit = if stuck { Duration::ZERO } else { self.patience };
         match tokio::time::timeout(limit, answered).await {
@@ -215,7 +216,7 @@ fn start() -> Worker {
             if call.late == Late::Skip && call.answer.is_closed() {
                 continue;
             }
-            lock(&shared).busy_since = Some(Instant::now());
+            shared.lock().busy_since = Some(Instant::now());
             let result = match open(&call.user) {
                 Ok(entry) => match (call.work)(&entry) {
                     Err(Error::NoEntry) => Ok(None),
@@ -230,7 +231,7 @@ fn start() -> Worker {
                 }),
             };
             {
-                let mut state = lock(&shared);
+                let mut state = shared.lock();
                 state.busy_since = None;
                 state.to_do -= usize::from(call.late == Late::Do);
             }
@@ -285,16 +286,18 @@ fn look() -> Result<(), Error> {
     Ok(())
 }
 
-fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 pub(super) fn no_thread(on: Platform) -> Failure {
     Failure::new(
         Kind::Vault,
         format!("No thread could be started to read {}.", on.keyring()),
     )
     .cure("This machine is short of memory or of threads: end other programs, then try again.")
+}
+
+/// Says something of the keyring of a system.
+fn keyring(on: Platform, what: &str) -> Failure {
+    let keyring = text::capital(on.keyring());
+    Failure::new(Kind::Vault, format!("{keyring} {what}."))
 }
 
 pub(super) fn waiting(on: Platform) -> Failure {
@@ -304,35 +307,20 @@ pub(super) fn waiting(on: Platform) -> Failure {
             "Answer the window in which macOS asks for your log-in password, or over SSH run `security unlock-keychain`, then try again"
         }
     };
-    Failure::new(
-        Kind::Vault,
-        format!(
-            "{} is waiting to be unlocked, or does not answer.",
-            capital(on.keyring())
-        ),
-    )
-    .cure(format!(
+    keyring(on, "is waiting to be unlocked, or does not answer").cure(format!(
         "{unlock}; where that is not possible, {CHOOSE_FILE}."
     ))
 }
 
 fn locked(on: Platform) -> Failure {
-    Failure::new(
-        Kind::Vault,
-        format!("{} is locked.", capital(on.keyring())),
-    )
-    .cure(format!(
-        "Unlock it, for example by `epigraph login` at the desktop; where that is not possible, {CHOOSE_FILE}."
-    ))
+    keyring(on, "is locked")
+    .cure(format!("Unlock it, for example by `epigraph login` at the desktop; where that is not possible, {CHOOSE_FILE}."))
 }
 
 fn without_collection(on: Platform) -> Failure {
-    Failure::new(
-        Kind::Vault,
-        format!(
-            "{} has no default collection, in which a session could be kept.",
-            capital(on.keyring())
-        ),
+    keyring(
+        on,
+        "has no default collection, in which a session could be kept",
     )
     .cure(format!(
         "Make one in the keyring's own program and set it as the default; or {CHOOSE_FILE}."
@@ -351,20 +339,14 @@ pub(super) fn failure(on: Platform, error: &Error) -> Failure {
 }
 
 fn words(on: Platform, error: &Error) -> Failure {
-    let keyring = on.keyring();
     match error {
         Error::NoDefaultStore => absent(on),
         // It has the name of the number, not its text.
         Error::NoStorageAccess(cause)
             if cause.to_string().contains("ERROR_NO_SUCH_LOGON_SESSION") =>
         {
-            Failure::new(
-                Kind::Vault,
-                format!("{} is closed to a sign-in over the network, such as SSH.", capital(keyring)),
-            )
-            .cure(format!(
-                "Use epigraph at the desktop of this computer, or over Remote Desktop; otherwise, {CHOOSE_FILE}."
-            ))
+            keyring(on, "is closed to a sign-in over the network, such as SSH")
+            .cure(format!("Use epigraph at the desktop of this computer, or over Remote Desktop; otherwise, {CHOOSE_FILE}."))
         }
         Error::NoStorageAccess(cause) if cause.to_string().contains("object locked") => locked(on),
         Error::NoStorageAccess(cause) if cause.to_string().contains("result not returned") => {
@@ -375,24 +357,12 @@ fn words(on: Platform, error: &Error) -> Failure {
             platform(on, &cause.to_string(), platform::code(cause.as_ref()))
         }
         Error::TooLong(..) => {
-            Failure::new(Kind::Vault, format!("The session is too long for {keyring}."))
+            Failure::new(Kind::Vault, format!("The session is too long for {}.", on.keyring()))
                 .cure(format!("Instead, {CHOOSE_FILE}."))
         }
-        Error::Ambiguous(_) => Failure::new(
-            Kind::Vault,
-            format!(
-                "{} holds more than one session for this issuer and client.",
-                capital(keyring)
-            ),
-        )
+        Error::Ambiguous(_) => keyring(on, "contains more than one session for this issuer and client")
         .cure("Remove the entries of `epigraph` in the keyring's own program, and sign in again."),
-        _ => Failure::new(
-            Kind::Vault,
-            format!(
-                "{} holds something that epigraph did not write.",
-                capital(keyring)
-            ),
-        )
+        _ => keyring(on, "contains something that epigraph did not write")
         .cure("Remove the entry of `epigraph` in the keyring's own program, and sign in again."),
     }
 }
@@ -415,16 +385,8 @@ fn is_bus_named() -> bool {
 }
 
 fn out_of_reach(on: Platform) -> Failure {
-    Failure::new(
-        Kind::Vault,
-        format!(
-            "{} cannot be reached: no message bus answers at DBUS_SESSION_BUS_ADDRESS.",
-            capital(on.keyring())
-        ),
-    )
-    .cure(format!(
-        "Use a new terminal of your own desktop, as tmux keeps the address of a session that has ended and sudo that of another user; where there is no desktop, {CHOOSE_FILE}."
-    ))
+    keyring(on, "cannot be reached: no message bus answers at DBUS_SESSION_BUS_ADDRESS")
+    .cure(format!("Use a new terminal of your own desktop, as tmux keeps the address of a session that has ended and sudo that of another user; where there is no desktop, {CHOOSE_FILE}."))
 }
 
 /// Tells a keyring that refuses from none at all: without one, the message bus answers, or cannot be reached (`bus_is_named` says
@@ -452,11 +414,10 @@ pub(super) fn unopened(on: Platform, cause: &str, bus_is_named: bool) -> Failure
     if !refuses {
         return absent(on);
     }
-    Failure::new(
-        Kind::Vault,
-        format!(
-            "{} is running, but does not work with epigraph: {}.",
-            capital(on.keyring()),
+    keyring(
+        on,
+        &format!(
+            "is running, but does not work with epigraph: {}",
             text::clause(cause)
         ),
     )
@@ -484,30 +445,15 @@ fn platform(on: Platform, cause: &str, code: Option<i32>) -> Failure {
     if says(&["denied", "dismissed"]) {
         return denied(on);
     }
-    Failure::new(
-        Kind::Vault,
-        format!("{} failed: {}.", capital(on.keyring()), text::clause(cause)),
-    )
-    .cure(format!(
+    keyring(on, &format!("failed: {}", text::clause(cause))).cure(format!(
         "Try again; if this keeps happening, {CHOOSE_FILE}."
     ))
 }
 
 fn denied(on: Platform) -> Failure {
-    Failure::new(
-        Kind::Vault,
-        format!("{} denied access to epigraph.", capital(on.keyring())),
-    )
-    .cure(format!(
+    keyring(on, "denied access to epigraph").cure(format!(
         "Allow it when you are asked; otherwise, {CHOOSE_FILE}."
     ))
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(chars).collect()
-    })
 }
 
 #[cfg(test)]
@@ -574,13 +520,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_hung_worker_is_abandoned_unless_it_has_changes_to_make() {
-        let is_left = |system: &System| lock(&system.worker().state).busy_since.is_none();
+        let is_left = |system: &System| system.worker().state.lock().busy_since.is_none();
         assert!(!is_left(&hung_for(4).0));
         assert!(is_left(&hung_for(7).0));
         let (system, _calls) = hung_for(7);
-        lock(&system.worker)
+        system
+            .worker
+            .lock()
             .iter()
-            .for_each(|worker| lock(&worker.state).to_do = 1);
+            .for_each(|worker| worker.state.lock().to_do = 1);
         assert!(!is_left(&system));
     }
 }

@@ -25,7 +25,7 @@ struct Metadata {
 }
 
 /// What is used of the authorization server.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Server {
     /// Where a device code is asked for.
     pub(super) device: Option<Url>,
@@ -65,7 +65,10 @@ pub(super) fn parse_issuer(issuer: &str) -> Result<Url, Failure> {
         || url.query().is_some()
         || url.fragment().is_some()
     {
-        return wrong("The issuer holds a user name, a `?` or a `#`.".into(), form);
+        return wrong(
+            "The issuer contains a user name, a `?` or a `#`.".into(),
+            form,
+        );
     }
     Ok(url)
 }

@@ -13,6 +13,7 @@ use url::Url;
 use super::proxy;
 use crate::{
     account::Activity,
+    background::on_a_thread,
     failure::{Cause, Failure, Kind},
     session::Progress,
     text::one_line,
@@ -205,8 +206,8 @@ impl Http {
             .get_or_try_init(|| async {
                 let extra_roots = self.extra_roots.clone();
                 // Parsing the trust store takes tens of milliseconds, which the screen must not miss.
-                let made = tokio::task::spawn_blocking(move || make_client(extra_roots)).await;
-                made.map_err(|_| Error::Connection)?.map_err(Error::Setup)
+                let made = on_a_thread(move || make_client(extra_roots)).await;
+                made.flatten().map_err(Error::Setup)
             })
             .await
             .map_err(Unanswered::from)
@@ -506,7 +507,7 @@ impl Error {
                 "Behind a proxy that opens TLS connections, install its root certificate, or name a file of it and the system's roots in SSL_CERT_FILE."
             }
             Self::Weak | Self::OtherUse => {
-                "Behind a proxy that opens TLS connections, it is the proxy's, and its administrator can replace it; do not go on elsewhere."
+                "Behind a proxy that opens TLS connections, it is the proxy's, and its administrator can replace it; without such a proxy, do not continue."
             }
             Self::OtherName => "Check the spelling of the issuer; do not go on if it is right.",
             Self::CertificateTime => "Check the date and time of this machine.",

@@ -122,12 +122,7 @@ pub(super) fn check(
     keys: &Keys,
     expected: &Expected<'_>,
 ) -> Result<IdToken, Rejected> {
-    let claims = signed(token.expose_secret(), keys).map_err(|problem| match problem {
-        Problem::Unreadable => refused("it cannot be read (is ID token encryption switched on?)"),
-        Problem::Kind => refused("it is of a kind that epigraph does not support"),
-        Problem::Signature => Rejected::Signature(failure("its signature is not Okta's")),
-        Problem::UnknownKey => Rejected::UnknownKey,
-    })?;
+    let claims = signed(token.expose_secret(), keys)?;
     let incomplete = || refused("it lacks a required claim");
     let claims = members(&claims, CLAIMS).map_err(|_| incomplete())?;
     let text = |name| claims.get(name).and_then(Value::as_str);
@@ -145,7 +140,7 @@ pub(super) fn check(
         .iter()
         .any(|name| claims.contains_key(name))
     {
-        return Err(refused("it is not an ID token"));
+        return Err(refused("it is another kind of token"));
     }
     let expires_at = in_its_time(&claims, expected)?;
     // The device grant sends no nonce, so a token that has one was made for another request.
@@ -168,14 +163,6 @@ pub(super) fn check(
     })
 }
 
-#[derive(Clone, Copy)]
-enum Problem {
-    Unreadable,
-    Kind,
-    Signature,
-    UnknownKey,
-}
-
 /// The names of the keys with which RS256 can be checked.
 pub(super) fn names(keys: &Keys) -> Vec<String> {
     keys.keys()
@@ -190,10 +177,10 @@ pub(super) fn names(keys: &Keys) -> Vec<String> {
 }
 
 /// Takes a token apart and returns its claims when one of the keys signed it.
-fn signed(token: &str, keys: &Keys) -> Result<Vec<u8>, Problem> {
-    let (content, signature) = token.rsplit_once('.').ok_or(Problem::Unreadable)?;
-    let (header, claims) = content.split_once('.').ok_or(Problem::Unreadable)?;
-    let header = members(&base64url(header)?, PARAMETERS).map_err(|_| Problem::Unreadable)?;
+fn signed(token: &str, keys: &Keys) -> Result<Vec<u8>, Rejected> {
+    let (content, signature) = token.rsplit_once('.').ok_or_else(unreadable)?;
+    let (header, claims) = content.split_once('.').ok_or_else(unreadable)?;
+    let header = members(&base64url(header)?, PARAMETERS).map_err(|_| unreadable())?;
     let claims = base64url(claims)?;
     let signature = base64url(signature)?;
     let kid = header.get("kid");
@@ -204,7 +191,7 @@ fn signed(token: &str, keys: &Keys) -> Result<Vec<u8>, Problem> {
         // An extension that must be understood, and is not.
         || header.contains_key("crit")
     {
-        return Err(Problem::Kind);
+        return Err(refused("it is of a kind that epigraph does not support"));
     }
     let kid = kid.and_then(Value::as_str);
     let named = |key: &&CoreJsonWebKey| key.key_id().map(|id| id.as_str()) == kid;
@@ -226,16 +213,20 @@ fn signed(token: &str, keys: &Keys) -> Result<Vec<u8>, Problem> {
     }
     let known = kid.is_some() && keys.keys().iter().any(|key| named(&key));
     Err(if known {
-        Problem::Signature
+        Rejected::Signature(failure("its signature is not Okta's"))
     } else {
-        Problem::UnknownKey
+        Rejected::UnknownKey
     })
 }
 
-fn base64url(text: &str) -> Result<Vec<u8>, Problem> {
+fn base64url(text: &str) -> Result<Vec<u8>, Rejected> {
     BASE64_URL_SAFE_NO_PAD
         .decode(text)
-        .map_err(|_| Problem::Unreadable)
+        .map_err(|_| unreadable())
+}
+
+fn unreadable() -> Rejected {
+    refused("it cannot be read (is ID token encryption switched on?)")
 }
 
 fn members(json: &[u8], names: &'static [&'static str]) -> serde_json::Result<Members> {

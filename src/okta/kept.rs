@@ -6,17 +6,18 @@ use std::{
     io, mem,
     ops::Range,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use chrono::Utc;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::http::{Answer, LONGEST_KEPT};
 use crate::{
+    background::{begin, on_a_thread},
     private_file::{self, Privacy},
-    session,
 };
 
 /// The form of the file that this program writes.
@@ -69,7 +70,7 @@ impl Kept {
     pub(super) async fn get(&self, url: &Url) -> Option<Answer> {
         let (path, url) = (self.path.clone()?, url.to_string());
         let reading = move || read(&path)?.answers.remove(&url);
-        let part = tokio::task::spawn_blocking(reading).await.ok()??;
+        let part = on_a_thread(reading).await.ok()??;
         Some(Answer {
             fresh: part.fresh,
             ..Answer::of(200, part.body)
@@ -95,23 +96,16 @@ impl Kept {
         let Some(path) = self.path.clone() else {
             return;
         };
-        lock(&self.changes).push((url.to_string(), part));
+        self.changes.lock().push((url.to_string(), part));
         let (changes, writing) = (self.changes.clone(), self.writing.clone());
-        session::begin(async move {
-            let work = move || {
-                let _turn = lock(&writing);
-                let changes = mem::take(&mut *lock(&changes));
-                if let Err(error) = write(&path, changes) {
-                    tracing::debug!(target: "epigraph", "what Okta publishes cannot be kept: {error}");
-                }
-            };
-            tokio::task::spawn_blocking(work).await.ok();
-        });
+        begin(on_a_thread(move || {
+            let _turn = writing.lock();
+            let changes = mem::take(&mut *changes.lock());
+            if let Err(error) = write(&path, changes) {
+                tracing::debug!(target: "epigraph", "what Okta publishes cannot be kept: {error}");
+            }
+        }));
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Reads the file, and leaves out what may not be used now: its time is over, or has not come, because the clock was set back.
@@ -165,6 +159,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::background::finish_background_work;
 
     fn url(path: &str) -> Url {
         Url::parse("https://o.example")
@@ -203,7 +198,7 @@ mod tests {
         for (path, text) in [("/a", "old"), ("/b", "{\"é\": \"\u{1}\"}"), ("/a", "new")] {
             kept.put(&url(path), &answer(text, 0, 60));
         }
-        session::finish_background_work().await;
+        finish_background_work().await;
         let later = kept_in(&state);
         assert_eq!(body(&later, "/a").await.as_deref(), Some("new"));
         assert_eq!(
@@ -215,7 +210,7 @@ mod tests {
         later.forget(&url("/a"));
         // It may not be kept any longer.
         later.put(&url("/b"), &answer("x", 0, 0));
-        session::finish_background_work().await;
+        finish_background_work().await;
         for path in ["/a", "/b"] {
             assert_eq!(body(&later, path).await, None, "{path}");
         }
@@ -263,7 +258,7 @@ mod tests {
         let path = kept.path.clone().expect("a place");
         let long = "x".repeat(usize::try_from(MOST_BYTES).expect("it fits"));
         kept.put(&url("/a"), &answer(&long, 0, 60));
-        session::finish_background_work().await;
+        finish_background_work().await;
         assert!(!path.exists());
         for rubbish in [
             "",
@@ -277,14 +272,14 @@ mod tests {
             private_file::write(&path, rubbish.as_bytes()).expect("written");
             assert_eq!(body(&kept, "/a").await, None);
             kept.put(&url("/a"), &answer("good", 0, 60));
-            session::finish_background_work().await;
+            finish_background_work().await;
             assert_eq!(body(&kept, "/a").await.as_deref(), Some("good"));
         }
         // A directory in its place is an error to no one.
         fs::remove_file(&path).expect("removed");
         fs::create_dir(&path).expect("made");
         kept.put(&url("/a"), &answer("good", 0, 60));
-        session::finish_background_work().await;
+        finish_background_work().await;
         assert_eq!(body(&kept, "/a").await, None);
     }
 
@@ -297,7 +292,7 @@ mod tests {
         let kept = kept_in(&state);
         let path = kept.path.clone().expect("a place");
         kept.put(&url("/a"), &answer("x", 0, 60));
-        session::finish_background_work().await;
+        finish_background_work().await;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).expect("opened up");
         for look in ["the first", "the second"] {
             assert_eq!(body(&kept, "/a").await, None, "{look}");

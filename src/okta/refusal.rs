@@ -77,10 +77,11 @@ impl Refusal {
         .contains(&self.error.as_str())
     }
 
-    /// Says whether Okta's own words are others than these, which say nothing that ours do not.
-    fn says_more_than(&self, usual: &[&str]) -> bool {
+    /// Quotes Okta, unless its words are these, which say nothing that ours do not.
+    fn more_than(&self, usual: &[&str]) -> Option<String> {
         let said = self.error_description.to_lowercase();
-        !said.is_empty() && !usual.iter().any(|words| said.contains(words))
+        let is_usual = said.is_empty() || usual.iter().any(|words| said.contains(words));
+        (!is_usual).then(|| self.quoted())
     }
 
     /// Says what it means, with Okta's own words for the log. `with_secret` tells whether a client secret was sent.
@@ -100,42 +101,35 @@ impl Refusal {
                 "Ask an administrator to assign you: Applications › the app › Assignments.".into(),
             ),
             "access_denied" if text.contains("olicy") => okta(
-                &if self.says_more_than(BY_POLICY) {
-                    format!("An access policy in Okta does not allow this sign-in{}.", self.quoted())
-                } else {
-                    "An access policy in Okta does not allow this sign-in.".into()
-                },
+                &format!(
+                    "An access policy in Okta does not allow this sign-in{}.",
+                    self.more_than(BY_POLICY).unwrap_or_default()
+                ),
                 "Ask an administrator to look at Security › API › the authorization server › Access Policies: \
                  a rule for this app and for you must have Device Authorization ticked and allow the scopes \
                  openid, profile, email and offline_access."
                     .into(),
             ),
-            "access_denied" if asked == Asked::Approval && !self.says_more_than(DENIED) => {
-                Failure::new(Kind::Denied, "The sign-in was denied in the browser.")
-                    .cure("Sign in again with a new code if that was not meant.")
-            }
-            "access_denied" if asked == Asked::Approval => Failure::new(
-                Kind::Denied,
-                format!("Okta denied the sign-in{}.", self.quoted()),
-            )
-            .cure("Ask an administrator if you do not know why."),
+            "access_denied" if asked == Asked::Approval => match self.more_than(DENIED) {
+                Some(words) => Failure::new(Kind::Denied, format!("Okta denied the sign-in{words}."))
+                    .cure("Ask an administrator if you do not know why."),
+                None => Failure::new(Kind::Denied, "The sign-in was denied in the browser.")
+                    .cure("Sign in again with a new code if that was not meant."),
+            },
             "expired_token" => expired(),
             "invalid_grant" if asked == Asked::Approval => Failure::new(
                 Kind::Denied,
-                if self.says_more_than(CODE_EXPIRED) {
-                    format!("Okta no longer accepts this code{}.", self.quoted())
-                } else {
-                    "Okta no longer accepts this code: it was already used, or withdrawn.".into()
-                },
+                format!(
+                    "Okta no longer accepts this code{}.",
+                    self.more_than(CODE_EXPIRED)
+                        .unwrap_or_else(|| ": it was already used, or withdrawn".into())
+                ),
             )
-            .cure("Sign in again with a new code."),
-            _ if asked == Asked::Refresh && self.ends_a_session() => Failure {
-                what: if self.says_more_than(EXPIRED) {
-                    format!("Your session has ended{}.", self.quoted())
-                } else {
-                    ended().what
-                },
-                ..ended()
+            .cure("Sign in again with a new code; if Okta refuses that too, ask an administrator of your Okta organization."),
+            _ if asked == Asked::Refresh && self.ends_a_session() => match self.more_than(EXPIRED) {
+                Some(words) => Failure::new(Kind::NotSignedIn, format!("Your session has ended{words}."))
+                    .cure("Sign in again; if Okta refuses that too, ask an administrator of your Okta organization."),
+                None => ended(),
             },
             "invalid_client" => self.unknown_client(with_secret),
             "invalid_scope" => okta(
@@ -154,7 +148,7 @@ impl Refusal {
     fn unknown_client(&self, with_secret: bool) -> Failure {
         let (what, cure) = if with_secret {
             (
-                "Okta does not accept the client id with this client secret.",
+                "Okta rejected the client id with this client secret.",
                 "Compare both with the app's General tab; a native app needs no secret: set Client authentication to None there, and leave AUTH_OKTA_SECRET and `client_secret` out.".to_owned(),
             )
         } else if self.error_description.contains("No client credentials") {

@@ -1,10 +1,8 @@
 //! What `doctor` looks at: every step up to the table, each with the time it took.
 
-use std::{
-    sync::Mutex,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::time::timeout;
 use tokio_postgres::{
     Row,
@@ -13,8 +11,8 @@ use tokio_postgres::{
 
 use super::{
     connection::{ANSWER_LIMIT, Connection, Connector, Steps},
-    error::{Error, lacks_functions, read_only},
-    quotes::{bypasses, not_guarded},
+    error::{Error, lacks_functions, read_only, refused},
+    quotes::{bypasses, is, no_table, not_guarded},
     target::{Target, Tls},
 };
 use crate::{
@@ -70,74 +68,70 @@ pub async fn check(
     target: &Target,
     published_keys: impl Future<Output = Vec<String>>,
 ) -> Vec<Check> {
-    let mut checks = vec![connection_string(target)];
+    let mut checks = vec![checked(
+        "connection string",
+        Duration::ZERO,
+        connection_string(target),
+    )];
     let connector = Connector::new(target.clone(), None);
     let steps = Mutex::new(Steps::default());
     let begun = Instant::now();
     let connection = connector.connect(&Progress::silent(), &steps).await;
     let took = begun.elapsed();
-    let steps = steps.into_inner().unwrap_or_default();
+    let steps = steps.into_inner();
     connection_steps(target, &steps, &mut checks);
     let connection = match connection {
         Ok(connection) => connection,
         Err(error) => {
-            let done = [steps.resolved, steps.dialled, steps.secured]
-                .into_iter()
-                .flatten()
-                .sum();
-            checks.push(Check {
-                name: failed_step(&error, &steps, target),
-                took: took.saturating_sub(done),
-                verdict: Verdict::Failed(error.failure(target, &[])),
-            });
+            let done = [steps.resolved, steps.dialled, steps.secured];
+            let took = took.saturating_sub(done.into_iter().flatten().sum());
+            let failed = Verdict::Failed(error.failure(target, &[]));
+            checks.push(checked(failed_step(&error, &steps, target), took, failed));
             return checks;
         }
     };
-    checks.push(Check {
-        name: "sign-in",
-        took: steps.signed_in.unwrap_or_default(),
-        verdict: Verdict::Ok(format!(
-            "{} in {}, {}",
-            target.user,
-            target.database,
-            if target.requires_channel_binding() {
-                "bound to this TLS connection"
-            } else {
-                "channel binding not required"
-            }
-        )),
-    });
+    let binding = if target.requires_channel_binding() {
+        "bound to this TLS connection"
+    } else {
+        "channel binding not required"
+    };
+    checks.push(checked(
+        "sign-in",
+        steps.signed_in.unwrap_or_default(),
+        Verdict::Ok(format!("{} in {}, {binding}", target.user, target.database)),
+    ));
     let begun = Instant::now();
     match look(&connection).await {
         Ok(row) => {
-            table(target, &row, begun.elapsed(), &mut checks);
+            let took = begun.elapsed();
+            let verdicts = table(target, &row).into_iter();
+            checks.extend(verdicts.map(|(name, verdict)| checked(name, took, verdict)));
             if list(&row, "missing").is_empty() {
                 let published = published_keys.await;
                 checks.extend(keys(target, &connection, &published).await);
             }
         }
-        Err(error) => checks.push(Check {
-            name: "table",
-            took: begun.elapsed(),
-            verdict: Verdict::Failed(error.failure(target, &[])),
-        }),
+        Err(error) => {
+            let failed = Verdict::Failed(error.failure(target, &[]));
+            checks.push(checked("table", begun.elapsed(), failed));
+        }
     }
     checks
 }
 
-fn connection_string(target: &Target) -> Check {
+const fn checked(name: &'static str, took: Duration, verdict: Verdict) -> Check {
     Check {
-        name: "connection string",
-        took: Duration::ZERO,
-        verdict: match target.notes().split_first() {
-            None => Verdict::Ok(target.summary()),
-            Some((first, more)) => Verdict::Warning(Failure::new(
-                Kind::Config,
-                more.iter()
-                    .fold(first.clone(), |text, note| text + " " + note),
-            )),
-        },
+        name,
+        took,
+        verdict,
     }
+}
+
+fn connection_string(target: &Target) -> Verdict {
+    if target.notes().is_empty() {
+        return Verdict::Ok(target.summary());
+    }
+    Verdict::Warning(Failure::new(Kind::Config, target.notes().join(" ")))
 }
 
 /// The step that comes after those which worked.
@@ -156,42 +150,23 @@ fn failed_step(error: &Error, steps: &Steps, target: &Target) -> &'static str {
 }
 
 fn connection_steps(target: &Target, steps: &Steps, checks: &mut Vec<Check>) {
+    let Target { host, port, .. } = target;
+    let mut works = |name, took, found| checks.push(checked(name, took, Verdict::Ok(found)));
     if let Some(took) = steps.resolved {
-        let addresses: Vec<_> = steps
-            .addresses
-            .iter()
-            .map(|address| address.ip().to_string())
-            .collect();
-        checks.push(Check {
-            name: "address",
-            took,
-            verdict: Verdict::Ok(addresses.join(", ")),
-        });
+        let addresses = steps.addresses.iter();
+        let addresses: Vec<_> = addresses.map(|address| address.ip().to_string()).collect();
+        works("address", took, addresses.join(", "));
     }
     if let Some(took) = steps.dialled {
-        checks.push(Check {
-            name: "network",
-            took,
-            verdict: Verdict::Ok(format!("{}, port {}", target.host, target.port)),
-        });
+        works("network", took, format!("{host}, port {port}"));
     }
     if let Some(took) = steps.secured {
-        checks.push(Check {
-            name: "TLS",
-            took,
-            verdict: Verdict::Ok(format!(
-                "the certificate is valid for {}, {}",
-                target.host,
-                if steps.direct { "direct" } else { "negotiated" }
-            )),
-        });
+        let how = if steps.direct { "direct" } else { "negotiated" };
+        let found = format!("the certificate is valid for {host}, {how}");
+        works("TLS", took, found);
     }
     if target.tls == Tls::Off && steps.dialled.is_some() {
-        checks.push(Check {
-            name: "TLS",
-            took: Duration::ZERO,
-            verdict: Verdict::Ok("none, on this machine only".into()),
-        });
+        works("TLS", Duration::ZERO, "none, on this machine only".into());
     }
 }
 
@@ -235,74 +210,44 @@ async fn keys(target: &Target, connection: &Connection, published: &[String]) ->
         Ok(unknown) => Verdict::Warning(lacks_keys(unknown, all)),
         Err(error) => Verdict::Failed(error.failure(target, &[])),
     };
-    Some(Check {
-        name: "signing keys",
-        took: begun.elapsed(),
-        verdict,
-    })
+    Some(checked("signing keys", begun.elapsed(), verdict))
 }
 
 const COMPARE_KEYS: &str =
     "The owner of the database can run `epigraph admin keys`; best every week.";
 
 pub(super) fn knows_no_key() -> Failure {
-    Failure::new(
-        Kind::Database,
-        "The database knows none of the keys that Okta publishes, so it takes no token.",
-    )
-    .cure(COMPARE_KEYS)
+    refused("The database knows none of the keys that Okta publishes, so it takes no token.")
+        .cure(COMPARE_KEYS)
 }
 
 pub(super) fn lacks_keys(unknown: usize, all: usize) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!("The database does not know {unknown} of the {all} keys that Okta publishes: once Okta signs with one of them, no one can sign in."),
-    )
+    refused(format!("The database does not know {unknown} of the {all} keys that Okta publishes: once Okta signs with one of them, no one can sign in."))
     .cure(COMPARE_KEYS)
 }
 
-pub(super) fn no_table(database: &str) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!("The database {database} has no table public.user_messages."),
-    )
-    .cure("The owner of the database can set it up with `epigraph admin setup`.")
-}
-
 pub(super) fn lacks_columns(columns: &[String]) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!(
-            "The table public.user_messages lacks {}.",
-            columns.join(" and ")
-        ),
-    )
-    .cure("It belongs to something else: rename it, then run `epigraph admin migrate`.")
+    let what = format!(
+        "The table public.user_messages lacks {}.",
+        columns.join(" and ")
+    );
+    refused(what)
+        .cure("It belongs to something else: rename it, then run `epigraph admin migrate`.")
 }
 
 pub(super) fn lacks_rights(user: &str, lacking: &[String], group: &str) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!("The user {user} may not call {}.", lacking.join(", ")),
-    )
-    .cure(format!(
+    let what = format!("The role {user} may not call {}.", lacking.join(", "));
+    refused(what).cure(format!(
         "The database's owner can run: grant {group} to {user};"
     ))
 }
 
 pub(super) fn open_table(user: &str, rights: &[String]) -> Failure {
-    Failure::new(
-        Kind::Database,
-        format!(
-            "The user {user} may {} public.user_messages itself, which epigraph does not need.",
-            rights.join(", ")
-        ),
-    )
-    .cure("The database's owner can close it with `epigraph admin setup`.")
-}
-
-fn is(row: &Row, name: &str) -> bool {
-    row.try_get::<_, Option<bool>>(name).ok().flatten() == Some(true)
+    let what = format!(
+        "The role {user} may {} public.user_messages itself, which epigraph does not need.",
+        rights.join(", ")
+    );
+    refused(what).cure("The database's owner can close it with `epigraph admin setup`.")
 }
 
 fn list(row: &Row, name: &str) -> Vec<String> {
@@ -312,17 +257,14 @@ fn list(row: &Row, name: &str) -> Vec<String> {
         .unwrap_or_default()
 }
 
-fn table(target: &Target, row: &Row, took: Duration, checks: &mut Vec<Check>) {
-    let mut push = |name, verdict| {
-        checks.push(Check {
-            name,
-            took,
-            verdict,
-        });
-    };
+fn ok_unless(wrong: Option<Failure>, found: &str) -> Verdict {
+    wrong.map_or_else(|| Verdict::Ok(found.into()), Verdict::Failed)
+}
+
+/// What is to be said of the table, of the functions and of the rights to them.
+fn table(target: &Target, row: &Row) -> Vec<(&'static str, Verdict)> {
     if !is(row, "present") {
-        push("table", Verdict::Failed(no_table(&target.database)));
-        return;
+        return vec![("table", Verdict::Failed(no_table(&target.database)))];
     }
     let columns = list(row, "columns");
     let odd: Vec<_> = COLUMNS
@@ -330,46 +272,22 @@ fn table(target: &Target, row: &Row, took: Duration, checks: &mut Vec<Check>) {
         .filter(|(name, kind)| !columns.contains(&format!("{name} {kind}")))
         .map(|(name, kind)| format!("{name} ({kind})"))
         .collect();
-    push(
-        "table",
-        if odd.is_empty() {
-            Verdict::Ok("public.user_messages".into())
-        } else {
-            Verdict::Failed(lacks_columns(&odd))
-        },
-    );
+    let wrong = (!odd.is_empty()).then(|| lacks_columns(&odd));
+    let mut verdicts = vec![("table", ok_unless(wrong, "public.user_messages"))];
     if is(row, "replica") {
-        push("writing", Verdict::Failed(read_only()));
+        verdicts.push(("writing", Verdict::Failed(read_only())));
     }
-    let missing = list(row, "missing");
-    push(
-        "functions",
-        if missing.is_empty() {
-            Verdict::Ok("load, save, delete".into())
-        } else {
-            Verdict::Failed(lacks_functions(&target.database))
-        },
-    );
-    let lacking = list(row, "lacking");
-    if missing.is_empty() {
-        push(
-            "rights",
-            if lacking.is_empty() {
-                Verdict::Ok("to call them".into())
-            } else {
-                let group: String = row.try_get("user_group").unwrap_or_default();
-                Verdict::Failed(lacks_rights(&target.user, &lacking, &group))
-            },
-        );
+    let is_missing = !list(row, "missing").is_empty();
+    let wrong = is_missing.then(|| lacks_functions(&target.database));
+    verdicts.push(("functions", ok_unless(wrong, "load, save, delete")));
+    if !is_missing {
+        let lacking = list(row, "lacking");
+        let group: String = row.try_get("user_group").unwrap_or_default();
+        let wrong = (!lacking.is_empty()).then(|| lacks_rights(&target.user, &lacking, &group));
+        verdicts.push(("rights", ok_unless(wrong, "to call them")));
     }
-    let (row_security, role) = guard(target, row);
-    push("row security", row_security);
-    push("role", role);
-}
-
-/// Whether the database checks who is asking, and whether the role may do no more than a person needs.
-fn guard(target: &Target, row: &Row) -> (Verdict, Verdict) {
     let direct = list(row, "direct");
+    // Whether the database checks who is asking, and whether the role may do no more than a person needs.
     let row_security = if is(row, "guarded") || direct.is_empty() {
         Verdict::Ok("the database itself checks who is asking".into())
     } else {
@@ -380,10 +298,9 @@ fn guard(target: &Target, row: &Row) -> (Verdict, Verdict) {
     } else if !direct.is_empty() {
         Verdict::Warning(open_table(&target.user, &direct))
     } else {
-        Verdict::Ok(format!(
-            "{} has no more rights than a person needs",
-            target.user
-        ))
+        let user = &target.user;
+        Verdict::Ok(format!("{user} has no more rights than a person needs"))
     };
-    (row_security, role)
+    verdicts.extend([("row security", row_security), ("role", role)]);
+    verdicts
 }

@@ -7,7 +7,7 @@ use std::{
     path::Path,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -16,6 +16,7 @@ use std::{
 use deadpool::managed;
 use deadpool_postgres::ClientWrapper;
 use futures_util::{StreamExt, stream::FuturesUnordered};
+use parking_lot::Mutex;
 use secrecy::SecretSlice;
 use tokio::{
     net::TcpStream,
@@ -36,8 +37,9 @@ use super::{
 };
 use crate::{
     account::Activity,
+    background::{FAREWELL, Unfinished, begin, on_a_thread},
     failure::{Cause, Failure, Kind},
-    session::{FAREWELL, Progress, Unfinished},
+    session::Progress,
     tls,
 };
 
@@ -163,6 +165,8 @@ pub(crate) struct Connector {
     negotiates: AtomicBool,
     asks: Mutex<Asks>,
     memory: Memory,
+    /// Whether what is kept has been read.
+    recalled: OnceCell<()>,
     /// Whether the server said nothing to what was sent early.
     was_silent: AtomicBool,
 }
@@ -176,8 +180,9 @@ impl Connector {
             tls: Arc::default(),
             ahead: Mutex::default(),
             negotiates: AtomicBool::new(false),
-            asks: Mutex::new(memory.recall()),
+            asks: Mutex::new(Asks::Bound),
             memory,
+            recalled: OnceCell::new(),
             was_silent: AtomicBool::new(false),
         }
     }
@@ -240,9 +245,9 @@ impl Connector {
     /// Where a session did not come about, what was sent early may be why: the next attempt does without. That a server was silent
     /// until then is kept.
     fn weigh(&self, outcome: &Result<Connection, Error>) {
-        let mut asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut asks = self.asks.lock();
         match outcome {
-            Ok(_) if self.was_silent.swap(false, Ordering::Relaxed) => self.memory.keep(*asks),
+            Ok(_) if self.was_silent.swap(false, Ordering::Relaxed) => self.keep(*asks),
             Err(error) if *asks != Asks::Otherwise && error.may_be_confused() => {
                 let was_silent = matches!(error, Error::StartTimedOut);
                 self.was_silent.store(was_silent, Ordering::Relaxed);
@@ -253,18 +258,34 @@ impl Connector {
     }
 
     fn asks(&self) -> Asks {
-        *self.asks.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.asks.lock()
     }
 
     /// Remembers how the server asks. A second surprise ends all guessing.
     fn learn(&self, found: Asks) {
         let must_be_bound = self.target.config.get_channel_binding() == ChannelBinding::Require;
-        let mut asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut asks = self.asks.lock();
         *asks = match *asks {
             Asks::Bound if !must_be_bound => found,
             _ => Asks::Otherwise,
         };
-        self.memory.keep(*asks);
+        self.keep(*asks);
+    }
+
+    fn keep(&self, asks: Asks) {
+        let memory = self.memory.clone();
+        begin(on_a_thread(move || memory.keep(asks)));
+    }
+
+    /// Finds out how the server was found to ask before.
+    async fn recall(&self) {
+        let recalling = async {
+            let memory = self.memory.clone();
+            if let Ok(asks) = on_a_thread(move || memory.recall()).await {
+                *self.asks.lock() = asks;
+            }
+        };
+        self.recalled.get_or_init(|| recalling).await;
     }
 
     async fn connect_once(
@@ -273,14 +294,15 @@ impl Connector {
         progress: &Progress,
         steps: &Mutex<Steps>,
     ) -> Result<Connection, Error> {
-        let ahead = match self.begun_ahead() {
-            Some(begun) => begun.await.ok(),
-            None => None,
+        let reaching = async {
+            if let Some(begun) = self.begun_ahead()
+                && let Ok(reached) = begun.await
+            {
+                return reached;
+            }
+            reach(&self.target, &self.tls, steps).await
         };
-        let Reached { stream, connector } = match ahead {
-            Some(reached) => reached,
-            None => reach(&self.target, &self.tls, steps).await,
-        };
+        let (Reached { stream, connector }, ()) = tokio::join!(reaching, self.recall());
         let stream = stream?;
         let start = self.start(stream, connector, negotiation, steps);
         tokio::pin!(start);
@@ -295,7 +317,7 @@ impl Connector {
 
     /// Begins to reach the server. A connection that is not made of it is closed when the next one is, or at the end.
     pub(super) fn head_start(&self) {
-        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ahead = self.ahead.lock();
         if ahead.is_none() {
             let (target, tls) = (self.target.clone(), Arc::clone(&self.tls));
             let begun = tokio::spawn(async move { reach(&target, &tls, &Mutex::default()).await });
@@ -305,7 +327,7 @@ impl Connector {
 
     /// Takes what was begun ahead of time, where it is of use.
     fn begun_ahead(&self) -> Option<JoinHandle<Reached>> {
-        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ahead = self.ahead.lock();
         let (when, begun) = ahead.take()?;
         if when.elapsed() < HEAD_START_HOLDS {
             return Some(begun);
@@ -327,7 +349,6 @@ impl Connector {
         });
         let mut config = self.target.config.clone();
         config.ssl_negotiation(negotiation);
-        let secured = Arc::new(Mutex::new(None));
         let connection = match connector? {
             None => {
                 let (client, connection) = config
@@ -340,15 +361,14 @@ impl Connector {
                 let first = FIRST.try_with(Clone::clone).ok().flatten();
                 let tls = Timed {
                     inner: postgres_native_tls::TlsConnector::new(connector, &self.target.host),
-                    done: Arc::clone(&secured),
+                    begun,
+                    steps,
                     early: (self.asks(), first),
                 };
-                let result = config.connect_raw(stream, tls).await;
-                let secured = secured.lock().ok().and_then(|done| *done);
-                note(steps, |steps| {
-                    steps.secured = secured.map(|done: Instant| done - begun);
-                });
-                let (client, connection) = result.map_err(Error::Start)?;
+                let (client, connection) = config
+                    .connect_raw(stream, tls)
+                    .await
+                    .map_err(Error::Start)?;
                 Connection::new(client, connection)
             }
         };
@@ -412,10 +432,7 @@ async fn connector(
     }
     tls.get_or_try_init(|| async {
         let target = target.clone();
-        tokio::task::spawn_blocking(move || tls_connector(&target))
-            .await
-            .map_err(|_| tls::failed())
-            .flatten()
+        on_a_thread(move || tls_connector(&target)).await.flatten()
     })
     .await
     .map(|connector| Some(connector.clone()))
@@ -423,9 +440,7 @@ async fn connector(
 }
 
 fn note(steps: &Mutex<Steps>, change: impl FnOnce(&mut Steps)) {
-    if let Ok(mut steps) = steps.lock() {
-        change(&mut steps);
-    }
+    change(&mut steps.lock());
 }
 
 /// Carries what is said on a connection. Once it is no longer wanted there is a moment for the answer that is outstanding, for
@@ -477,14 +492,10 @@ async fn dial_any(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
 }
 
 pub(super) fn unusable_roots(path: &Path, what: &str) -> Failure {
-    Failure::new(
-        Kind::Config,
-        format!(
-            "The file {} (sslrootcert in the connection string) {what}.",
-            path.display()
-        ),
-    )
-    .cure("Name a file of certificates in PEM form, or leave sslrootcert out: the system's trust store is always used.")
+    let path = path.display();
+    let what = format!("The file {path} (sslrootcert in the connection string) {what}.");
+    Failure::new(Kind::Config, what)
+        .cure("Name a file of certificates in PEM form, or leave sslrootcert out: the system's trust store is always used.")
 }
 
 fn tls_connector(target: &Target) -> Result<native_tls::TlsConnector, Failure> {
@@ -495,11 +506,11 @@ fn tls_connector(target: &Target) -> Result<native_tls::TlsConnector, Failure> {
             std::fs::read(path).map_err(|error| unusable(&format!("cannot be read: {error}")))?;
         let blocks = tls::blocks(&String::from_utf8_lossy(&pem));
         if blocks.is_empty() {
-            return Err(unusable("holds no certificate"));
+            return Err(unusable("contains no certificate"));
         }
         for block in blocks {
             let root = native_tls::Certificate::from_pem(block.as_bytes()).map_err(|error| {
-                unusable("holds a damaged certificate").because(Cause::of(error))
+                unusable("contains a damaged certificate").because(Cause::of(error))
             })?;
             builder.add_root_certificate(root);
         }
@@ -510,26 +521,27 @@ fn tls_connector(target: &Target) -> Result<native_tls::TlsConnector, Failure> {
         .map_err(|error| tls::refused_settings().because(Cause::of(error)))
 }
 
-/// A TLS connector that remembers when the handshake was done, and sends early what can be.
-struct Timed {
+/// A TLS connector that takes note of when the handshake was done, and sends early what can be.
+struct Timed<'a> {
     inner: postgres_native_tls::TlsConnector,
-    done: Arc<Mutex<Option<Instant>>>,
+    begun: Instant,
+    steps: &'a Mutex<Steps>,
     early: (Asks, Option<SecretSlice<u8>>),
 }
 
 type Secured = Early<postgres_native_tls::TlsStream<TcpStream>>;
 
-impl TlsConnect<TcpStream> for Timed {
+impl<'a> TlsConnect<TcpStream> for Timed<'a> {
     type Stream = Secured;
     type Error = native_tls::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Secured, native_tls::Error>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Secured, native_tls::Error>> + Send + 'a>>;
 
     fn connect(self, stream: TcpStream) -> Self::Future {
         Box::pin(async move {
             let stream = self.inner.connect(stream).await?;
-            if let Ok(mut done) = self.done.lock() {
-                *done = Some(Instant::now());
-            }
+            note(self.steps, |steps| {
+                steps.secured = Some(self.begun.elapsed());
+            });
             let (asks, first) = self.early;
             Ok(Early::new(stream, asks, first))
         })

@@ -6,7 +6,7 @@
 //! it knows the password as well is verified only afterwards.
 
 use std::{
-    fmt, fs, io,
+    fs, io,
     path::{Path, PathBuf},
     pin::Pin,
     task::{Context, Poll, Waker, ready},
@@ -38,6 +38,7 @@ pub(crate) enum Asks {
 }
 
 /// How a server was found to ask, kept for the next start. Without a place, or where nothing is kept, as most servers do.
+#[derive(Clone)]
 pub(crate) struct Memory(Option<PathBuf>);
 
 impl Memory {
@@ -73,16 +74,9 @@ impl Memory {
 }
 
 /// The server asks in another way than was assumed. The connection is of no use.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the server asks for a password in another way than was assumed")]
 pub(crate) struct AsksDifferently(pub(crate) Asks);
-
-impl fmt::Display for AsksDifferently {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the server asks for a password in another way than was assumed")
-    }
-}
-
-impl std::error::Error for AsksDifferently {}
 
 /// How far the session is.
 enum Stage {

@@ -4,16 +4,16 @@
 
 mod identity;
 
-use std::{error::Error as _, io};
+use std::io;
 
-use tokio_postgres::error::DbError;
+use tokio_postgres::error::{DbError, SqlState};
 
 use super::{
     early::{Asks, AsksDifferently},
-    target::Target,
+    target::{Target, Tls},
 };
 use crate::{
-    failure::{Cause, Failure, Kind},
+    failure::{Cause, Failure, Kind, SaidByPostgres, causes},
     text::clause,
     tls::{self, Fault},
 };
@@ -44,32 +44,29 @@ pub(crate) enum Error {
     StatementTimedOut,
 }
 
-/// What a refusal means, known by a part of its message (in lower case).
+/// What a refusal means, known by any of these parts of its message (in lower case).
 struct Meaning {
-    message: &'static str,
-    transient: bool,
-    kind: Kind,
+    messages: Parts,
     what: &'static str,
-    cure: &'static str,
+    /// `None` where it passes by itself.
+    cure: Option<&'static str>,
 }
 
-const fn passing(message: &'static str, what: &'static str) -> Meaning {
+type Parts = &'static [&'static str];
+
+const fn passing(messages: Parts, what: &'static str) -> Meaning {
     Meaning {
-        message,
-        transient: true,
-        kind: Kind::Unreachable,
+        messages,
         what,
-        cure: "Try again in a moment.",
+        cure: None,
     }
 }
 
-const fn lasting(message: &'static str, what: &'static str, cure: &'static str) -> Meaning {
+const fn lasting(messages: Parts, what: &'static str, cure: &'static str) -> Meaning {
     Meaning {
-        message,
-        transient: false,
-        kind: Kind::Database,
+        messages,
         what,
-        cure,
+        cure: Some(cure),
     }
 }
 
@@ -81,128 +78,124 @@ const COPY_AGAIN: &str = "Copy the connection string again from the person who g
 /// Messages of Neon's proxy and of the poolers. The first that fits counts.
 const MEANINGS: &[Meaning] = &[
     lasting(
-        "authentication failed",
-        "The database does not accept this user name with this password.",
+        &["authentication failed"],
+        "The database rejected this user name with this password.",
         COPY_AGAIN,
     ),
     lasting(
-        "transaction blocks not allowed",
+        &["transaction blocks not allowed"],
         "The pooler before the database gives every statement another connection, so nothing can be done as a whole.",
         "Use the direct connection string, or have the pooler set to pool_mode = transaction.",
     ),
     lasting(
-        "vpc endpoint id is not specified",
+        &["vpc endpoint id is not specified"],
         "Neon takes connections to this database from a private network only, and this one is not from there.",
         PRIVATE_NETWORK,
     ),
     lasting(
-        "this vpc endpoint",
+        &["this vpc endpoint"],
         "Neon does not let the VPC endpoint of this network connect to this database.",
         "The database's owner can add it in Neon's console, under Network Security.",
     ),
     lasting(
-        "blocked network",
+        &["blocked network"],
         "Neon takes no connections to this database from this network.",
         PRIVATE_NETWORK,
     ),
     lasting(
-        "endpoint id is not specified",
+        &["endpoint id is not specified"],
         "Neon cannot tell from the connection string which database is meant.",
         COPY_AGAIN,
     ),
     lasting(
-        "inconsistent project name",
+        &["inconsistent project name"],
         "The connection string names two different endpoints of Neon: one in the host and one in options.",
         COPY_AGAIN,
     ),
     lasting(
-        "endpoint cannot be found",
+        &["endpoint cannot be found", "endpoint could not be found"],
         "Neon has no endpoint of this name (any more).",
         COPY_AGAIN,
     ),
     lasting(
-        "endpoint could not be found",
-        "Neon has no endpoint of this name (any more).",
-        COPY_AGAIN,
-    ),
-    lasting(
-        "endpoint has been disabled",
-        "The database's endpoint is disabled in Neon.",
-        "Its owner can enable it in Neon's console.",
-    ),
-    lasting(
-        "endpoint is disabled",
+        &["endpoint has been disabled", "endpoint is disabled"],
         "The database's endpoint is disabled in Neon.",
         "Its owner can enable it in Neon's console.",
     ),
     passing(
-        "endpoint is temporarily unavailable",
+        &["endpoint is temporarily unavailable"],
         "Neon's endpoint is temporarily unavailable, for maintenance or because a quota is used up.",
     ),
     lasting(
-        "quota",
+        &["quota"],
         "The Neon project has used up its quota.",
         "Its owner sees it in Neon's console, under Billing.",
     ),
     lasting(
-        "active endpoints",
-        "Neon runs as many databases of this account at once as its plan allows.",
+        &["active endpoints"],
+        "Neon already runs as many databases of this account at once as its plan allows.",
         "Its owner can suspend one, or raise the limit, in Neon's console.",
     ),
     lasting(
-        "ip address",
+        &["ip address"],
         "Neon's list of allowed addresses does not have this machine's network.",
         "The database's owner can add it in Neon's console, under IP Allow.",
     ),
     lasting(
-        "connection is insecure",
+        &["connection is insecure"],
         "Neon refuses a connection without TLS.",
         "Write sslmode=require in the connection string.",
     ),
     lasting(
-        "unsupported startup parameter",
+        &["unsupported startup parameter"],
         "The pooler refuses the options in the connection string.",
         "Leave options=... out, or use the direct connection string.",
     ),
     lasting(
-        "no pg_hba.conf entry",
+        &["no pg_hba.conf entry"],
         "The database does not let this user in from here.",
         "Its owner has to allow the user and this machine's address (pg_hba.conf).",
     ),
-    lasting("no such user", WRONG_USER, COPY_AGAIN),
-    lasting("no such database", NO_DATABASE, COPY_AGAIN),
-    passing("couldn't connect to compute node", RESTARTING),
+    lasting(&["no such user"], WRONG_USER, COPY_AGAIN),
+    lasting(&["no such database"], NO_DATABASE, COPY_AGAIN),
+    passing(&["couldn't connect to compute node"], RESTARTING),
     passing(
-        "control plane request failed",
+        &["control plane request failed"],
         "Neon has an outage of its own for the moment.",
     ),
     passing(
-        "running conflicting operations",
+        &["running conflicting operations", "running operations"],
         "Neon is busy with a change of the project.",
     ),
     passing(
-        "running operations",
-        "Neon is busy with a change of the project.",
+        &[
+            "too many connections attempts",
+            "failed to acquire permit",
+            "too many connections",
+            "no more connections allowed",
+            "remaining connection slots",
+            "sorry, too many clients",
+            "query_wait_timeout",
+        ],
+        BUSY,
     ),
-    passing("too many connections attempts", BUSY),
-    passing("failed to acquire permit", BUSY),
-    passing("too many connections", BUSY),
-    passing("no more connections allowed", BUSY),
-    passing("remaining connection slots", BUSY),
-    passing("sorry, too many clients", BUSY),
-    passing("query_wait_timeout", BUSY),
     passing(
-        "authentication timed out",
+        &["authentication timed out"],
         "Neon took too long to check the password.",
     ),
-    passing("terminating connection due to", RESTARTING),
-    passing("early eof", RESTARTING),
-    passing("connection terminated unexpectedly", RESTARTING),
-    passing("server conn crashed", RESTARTING),
-    passing("server closed the connection", RESTARTING),
-    passing("cannot connect to server", RESTARTING),
-    passing("server login has been failing", RESTARTING),
-    passing("the database system is", RESTARTING),
+    passing(
+        &[
+            "terminating connection due to",
+            "early eof",
+            "connection terminated unexpectedly",
+            "server conn crashed",
+            "server closed the connection",
+            "cannot connect to server",
+            "server login has been failing",
+            "the database system is",
+        ],
+        RESTARTING,
+    ),
 ];
 
 const WRONG_USER: &str = "The database has no user of this name.";
@@ -246,10 +239,7 @@ impl Error {
 
     /// Says whether the server does not understand TLS that begins at once (as opposed to: its certificate is bad).
     pub(crate) fn refuses_direct_tls(&self) -> bool {
-        match self {
-            Self::Start(error) => is_tls(error) && tls::fault(error).is_none(),
-            _ => false,
-        }
+        matches!(self, Self::Start(error) if is_tls(error) && tls::fault(error).is_none())
     }
 
     /// Returns how the server asks for a password, where that was assumed wrongly: the connection is to be made anew.
@@ -257,8 +247,7 @@ impl Error {
         let Self::Start(error) = self else {
             return None;
         };
-        let error = std::error::Error::source(error)?.downcast_ref::<io::Error>()?;
-        let AsksDifferently(asks) = error.get_ref()?.downcast_ref()?;
+        let AsksDifferently(asks) = io_cause(error)?.get_ref()?.downcast_ref()?;
         Some(*asks)
     }
 
@@ -273,20 +262,15 @@ impl Error {
 
     /// Says whether the server says that it was spoken to in the wrong way, and means nothing else by it that is known.
     pub(crate) fn is_about_the_protocol(&self) -> bool {
-        let Self::Start(error) = self else {
-            return false;
-        };
-        error.as_db_error().is_some_and(|error| {
-            error.code().code() == "08P01" && meaning(error.message()).is_none()
-        })
+        let is_it =
+            |error: &DbError| error.code().code() == "08P01" && meaning(error.message()).is_none();
+        matches!(self, Self::Start(error) if error.as_db_error().is_some_and(is_it))
     }
 
     /// Says whether the ID token has expired for the database, so that nothing was done (migration V4).
     pub(crate) fn is_expired_token(&self) -> bool {
-        let Self::Statement(error) = self else {
-            return false;
-        };
-        error.code().is_some_and(|code| code.code() == "28E08")
+        let has_expired = |code: &SqlState| code.code() == "28E08";
+        matches!(self, Self::Statement(error) if error.code().is_some_and(has_expired))
     }
 
     /// Its technical causes. `hidden` is what the server was sent and the log must not hold.
@@ -299,12 +283,18 @@ impl Error {
         }
     }
 
+    /// Returns with which SQLSTATE and in which words a statement was refused.
+    pub(crate) fn refusal(&self) -> Option<(&str, &str)> {
+        let Self::Statement(error) = self else {
+            return None;
+        };
+        let error = error.as_db_error()?;
+        Some((error.code().code(), error.message()))
+    }
+
     /// Puts it into words. `hidden` is what the server was sent and no message must repeat.
     pub(crate) fn failure(&self, target: &Target, hidden: &[&str]) -> Failure {
-        Failure {
-            cause: self.cause(hidden),
-            ..self.words(target, hidden)
-        }
+        self.words(target, hidden).because(self.cause(hidden))
     }
 
     fn words(&self, target: &Target, hidden: &[&str]) -> Failure {
@@ -317,15 +307,15 @@ impl Error {
             .cure("Check the network, and the host in the connection string."),
             Self::Dial(error) => dial(error, target),
             Self::StartTimedOut => unreachable(format!(
-                "The database at {host} took too long to start a session."
+                "The database at {host} took too long to open a connection."
             ))
             .cure("Try again in a moment: a database that slept may be awake by then."),
             Self::StatementTimedOut => unreachable("The database took too long to answer.")
                 .cure("Check the network, and try again."),
             Self::Start(error) if hung_up(error) => unreachable(format!(
-                "The server at {host} hung up before a session had begun."
+                "The server at {host} hung up before a connection was open."
             ))
-            .cure("Try again in a moment; if this keeps happening, check that the connection string leads to PostgreSQL."),
+            .cure("Try again in a moment; if this keeps happening, check that the connection string points to PostgreSQL."),
             Self::Start(error) | Self::Statement(error) => explain(error, target, hidden),
         }
     }
@@ -334,26 +324,22 @@ impl Error {
 /// Puts the driver's error into words. `hidden` is what the server was sent and no message must repeat.
 pub(crate) fn explain(error: &tokio_postgres::Error, target: &Target, hidden: &[&str]) -> Failure {
     let words = match error.as_db_error() {
-        Some(error) => refusal(
-            error.code().code(),
-            &without(error.message(), hidden),
-            target,
-        ),
+        Some(error) => {
+            let message = without(error.message(), hidden);
+            refusal(error.code().code(), &message, target)
+        }
         None => broken(error, target),
     };
-    Failure {
-        cause: cause(error, hidden),
-        ..words
-    }
+    words.because(cause(error, hidden))
 }
 
 /// The technical causes of the driver's error. Of what the server says, the details stay out: they hold rows.
 pub(super) fn cause(error: &tokio_postgres::Error, hidden: &[&str]) -> Cause {
     match error.as_db_error() {
-        Some(error) => {
-            let (code, said) = (error.code().code(), without(error.message(), hidden));
-            Cause::said(format!("PostgreSQL says {code}: {said}"))
-        }
+        Some(error) => Cause::of(SaidByPostgres {
+            sqlstate: error.code().code().to_owned(),
+            message: without(error.message(), hidden),
+        }),
         None => Cause::told_by(error),
     }
 }
@@ -370,20 +356,19 @@ fn unreachable(what: impl Into<String>) -> Failure {
     Failure::new(Kind::Unreachable, what)
 }
 
-fn refused(what: impl Into<String>) -> Failure {
+fn passes(what: impl Into<String>) -> Failure {
+    unreachable(what).cure("Try again in a moment.")
+}
+
+/// The database says no.
+pub(crate) fn refused(what: impl Into<String>) -> Failure {
     Failure::new(Kind::Database, what)
 }
 
 /// The texts of an error and its causes, in lower case: the error types of the TLS libraries tell nothing apart.
 fn chain(error: &tokio_postgres::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text.to_lowercase()
+    let texts: Vec<_> = causes(error).map(ToString::to_string).collect();
+    texts.join(": ").to_lowercase()
 }
 
 fn is_tls(error: &tokio_postgres::Error) -> bool {
@@ -395,14 +380,7 @@ fn is_authentication(error: &tokio_postgres::Error) -> bool {
 }
 
 fn io_cause(error: &tokio_postgres::Error) -> Option<&io::Error> {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref() {
-            return Some(error);
-        }
-        cause = error.source();
-    }
-    None
+    causes(error).find_map(|error| error.downcast_ref())
 }
 
 fn is_transient_io(error: &io::Error) -> bool {
@@ -441,7 +419,7 @@ fn tls_was_cut(error: &tokio_postgres::Error, target: &Target) -> bool {
             )
         })
     };
-    let was_closed = || target.tls != super::target::Tls::Direct && tls::was_cut(&chain(error));
+    let was_closed = || target.tls != Tls::Direct && tls::was_cut(&chain(error));
     is_tls(error) && (was_reset() || was_closed())
 }
 
@@ -452,16 +430,19 @@ fn is_shutdown(error: &DbError) -> bool {
 
 fn meaning(message: &str) -> Option<&'static Meaning> {
     let message = message.to_lowercase();
+    let is_it = |part: &&str| message.contains(*part);
     MEANINGS
         .iter()
-        .find(|meaning| message.contains(meaning.message))
+        .find(|meaning| meaning.messages.iter().any(is_it))
 }
 
 fn is_transient_refusal(code: &str, message: &str) -> bool {
     match code {
         "57P01" | "57P02" | "57P03" | "53300" | "40001" | "40P01" | "55P03" | "08006" | "08003"
         | "08001" | "08004" => true,
-        "XX000" | "08P01" | "08000" => meaning(message).is_some_and(|meaning| meaning.transient),
+        "XX000" | "08P01" | "08000" => {
+            meaning(message).is_some_and(|meaning| meaning.cure.is_none())
+        }
         _ => false,
     }
 }
@@ -470,36 +451,27 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
     let Target { database, user, .. } = target;
     let lower = message.to_lowercase();
     let is_unknown = |what| lower.starts_with(what) && lower.contains("does not exist");
-    let migrate = "Ask the owner of the database to run `epigraph admin migrate`.";
     if let Some(number) = code.strip_prefix("28E") {
         return identity::refusal(number, message);
     }
     match code {
-        "28P01" => refused(format!("The database does not accept the user {user} with this password."))
+        "28P01" => refused(format!("The database rejected the role {user} with this password."))
             .cure(COPY_AGAIN),
-        "3F000" => lacks_functions(database),
-        "42883" if lower.starts_with("function epigraph.") => lacks_functions(database),
-        "42P01" => refused(format!("The database {database} has no table public.user_messages."))
-            .cure(migrate),
-        "42703" | "42804" | "42883" => refused(format!(
-            "The table public.user_messages of the database {database} does not have the columns that epigraph needs."
-        ))
-        .cure(migrate),
+        "3F000" | "42883" if ["okta", "epigraph"].iter().any(|ours| lower.contains(ours)) => {
+            lacks_functions(database)
+        }
         "42501" if lower.contains("for database") => {
-            refused(format!("The user {user} may not log in to the database {database}."))
+            refused(format!("The role {user} may not log in to the database {database}."))
                 .cure("Check the last part of the connection string's address; if it is right, ask the owner of the database for a connection string of your own (`epigraph admin invite`).")
         }
-        "42501" => refused(format!("The user {user} may not keep a quote in the database {database}."))
-            .cure("Ask the owner of the database for a connection string of your own (`epigraph admin invite`), or to run `epigraph admin status`, which says what is amiss."),
         "25006" => read_only(),
         "0A000" if lower.contains("during recovery") => read_only(),
-        "57014" => unreachable("The database cancelled the statement because it took too long.")
-            .cure("Try again in a moment."),
+        "57014" => passes("The database cancelled the statement because it took too long."),
         "53100" => refused("The database is out of space.")
             .cure("Its owner has to make room or raise its limit."),
         "53200" => refused("The database is out of memory.")
             .cure("Try again in a moment; if this keeps happening, tell the owner of the database."),
-        "53300" => unreachable(BUSY).cure("Try again in a moment."),
+        "53300" => passes(BUSY),
         "22P05" | "22021" => refused("The database's encoding does not have a character of this text.")
             .cure("Its owner can make a database with the encoding UTF8, as Neon's are."),
         _ if code == "3D000" || is_unknown("database ") => {
@@ -510,10 +482,9 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
             refused(format!("The database has no user {user}.")).cure(COPY_AGAIN)
         }
         _ => match meaning(message) {
-            Some(meaning) => Failure::new(meaning.kind, meaning.what).cure(meaning.cure),
-            None if is_transient_refusal(code, message) => {
-                unreachable(RESTARTING).cure("Try again in a moment.")
-            }
+            Some(Meaning { what, cure: Some(cure), .. }) => refused(*what).cure(*cure),
+            Some(Meaning { what, cure: None, .. }) => passes(*what),
+            None if is_transient_refusal(code, message) => passes(RESTARTING),
             None => refused(format!(
                 "The database refused: {} (SQLSTATE {code}).",
                 clause(message)
@@ -552,16 +523,13 @@ fn dial(error: &io::Error, target: &Target) -> Failure {
 fn broken(error: &tokio_postgres::Error, target: &Target) -> Failure {
     let host = &target.host;
     let chain = chain(error);
-    let says = |texts: &[&str]| texts.iter().any(|text| chain.contains(text));
-    if says(&["server does not support tls"]) {
-        let failure = unreachable(format!(
+    if chain.contains("server does not support tls") {
+        return unreachable(format!(
             "The server at {host} does not offer TLS, so nothing was sent to it."
-        ));
-        return failure.cure(
-            "A server on this machine can be used with sslmode=disable; any other needs TLS.",
-        );
+        ))
+        .cure("A server on this machine can be used with sslmode=disable; any other needs TLS.");
     }
-    if says(&["channel binding"]) {
+    if chain.contains("channel binding") {
         return refused(format!(
             "The connection to {host} has no channel binding, which the connection string requires: the server does not offer it, or this machine's TLS library does not know it for the server's certificate."
         ))
@@ -572,22 +540,17 @@ fn broken(error: &tokio_postgres::Error, target: &Target) -> Failure {
             .cure("The role needs a SCRAM-SHA-256 password.");
     }
     if is_tls(error) {
-        return handshake(
-            tls::fault(error),
-            host,
-            target.tls == super::target::Tls::Direct,
-        );
+        return handshake(tls::fault(error), host, target.tls == Tls::Direct);
     }
     if was_cut(error) {
-        return unreachable(format!(
+        return passes(format!(
             "The connection to the database at {host} was lost."
-        ))
-        .cure("Try again in a moment.");
+        ));
     }
     refused(format!(
         "The server at {host} answers in a way that is not understood."
     ))
-    .cure("Check that the connection string leads to PostgreSQL.")
+    .cure("Check that the connection string points to PostgreSQL.")
 }
 
 /// The TLS handshake failed.
@@ -615,9 +578,9 @@ fn handshake(fault: Option<Fault>, host: &str, direct: bool) -> Failure {
         Some(Fault::OtherUse) => unreachable("The certificate of the database's server is not made for a server.")
             .cure("The server, or what inspects TLS on the way to it, needs a certificate for server authentication."),
         None if direct => unreachable(format!("Could not establish a TLS connection to the server at {host}."))
-            .cure("It may not take TLS at once: leave sslnegotiation=direct out of the connection string."),
+            .cure("The server may require negotiated TLS: leave sslnegotiation=direct out of the connection string."),
         None => unreachable(format!("Could not establish a TLS connection to the server at {host}."))
-            .cure("Try again in a moment; if this keeps happening, check that the connection string leads to PostgreSQL, and that nothing on the way tampers with TLS."),
+            .cure("Try again in a moment; if this keeps happening, check that the connection string points to PostgreSQL, and that nothing on the way tampers with TLS."),
     }
 }
 

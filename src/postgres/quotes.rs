@@ -6,7 +6,7 @@ use chrono::{DateTime, Local, NaiveDateTime};
 use secrecy::SecretString;
 use tokio_postgres::Row;
 
-use super::{operation::Postgres, statement::Statement};
+use super::{error::refused, operation::Postgres, statement::Statement, target::Target};
 use crate::{
     account::Activity,
     failure::{Failure, Kind},
@@ -31,6 +31,7 @@ const DELETE: &str = "select message, create_ts from epigraph.delete_quote($1)";
 
 /// How often a row is looked at again when someone else changed it in the very moment.
 const LOOKS: usize = 5;
+
 /// Reads a row of the columns `message` and `create_ts`, which are null where there is no quote. The column is a `timestamp`: what
 /// it holds is UTC.
 fn saved(row: &Row) -> Result<Option<Saved>, Failure> {
@@ -46,6 +47,30 @@ fn saved(row: &Row) -> Result<Option<Saved>, Failure> {
     }))
 }
 
+/// Has refusals of a statement told in the words of this table.
+fn of_quotes(statement: Statement<'_>) -> Statement<'_> {
+    Statement {
+        meaning: Some(meaning),
+        ..statement
+    }
+}
+
+/// Says what a refusal means, where it is about what quotes are kept in.
+pub(super) fn meaning(sqlstate: &str, message: &str, target: &Target) -> Option<Failure> {
+    let Target { database, user, .. } = target;
+    Some(match sqlstate {
+        "42P01" => no_table(database),
+        "42883" if message.starts_with("function epigraph.") => return None,
+        "42703" | "42804" | "42883" => other_shape(),
+        "42501" => {
+            let what = format!("The role {user} may not keep a quote in the database {database}.");
+            refused(what)
+                .cure("Ask the owner of the database for a connection string of your own (`epigraph admin invite`), or to run `epigraph admin status`, which says what is amiss.")
+        }
+        _ => return None,
+    })
+}
+
 /// The one row that each of the functions returns.
 fn only(rows: &[Row]) -> Result<&Row, Failure> {
     rows.first().ok_or_else(other_shape)
@@ -53,40 +78,42 @@ fn only(rows: &[Row]) -> Result<&Row, Failure> {
 
 /// Says why this connection is not held to one person's row. What the program asks for is that row alone all the same.
 fn unguarded(row: &Row) -> Option<Failure> {
-    let is = |name| row.try_get::<_, Option<bool>>(name).ok().flatten() == Some(true);
-    if !is("opens_all") {
+    if !is(row, "opens_all") {
         return None;
     }
-    Some(if is("is_guarded") {
+    Some(if is(row, "is_guarded") {
         bypasses()
     } else {
         not_guarded()
     })
 }
 
+pub(super) fn no_table(database: &str) -> Failure {
+    refused(format!(
+        "The database {database} has no table public.user_messages."
+    ))
+    .cure("The owner of the database can set it up with `epigraph admin setup`.")
+}
+
+/// Whether a column is true, and not false or null.
+pub(super) fn is(row: &Row, name: &str) -> bool {
+    row.try_get::<_, Option<bool>>(name).ok().flatten() == Some(true)
+}
+
 pub(super) fn other_shape() -> Failure {
-    Failure::new(
-        Kind::Database,
-        "The table public.user_messages does not have the columns that epigraph needs.",
-    )
-    .cure("Ask the owner of the database to run `epigraph admin migrate`.")
+    refused("The table public.user_messages does not have the columns that epigraph needs.")
+        .cure("Ask the owner of the database to run `epigraph admin migrate`.")
 }
 
 /// What is wrong with the connection string of an owner.
 pub(super) fn bypasses() -> Failure {
-    Failure::new(
-        Kind::Database,
-        "This connection string opens every row and not yours alone: it is that of an owner, whom row security does not hold.",
-    )
+    refused("This connection string is an owner's, so it opens every row: row security does not apply to owners.")
     .cure("Keep it for `epigraph admin`, and configure one that `epigraph admin invite` makes.")
 }
 
 /// What is wrong with a database that has no row security.
 pub(super) fn not_guarded() -> Failure {
-    Failure::new(
-        Kind::Database,
-        "This database does not check who is asking: everyone with the connection string can read and change every quote.",
-    )
+    refused("This database does not check who is asking: everyone with the connection string can read and change every quote.")
     .cure("Ask the owner of the database to run `epigraph admin setup`.")
 }
 
@@ -100,11 +127,13 @@ pub(super) fn restless() -> Failure {
 
 impl Quotes for Postgres {
     fn head_start(&self) {
-        self.head_start();
+        if self.pool().status().available == 0 {
+            self.pool().manager().head_start();
+        }
     }
 
-    async fn connect(&self, progress: &Progress) {
-        self.connect(progress).await;
+    async fn connect(&self, progress: &Progress) -> Result<(), Refused> {
+        self.run_in_time(None, progress).await.map(drop)
     }
 
     async fn load(
@@ -112,7 +141,9 @@ impl Quotes for Postgres {
         id_token: &SecretString,
         progress: &Progress,
     ) -> Result<Option<Saved>, Refused> {
-        let rows = self.run(id_token, &Statement::read(LOAD), progress).await?;
+        let rows = self
+            .run(id_token, &of_quotes(Statement::read(LOAD)), progress)
+            .await?;
         let row = only(&rows)?;
         if let Some(failure) = unguarded(row)
             && !self.told_unguarded.swap(true, Ordering::Relaxed)
@@ -130,7 +161,9 @@ impl Quotes for Postgres {
         progress: &Progress,
     ) -> Result<SaveOutcome, Refused> {
         let text = quote.as_str();
-        let statement = Statement::write(SAVE, SAVED).text(text).text(based_on);
+        let statement = of_quotes(Statement::write(SAVE, SAVED))
+            .text(text)
+            .text(based_on);
         for _ in 0..LOOKS {
             let rows = self.run(id_token, &statement, progress).await?;
             let row = only(&rows)?;
@@ -153,7 +186,7 @@ impl Quotes for Postgres {
         based_on: Option<&str>,
         progress: &Progress,
     ) -> Result<DeleteOutcome, Refused> {
-        let statement = Statement::write(DELETE, DELETED).text(based_on);
+        let statement = of_quotes(Statement::write(DELETE, DELETED)).text(based_on);
         let rows = self.run(id_token, &statement, progress).await?;
         Ok(match saved(only(&rows)?)? {
             None => DeleteOutcome::Deleted,

@@ -117,30 +117,30 @@ impl Target {
                 .map(|part| if part == "+" { "%20" } else { part })
                 .collect()
         };
-        let mut parameters = vec![(
-            "sslmode",
-            if self.tls == Tls::Off {
-                "disable"
-            } else {
-                "require"
-            }
-            .to_owned(),
-        )];
-        if self.requires_channel_binding() {
-            parameters.push(("channel_binding", "require".into()));
-        }
-        if self.tls == Tls::Direct {
-            parameters.push(("sslnegotiation", "direct".into()));
-        }
-        if let Some(path) = &self.extra_roots {
-            parameters.push(("sslrootcert", path.display().to_string()));
-        }
-        if let Some(address) = self.address {
-            parameters.push(("hostaddr", address.to_string()));
-        }
-        if let Some(options) = self.config.get_options() {
-            parameters.push(("options", options.to_owned()));
-        }
+        let tls = if self.tls == Tls::Off {
+            "disable"
+        } else {
+            "require"
+        };
+        let path = |path: &PathBuf| path.display().to_string();
+        let parameters = [
+            ("sslmode", Some(tls.to_owned())),
+            (
+                "channel_binding",
+                self.requires_channel_binding().then(|| "require".into()),
+            ),
+            (
+                "sslnegotiation",
+                (self.tls == Tls::Direct).then(|| "direct".into()),
+            ),
+            ("sslrootcert", self.extra_roots.as_ref().map(path)),
+            ("hostaddr", self.address.map(|address| address.to_string())),
+            ("options", self.config.get_options().map(str::to_owned)),
+        ];
+        let parameters: Vec<_> = parameters
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("{name}={}", encode(&value?))))
+            .collect();
         // The scope of an address has one.
         let host = self.host.replace('%', "%25");
         let host = if host.contains(':') {
@@ -152,10 +152,6 @@ impl Target {
             5432 => String::new(),
             port => format!(":{port}"),
         };
-        let parameters: Vec<_> = parameters
-            .iter()
-            .map(|(name, value)| format!("{name}={}", encode(value)))
-            .collect();
         SecretString::from(format!(
             "postgresql://{}:{}@{host}{port}/{}?{}",
             encode(role),
@@ -258,7 +254,7 @@ impl Parsed {
             }
             "statement_timeout" => self.statement_timeout = Some(duration(value)?),
             "sslcert" | "sslkey" => self.notes.push(format!(
-                "{key} in the connection string is left out: this program signs in to the database by password only."
+                "{key} in the connection string is ignored: this program signs in to the database by password only."
             )),
             _ if is_known(key) => {}
             _ => return Err(unknown(key)),
@@ -288,20 +284,13 @@ impl Parsed {
 
     fn finish(mut self) -> Result<Target, Failure> {
         let host = self.checked_host()?;
-        let user = self
-            .user
-            .take()
-            .ok_or_else(|| missing("user name", "after postgresql://"))?;
-        let password = self
-            .password
-            .take()
-            .ok_or_else(|| missing("password", "after the user name and a colon"))?;
-        let database = self.database.take().ok_or_else(|| {
-            missing(
-                "database",
-                "after the host and a slash (Neon's first one is neondb)",
-            )
-        })?;
+        let given =
+            |setting: Option<String>, what, place| setting.ok_or_else(|| missing(what, place));
+        let user = given(self.user.take(), "user name", "after postgresql://")?;
+        let password = self.password.take();
+        let password = given(password, "password", "after the user name and a colon")?;
+        let place = "after the host and a slash (Neon's first one is neondb)";
+        let database = given(self.database.take(), "database", place)?;
         if is_placeholder(&password) {
             return Err(malformed(
                 "The connection string has a placeholder where the password belongs.",
@@ -382,29 +371,23 @@ impl Parsed {
     /// Keeps of `options` what the server will take. Neon's pooler refuses every option but its own.
     fn sift_options(&mut self, pooled: bool) -> Result<String, Failure> {
         let mut kept = Vec::new();
-        let mut words = self
-            .options
-            .split_whitespace()
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-            .into_iter();
+        let options = std::mem::take(&mut self.options);
+        let mut words = options.split_whitespace();
         while let Some(word) = words.next() {
             let assignment = if word == "-c" {
                 words.next()
             } else {
-                word.strip_prefix("-c")
-                    .or_else(|| word.strip_prefix("--"))
-                    .map(str::to_owned)
+                word.strip_prefix("-c").or_else(|| word.strip_prefix("--"))
             };
-            match assignment.as_deref().map(|text| text.split_once('=').unwrap_or((text, ""))) {
+            match assignment.map(|text| text.split_once('=').unwrap_or((text, ""))) {
                 Some(("statement_timeout", value)) => {
                     self.statement_timeout = Some(duration(value.to_owned())?);
                 }
                 Some((name, _)) if pooled => self.notes.push(format!(
-                    "The option {name} in the connection string is left out: Neon's pooler takes none. Use the direct connection string if it matters."
+                    "The option {name} in the connection string is ignored: Neon's pooler takes none. Use the direct connection string if it matters."
                 )),
                 Some((name, value)) => kept.push(format!("-c {name}={value}")),
-                None => kept.push(word),
+                None => kept.push(word.to_owned()),
             }
         }
         Ok(kept.join(" "))

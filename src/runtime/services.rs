@@ -3,7 +3,7 @@
 use super::Services;
 use crate::{
     app::{Effect, Msg},
-    browser, clipboard,
+    background, browser, clipboard,
     failure::Failure,
     session::{Identity, Progress, Quotes, Session, Vault},
 };
@@ -11,7 +11,7 @@ use crate::{
 impl<I: Identity, V: Vault, Q: Quotes> Services for Session<I, V, Q> {
     async fn perform(&self, effect: Effect, progress: Progress) -> Option<Msg> {
         Some(match effect {
-            Effect::Restore => Msg::Restored(logged(self.restore().await)),
+            Effect::Restore => Msg::Restored(logged(self.restore(&progress).await)),
             Effect::ChooseFile => Msg::FileChosen(logged(self.choose_file().await)),
             Effect::RequestCode => Msg::CodeIssued(logged(self.request_code(&progress).await)),
             Effect::AwaitApproval => Msg::SignedIn(logged(self.await_approval(&progress).await)),
@@ -48,7 +48,5 @@ fn logged<T>(outcome: Result<T, Failure>) -> Result<T, Failure> {
 
 /// Starts the browser on another thread: finding it may take a while.
 async fn open_browser(address: String) -> Result<(), Failure> {
-    tokio::task::spawn_blocking(move || browser::open(&address))
-        .await
-        .unwrap_or_else(|_| Err(browser::none()))
+    background::on_a_thread(move || browser::open(&address)).await?
 }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How long a change of the draft waits for the next one. It is written once a second at least while someone types.
-const REST: Duration = Duration::from_millis(250);
+pub(super) const REST: Duration = Duration::from_millis(250);
 /// See [`REST`].
 const LONGEST_WAIT: Duration = Duration::from_millis(900);
 

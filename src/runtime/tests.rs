@@ -405,6 +405,24 @@ fn drafts_are_written_seldom_and_the_last_one_always() {
     assert_eq!(script.orders().last(), Some(&kept_draft("Yes.abcd")));
 }
 
+/// Two writers of one file have no order: a slow disk could keep the older text.
+#[test]
+fn a_draft_is_written_only_when_the_one_before_is() {
+    let (written, later) = oneshot::channel();
+    let running = Running::start(signed_in().on("KeepDraft", Answer::Later(later)));
+    running.sees("Yes.");
+    running.press("e a");
+    running.orders_until(&kept_draft("Yes.a"));
+    running.press("b");
+    running.sees("Yes.ab");
+    thread::sleep(2 * tasks::REST);
+    assert!(!running.script.orders().contains(&kept_draft("Yes.ab")));
+    drop(written);
+    running.orders_until(&kept_draft("Yes.ab"));
+    running.press("Ctrl-C");
+    running.end().expect("an end");
+}
+
 #[test]
 fn a_draft_file_that_fails_is_not_promised() {
     let script = signed_in().on("KeepDraft", Answer::Msg(Msg::DraftFailed(unreachable())));

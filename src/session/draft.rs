@@ -7,17 +7,16 @@ use std::{
     fs::{self, TryLockError},
     io,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
 };
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::lock::has_no_locks;
 use crate::{
     account::KeptDraft,
+    background::on_a_thread,
     failure::{Failure, Kind},
     private_file::{self, short_hash},
 };
@@ -53,7 +52,6 @@ const MOST_WINDOWS: usize = 64;
 pub(super) struct Drafts {
     directory: PathBuf,
     key: String,
-    turn: Arc<Turn>,
     /// This window's files, by the person's user id.
     own: Arc<Mutex<HashMap<String, Own>>>,
 }
@@ -73,19 +71,11 @@ pub(super) struct Left {
     pub(super) more: bool,
 }
 
-/// The disk may take its time, and orders may overtake each other there: an older one must not undo a newer one.
-#[derive(Default)]
-struct Turn {
-    ordered: AtomicU64,
-    done: Mutex<u64>,
-}
-
 impl Drafts {
     pub(super) fn new(directory: PathBuf, key: &str) -> Self {
         Self {
             directory,
             key: key.to_owned(),
-            turn: Arc::default(),
             own: Arc::default(),
         }
     }
@@ -106,7 +96,7 @@ impl Drafts {
                 Ok(Some(contents)) => contents.bytes,
                 Err(private_file::Error::TooLarge) => Vec::new(),
                 Err(error) => {
-                    locked(&drafts.own).remove(user_id);
+                    drafts.own.lock().remove(user_id);
                     return Err(error);
                 }
             };
@@ -128,8 +118,9 @@ impl Drafts {
         }
     }
 
+    /// Writes the draft of a person. The caller waits for one change before it orders the next: two have no order at the disk.
     pub(super) async fn keep(&self, user_id: &str, draft: KeptDraft) -> Result<(), Failure> {
-        self.in_turn(user_id, move |drafts, user_id| {
+        self.at_work(user_id, NOT_KEPT, move |drafts, user_id| {
             let own = match drafts.own(user_id) {
                 Some(own) => Some(own),
                 None => drafts.take(user_id, false)?,
@@ -141,8 +132,9 @@ impl Drafts {
         .await
     }
 
+    /// Removes this window's draft of a person, with the same care.
     pub(super) async fn drop(&self, user_id: &str) -> Result<(), Failure> {
-        self.in_turn(user_id, |drafts, user_id| {
+        self.at_work(user_id, NOT_KEPT, |drafts, user_id| {
             let own = drafts.own(user_id);
             own.map_or(Ok(()), |path| private_file::remove(&path))
         })
@@ -166,23 +158,6 @@ impl Drafts {
         .await
     }
 
-    async fn in_turn(
-        &self,
-        user_id: &str,
-        work: impl FnOnce(&Self, &str) -> Result<(), private_file::Error> + Send + 'static,
-    ) -> Result<(), Failure> {
-        let number = self.turn.ordered.fetch_add(1, Ordering::Relaxed) + 1;
-        self.at_work(user_id, NOT_KEPT, move |drafts, user_id| {
-            let mut done = locked(&drafts.turn.done);
-            if *done > number {
-                return Ok(());
-            }
-            *done = number;
-            work(drafts, user_id)
-        })
-        .await
-    }
-
     /// Does something with files, where waiting for the disk holds no one up.
     async fn at_work<T: Send + 'static>(
         &self,
@@ -191,26 +166,19 @@ impl Drafts {
         work: impl FnOnce(&Self, &str) -> Result<T, private_file::Error> + Send + 'static,
     ) -> Result<T, Failure> {
         let (drafts, user_id) = (self.clone(), user_id.to_owned());
-        let done = tokio::task::spawn_blocking(move || {
+        on_a_thread(move || {
             work(&drafts, &user_id).map_err(|error| {
                 let own = drafts.own(&user_id);
                 let path = own.unwrap_or_else(|| drafts.path(&user_id, 0));
                 unusable(&path, &error, cure)
             })
         })
-        .await;
-        match done {
-            Ok(outcome) => outcome,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(ending()),
-            },
-        }
+        .await?
     }
 
     /// Returns the file that is this window's, if it has one.
     fn own(&self, user_id: &str) -> Option<PathBuf> {
-        Some(locked(&self.own).get(user_id)?.path.clone())
+        Some(self.own.lock().get(user_id)?.path.clone())
     }
 
     /// Makes a file this window's: one that was left behind, or one that no one has.
@@ -226,7 +194,7 @@ impl Drafts {
                         path: path.clone(),
                         _lock: lock,
                     };
-                    locked(&self.own).insert(user_id.to_owned(), own);
+                    self.own.lock().insert(user_id.to_owned(), own);
                     return Ok(Some(path));
                 }
                 Ok(_) => {}
@@ -300,10 +268,6 @@ impl Drafts {
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Also where it is no file: what uses it says so.
 fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
@@ -339,11 +303,6 @@ pub(super) fn unusable(path: &Path, error: &private_file::Error, cure: &str) -> 
         format!("The draft file {} cannot be used: {error}.", path.display()),
     )
     .cure(cure)
-}
-
-/// No one is there any more to hear it.
-pub(super) fn ending() -> Failure {
-    Failure::new(Kind::Failed, "The program is ending.").cure("Start it again.")
 }
 
 #[cfg(test)]
@@ -441,16 +400,6 @@ mod tests {
         drop(fourth);
         third.drop_all("00u1").await.expect("dropped");
         assert_eq!(files(scratch.path()), [""; 0]);
-    }
-
-    #[tokio::test]
-    async fn an_order_that_was_overtaken_changes_nothing() {
-        let scratch = tempfile::tempdir().expect("a temporary directory");
-        let drafts = window(&scratch);
-        // As if a later order, the removal, had come to the disk first.
-        *drafts.turn.done.lock().expect("free") = 5;
-        keep(&drafts, "late").await;
-        assert_eq!(left(&drafts).await, None);
     }
 
     /// A run by another user (sudo) leaves locks behind that this one may not open; so may anything that is no file.

@@ -3,14 +3,12 @@
 use std::{
     path::PathBuf,
     pin::pin,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use chrono::Utc;
+use parking_lot::{Mutex, MutexGuard};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Identity, NotRenewed, Progress, Refreshed, Tokens, Vault, entry::Entry, lock};
@@ -34,8 +32,8 @@ pub(super) struct SignedOut {
 }
 
 pub(super) struct Keeper<I, V> {
-    identity: I,
-    vault: V,
+    pub(super) identity: I,
+    pub(super) vault: V,
     lock: PathBuf,
     memory: Mutex<Memory>,
     /// One renewal at a time in this process.
@@ -90,14 +88,6 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
             renewing: tokio::sync::Mutex::default(),
             told_not_kept: AtomicBool::new(false),
         }
-    }
-
-    pub(super) fn identity(&self) -> &I {
-        &self.identity
-    }
-
-    pub(super) fn vault(&self) -> &V {
-        &self.vault
     }
 
     pub(super) fn last_user_id(&self) -> Option<String> {
@@ -193,14 +183,17 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
                     return outcome;
                 }
                 Err(NotRenewed::Failed(failure)) => return Err(failure),
-                Err(NotRenewed::Ended(failure)) => {
+                Err(NotRenewed::Ended {
+                    failure,
+                    one_was_lost,
+                }) => {
                     // A program that knows no lock may have rotated the token.
                     let now = self.catch_up(known).await?;
                     if last || now.entry.same_refresh_token(Some(&refresh_token)) {
                         self.forget().await;
                         lock.end().await;
-                        return Err(if was_cut_off {
-                            super::after_a_lost_answer(failure)
+                        return Err(if was_cut_off || one_was_lost {
+                            after_a_lost_answer(failure)
                         } else {
                             failure
                         });
@@ -368,28 +361,14 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
         refreshed: Refreshed,
         progress: &Progress,
     ) -> Result<SecretString, Failure> {
-        let old = known.entry;
-        let refresh_token = refreshed.refresh_token.or(old.refresh_token);
-        let (entry, accepted) = match refreshed.id_token {
-            Ok(token) => (
-                Entry {
-                    user: token.user,
-                    refresh_token,
-                    scope: old.scope,
-                    id_token: Some((token.token, token.expires_at)),
-                },
-                Ok(()),
-            ),
-            Err(failure) => (
-                Entry {
-                    user: old.user,
-                    refresh_token,
-                    scope: old.scope,
-                    id_token: old.id_token,
-                },
-                Err(failure),
-            ),
-        };
+        let mut entry = known.entry;
+        if refreshed.refresh_token.is_some() {
+            entry.refresh_token = refreshed.refresh_token;
+        }
+        let accepted = refreshed.id_token.map(|token| {
+            entry.user = token.user;
+            entry.id_token = Some((token.token, token.expires_at));
+        });
         let in_vault = match self.waiting(self.write(&entry), progress).await {
             Ok(()) => entry.refresh_token.clone(),
             Err(failure) => {
@@ -463,8 +442,15 @@ impl<I: Identity, V: Vault> Keeper<I, V> {
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+        self.memory.lock()
     }
+}
+
+/// Adds to the news that a session has ended why that may be: who shows a refresh token that was replaced is taken for a thief.
+fn after_a_lost_answer(mut ended: Failure) -> Failure {
+    ended.what.truncate(ended.what.trim_end_matches('.').len());
+    ended.what += "; an earlier renewal was cut off before its answer was kept, which may be why.";
+    ended
 }
 
 pub(super) fn not_kept(failure: &Failure) -> Failure {

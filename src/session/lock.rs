@@ -11,6 +11,7 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
+    background::on_a_thread,
     failure::{Failure, Kind},
     private_file,
 };
@@ -43,12 +44,13 @@ impl Held {
             was_cut_off
         })
         .await
+        .unwrap_or(false)
     }
 
     /// Notes that its outcome is known and kept.
     pub(super) async fn end(&self) {
         if let Some(file) = self.file.clone() {
-            on_a_thread(move || drop(file.set_len(0))).await;
+            on_a_thread(move || file.set_len(0)).await.ok();
         }
     }
 }
@@ -56,13 +58,13 @@ impl Held {
 /// Takes the lock, or says that another process does not let go of it. Never goes on without it: two renewals end the session.
 pub(super) async fn take(path: &Path, patience: Duration) -> Result<Held, Failure> {
     let place = path.to_owned();
-    let file = on_a_thread(move || private_file::open_lock(&place)).await;
+    let file = on_a_thread(move || private_file::open_lock(&place)).await?;
     let file = Arc::new(file.map_err(|error| unusable(path, &error))?);
     let start = Instant::now();
     let mut pause = FIRST_PAUSE;
     loop {
         let tried = Arc::clone(&file);
-        match on_a_thread(move || tried.try_lock()).await {
+        match on_a_thread(move || tried.try_lock()).await? {
             Ok(()) => return Ok(Held { file: Some(file) }),
             Err(TryLockError::WouldBlock) if start.elapsed() < patience => {
                 tokio::time::sleep(pause).await;
@@ -80,14 +82,6 @@ pub(super) async fn take(path: &Path, patience: Duration) -> Result<Held, Failur
                 return Err(unlockable(path, &error));
             }
         }
-    }
-}
-
-/// Does what a file system that hangs (a home directory on a network) would keep the screen waiting for.
-async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{io, path::Path};
 
 use super::{draft, entry::Entry, keeper, lock, *};
-use crate::{failure::shown, private_file};
+use crate::{background, failure::shown, private_file};
 
 #[test]
 fn every_message_of_the_session() {
@@ -35,6 +35,6 @@ fn every_message_of_the_session() {
         unused(draft::NOT_KEPT),
         unused(draft::LEFT_ALONE),
         unused(draft::REMOVE),
-        draft::ending(),
+        background::ending(),
     ]));
 }

@@ -47,7 +47,11 @@ fn kind<T>(outcome: Result<T, Failure>) -> Option<Kind> {
 #[tokio::test]
 async fn a_warm_start_asks_okta_nothing_and_leaves_the_vault_alone() {
     let (world, session) = signed_in(3600);
-    let restored = session.restore().await.expect("read").expect("signed in");
+    let restored = session
+        .restore(&Progress::silent())
+        .await
+        .expect("read")
+        .expect("signed in");
     assert_eq!(restored.user, user());
     load(&session).await.expect("loaded");
     load(&session).await.expect("loaded");
@@ -61,10 +65,21 @@ async fn a_warm_start_asks_okta_nothing_and_leaves_the_vault_alone() {
 #[tokio::test]
 async fn not_signed_in_is_said_without_asking_the_database() {
     let (world, session) = signed_out();
-    assert_eq!(session.restore().await, Ok(None));
-    assert_eq!(session.standing().await, Ok(None));
+    assert_eq!(session.restore(&Progress::silent()).await, Ok(None));
+    assert_eq!(session.standing(&Progress::silent()).await, Ok(None));
     assert_eq!(kind(load(&session).await), Some(Kind::NotSignedIn));
     assert_eq!(world.database.connects.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_refused_connection_beside_a_renewal_is_tried_once() {
+    let (world, session) = signed_in(30);
+    let database = &world.database;
+    database.refuses_connections.store(true, Ordering::SeqCst);
+    assert_eq!(kind(load(&session).await), Some(Kind::Database));
+    assert_eq!(database.connects.load(Ordering::SeqCst), 1);
+    assert_eq!(database.tokens(), [""; 0]);
+    assert!(world.vault.text().contains("refresh-2"));
 }
 
 #[tokio::test]
@@ -94,7 +109,13 @@ async fn a_token_that_has_expired_for_the_database_is_renewed_once() {
     assert_eq!(failure.kind, Kind::Database, "{failure}");
     assert!(failure.what.contains("clock"), "{failure}");
     assert_eq!(world.database.tokens(), ["id-1", "id-2", "id-2", "id-3"]);
-    assert!(session.standing().await.expect("read").is_some());
+    assert!(
+        session
+            .standing(&Progress::silent())
+            .await
+            .expect("read")
+            .is_some()
+    );
 }
 
 #[tokio::test]
@@ -132,6 +153,7 @@ async fn eight_operations_of_two_processes_renew_once_over_one_vault() {
             world.database.clone(),
             world.scratch.path().join("state"),
             "issuer client",
+            true,
         ))
     });
     let operations: Vec<_> = (0..8)
@@ -163,7 +185,7 @@ async fn an_outage_at_okta_ends_no_session() {
 #[tokio::test]
 async fn an_ended_session_empties_the_vault_and_keeps_the_draft() {
     let (world, session) = signed_in(0);
-    session.restore().await.expect("read");
+    session.restore(&Progress::silent()).await.expect("read");
     session.keep_draft(draft("unsaved")).await.expect("kept");
     world.okta.script(Scripted::End);
     assert_eq!(kind(load(&session).await), Some(Kind::NotSignedIn));
@@ -179,7 +201,7 @@ async fn an_ended_session_empties_the_vault_and_keeps_the_draft() {
 #[tokio::test]
 async fn a_token_rotated_elsewhere_is_adopted() {
     let (world, session) = signed_in(0);
-    session.restore().await.expect("read");
+    session.restore(&Progress::silent()).await.expect("read");
     let gate = world.okta.shut_gate();
     let loading = tokio::spawn({
         let session = Arc::clone(&session);
@@ -215,7 +237,7 @@ async fn a_refresh_is_kept_though_its_caller_has_gone() {
     world.okta.0.began.notified().await;
     loading.abort();
     assert!(loading.await.is_err_and(|error| error.is_cancelled()));
-    *world.okta.0.gate.lock().expect("free") = None;
+    *world.okta.0.gate.lock() = None;
     gate.notify_one();
     load(&session).await.expect("loaded");
     assert_eq!(world.okta.refreshes(), 1);
@@ -261,6 +283,21 @@ async fn a_vault_that_asks_the_person_is_waited_for_and_told() {
     signed_in.expect("it is kept");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_start_tells_only_that_the_vault_asks_the_person() {
+    let (world, session) = signed_in(600);
+    world.vault.0.is_open.store(true, Ordering::SeqCst);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let progress = Progress::new({
+        let told = Arc::clone(&told);
+        move |activity| told.lock().push(activity)
+    });
+    world.vault.0.asks_at_reads.store(true, Ordering::SeqCst);
+    let restored = session.restore(&progress).await;
+    assert!(restored.expect("read").is_some());
+    assert_eq!(*told.lock(), [Activity::KeyringAsks]);
+}
+
 #[tokio::test]
 async fn a_vault_that_refuses_a_renewal_is_reported_once() {
     let (world, session) = signed_in(0);
@@ -271,7 +308,7 @@ async fn a_vault_that_refuses_a_renewal_is_reported_once() {
         let told = Arc::clone(&told);
         move |activity| {
             if let Activity::SessionNotKept(failure) = activity {
-                told.lock().expect("free").push(failure.kind);
+                told.lock().push(failure.kind);
             }
         }
     });
@@ -287,7 +324,7 @@ async fn a_vault_that_refuses_a_renewal_is_reported_once() {
         .await
         .expect("the stale one in the vault is not used");
     assert_eq!(world.okta.refreshes(), 3);
-    assert_eq!(*told.lock().expect("free"), [Kind::Vault]);
+    assert_eq!(*told.lock(), [Kind::Vault]);
     world.vault.0.refuses_writes.store(false, Ordering::SeqCst);
     session.load(&progress).await.expect("loaded");
     assert!(world.vault.text().contains("refresh-5"));
@@ -296,7 +333,7 @@ async fn a_vault_that_refuses_a_renewal_is_reported_once() {
 #[tokio::test]
 async fn a_locked_vault_ends_no_session() {
     let (world, session) = signed_in(0);
-    session.restore().await.expect("read");
+    session.restore(&Progress::silent()).await.expect("read");
     world.vault.0.refuses_reads.store(true, Ordering::SeqCst);
     assert_eq!(kind(load(&session).await), Some(Kind::Vault));
     assert_eq!(world.okta.refreshes(), 0);
@@ -314,8 +351,8 @@ async fn what_another_process_did_to_the_session_is_noticed() {
         ),
     ] {
         let (world, session) = signed_in(0);
-        session.restore().await.expect("read");
-        *world.vault.0.secret.lock().expect("free") = text.map(str::to_owned);
+        session.restore(&Progress::silent()).await.expect("read");
+        *world.vault.0.secret.lock() = text.map(str::to_owned);
         let failure = load(&session).await.expect_err("ended");
         assert_eq!(failure.kind, Kind::NotSignedIn);
         assert!(failure.what.contains(words), "{failure}");
@@ -329,7 +366,10 @@ async fn an_entry_that_cannot_be_read_is_replaced_by_a_sign_in_only() {
     for text in ["garbled", r#"{"version":2}"#] {
         let (world, session) = signed_out();
         world.vault.put(text);
-        assert_eq!(kind(session.restore().await), Some(Kind::Vault));
+        assert_eq!(
+            kind(session.restore(&Progress::silent()).await),
+            Some(Kind::Vault)
+        );
         assert_eq!(kind(load(&session).await), Some(Kind::Vault));
         assert_eq!(world.vault.text(), text);
         sign_in(&session).await.expect("signed in");
@@ -353,7 +393,7 @@ async fn a_sign_in_that_the_vault_does_not_take_is_revoked_and_said() {
     world.vault.0.refuses_writes.store(true, Ordering::SeqCst);
     assert_eq!(kind(sign_in(&session).await), Some(Kind::Vault));
     assert_eq!(world.okta.revoked(), ["refresh-1"]);
-    assert_eq!(session.standing().await, Ok(None));
+    assert_eq!(session.standing(&Progress::silent()).await, Ok(None));
 }
 
 #[tokio::test]
@@ -399,12 +439,12 @@ async fn every_renewal_asks_for_the_scopes_that_were_granted() {
     sign_in(&session).await.expect("signed in");
     load(&session).await.expect("loaded");
     load(&world.session()).await.expect("loaded");
-    let asked = world.okta.0.scopes.lock().expect("free").clone();
+    let asked = world.okta.0.scopes.lock().clone();
     assert_eq!(asked, [Some(GRANTED.to_owned()), Some(GRANTED.to_owned())]);
     // Nothing is known of an older release's session.
     let (world, session) = signed_in(30);
     load(&session).await.expect("loaded");
-    assert_eq!(*world.okta.0.scopes.lock().expect("free"), [None]);
+    assert_eq!(*world.okta.0.scopes.lock(), [None]);
 }
 
 #[tokio::test]
@@ -418,7 +458,7 @@ async fn a_session_that_others_may_read_is_told_of() {
         let told = Arc::clone(&told);
         move |activity| {
             if let Activity::Unguarded(failure) = activity {
-                told.lock().expect("free").push(failure);
+                told.lock().push(failure);
             }
         }
     });
@@ -426,10 +466,7 @@ async fn a_session_that_others_may_read_is_told_of() {
     for _ in 0..2 {
         session.load(&progress).await.expect("loaded");
     }
-    assert_eq!(
-        *told.lock().expect("free"),
-        world.vault.warning().as_slice()
-    );
+    assert_eq!(*told.lock(), world.vault.warning().as_slice());
 }
 
 #[tokio::test]
@@ -442,7 +479,7 @@ async fn a_session_without_a_refresh_token_is_short_and_says_why() {
     assert!(cure.is_some_and(|it| it.contains("Refresh Token")));
     assert!(
         session
-            .standing()
+            .standing(&Progress::silent())
             .await
             .expect("read")
             .is_some_and(|it| !it.renews)
@@ -459,7 +496,7 @@ async fn a_sign_out_leaves_no_trace_here_and_revokes_there() {
     assert_eq!(session.sign_out().await, Ok(SignOutOutcome::Revoked));
     assert_eq!(world.okta.revoked(), ["refresh-1"]);
     assert_eq!(world.vault.text(), "");
-    assert_eq!(session.standing().await, Ok(None));
+    assert_eq!(session.standing(&Progress::silent()).await, Ok(None));
     assert_eq!(sign_in(&session).await.expect("signed in").draft, None);
 }
 
@@ -482,7 +519,7 @@ async fn a_sign_out_works_offline_and_of_an_entry_that_cannot_be_read() {
 #[tokio::test]
 async fn a_sign_out_revokes_the_token_that_another_process_rotated() {
     let (world, session) = signed_in(3600);
-    session.restore().await.expect("read");
+    session.restore(&Progress::silent()).await.expect("read");
     world.signed_in(3600);
     session.sign_out().await.expect("emptied");
     assert_eq!(world.okta.revoked(), ["refresh-2"]);
@@ -492,17 +529,21 @@ async fn a_sign_out_revokes_the_token_that_another_process_rotated() {
 #[tokio::test]
 async fn a_sign_out_spares_the_session_of_another_person() {
     let (world, session) = signed_in(3600);
-    session.restore().await.expect("read");
+    session.restore(&Progress::silent()).await.expect("read");
     let theirs = r#"{"version":1,"sub":"00u2","name":"Nora","refresh_token":"hers"}"#;
     world.vault.put(theirs);
     let nora = world.session();
-    nora.restore().await.expect("read");
+    nora.restore(&Progress::silent()).await.expect("read");
     nora.keep_draft(draft("Riverrun")).await.expect("kept");
     drop(nora);
     assert_eq!(session.sign_out().await, Ok(SignOutOutcome::Revoked));
     assert_eq!(world.vault.text(), theirs);
     assert_eq!(world.okta.revoked(), ["refresh-1"]);
-    let restored = world.session().restore().await.expect("read");
+    let restored = world
+        .session()
+        .restore(&Progress::silent())
+        .await
+        .expect("read");
     assert_eq!(
         restored.and_then(|restored| restored.draft),
         Some(draft("Riverrun"))
@@ -544,7 +585,7 @@ async fn a_sign_in_that_is_given_up_while_it_is_being_kept_is_undone() {
     tokio::join!(session.abandon_sign_in(), async { drop(held_up) });
     assert_eq!(world.vault.text(), "");
     assert_eq!(world.okta.revoked().len(), 1);
-    assert_eq!(session.restore().await, Ok(None));
+    assert_eq!(session.restore(&Progress::silent()).await, Ok(None));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What has come from the terminal.
+//! What the bytes from a terminal mean: events, and answers to what it was asked.
 
 use crossterm::event::Event;
 

@@ -1,4 +1,4 @@
-//! What is read from the terminal. Where the terminal sends bytes, no thread stands between it and the loop.
+//! Waits for what the terminal sends, and reads it. Where it sends bytes, no thread stands between it and the loop.
 
 #[cfg(not(unix))]
 use console as system;

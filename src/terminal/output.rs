@@ -5,11 +5,12 @@ use std::{
     fs::File,
     io::{self, Write},
     mem,
-    sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::OnceLock,
     thread,
     time::Duration,
 };
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::at_once;
@@ -69,7 +70,7 @@ impl Output {
         if bytes.is_empty() {
             return Ok(());
         }
-        let mut queue = self.queue();
+        let mut queue = self.queue.lock();
         if let Some(error) = queue.failed.take() {
             return Err(error);
         }
@@ -97,12 +98,12 @@ impl Output {
 
     /// Says whether the terminal is too slow for another frame.
     pub(super) fn is_behind(&self) -> bool {
-        self.queue().bytes.len() > BACKLOG
+        self.queue.lock().bytes.len() > BACKLOG
     }
 
     /// Says whether something is still to be taken by the terminal.
     pub(super) fn is_busy(&self) -> bool {
-        self.queue().is_busy()
+        self.queue.lock().is_busy()
     }
 
     /// Waits until something that was under way has been written.
@@ -122,26 +123,23 @@ impl Output {
 
     /// Waits until everything has been written, but not for long. Says whether it has.
     fn wait(&self, limit: Duration) -> bool {
-        let (queue, _) = self
-            .changed
-            .wait_timeout_while(self.queue(), limit, |queue| queue.is_busy())
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut queue = self.queue.lock();
+        self.changed
+            .wait_while_for(&mut queue, |queue| queue.is_busy(), limit);
         !queue.is_busy()
     }
 
     fn write(&self) {
-        let mut queue = self.queue();
+        let mut queue = self.queue.lock();
         loop {
-            queue = self
-                .changed
-                .wait_while(queue, |queue| queue.bytes.is_empty())
-                .unwrap_or_else(PoisonError::into_inner);
+            self.changed
+                .wait_while(&mut queue, |queue| queue.bytes.is_empty());
             let bytes = mem::take(&mut queue.bytes);
             queue.writing = true;
-            drop(queue);
-            let mut stdout = io::stdout();
-            let written = stdout.write_all(&bytes).and_then(|()| stdout.flush());
-            queue = self.queue();
+            let written = MutexGuard::unlocked(&mut queue, || {
+                let mut stdout = io::stdout();
+                stdout.write_all(&bytes).and_then(|()| stdout.flush())
+            });
             queue.writing = false;
             if let Err(error) = written {
                 queue.failed = Some(error);
@@ -149,10 +147,6 @@ impl Output {
             self.changed.notify_all();
             self.caught_up.notify_one();
         }
-    }
-
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

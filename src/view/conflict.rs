@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     app::{
-        Conflict, Model, Pane, Screen,
+        Conflict, Model,
         geometry::{self, Halves, Layout},
         words::{self, Weight},
     },
@@ -31,10 +31,11 @@ struct Side<'a> {
     differing: &'a [Range<usize>],
 }
 
-pub(super) fn draw(model: &Model, conflict: &Conflict, buffer: &mut Buffer) {
+pub(super) fn draw(model: &Model, title: &str, conflict: &Conflict, buffer: &mut Buffer) {
     let layout = Layout::of(model);
     let halves = geometry::halves(model);
-    draw_question(model, &layout, halves.question, buffer);
+    let question = words::choice(conflict.theirs.is_some());
+    draw_question(&layout, halves.question, title, question, buffer);
     let [mine, theirs] = &conflict.differing;
     draw_side(
         model,
@@ -83,15 +84,7 @@ pub(super) fn draw(model: &Model, conflict: &Conflict, buffer: &mut Buffer) {
     told::draw(model, &rows, buffer, told);
 }
 
-fn draw_question(model: &Model, layout: &Layout, area: Rect, buffer: &mut Buffer) {
-    let Screen::SignedIn {
-        pane: pane @ Pane::Choice(conflict),
-        ..
-    } = &model.screen
-    else {
-        return;
-    };
-    let (what, question) = (words::title(pane), words::choice(conflict.theirs.is_some()));
+fn draw_question(layout: &Layout, area: Rect, what: &str, question: &str, buffer: &mut Buffer) {
     let margin = usize::from(layout.margin());
     let room = usize::from(area.width).saturating_sub(2 * margin);
     let both = what.len() + 1 + question.len() <= room;

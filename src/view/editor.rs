@@ -70,10 +70,7 @@ fn state(saved: Option<&Saved>, draft: &Draft, saving: bool) -> Vec<String> {
     }
     match saved {
         _ if saving => vec!["saving".to_owned()],
-        Some(saved) if !draft.is_worth_keeping() => vec![
-            words::saved_at(&saved.saved_at),
-            words::saved_on(&saved.saved_at),
-        ],
+        Some(saved) if !draft.is_worth_keeping() => words::saved(&saved.saved_at).to_vec(),
         _ if draft.is_worth_keeping() => vec!["not saved yet".to_owned()],
         _ => Vec::new(),
     }

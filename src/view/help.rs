@@ -1,4 +1,4 @@
-//! The table of keys.
+//! Draws the help: the table of keys.
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 

@@ -55,10 +55,7 @@ fn draw_saved(model: &Model, desk: &Desk, saved: &Saved, buffer: &mut Buffer) ->
     }
     told::under(model, &place, shown, buffer);
 
-    let date = [
-        words::saved_at(&saved.saved_at),
-        words::saved_on(&saved.saved_at),
-    ];
+    let date = words::saved(&saved.saved_at);
     let right = if desk.draft.is_some() {
         let waits = "a draft is waiting";
         vec![format!("{waits} · {}", date[1]), waits.to_owned()]
@@ -106,11 +103,10 @@ fn draw_place(model: &Model, desk: &Desk, buffer: &mut Buffer) -> (Place, Foot) 
     };
     let place = geometry::place(model, needed);
     let area = pane_area(model);
-    let rows = paragraphs.iter().flat_map(|paragraph| {
-        text::wrap(paragraph, place.columns.into())
-            .into_iter()
-            .map(|row| paragraph[row].trim_end())
-    });
+    let columns = place.columns.into();
+    let rows = paragraphs
+        .iter()
+        .flat_map(|paragraph| text::rows(paragraph, columns));
     let mut shown = 0;
     for row in rows.take(place.rows.into()) {
         let at = is_in(area, (place.left, usize::from(place.top) + shown));
@@ -129,13 +125,10 @@ pub(super) fn unread(model: &Model, seen: Option<&Saved>, buffer: &mut Buffer) -
     if let Some(saved) = seen {
         let desk = Desk::default();
         let (place, foot) = draw_saved(model, &desk, saved, buffer);
-        let right = [
-            words::saved_at(&saved.saved_at),
-            words::saved_on(&saved.saved_at),
-        ];
-        let mut right: Vec<_> = right
+        let right = words::saved(&saved.saved_at);
+        let mut right = right
             .map(|at| format!("{} · {at}", words::LAST_SEEN))
-            .into();
+            .to_vec();
         right.push(words::LAST_SEEN.to_owned());
         return (place, Foot { right, ..foot });
     }

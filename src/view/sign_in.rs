@@ -95,12 +95,11 @@ fn welcome_rows(model: &Model, columns: usize) -> Vec<Row<'static>> {
     ];
     if can_log_in && !model.about.okta.is_empty() {
         let whose = format!("Sign in with your Okta account at {}.", model.about.okta);
-        let wrapped = text::wrap(&whose, columns).into_iter().map(|row| Row {
-            text: Cow::Owned(whose[row].trim_end().to_owned()),
+        rows.extend(text::rows(&whose, columns).map(|row| Row {
+            text: Cow::Owned(row.to_owned()),
             style: theme::QUIET,
             rank: 3,
-        });
-        rows.extend(wrapped);
+        }));
         rows.push(row("", Style::new(), 4));
     }
     if can_log_in {
@@ -236,7 +235,7 @@ fn draw_without_frame(
         left.width,
     );
     let waiting = &waiting[0];
-    let below = text::wrap(waiting, columns);
+    let below: Vec<_> = text::rows(waiting, columns).collect();
     let room = height - 2 - told.len().min(4) - below.len();
     let mut rows = rows(code, columns, true);
     fit(&mut rows, room);
@@ -249,13 +248,7 @@ fn draw_without_frame(
     told::draw(model, &told, buffer, at);
     let first = height - 2 - below.len();
     for (at, row) in below.into_iter().enumerate() {
-        put(
-            buffer,
-            left,
-            (0, first + at),
-            waiting[row].trim_end(),
-            Style::new(),
-        );
+        put(buffer, left, (0, first + at), row, Style::new());
     }
 }
 
@@ -339,8 +332,8 @@ fn rows(code: &DeviceCode, columns: usize, address_elsewhere: bool) -> Vec<Row<'
     rows.push(blank());
     let warning = "Approve only a code from your own screen, never one that was sent to you.";
     let narrow = columns.saturating_sub(2).min(STEPS - 4);
-    rows.extend(text::wrap(warning, narrow).into_iter().map(|row| Row {
-        text: Cow::Owned(format!("{BAR}{}", warning[row].trim_end())),
+    rows.extend(text::rows(warning, narrow).map(|row| Row {
+        text: Cow::Owned(format!("{BAR}{row}")),
         style: Style::new(),
         rank: WARNING,
     }));

@@ -92,7 +92,7 @@ async fn a_password_that_was_set_and_never_shown_is_replaced() {
     assert_eq!(status.expect("it starts").code(), Some(1));
     let ran = admin.home.run(&set_up);
     assert!(
-        ran.stderr.contains("run: epigraph admin invite nora"),
+        ran.stderr.contains("run `epigraph admin invite nora`"),
         "{ran:?}"
     );
 }

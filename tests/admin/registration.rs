@@ -83,7 +83,7 @@ fn at_a_terminal_it_asks() {
     for (answer, code) in [("", 1), ("n", 1), ("yes", 0)] {
         assert_eq!(known(&admin), before);
         let mut pty = Pty::spawn(&admin.home.command(&arguments), 200, 50);
-        pty.sees("every token for the old one");
+        pty.sees("every token for the old client id");
         pty.sees("Register the new one in its place?");
         pty.type_(answer);
         pty.key(Key::Enter);

@@ -5,6 +5,7 @@ use tokio_postgres::Row;
 use super::{
     Findings,
     roles::{EVERYBODY, Kind, Sorted},
+    texts,
 };
 
 /// Says what opens a table, or runs someone else's code where rows are written.
@@ -14,12 +15,7 @@ pub(super) fn judge(
     found: &mut Findings,
 ) -> Result<(), tokio_postgres::Error> {
     for row in attached {
-        let (what, name, relation, kind): (&str, &str, &str, &str) = (
-            row.try_get(0)?,
-            row.try_get(1)?,
-            row.try_get(2)?,
-            row.try_get(3)?,
-        );
+        let [what, name, relation, kind] = texts(row)?;
         let (coder, cure): (Option<u32>, &str) = (row.try_get(4)?, row.try_get(5)?);
         // Only the roles that may change the code matter, and administrators may do everything anyway.
         let coders = coder
@@ -104,9 +100,8 @@ pub(super) fn settings(
     found: &mut Findings,
 ) -> Result<(), tokio_postgres::Error> {
     for row in settings {
-        let (role, oid, database): (&str, u32, &str) =
-            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        let (setting, value): (&str, &str) = (row.try_get(3)?, row.try_get(4)?);
+        let [role, database, setting, value] = texts(row)?;
+        let oid: u32 = row.try_get(4)?;
         let is_persons = oid == EVERYBODY
             || sorted
                 .subjects
@@ -139,7 +134,7 @@ pub(super) fn settings(
 
 pub(super) fn logs_tokens(settings: &str) -> String {
     format!(
-        "The server logs what statements are given ({settings}): ID tokens, which work for an hour, and quotes. A superuser can leave that out: alter system set log_parameter_max_length = 0; select pg_reload_conf();"
+        "The server logs the values that statements are given ({settings}): ID tokens, which work for an hour, and quotes. A superuser can leave that out: alter system set log_parameter_max_length = 0; select pg_reload_conf();"
     )
 }
 
@@ -150,13 +145,8 @@ pub(super) fn defaults(
     found: &mut Findings,
 ) -> Result<(), tokio_postgres::Error> {
     for row in defaults {
-        let (maker, oid, space, what): (&str, u32, &str, &str) = (
-            row.try_get(0)?,
-            row.try_get(1)?,
-            row.try_get(2)?,
-            row.try_get(3)?,
-        );
-        let (grantee, rights): (u32, &str) = (row.try_get(4)?, row.try_get(5)?);
+        let [maker, space, what, rights] = texts(row)?;
+        let (oid, grantee) = (row.try_get(4)?, row.try_get(5)?);
         let takers = sorted.takers(grantee);
         let is_masters =
             sorted.roles.masters.contains(&oid) || sorted.roles.owners.contains_key(&oid);

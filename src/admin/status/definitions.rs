@@ -1,6 +1,11 @@
 //! What the migrations define, read from their own text: the last definition of a function is the one that counts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
+
+use regex::Regex;
 
 /// A function as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,26 +16,12 @@ pub(super) struct Function {
     pub(super) parameters: String,
     /// What it returns, as PostgreSQL writes it.
     pub(super) result: String,
-    /// Everything else that is said before the body.
-    pub(super) manner: Manner,
-    /// Its body, letter by letter.
-    pub(super) body: String,
-}
-
-/// How a function runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Manner {
-    pub(super) language: String,
-    /// `i`, `s` or `v`, as in `pg_proc`.
-    pub(super) volatility: char,
-    /// `s`, `r` or `u`, as in `pg_proc`.
-    pub(super) parallel: char,
-    pub(super) strict: bool,
-    pub(super) definer: bool,
-    pub(super) leakproof: bool,
-    pub(super) cost: String,
+    /// Its language, volatility, parallel safety and so on, each as SQL has it, what goes without saying included.
+    pub(super) manner: Vec<String>,
     /// `name=value`, in the order in which they are set.
     pub(super) settings: Vec<String>,
+    /// Its body, letter by letter.
+    pub(super) body: String,
 }
 
 /// What the migrations leave behind.
@@ -83,121 +74,135 @@ pub(super) fn read<'a>(migrations: impl IntoIterator<Item = &'a str>) -> Definit
 }
 
 fn apply(found: &mut Definitions, statement: &str) {
-    let words: Vec<&str> = statement.split_whitespace().take(7).collect();
-    let after = |word: &str| {
-        statement
-            .split_once(word)
-            .map(|(_, rest)| rest.trim_start())
-    };
+    let words: Vec<&str> = statement.split_whitespace().take(6).collect();
     match words.as_slice() {
         ["create", "function", ..] | ["create", "or", "replace", "function", ..] => {
-            if let Some(function) = after("function").and_then(function) {
+            let text = statement.split_once("function ");
+            if let Some(function) = text.and_then(|(_, text)| function(text)) {
                 found.functions.insert(function.signature.clone(), function);
             }
         }
-        ["drop", "function", "if", "exists", ..] => {
-            drop_functions(found, after("exists").unwrap_or_default());
+        ["drop", "function", ..] => {
+            for signature in signatures(statement.trim_start_matches("drop function ")) {
+                found.functions.remove(&signature);
+            }
         }
-        ["drop", "function", ..] => drop_functions(found, after("function").unwrap_or_default()),
-        ["create", "table", "if", "not", "exists", name, ..]
-        | ["create", "unlogged", "table", name, ..]
-        | ["create", "table", name, ..] => {
-            found.tables.insert(head(name).to_owned());
+        ["create", "table", "if", "not", "exists", name, ..] | ["create", "table", name, ..] => {
+            found.tables.insert((*name).to_owned());
         }
-        ["drop", "table", "if", "exists", name, ..] | ["drop", "table", name, ..] => {
-            found.tables.remove(head(name));
+        ["drop", "table", name, ..] => {
+            found.tables.remove(*name);
         }
         _ => {}
     }
 }
 
-fn head(name: &str) -> &str {
-    name.split(['(', ';', ',']).next().unwrap_or_default()
-}
-
-fn drop_functions(found: &mut Definitions, list: &str) {
-    for one in split_list(list) {
-        if let Some((name, types)) = one.split_once('(') {
-            let types = types.split(')').next().unwrap_or_default();
-            found.functions.remove(&signature(name, types));
-        }
-    }
-}
-
 /// The signatures that a granting function names.
-fn granted(body: &str) -> Vec<String> {
+fn granted(body: &str) -> impl Iterator<Item = String> {
     body.match_indices(GRANT)
         .filter_map(|(at, _)| body[at + GRANT.len()..].split_once(" to %"))
-        .flat_map(|(list, _)| split_list(list))
-        .filter_map(|one| {
-            let (name, types) = one.split_once('(')?;
-            Some(signature(name, types.trim_end_matches(')')))
-        })
-        .collect()
+        .flat_map(|(list, _)| signatures(list))
 }
 
-fn signature(name: &str, types: &str) -> String {
-    let types: Vec<_> = split_list(types).iter().map(|one| type_name(one)).collect();
-    format!("{}({})", name.trim(), types.join(", "))
+/// The signatures in a list of functions.
+fn signatures(list: &str) -> impl Iterator<Item = String> {
+    list.split(')').filter_map(|one| {
+        let (name, types) = one.split_once('(')?;
+        let types: Vec<_> = listed(types).map(type_name).collect();
+        let name = name.trim_start_matches(',').trim();
+        Some(format!("{name}({})", types.join(", ")))
+    })
 }
 
 fn function(text: &str) -> Option<Function> {
     let (name, rest) = text.split_once('(')?;
-    let close = closing(rest)?;
-    let parameters: Vec<_> = split_list(&rest[..close])
-        .iter()
-        .map(|one| Parameter::read(one))
-        .collect();
-    let (head, body) = rest[close + 1..].split_once("$$")?;
-    let body = body.rsplit_once("$$")?.0;
-    let types: Vec<_> = parameters
-        .iter()
-        .filter(|one| one.mode != "OUT ")
-        .map(|one| one.kind.as_str())
-        .collect();
+    // None of the types has brackets of its own.
+    let (parameters, rest) = rest.split_once(')')?;
+    let parameters: Vec<_> = listed(parameters).map(parameter).collect();
+    let (head, body) = rest.split_once("$$")?;
+    let called = parameters.iter().filter(|(mode, ..)| *mode != "OUT ");
+    let called: Vec<_> = called.map(|(_, _, kind)| kind.as_str()).collect();
     let out: Vec<_> = parameters
         .iter()
-        .filter(|one| !one.mode.is_empty())
+        .filter(|(mode, ..)| !mode.is_empty())
         .collect();
     let usual = match out.as_slice() {
         [] => "void".to_owned(),
-        [only] => only.kind.clone(),
+        [(_, _, only)] => only.clone(),
         _ => "record".to_owned(),
     };
-    let (manner, result) = manner(head);
+    let head: Vec<_> = head.split_whitespace().collect();
+    let head = head.join(" ");
+    let mut parts = head.trim_end_matches(" as").split("set ");
+    let manner = parts.next()?;
+    let (result, manner) = match manner.strip_prefix("returns ") {
+        Some(rest) => {
+            let (result, _) = rest.split_once(" language ")?;
+            (result_name(result), &rest[result.len()..])
+        }
+        None => (usual, manner),
+    };
+    let parameters: Vec<_> = parameters
+        .iter()
+        .map(|(mode, name, kind)| format!("{mode}{name} {kind}"))
+        .collect();
     Some(Function {
-        signature: format!("{}({})", name.trim(), types.join(", ")),
-        parameters: parameters
-            .iter()
-            .map(|one| format!("{}{} {}", one.mode, one.name, one.kind))
-            .collect::<Vec<_>>()
-            .join(", "),
-        result: result.unwrap_or(usual),
-        manner,
-        body: body.to_owned(),
+        signature: format!("{name}({})", called.join(", ")),
+        parameters: parameters.join(", "),
+        result,
+        manner: spelt_out(manner),
+        settings: parts.filter_map(setting).collect(),
+        body: body.rsplit_once("$$")?.0.to_owned(),
     })
 }
 
-struct Parameter<'a> {
-    mode: &'static str,
-    name: &'a str,
-    kind: String,
+/// How a parameter is used (`OUT `, `INOUT ` or nothing), its name and its type.
+fn parameter(text: &str) -> (&'static str, &str, String) {
+    let (mode, text) = [("out ", "OUT "), ("inout ", "INOUT "), ("in ", "")]
+        .into_iter()
+        .find_map(|(written, mode)| Some((mode, text.strip_prefix(written)?)))
+        .unwrap_or(("", text));
+    let text = text.split(" default ").next().unwrap_or_default();
+    let (name, kind) = text.split_once(' ').unwrap_or((text, ""));
+    (mode, name, type_name(kind))
 }
 
-impl<'a> Parameter<'a> {
-    fn read(text: &'a str) -> Self {
-        let (mode, text) = [("out ", "OUT "), ("inout ", "INOUT "), ("in ", "")]
-            .into_iter()
-            .find_map(|(written, mode)| Some((mode, text.strip_prefix(written)?)))
-            .unwrap_or(("", text));
-        let text = text.split(" default ").next().unwrap_or_default();
-        let (name, kind) = text.split_once(' ').unwrap_or((text, ""));
-        Self {
-            mode,
-            name,
-            kind: type_name(kind),
-        }
+/// How a function runs, in the order in which `queries::FUNCTIONS` says it.
+fn spelt_out(manner: &str) -> Vec<String> {
+    let mut spelt_out = [
+        "language",
+        "volatile",
+        "parallel unsafe",
+        "called on null input",
+        "security invoker",
+        "not leakproof",
+        "cost 100",
+    ]
+    .map(str::to_owned);
+    let mut words = manner.split(' ');
+    while let Some(word) = words.next() {
+        let (place, has_value) = match word {
+            "language" => (0, true),
+            "immutable" | "stable" | "volatile" => (1, false),
+            "parallel" => (2, true),
+            "strict" => (3, false),
+            "security" => (4, true),
+            "leakproof" => (5, false),
+            "cost" => (6, true),
+            _ => continue,
+        };
+        spelt_out[place] = if has_value {
+            format!("{word} {}", words.next().unwrap_or_default())
+        } else {
+            word.to_owned()
+        };
     }
+    spelt_out.into()
+}
+
+fn setting(text: &str) -> Option<String> {
+    let (name, value) = text.split_once(" = ")?;
+    Some(format!("{name}={}", value.trim().trim_matches('\'')))
 }
 
 /// A type by the name that PostgreSQL gives it back with.
@@ -220,12 +225,9 @@ fn type_name(written: &str) -> String {
 fn result_name(written: &str) -> String {
     if let Some(columns) = written.strip_prefix("table") {
         let columns = columns.trim().trim_start_matches('(').trim_end_matches(')');
-        let columns: Vec<_> = split_list(columns)
-            .iter()
-            .map(|one| {
-                let (name, kind) = one.split_once(' ').unwrap_or((one, ""));
-                format!("{name} {}", type_name(kind))
-            })
+        let columns: Vec<_> = listed(columns)
+            .map(parameter)
+            .map(|(_, name, kind)| format!("{name} {kind}"))
             .collect();
         return format!("TABLE({})", columns.join(", "));
     }
@@ -235,148 +237,21 @@ fn result_name(written: &str) -> String {
     }
 }
 
-/// What stands between the parameters and the body.
-fn manner(head: &str) -> (Manner, Option<String>) {
-    const KEYWORDS: [&str; 12] = [
-        "language",
-        "immutable",
-        "stable",
-        "volatile",
-        "strict",
-        "parallel",
-        "security",
-        "leakproof",
-        "cost",
-        "rows",
-        "set",
-        "as",
-    ];
-    let mut manner = Manner {
-        language: String::new(),
-        volatility: 'v',
-        parallel: 'u',
-        strict: false,
-        definer: false,
-        leakproof: false,
-        cost: "100".into(),
-        settings: Vec::new(),
-    };
-    let mut result = None;
-    let mut words = head.split_whitespace().peekable();
-    while let Some(word) = words.next() {
-        let mut rest = || {
-            let mut rest = Vec::new();
-            while let Some(next) = words.next_if(|next| !KEYWORDS.contains(next)) {
-                rest.push(next);
-            }
-            rest
-        };
-        match word {
-            "returns" => result = Some(result_name(&rest().join(" "))),
-            "language" => manner.language = rest().concat(),
-            "immutable" | "stable" | "volatile" => {
-                manner.volatility = word.chars().next().unwrap_or('v');
-            }
-            "strict" => manner.strict = true,
-            "parallel" => manner.parallel = rest().concat().chars().next().unwrap_or('u'),
-            "security" => manner.definer = rest().concat() == "definer",
-            "leakproof" => manner.leakproof = true,
-            "cost" => manner.cost = rest().concat(),
-            "set" => {
-                let setting = rest();
-                if let [name, _, value @ ..] = setting.as_slice() {
-                    let value = value.join(" ");
-                    manner
-                        .settings
-                        .push(format!("{name}={}", value.trim_matches('\'')));
-                }
-            }
-            _ => {}
-        }
-    }
-    (manner, result)
+/// What stands between commas.
+fn listed(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|one| !one.is_empty())
 }
 
-/// Splits at the commas that stand in no brackets.
-fn split_list(list: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let (mut depth, mut start) = (0_usize, 0);
-    for (at, c) in list.char_indices() {
-        match c {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            ',' if depth == 0 => {
-                parts.push(list[start..at].trim());
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(list[start..].trim());
-    parts.retain(|part| !part.is_empty());
-    parts
-}
+/// A statement, without the comments before it, up to a semicolon that stands in no quotes, body or comment.
+static STATEMENT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(?s)(?:\s|--[^\n]*\n)*((?:'[^']*'|"[^"]*"|\$\$.*?\$\$|--[^\n]*\n|[^;])+)"#)
+        .expect("it is a pattern")
+});
 
-/// Where the bracket that is open at the start is closed.
-fn closing(text: &str) -> Option<usize> {
-    let mut depth = 1_usize;
-    text.char_indices().find_map(|(at, c)| {
-        match c {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            _ => {}
-        }
-        (depth == 0).then_some(at)
-    })
-}
-
-/// The statements of a script, without the comments before them.
-fn statements(script: &str) -> Vec<&str> {
-    let mut found = Vec::new();
-    let mut rest = script;
-    loop {
-        rest = skip_blank(rest);
-        if rest.is_empty() {
-            return found;
-        }
-        let end = end_of_statement(rest);
-        found.push(rest[..end].trim_end());
-        rest = rest.get(end + 1..).unwrap_or_default();
-    }
-}
-
-fn skip_blank(mut text: &str) -> &str {
-    loop {
-        text = text.trim_start();
-        match text.strip_prefix("--") {
-            Some(comment) => text = comment.split_once('\n').map_or("", |(_, rest)| rest),
-            None => return text,
-        }
-    }
-}
-
-/// Where the statement's semicolon is: one that stands in no quotes, body or comment.
-fn end_of_statement(text: &str) -> usize {
-    let mut at = 0;
-    while let Some(found) = text[at..].find([';', '\'', '"', '$', '-']) {
-        at += found;
-        let here = &text[at..];
-        let after = |mark: &str| {
-            let inside = at + mark.len();
-            text[inside..]
-                .find(mark)
-                .map_or(text.len(), |length| inside + length + mark.len())
-        };
-        at = match here.as_bytes()[0] {
-            b';' => return at,
-            b'\'' => after("'"),
-            b'"' => after("\""),
-            b'$' if here.starts_with("$$") => after("$$"),
-            b'-' if here.starts_with("--") => here.find('\n').map_or(text.len(), |end| at + end),
-            _ => at + 1,
-        };
-    }
-    text.len()
+/// The statements of a script.
+fn statements(script: &str) -> impl Iterator<Item = &str> {
+    let found = STATEMENT.captures_iter(script);
+    found.filter_map(|found| Some(found.get(1)?.as_str().trim_end()))
 }
 
 #[cfg(test)]
@@ -415,19 +290,19 @@ mod tests {
         assert_eq!(b.result, "SETOF okta.kept");
         assert_eq!(
             b.manner,
-            Manner {
-                language: "plpgsql".into(),
-                volatility: 's',
-                parallel: 's',
-                strict: true,
-                definer: true,
-                leakproof: true,
-                cost: "7".into(),
-                settings: vec![
-                    "search_path=pg_catalog, pg_temp".into(),
-                    "enable_seqscan=off".into()
-                ],
-            }
+            [
+                "language plpgsql",
+                "stable",
+                "parallel safe",
+                "strict",
+                "security definer",
+                "leakproof",
+                "cost 7"
+            ]
+        );
+        assert_eq!(
+            b.settings,
+            ["search_path=pg_catalog, pg_temp", "enable_seqscan=off"]
         );
         assert_eq!(
             found.functions["okta.c()"].result,
@@ -446,7 +321,7 @@ mod tests {
     #[test]
     fn the_migrations_are_read_whole() {
         let found = read(migrate::texts());
-        for text in migrate::texts().flat_map(|text| statements(text)) {
+        for text in migrate::texts().flat_map(statements) {
             // What could not be read from a definition alone.
             assert!(!text.starts_with("alter function"), "{text}");
         }
@@ -467,10 +342,11 @@ mod tests {
                 .all(|one| found.functions.contains_key(one))
         );
         for function in found.functions.values() {
-            assert!(!function.manner.language.is_empty(), "{function:?}");
+            assert_ne!(function.manner[0], "language", "{function:?}");
             // What calls the others has a search path of ours already.
-            if function.manner.definer || found.callable.contains(&function.signature) {
-                let first = function.manner.settings.first().map(String::as_str);
+            let is_definer = function.manner.contains(&"security definer".to_owned());
+            if is_definer || found.callable.contains(&function.signature) {
+                let first = function.settings.first().map(String::as_str);
                 assert_eq!(
                     first,
                     Some("search_path=pg_catalog, pg_temp"),

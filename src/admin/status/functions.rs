@@ -6,8 +6,9 @@ use tokio_postgres::Row;
 
 use super::{
     Findings,
-    definitions::{Definitions, Function, Manner},
+    definitions::{Definitions, Function},
     roles::{Kind, Sorted},
+    texts,
 };
 
 /// A function as it is.
@@ -18,40 +19,25 @@ pub(super) struct Present {
     owner: u32,
 }
 
-pub(super) fn present(rows: &[Row]) -> Result<Vec<Present>, tokio_postgres::Error> {
-    let letter = |row: &Row, index: usize| -> Result<char, tokio_postgres::Error> {
-        Ok(row.try_get::<_, &str>(index)?.chars().next().unwrap_or(' '))
-    };
-    rows.iter()
-        .map(|row| {
-            // A default is no part of how a function is called in the migrations' own words.
-            let parameters: String = row.try_get(1)?;
-            let parameters: Vec<_> = parameters
-                .split(", ")
-                .map(|one| one.split(" DEFAULT ").next().unwrap_or_default())
-                .collect();
-            Ok(Present {
-                function: Function {
-                    signature: row.try_get(0)?,
-                    parameters: parameters.join(", "),
-                    result: row.try_get(2)?,
-                    manner: Manner {
-                        language: row.try_get(3)?,
-                        volatility: letter(row, 4)?,
-                        parallel: letter(row, 5)?,
-                        strict: row.try_get(6)?,
-                        definer: row.try_get(7)?,
-                        leakproof: row.try_get(8)?,
-                        cost: row.try_get(9)?,
-                        settings: row.try_get(10)?,
-                    },
-                    body: row.try_get(11)?,
-                },
-                kind: row.try_get(12)?,
-                owner: row.try_get(13)?,
-            })
-        })
-        .collect()
+pub(super) fn present(row: &Row) -> Result<Present, tokio_postgres::Error> {
+    // A default is no part of how a function is called in the migrations' own words.
+    let parameters: String = row.try_get(1)?;
+    let parameters: Vec<_> = parameters
+        .split(", ")
+        .map(|one| one.split(" DEFAULT ").next().unwrap_or_default())
+        .collect();
+    Ok(Present {
+        function: Function {
+            signature: row.try_get(0)?,
+            parameters: parameters.join(", "),
+            result: row.try_get(2)?,
+            manner: row.try_get(3)?,
+            settings: row.try_get(4)?,
+            body: row.try_get(5)?,
+        },
+        kind: row.try_get(6)?,
+        owner: row.try_get(7)?,
+    })
 }
 
 /// Compares the functions with those of the migrations.
@@ -109,49 +95,6 @@ pub(super) fn persons_table(whom: &str, table: &str) -> String {
     format!("{whom} owns {table}, and so reads every row: give it to a role that no person uses.")
 }
 
-/// The manner of a function, part by part as SQL has it.
-fn spelt_out(manner: &Manner) -> [String; 7] {
-    let Manner {
-        language,
-        volatility,
-        parallel,
-        strict,
-        definer,
-        leakproof,
-        cost,
-        ..
-    } = manner;
-    let volatility = match volatility {
-        'i' => "immutable",
-        's' => "stable",
-        _ => "volatile",
-    };
-    let parallel = match parallel {
-        's' => "safe",
-        'r' => "restricted",
-        _ => "unsafe",
-    };
-    [
-        format!("language {language}"),
-        volatility.into(),
-        format!("parallel {parallel}"),
-        if *strict {
-            "strict"
-        } else {
-            "called on null input"
-        }
-        .into(),
-        format!("security {}", if *definer { "definer" } else { "invoker" }),
-        if *leakproof {
-            "leakproof"
-        } else {
-            "not leakproof"
-        }
-        .into(),
-        format!("cost {cost}"),
-    ]
-}
-
 /// What differs besides the body.
 fn changes(is: &Function, wanted: &Function) -> Vec<String> {
     let list = |settings: &[String]| {
@@ -161,18 +104,18 @@ fn changes(is: &Function, wanted: &Function) -> Vec<String> {
             settings.join(", ")
         }
     };
-    let (now, then) = (&is.manner, &wanted.manner);
-    let mut changed: Vec<_> = spelt_out(now)
-        .into_iter()
-        .zip(spelt_out(then))
+    let mut changed: Vec<_> = is
+        .manner
+        .iter()
+        .zip(&wanted.manner)
         .filter(|(is, wanted)| is != wanted)
         .map(|(is, wanted)| format!("{is} in place of {wanted}"))
         .collect();
-    if now.settings != then.settings {
+    if is.settings != wanted.settings {
         changed.push(format!(
             "it sets {} in place of {}",
-            list(&now.settings),
-            list(&then.settings)
+            list(&is.settings),
+            list(&wanted.settings)
         ));
     }
     if is.parameters != wanted.parameters {
@@ -198,7 +141,7 @@ pub(super) fn contents(
 ) -> Result<(), tokio_postgres::Error> {
     let mut missing: Vec<_> = wanted.tables.iter().map(String::as_str).collect();
     for row in contents {
-        let (kind, name): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
+        let [kind, name] = texts(row)?;
         if kind == "table" && wanted.tables.contains(name) {
             missing.retain(|missing| *missing != name);
         } else {
@@ -245,17 +188,13 @@ impl Owned {
 /// Whose all of it is: the role that owns most of it.
 pub(super) fn master(functions: &[Present], owned: &[Owned]) -> Option<u32> {
     let mut count = BTreeMap::new();
-    let owned = owned
-        .iter()
-        .filter(|one| one.is_ours())
-        .map(|one| one.owner);
-    for owner in functions.iter().map(|one| one.owner).chain(owned) {
+    let owned = owned.iter().filter(|one| one.is_ours());
+    let owners = functions.iter().map(|one| one.owner);
+    for owner in owners.chain(owned.map(|one| one.owner)) {
         *count.entry(owner).or_insert(0_u32) += 1;
     }
-    count
-        .into_iter()
-        .max_by_key(|(_, count)| *count)
-        .map(|(owner, _)| owner)
+    let most = count.into_iter().max_by_key(|(_, count)| *count);
+    most.map(|(owner, _)| owner)
 }
 
 /// Names what belongs to someone else than it should.
@@ -285,21 +224,17 @@ pub(super) fn owners(
     }
     for one in owned {
         let Owned { name, lacks, .. } = one;
-        let holders = sorted.takers(one.owner);
-        if one.kind == "public_schema" && !holders.is_empty() {
+        let mut takers = sorted.takers(one.owner);
+        if one.kind == "public_schema" && !takers.is_empty() {
             found.problem(format!(
                 "{} owns the schema public, and so may drop what is in it: alter schema public owner to {whose};",
-                sorted.whom(one.owner, &holders)
+                sorted.whom(one.owner, &takers)
             ));
         }
         if !lacks.is_empty() {
             found.problem(useless_owner(lacks, name));
         }
-        let takers: Vec<_> = sorted
-            .takers(one.owner)
-            .into_iter()
-            .filter(|taker| taker.kind != Kind::Other)
-            .collect();
+        takers.retain(|taker| taker.kind != Kind::Other);
         if one.kind == "protected" && !takers.is_empty() {
             found.problem(persons_table(&sorted.whom(one.owner, &takers), name));
         }

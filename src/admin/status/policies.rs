@@ -2,17 +2,17 @@
 
 use tokio_postgres::Row;
 
-use super::Findings;
+use super::{Findings, texts};
 
 /// Every table that has the guard, or is a part of one that has it, and what is wrong there: table, column, fault.
 pub(super) const GUARDS: &str = "\
 select \"table\"::text, coalesce(\"column\"::text, ''), fault from okta.protection() order by 1, 3";
 
-/// Every other policy of such tables, and of the table of quotes: table, policy, whether it lets in, and whom it is for.
+/// Every other policy of such tables, and of the table of quotes: table, policy, whom it is for, and whether it lets in.
 pub(super) const POLICIES: &str = "\
-select c.oid::regclass::text, quote_ident(p.polname), p.polpermissive, c.oid = to_regclass('public.user_messages'),
-    array_to_string(array(
-        select case role when 0 then 'everybody' else quote_ident(pg_get_userbyid(role)) end from unnest(p.polroles) role order by 1), ', ')
+select c.oid::regclass::text, quote_ident(p.polname), array_to_string(array(
+        select case role when 0 then 'everybody' else quote_ident(pg_get_userbyid(role)) end from unnest(p.polroles) role order by 1), ', '),
+    p.polpermissive, c.oid = to_regclass('public.user_messages')
 from pg_policy p join pg_class c on c.oid = p.polrelid
 where p.polname <> 'okta_user_id' and (
     c.oid = to_regclass('public.user_messages')
@@ -31,33 +31,27 @@ pub(super) fn judge(
 ) -> Result<(), tokio_postgres::Error> {
     let mut guarded = false;
     for row in guards {
-        let (table, column): (&str, Option<&str>) = (row.try_get(0)?, row.try_get(1)?);
-        let by = if table == MESSAGES {
-            Some("user_id")
-        } else {
-            column.filter(|column| !column.is_empty())
-        };
+        let [table, column] = texts(row)?;
+        let by = if table == MESSAGES { "user_id" } else { column };
         guarded |= table == MESSAGES && column == by;
         let fault = match row.try_get::<_, Option<&str>>(2)? {
             Some(fault) => fault,
             None if table == MESSAGES && column != by => ANOTHER_COLUMN,
             None => continue,
         };
-        let by_column = |by: &str| {
-            format!(
-                "select okta.protect('{}', '{}');",
-                table.replace('\'', "''"),
-                by.replace('\'', "''")
-            )
-        };
+        let quoted = |text: &str| text.replace('\'', "''");
         let cure = match by {
             // Named below, with whom it is for.
             _ if fault.starts_with("Its policy ") => continue,
             _ if fault.starts_with("Its rows are seen") => {
                 "select okta.protect(...) for that as well".into()
             }
-            Some(by) => by_column(by),
-            None => "select okta.protect(...) once more for what is protected".into(),
+            "" => "select okta.protect(...) once more for what is protected".into(),
+            by => format!(
+                "select okta.protect('{}', '{}');",
+                quoted(table),
+                quoted(by)
+            ),
         };
         found.problem(format!(
             "{table} is not guarded as it should be. {} Run: {cure}",
@@ -71,14 +65,13 @@ pub(super) fn judge(
         ));
     }
     for row in policies {
-        let (table, policy, roles): (&str, &str, &str) =
-            (row.try_get(0)?, row.try_get(1)?, row.try_get(4)?);
+        let [table, policy, roles] = texts(row)?;
         let cure = format!("drop policy {policy} on {table};");
-        if row.try_get(2)? {
+        if row.try_get(3)? {
             found.problem(format!(
                 "The policy {policy} opens {table} beyond a person's own row, for {roles}: {cure}"
             ));
-        } else if row.try_get(3)? {
+        } else if row.try_get(4)? {
             found.problem(format!(
                 "The policy {policy} of {table}, for {roles}, is not of this program: {cure}"
             ));

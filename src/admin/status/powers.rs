@@ -5,45 +5,31 @@ use super::{
     roles::{Kind, Sorted, Subject},
 };
 
-/// What the predefined roles are for, and whether it goes beyond disturbing others.
-const PREDEFINED: [(&str, &str, bool); 13] = [
-    ("pg_read_all_data", "reads every table", true),
-    ("pg_write_all_data", "writes every table", true),
+/// What those predefined roles are for that open rows or the server.
+const OPENING: [(&str, &str); 6] = [
+    ("pg_read_all_data", "reads every table"),
+    ("pg_write_all_data", "writes every table"),
     (
         "pg_read_server_files",
         "reads the server's files, and every row in them",
-        true,
     ),
-    ("pg_write_server_files", "writes the server's files", true),
-    (
-        "pg_execute_server_program",
-        "runs programs on the server",
-        true,
-    ),
-    ("pg_maintain", "locks and rebuilds every table", true),
-    ("pg_monitor", "sees the statements of others", false),
-    ("pg_read_all_stats", "sees the statements of others", false),
-    (
-        "pg_stat_scan_tables",
-        "locks every table for statistics",
-        false,
-    ),
-    ("pg_signal_backend", "ends the sessions of others", false),
-    (
-        "pg_create_subscription",
-        "subscribes to other servers",
-        false,
-    ),
+    ("pg_write_server_files", "writes the server's files"),
+    ("pg_execute_server_program", "runs programs on the server"),
+    ("pg_maintain", "locks and rebuilds every table"),
+];
+
+/// What those are for that at most disturb others.
+const DISTURBING: [(&str, &str); 7] = [
+    ("pg_monitor", "sees the statements of others"),
+    ("pg_read_all_stats", "sees the statements of others"),
+    ("pg_stat_scan_tables", "locks every table for statistics"),
+    ("pg_signal_backend", "ends the sessions of others"),
+    ("pg_create_subscription", "subscribes to other servers"),
     (
         "pg_use_reserved_connections",
         "takes connections that are kept for administrators",
-        false,
     ),
-    (
-        "pg_read_all_settings",
-        "sees every setting of the server",
-        false,
-    ),
+    ("pg_read_all_settings", "sees every setting of the server"),
 ];
 
 /// Says whose powers are too many.
@@ -73,7 +59,10 @@ fn predefined(sorted: &Sorted, found: &mut Findings) {
     let roles = sorted.roles;
     for edge in &roles.memberships {
         let role = roles.name(edge.role);
-        let Some((_, power, opens)) = PREDEFINED.iter().find(|(name, ..)| *name == role) else {
+        let is_it = |(name, _): &&(&str, &str)| *name == role;
+        let opening = OPENING.iter().find(is_it);
+        let opens = opening.is_some();
+        let Some((_, power)) = opening.or_else(|| DISTURBING.iter().find(is_it)) else {
             continue;
         };
         if roles.name(edge.member).starts_with("pg_") {
@@ -92,7 +81,7 @@ fn predefined(sorted: &Sorted, found: &mut Findings) {
         let (others, inside): (Vec<_>, Vec<_>) = sorted
             .takers(edge.member)
             .into_iter()
-            .filter(|taker| *opens || taker.connects)
+            .filter(|taker| opens || taker.connects)
             .partition(|taker| taker.kind == Kind::Other && !opens);
         if !inside.is_empty() {
             found.problem(sentence(&inside));

@@ -28,7 +28,7 @@ order by 1, 2";
 
 /// What is known of this database as a whole, in one row.
 pub(super) const PLACE: &str = "\
-select current_setting('server_version_num')::int, me.oid, d.datdba, 'epigraph_user_' || d.oid, g.oid, o.oid, c.oid is not null, c.relowner,
+select current_setting('server_version_num')::int, me.oid, d.datdba, 'epigraph_user_' || d.oid, g.oid, o.oid, c.relowner,
     exists (
         select from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
         where i.indrelid = c.oid and a.attname = 'user_id'
@@ -63,22 +63,6 @@ macro_rules! watched {
     };
 }
 
-/// The rights on the table `c`, as a whole and column by column: `acl`, each a list and the column.
-macro_rules! table_rights {
-    ($whole:literal) => {
-        concat!(
-            "    cross join lateral (
-        select ",
-            $whole,
-            ", null::text
-        union all
-        select a.attacl, quote_ident(a.attname) from pg_attribute a where a.attrelid = c.oid and a.attacl is not null and not a.attisdropped
-    ) acl(list, field)
-"
-        )
-    };
-}
-
 /// Every right on what matters. `{parameters}` is for what PostgreSQL 14 does not know, `{guarded}` for the names of what is the
 /// owner's alone.
 pub(super) const RIGHTS: &str = concat!(
@@ -101,10 +85,24 @@ pub(super) const RIGHTS: &str = concat!(
             select string_agg(distinct '|' || regexp_replace(c.relname, '(\\W)', '\\\\\\1', 'g'), '')
             from shows s join watched w on w.oid = s.base and w.kind in ('messages', 'ours') join pg_class c on c.oid = s.view), '')
         || ')' as name
+), functions as not materialized (
+    select p.*, n.nspname, format('%I.%I(%s)', n.nspname, p.proname,
+        (select string_agg(format_type(t.type, null), ', ' order by t.place) from unnest(p.proargtypes) with ordinality t(type, place))) as signature
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+), relations as not materialized (
+    -- Each with the list of the rights on it as a whole, and on each column that has one.
+    select c.oid, c.relname, c.relkind, c.relowner, c.reloptions, n.nspname, quote_ident(n.nspname) as space,
+        format('%I.%I', n.nspname, c.relname) as name, acl.list, acl.field
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    cross join lateral (
+        select coalesce(c.relacl, acldefault('r', c.relowner)), null::text
+        union all
+        select a.attacl, quote_ident(a.attname) from pg_attribute a where a.attrelid = c.oid and a.attacl is not null and not a.attisdropped
+    ) acl(list, field)
 ), speaks as (
     select p.oid as function, p.proname::text as name
-    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-    where n.nspname not in ('okta', 'epigraph', 'pg_catalog', 'information_schema') and (
+    from functions p
+    where p.nspname not in ('okta', 'epigraph', 'pg_catalog', 'information_schema') and (
         p.prosrc ~* ('\\m' || (select name from nobodys) || '\\M')
         or exists (
             select from pg_depend d
@@ -113,26 +111,20 @@ pub(super) const RIGHTS: &str = concat!(
                     select oid from watched where kind in ('messages', 'ours')
                     union select s.view from shows s join watched w on w.oid = s.base and w.kind in ('messages', 'ours'))
                 or d.refclassid = 'pg_proc'::regclass and d.refobjid in (
-                    select g.oid from pg_proc g join pg_namespace o on o.oid = g.pronamespace
-                    where o.nspname in ('okta', 'epigraph') and g.proname ~ '^({guarded})$'))))
+                    select g.oid from functions g where g.nspname in ('okta', 'epigraph') and g.proname ~ '^({guarded})$'))))
     union
     -- Or calls what does.
     select p.oid, p.proname::text
     from speaks s
-    join pg_proc p on p.prosrc ~* ('\\m' || regexp_replace(s.name, '(\\W)', '\\\\\\1', 'g') || '\"?\\s*\\(')
+    join functions p on p.prosrc ~* ('\\m' || regexp_replace(s.name, '(\\W)', '\\\\\\1', 'g') || '\"?\\s*\\(')
         or exists (
             select from pg_depend d
             where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.refclassid = 'pg_proc'::regclass and d.refobjid = s.function)
-    join pg_namespace n on n.oid = p.pronamespace
-    where n.nspname not in ('okta', 'epigraph', 'pg_catalog', 'information_schema')
+    where p.nspname not in ('okta', 'epigraph', 'pg_catalog', 'information_schema')
 ), objects as (
     select w.kind, case w.relkind when 'S' then 'sequence ' else 'table ' end || w.name as target, w.name as shown, ''::text as about,
-        null::text as space, w.relowner as owner, w.relacl as acl, null::text as field, null::aclitem[] as initial
-    from watched w
-    union all
-    select w.kind, 'table ' || w.name, w.name, '', null, w.relowner, a.attacl, quote_ident(a.attname), null
-    from watched w join pg_attribute a on a.attrelid = w.oid
-    where a.attacl is not null and not a.attisdropped
+        null::text as space, w.relowner as owner, c.list as acl, c.field, null::aclitem[] as initial
+    from watched w join relations c on c.oid = w.oid
     union all
     select case n.nspname when 'public' then 'public_schema' else 'schema' end, format('schema %I', n.nspname), format('the schema %I', n.nspname),
         '', null, n.nspowner, coalesce(n.nspacl, acldefault('n', n.nspowner)), null, null
@@ -141,57 +133,33 @@ pub(super) const RIGHTS: &str = concat!(
     select 'database', format('database %I', d.datname), 'this database', '', null, d.datdba, coalesce(d.datacl, acldefault('d', d.datdba)), null, null
     from pg_database d where d.datname = current_database()
     union all
-    select 'function', case p.prokind when 'p' then 'procedure ' else 'function ' end || f.signature, f.signature, '', null,
+    select 'function', case p.prokind when 'p' then 'procedure ' else 'function ' end || p.signature, p.signature, '', null,
         p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), null, null
-    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-    cross join lateral (
-        select format('%I.%I(%s)', n.nspname, p.proname,
-            (select string_agg(format_type(t.type, null), ', ' order by t.place) from unnest(p.proargtypes) with ordinality t(type, place)))
-    ) f(signature)
-    where n.nspname in ('okta', 'epigraph')
+    from functions p where p.nspname in ('okta', 'epigraph')
     union all
-    -- A view is read with the rights of its owner.
-    select 'view', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname),
+    -- A view is read with the rights of its owner. What holds a copy shows it to its owner as well, whatever else they may do.
+    select case c.relkind when 'v' then 'view' else 'copy' end, 'table ' || c.name, c.name,
         (select string_agg(w.name, ', ' order by w.name) from shows s join watched w on w.oid = s.base where s.view = c.oid),
-        quote_ident(n.nspname), c.relowner, acl.list, acl.field, null
-    from pg_class c join pg_namespace n on n.oid = c.relnamespace
-",
-    table_rights!("c.relacl"),
-    "    where c.oid in (select view from shows) and c.relkind = 'v' and n.nspname not in ('okta', 'epigraph')
-        and not exists (
-            select from pg_options_to_table(c.reloptions) o where o.option_name = 'security_invoker' and o.option_value::boolean)
+        c.space, case c.relkind when 'v' then c.relowner end, c.list, c.field, null
+    from relations c
+    where c.oid in (select view from shows) and c.nspname not in ('okta', 'epigraph') and (
+        c.relkind = 'm' or c.relkind = 'v' and not exists (
+            select from pg_options_to_table(c.reloptions) o where o.option_name = 'security_invoker' and o.option_value::boolean))
     union all
-    -- What holds a copy shows it to its owner as well, whatever else they may do.
-    select 'copy', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname),
-        (select string_agg(w.name, ', ' order by w.name) from shows s join watched w on w.oid = s.base where s.view = c.oid),
-        quote_ident(n.nspname), null, acl.list, acl.field, null
-    from pg_class c join pg_namespace n on n.oid = c.relnamespace
-",
-    table_rights!("coalesce(c.relacl, acldefault('r', c.relowner))"),
-    "    where c.oid in (select view from shows) and c.relkind = 'm' and n.nspname not in ('okta', 'epigraph')
-    union all
-    select 'view', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname), 'user_messages of another server',
-        quote_ident(n.nspname), c.relowner, c.relacl, null, null
-    from pg_foreign_table f join pg_class c on c.oid = f.ftrelid join pg_namespace n on n.oid = c.relnamespace
+    select 'view', 'table ' || c.name, c.name, 'user_messages of another server', c.space, c.relowner, c.list, null, null
+    from pg_foreign_table f join relations c on c.oid = f.ftrelid and c.field is null
     where 'table_name=user_messages' = any (f.ftoptions) or c.relname = 'user_messages'
     union all
     -- What was copied leaves no trace but its columns.
-    select 'lookalike', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname), '',
-        quote_ident(n.nspname), c.relowner, acl.list, acl.field, null
-    from pg_class c join pg_namespace n on n.oid = c.relnamespace
-",
-    table_rights!("c.relacl"),
-    "    where c.relkind in ('r', 'p') and c.oid not in (select oid from watched) and n.nspname not in ('pg_catalog', 'information_schema')
+    select 'lookalike', 'table ' || c.name, c.name, '', c.space, c.relowner, c.list, c.field, null
+    from relations c
+    where c.relkind in ('r', 'p') and c.oid not in (select oid from watched) and c.nspname not in ('pg_catalog', 'information_schema')
         and (select count(*) from pg_attribute a where a.attrelid = c.oid and a.attname in ('user_id', 'message') and not a.attisdropped) = 2
     union all
     -- What runs with the rights of its owner, and refers to what only the owner may use.
-    select 'definer', 'function ' || f.signature, f.signature, '', quote_ident(n.nspname),
+    select 'definer', 'function ' || p.signature, p.signature, '', quote_ident(p.nspname),
         p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), null, null
-    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-    cross join lateral (
-        select format('%I.%I(%s)', n.nspname, p.proname,
-            (select string_agg(format_type(t.type, null), ', ' order by t.place) from unnest(p.proargtypes) with ordinality t(type, place)))
-    ) f(signature)
+    from functions p
     where p.oid in (select function from speaks) and p.prosecdef
         -- Of what an aggregate is made of, its own owner is asked.
         or exists (
@@ -199,20 +167,15 @@ pub(super) const RIGHTS: &str = concat!(
             where g.aggfnoid = p.oid and f.prosecdef and f.oid in (select function from speaks))
     union all
     -- What a statement that is put together speaks of stands nowhere.
-    select 'composer', 'function ' || f.signature, f.signature, '', quote_ident(n.nspname),
+    select 'composer', 'function ' || p.signature, p.signature, '', quote_ident(p.nspname),
         p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), null, null
-    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-    cross join lateral (
-        select format('%I.%I(%s)', n.nspname, p.proname,
-            (select string_agg(format_type(t.type, null), ', ' order by t.place) from unnest(p.proargtypes) with ordinality t(type, place)))
-    ) f(signature)
+    from functions p
     where p.prosecdef and p.prosrc ~* '\\mexecute\\M' and p.prorettype <> 'trigger'::regtype
-        and n.nspname not in ('okta', 'epigraph', 'pg_catalog', 'information_schema') and p.oid not in (select function from speaks)
+        and p.nspname not in ('okta', 'epigraph', 'pg_catalog', 'information_schema') and p.oid not in (select function from speaks)
         and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
     union all
     -- A trigger asks no one for the right to call it, and a rule has the rights of the owner of its table.
-    select 'writing', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname), x.about,
-        quote_ident(n.nspname), c.relowner, acl.list, acl.field, null
+    select 'writing', 'table ' || c.name, c.name, x.about, c.space, c.relowner, c.list, c.field, null
     from (
         select t.tgrelid, format('trigger %I', t.tgname)
         from pg_trigger t join pg_proc p on p.oid = t.tgfoid
@@ -225,18 +188,13 @@ pub(super) const RIGHTS: &str = concat!(
             where d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
                 and d.refobjid in (select oid from watched where kind in ('messages', 'ours') union select view from shows) and d.refobjid <> s.view)
     ) x(relation, about)
-    join pg_class c on c.oid = x.relation join pg_namespace n on n.oid = c.relnamespace
-",
-    table_rights!("coalesce(c.relacl, acldefault('r', c.relowner))"),
-    "    where c.oid not in (select oid from watched)
+    join relations c on c.oid = x.relation
+    where c.oid not in (select oid from watched)
     union all
     -- A role that may write a row which refers to another learns whether that is there.
-    select 'referring', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname), quote_ident(f.conname),
-        quote_ident(n.nspname), null, acl.list, acl.field, null
-    from pg_constraint f join pg_class c on c.oid = f.conrelid join pg_namespace n on n.oid = c.relnamespace
-",
-    table_rights!("coalesce(c.relacl, acldefault('r', c.relowner))"),
-    "    where f.contype = 'f' and f.confrelid = to_regclass('public.user_messages')
+    select 'referring', 'table ' || c.name, c.name, quote_ident(f.conname), c.space, null, c.list, c.field, null
+    from pg_constraint f join relations c on c.oid = f.conrelid
+    where f.contype = 'f' and f.confrelid = to_regclass('public.user_messages')
     union all
     -- Rights on PostgreSQL's own things and those of extensions, beyond the ones that they came with.
     select 'catalog', format('table %I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname), '', null, c.relowner, c.relacl, null,
@@ -251,15 +209,11 @@ pub(super) const RIGHTS: &str = concat!(
     left join pg_init_privs i on i.classoid = 'pg_class'::regclass and i.objoid = c.oid and i.objsubid = a.attnum
     where a.attacl is not null
     union all
-    select 'catalog_function', 'function ' || f.signature, f.signature, p.proname::text, null, p.proowner, p.proacl, null,
+    select 'catalog_function', 'function ' || p.signature, p.signature, p.proname::text, null, p.proowner, p.proacl, null,
         coalesce(i.initprivs, acldefault('f', p.proowner))
-    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+    from functions p
     left join pg_init_privs i on i.classoid = 'pg_proc'::regclass and i.objoid = p.oid
-    cross join lateral (
-        select format('%I.%I(%s)', n.nspname, p.proname,
-            (select string_agg(format_type(t.type, null), ', ' order by t.place) from unnest(p.proargtypes) with ordinality t(type, place)))
-    ) f(signature)
-    where p.proacl is not null and n.nspname not in ('okta', 'epigraph') and (n.nspname = 'pg_catalog' or i.objoid is not null)
+    where p.proacl is not null and p.nspname not in ('okta', 'epigraph') and (p.nspname = 'pg_catalog' or i.objoid is not null)
     {parameters}
 )
 select o.kind, o.target, o.shown, o.about, o.space, o.owner, a.grantee, lower(a.privilege_type), o.field, a.is_grantable,
@@ -300,8 +254,13 @@ order by 1, 2"
 pub(super) const FUNCTIONS: &str = "\
 select format('%I.%I(%s)', n.nspname, p.proname,
         (select string_agg(format_type(t.type, null), ', ' order by t.place) from unnest(p.proargtypes) with ordinality t(type, place))),
-    pg_get_function_arguments(p.oid), coalesce(pg_get_function_result(p.oid), ''), l.lanname::text, p.provolatile::text, p.proparallel::text,
-    p.proisstrict, p.prosecdef, p.proleakproof, p.procost::text, coalesce(p.proconfig, '{}'), p.prosrc, p.prokind::text, p.proowner
+    pg_get_function_arguments(p.oid), coalesce(pg_get_function_result(p.oid), ''),
+    array[
+        'language ' || l.lanname, case p.provolatile when 'i' then 'immutable' when 's' then 'stable' else 'volatile' end,
+        'parallel ' || case p.proparallel when 's' then 'safe' when 'r' then 'restricted' else 'unsafe' end,
+        case when p.proisstrict then 'strict' else 'called on null input' end, 'security ' || case when p.prosecdef then 'definer' else 'invoker' end,
+        case when p.proleakproof then 'leakproof' else 'not leakproof' end, 'cost ' || p.procost],
+    coalesce(p.proconfig, '{}'), p.prosrc, p.prokind::text, p.proowner
 from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
 where n.nspname in ('okta', 'epigraph')
 order by 1";
@@ -398,14 +357,14 @@ order by 1, 3, 2"
 
 /// What a setting of a role, of the database or of both says from the start of a session.
 pub(super) const SETTINGS: &str = "\
-select coalesce(quote_ident(r.rolname), ''), coalesce(r.oid, 0), coalesce(quote_ident(d.datname), ''), split_part(c.line, '=', 1),
-    substr(c.line, strpos(c.line, '=') + 1)
+select coalesce(quote_ident(r.rolname), ''), coalesce(quote_ident(d.datname), ''), split_part(c.line, '=', 1),
+    substr(c.line, strpos(c.line, '=') + 1), coalesce(r.oid, 0)
 from pg_db_role_setting s
 left join pg_roles r on r.oid = s.setrole
 left join pg_database d on d.oid = s.setdatabase
 cross join unnest(s.setconfig) c(line)
 where s.setdatabase = 0 or d.datname = current_database()
-order by 1, 3, 4";
+order by 1, 2, 3";
 
 /// The settings of the whole server with which it logs what statements are given. `log_statement = 'mod'` is none: a token is
 /// given to a `select`.
@@ -426,16 +385,16 @@ having count(*) > 0";
 
 /// What is opened without anybody being asked, from the next table or function on.
 pub(super) const DEFAULTS: &str = "\
-select quote_ident(pg_get_userbyid(d.defaclrole)), d.defaclrole, coalesce(quote_ident(n.nspname), ''),
+select quote_ident(pg_get_userbyid(d.defaclrole)), coalesce(quote_ident(n.nspname), ''),
     case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions' when 'T' then 'types' else 'schemas' end,
-    a.grantee, lower(string_agg(a.privilege_type, ', ' order by a.privilege_type))
+    lower(string_agg(a.privilege_type, ', ' order by a.privilege_type)), d.defaclrole, a.grantee
 from pg_default_acl d
 left join pg_namespace n on n.oid = d.defaclnamespace
 cross join aclexplode(d.defaclacl) a
 where (n.oid is null or n.nspname in ('okta', 'epigraph', 'public')) and d.defaclobjtype in ('r', 'f', 'n') and a.grantee <> d.defaclrole
     and not (d.defaclobjtype = 'f' and a.grantee = 0)
 group by d.defaclrole, n.nspname, d.defaclobjtype, a.grantee
-order by 1, 3, 4, 5";
+order by 1, 2, 3, 6";
 
 /// Keys that count and should not: which key, the reason, and the statement that takes it away. What follows from a modulus is worked
 /// out anew, and by nothing of ours that someone may have changed: with other numbers beside it a forgery fits.

@@ -104,11 +104,11 @@ impl Right {
                 self.about
             ),
             ("copy", _) => format!(
-                "{rights} on {shown}, which holds a copy of rows of {}",
+                "{rights} on {shown}, which contains a copy of rows of {}",
                 self.about
             ),
             ("lookalike", _) => format!(
-                "{rights} on {shown}, which has the columns of public.user_messages and may hold its texts"
+                "{rights} on {shown}, which has the columns of public.user_messages and may contain its texts"
             ),
             ("referring", _) => format!(
                 "{rights} on {shown}, which refers to public.user_messages ({}) and so tells who has a row there",
@@ -160,44 +160,27 @@ pub(super) fn judge(
             continue;
         }
         let takers = sorted.takers(first.grantee);
-        let mattering: Vec<&Right> = list
+        if takers.is_empty() && matches!(first.kind.as_str(), "messages" | "ours") {
+            idle(first, sorted, found);
+        }
+        let matters = |right: &Right, taker: &Subject| right.matters(taker.kind, &wanted.callable);
+        let mattering: Vec<_> = list
             .iter()
             .copied()
-            .filter(|right| {
-                takers
-                    .iter()
-                    .any(|taker| right.matters(taker.kind, &wanted.callable))
-            })
+            .filter(|right| takers.iter().any(|taker| matters(right, taker)))
             .collect();
-        let takers: Vec<&Subject> = takers
+        let comes_in = |taker: &Subject| {
+            let space = first.space.as_ref();
+            space.is_none_or(|space| enters(taker, space, spaces))
+        };
+        let takers: Vec<_> = takers
             .into_iter()
-            .filter(|taker| {
-                mattering
-                    .iter()
-                    .any(|right| right.matters(taker.kind, &wanted.callable))
-            })
-            .filter(|taker| {
-                first
-                    .space
-                    .as_ref()
-                    .is_none_or(|space| enters(taker, space, spaces))
-            })
+            .filter(|taker| mattering.iter().any(|right| matters(right, taker)) && comes_in(taker))
             .collect();
-        if takers.is_empty() || mattering.is_empty() {
-            if sorted.takers(first.grantee).is_empty()
-                && matches!(first.kind.as_str(), "messages" | "ours")
-            {
-                idle(first, sorted, found);
-            }
-            continue;
+        if !takers.is_empty() {
+            let whom = sorted.whom(first.grantee, &takers);
+            say(first, &mattering, &whom, sorted, found);
         }
-        say(
-            first,
-            &mattering,
-            &sorted.whom(first.grantee, &takers),
-            sorted,
-            found,
-        );
     }
 }
 
@@ -240,27 +223,20 @@ fn idle(right: &Right, sorted: &Sorted, found: &mut Findings) {
 }
 
 fn say(first: &Right, rights: &[&Right], whom: &str, sorted: &Sorted, found: &mut Findings) {
-    let mut columns: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut columns: BTreeMap<&str, Vec<Option<&str>>> = BTreeMap::new();
     for right in rights {
-        columns
-            .entry(&right.privilege)
-            .or_default()
-            .extend(right.column.as_deref());
+        let columns = columns.entry(&right.privilege).or_default();
+        columns.push(right.column.as_deref());
     }
-    let whole: BTreeSet<&str> = rights
-        .iter()
-        .filter(|right| right.column.is_none())
-        .map(|right| right.privilege.as_str())
-        .collect();
     let list: Vec<_> = columns
-        .iter()
-        .map(|(right, columns)| {
-            if whole.contains(right) || columns.is_empty() {
-                (*right).to_owned()
-            } else {
-                format!("{right} ({})", columns.join(", "))
-            }
-        })
+        .into_iter()
+        .map(
+            |(right, columns)| match Option::<Vec<_>>::from_iter(columns) {
+                Some(columns) => format!("{right} ({})", columns.join(", ")),
+                // On the whole, whatever else.
+                None => right.to_owned(),
+            },
+        )
         .collect();
     let list = list.join(", ");
     let deed = first.deed(
@@ -310,21 +286,13 @@ pub(super) fn needs(
     found: &mut Findings,
 ) {
     let name = sorted.roles.name(group);
-    let reach = sorted
-        .takers(group)
-        .into_iter()
-        .find(|taker| taker.role == group)
-        .map(|taker| &taker.reach);
+    let its = sorted.subjects.iter().find(|one| one.role == group);
+    let is_its = |one: &&Right| its.is_some_and(|its| its.reach.contains(one.grantee));
     let has = |target: &str, right: &str| {
-        rights.iter().any(|one| {
-            one.target == target
-                && one.privilege == right
-                && reach.is_some_and(|reach| reach.contains(one.grantee))
-        })
+        let mut granted = rights.iter().filter(is_its);
+        granted.any(|one| one.target == target && one.privilege == right)
     };
-    let connects = rights
-        .iter()
-        .any(|one| one.is_to_connect() && reach.is_some_and(|reach| reach.contains(one.grantee)));
+    let connects = rights.iter().filter(is_its).any(Right::is_to_connect);
     if !connects {
         found.problem(may_not(&name, "connect to this database"));
     }

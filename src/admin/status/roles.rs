@@ -213,40 +213,43 @@ impl Roles {
     ) -> Option<Privilege> {
         let found = reach.becomes.keys().filter_map(|role| {
             let role = self.all.get(role)?;
-            Some((role, reach.step_to(role.oid), attribute(role)?))
+            let (why, cure) = attribute(role)?;
+            let cure = format!("alter role {} {cure};", role.name);
+            Some((role.oid, why, cure))
         });
-        // What it is by itself before what it may become.
-        let (role, step, (why, cure)) = found.min_by_key(|(_, step, _)| step.is_some())?;
-        Some(match step {
-            None => Privilege {
-                why: why.into(),
-                cure: format!("alter role {} {cure};", role.name),
-            },
-            Some(from) => Privilege {
-                why: format!("may become {}, which {why}", role.name),
-                cure: self.revoke(role.oid, from),
-            },
-        })
+        self.nearest(reach, "may become", found)
     }
 
     fn by_owning(&self, reach: &Reach) -> Option<Privilege> {
         let found = reach.holds.keys().filter_map(|role| {
+            let name = self.name(*role);
             let why = match self.owners.get(role) {
                 Some(why) => why.as_str(),
-                None if self.name(*role) == NEONS => "administers everything at Neon",
+                None if name == NEONS => "administers everything at Neon",
                 None => return None,
             };
-            Some((*role, reach.step_to(*role), why))
+            let cure = format!("give what {name} owns to the owner of this database");
+            Some((*role, why, cure))
         });
-        let (role, step, why) = found.min_by_key(|(_, step, _)| step.is_some())?;
-        let name = self.name(role);
+        self.nearest(reach, "is a member of", found)
+    }
+
+    /// What a role is by itself, with its cure, before what it has through another one.
+    fn nearest<'a>(
+        &self,
+        reach: &Reach,
+        how: &str,
+        found: impl Iterator<Item = (u32, &'a str, String)>,
+    ) -> Option<Privilege> {
+        let found = found.map(|found| (reach.step_to(found.0), found));
+        let (step, (role, why, cure)) = found.min_by_key(|(step, _)| step.is_some())?;
         Some(match step {
             None => Privilege {
                 why: why.into(),
-                cure: format!("give what {name} owns to the owner of this database"),
+                cure,
             },
             Some(from) => Privilege {
-                why: format!("is a member of {name}, which {why}"),
+                why: format!("{how} {}, which {why}", self.name(role)),
                 cure: self.revoke(role, from),
             },
         })
@@ -480,16 +483,10 @@ pub(super) fn enumerated(names: &[String]) -> String {
     match names {
         [] => String::new(),
         [only] => only.clone(),
-        _ if names.len() <= SHOWN + 1 => {
-            let (last, first) = names
-                .split_last()
-                .map_or(("", names), |(last, first)| (last.as_str(), first));
-            format!("{} and {last}", first.join(", "))
+        [first @ .., last] if first.len() <= SHOWN => format!("{} and {last}", first.join(", ")),
+        _ => {
+            let others = names.len() - SHOWN;
+            format!("{} and {others} others", names[..SHOWN].join(", "))
         }
-        _ => format!(
-            "{} and {} others",
-            names[..SHOWN].join(", "),
-            names.len() - SHOWN
-        ),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::Row;
 
-use super::Findings;
+use super::{Findings, texts};
 
 /// Every part of our own tables, as PostgreSQL 14 to 18 spell it out alike.
 const PARTS: [(&str, &[&str]); 4] = [
@@ -64,10 +64,8 @@ const PARTS: [(&str, &[&str]); 4] = [
 pub(super) fn compare(shapes: &[Row], found: &mut Findings) -> Result<(), tokio_postgres::Error> {
     let mut present: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for row in shapes {
-        present
-            .entry(row.try_get(0)?)
-            .or_default()
-            .insert(row.try_get(1)?);
+        let [table, part] = texts(row)?;
+        present.entry(table).or_default().insert(part);
     }
     for (table, parts) in PARTS {
         // One that is missing is named as such.
@@ -75,17 +73,11 @@ pub(super) fn compare(shapes: &[Row], found: &mut Findings) -> Result<(), tokio_
             continue;
         };
         let wanted: BTreeSet<_> = parts.iter().copied().collect();
-        let list = |parts: Vec<&&str>| {
-            let parts: Vec<_> = parts.into_iter().copied().collect();
-            (!parts.is_empty()).then(|| parts.join("; "))
-        };
-        let differences: Vec<_> = [
-            ("without", list(wanted.difference(present).collect())),
-            ("with", list(present.difference(&wanted).collect())),
-        ]
-        .into_iter()
-        .filter_map(|(how, parts)| Some(format!("{how} {}", parts?)))
-        .collect();
+        let differences: Vec<_> = [("without", &wanted - present), ("with", present - &wanted)]
+            .into_iter()
+            .filter(|(_, parts)| !parts.is_empty())
+            .map(|(how, parts)| format!("{how} {}", Vec::from_iter(parts).join("; ")))
+            .collect();
         if !differences.is_empty() {
             found.problem(another_shape(table, &differences.join(", and ")));
         }
@@ -96,12 +88,7 @@ pub(super) fn compare(shapes: &[Row], found: &mut Findings) -> Result<(), tokio_
 /// Says what keeps quotes from being saved, or has rows vanish.
 pub(super) fn faults(faults: &[Row], found: &mut Findings) -> Result<(), tokio_postgres::Error> {
     for row in faults {
-        let (table, fault, column, cure): (&str, &str, &str, &str) = (
-            row.try_get(0)?,
-            row.try_get(1)?,
-            row.try_get(2)?,
-            row.try_get(3)?,
-        );
+        let [table, fault, column, cure] = texts(row)?;
         found.problem(match fault {
             "unlogged" => format!("{table} is unlogged: a crash of the server empties it, and no replica has it: {cure}"),
             "missing" => missing_column(table, column),
@@ -116,12 +103,7 @@ pub(super) fn faults(faults: &[Row], found: &mut Findings) -> Result<(), tokio_p
 /// Names the keys that nothing which Okta publishes led to.
 pub(super) fn keys(keys: &[Row], found: &mut Findings) -> Result<(), tokio_postgres::Error> {
     for row in keys {
-        let (kid, fault, issuer, cure): (&str, &str, &str, &str) = (
-            row.try_get(0)?,
-            row.try_get(1)?,
-            row.try_get(2)?,
-            row.try_get(3)?,
-        );
+        let [kid, fault, issuer, cure] = texts(row)?;
         found.problem(if fault == "issuer" {
             format!("The signing key {kid} counts, and is of {issuer}, which is not registered: {cure}")
         } else {

@@ -54,7 +54,7 @@ pub(super) fn settings(pasted: &str) -> Result<Settings, Failure> {
     }
     // PostgreSQL's protocol ends every setting with it.
     if plain.contains('\0') {
-        return Err(malformed("The connection string holds the character U+0000.").cure(WHERE));
+        return Err(malformed("The connection string contains the character U+0000.").cure(WHERE));
     }
     if let Some(settings) = semicolons(plain) {
         return Ok(settings);
@@ -94,38 +94,34 @@ fn is_blank(c: char) -> bool {
 
 /// Removes what surrounds a string in a shell history, a `.env` file or a web page.
 fn unwrap(pasted: &str) -> &str {
-    let mut text = pasted.trim_matches(is_blank);
+    let of_a_variable = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let mut text = trim(pasted);
     loop {
         let before = text;
         for prefix in ["export ", "psql ", "-d ", "--dbname=", "--dbname "] {
-            text = text
-                .strip_prefix(prefix)
-                .unwrap_or(text)
-                .trim_matches(is_blank);
+            text = trim(text.strip_prefix(prefix).unwrap_or(text));
         }
         // Names of variables are in capitals, names of settings are not.
         if let Some((name, value)) = text.split_once('=')
             && !name.trim().is_empty()
-            && name
-                .trim()
-                .chars()
-                .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+            && name.trim().chars().all(of_a_variable)
         {
-            text = value.trim_matches(is_blank);
+            text = trim(value);
         }
         for (open, close) in MARKS {
             if let Some(rest) = text.strip_prefix(open) {
-                text = rest.trim_end_matches([';', ',']).trim_matches(is_blank);
-                text = text
-                    .strip_suffix(close)
-                    .unwrap_or(text)
-                    .trim_matches(is_blank);
+                text = trim(rest.trim_end_matches([';', ',']));
+                text = trim(text.strip_suffix(close).unwrap_or(text));
             }
         }
         if text == before {
             return text;
         }
     }
+}
+
+fn trim(text: &str) -> &str {
+    text.trim_matches(is_blank)
 }
 
 /// Finds a URL in what was pasted with it: a variable's name, a command, a line of a program. Returns its scheme, and the rest.
@@ -289,11 +285,11 @@ fn url(rest: &str) -> Result<Settings, Failure> {
 
 /// One that is meant is written with %.
 fn does_not_belong(odd: char) -> Failure {
-    malformed(format!(
+    let what = format!(
         "The connection string has the character {odd} (U+{:04X}) in it, which does not belong there.",
         u32::from(odd)
-    ))
-    .cure(WHERE)
+    );
+    malformed(what).cure(WHERE)
 }
 
 /// Finds the `@` that ends the password: the first one that is followed by a well-formed host, port and database.
@@ -318,7 +314,7 @@ fn divide(rest: &str) -> Result<(&str, Place<'_>), Failure> {
         Some(place) => Ok((person, place)),
         None => Err(
             malformed("The connection string is not of the form postgresql://USER:PASSWORD@HOST/DATABASE.").cure(
-                "If the password holds @, /, :, # or ?, write them as %40, %2F, %3A, %23 and %3F. In Neon's console the string can be copied as a whole.",
+                "If the password contains @, /, :, # or ?, write them as %40, %2F, %3A, %23 and %3F. In Neon's console the string can be copied as a whole.",
             ),
         ),
     }

@@ -53,7 +53,10 @@ pub(super) enum Scripted {
 }
 
 fn ended() -> NotRenewed {
-    NotRenewed::Ended(Failure::new(Kind::NotSignedIn, "Your session has ended."))
+    NotRenewed::Ended {
+        failure: Failure::new(Kind::NotSignedIn, "Your session has ended."),
+        one_was_lost: false,
+    }
 }
 
 impl Okta {
@@ -68,17 +71,17 @@ impl Okta {
     }
 
     pub(super) fn script(&self, scripted: Scripted) {
-        self.0.script.lock().expect("free").push_back(scripted);
+        self.0.script.lock().push_back(scripted);
     }
 
     pub(super) fn revoked(&self) -> Vec<String> {
-        self.0.revoked.lock().expect("free").clone()
+        self.0.revoked.lock().clone()
     }
 
     /// Has refreshes wait until they are let through.
     pub(super) fn shut_gate(&self) -> Arc<Notify> {
         let gate = Arc::new(Notify::new());
-        *self.0.gate.lock().expect("free") = Some(Arc::clone(&gate));
+        *self.0.gate.lock() = Some(Arc::clone(&gate));
         gate
     }
 
@@ -124,15 +127,15 @@ impl Identity for Okta {
         _progress: &Progress,
     ) -> Result<Refreshed, NotRenewed> {
         let asked = scope.map(Into::into);
-        self.0.scopes.lock().expect("free").push(asked);
+        self.0.scopes.lock().push(asked);
         self.0.refreshes.fetch_add(1, Ordering::SeqCst);
         self.0.began.notify_one();
-        let gate = self.0.gate.lock().expect("free").clone();
+        let gate = self.0.gate.lock().clone();
         if let Some(gate) = gate {
             gate.notified().await;
         }
         assert_eq!(user_id, SUB);
-        let scripted = self.0.script.lock().expect("free").pop_front();
+        let scripted = self.0.script.lock().pop_front();
         match scripted {
             Some(Scripted::Fail(kind)) => return Err(Failure::new(kind, "Scripted.").into()),
             Some(Scripted::End) => return Err(ended()),
@@ -156,7 +159,7 @@ impl Identity for Okta {
         if self.0.offline.load(Ordering::SeqCst) {
             return Err(Failure::new(Kind::Unreachable, "Okta cannot be reached."));
         }
-        let mut revoked = self.0.revoked.lock().expect("free");
+        let mut revoked = self.0.revoked.lock();
         revoked.push(refresh_token.expose_secret().to_owned());
         Ok(())
     }
@@ -173,6 +176,8 @@ pub(super) struct MemoryState {
     pub(super) writes: AtomicUsize,
     pub(super) refuses_writes: AtomicBool,
     pub(super) refuses_reads: AtomicBool,
+    /// Takes as long as a person does.
+    pub(super) asks_at_reads: AtomicBool,
     pub(super) is_open: AtomicBool,
     /// Who holds it for writing holds writes up.
     pub(super) gate: tokio::sync::RwLock<()>,
@@ -180,16 +185,11 @@ pub(super) struct MemoryState {
 
 impl Memory {
     pub(super) fn text(&self) -> String {
-        self.0
-            .secret
-            .lock()
-            .expect("free")
-            .clone()
-            .unwrap_or_default()
+        self.0.secret.lock().clone().unwrap_or_default()
     }
 
     pub(super) fn put(&self, text: &str) {
-        *self.0.secret.lock().expect("free") = Some(text.into());
+        *self.0.secret.lock() = Some(text.into());
     }
 
     fn locked() -> Failure {
@@ -200,10 +200,13 @@ impl Memory {
 impl Vault for Memory {
     async fn read(&self) -> Result<Option<SecretString>, Failure> {
         self.0.reads.fetch_add(1, Ordering::SeqCst);
+        if self.0.asks_at_reads.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_secs(9)).await;
+        }
         if self.0.refuses_reads.load(Ordering::SeqCst) {
             return Err(Self::locked());
         }
-        Ok(self.0.secret.lock().expect("free").clone().map(Into::into))
+        Ok(self.0.secret.lock().clone().map(Into::into))
     }
 
     async fn write(&self, secret: SecretString) -> Result<(), Failure> {
@@ -220,7 +223,7 @@ impl Vault for Memory {
         if self.0.refuses_writes.load(Ordering::SeqCst) {
             return Err(Self::locked());
         }
-        *self.0.secret.lock().expect("free") = None;
+        *self.0.secret.lock() = None;
         Ok(())
     }
 
@@ -245,17 +248,22 @@ pub(super) struct Database {
     pub(super) connects: Arc<AtomicUsize>,
     /// How many of the next tokens it takes for expired, whatever they say.
     pub(super) expired: Arc<AtomicUsize>,
+    pub(super) refuses_connections: Arc<AtomicBool>,
 }
 
 impl Database {
     pub(super) fn tokens(&self) -> Vec<String> {
-        self.tokens.lock().expect("free").clone()
+        self.tokens.lock().clone()
     }
 }
 
 impl Quotes for Database {
-    async fn connect(&self, _progress: &Progress) {
+    async fn connect(&self, _progress: &Progress) -> Result<(), Refused> {
         self.connects.fetch_add(1, Ordering::SeqCst);
+        if self.refuses_connections.load(Ordering::SeqCst) {
+            return Err(Failure::new(Kind::Database, "The password is wrong.").into());
+        }
+        Ok(())
     }
 
     async fn load(
@@ -263,7 +271,7 @@ impl Quotes for Database {
         id_token: &SecretString,
         _progress: &Progress,
     ) -> Result<Option<Saved>, Refused> {
-        let mut tokens = self.tokens.lock().expect("free");
+        let mut tokens = self.tokens.lock();
         tokens.push(id_token.expose_secret().to_owned());
         let expired = self.expired.load(Ordering::SeqCst);
         if expired > 0 {
@@ -318,6 +326,7 @@ impl World {
             self.database.clone(),
             self.scratch.path().join("state"),
             "issuer client",
+            true,
         ))
     }
 

@@ -244,7 +244,7 @@ async fn a_front_that_stays_silent_is_told_in_the_end() {
     let whole = rounds(0, 1) == 1;
     let url = stage.database.user().port(neon.port());
     let (url, told) = if whole {
-        (url, "took too long to start a session")
+        (url, "took too long to open a connection")
     } else {
         let url = url.set("connect_timeout", "2");
         (url, "The database does not answer; trying again…")

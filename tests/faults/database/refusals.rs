@@ -28,7 +28,7 @@ const REFUSALS: [(&str, &[&str], &str); 8] = [
     ),
     (
         "alter table public.user_messages rename to elsewhere",
-        &["has no table public.user_messages", "epigraph admin migrate"],
+        &["has no table public.user_messages", "The owner of the"],
         "alter table public.elsewhere rename to user_messages",
     ),
     // As Neon words it when a project has reached its size.
@@ -127,12 +127,12 @@ async fn a_role_that_may_no_longer_log_in_is_told_so() {
     screen.sees("Saved.");
     stage.database.end_sessions();
     save(&mut screen, " now");
-    screen.sees("does not accept the user");
+    screen.sees("rejected the role");
     screen.sees("Not saved, but kept.");
     let drop = format!("drop owned by {role}; drop role {role}");
     stage.database.query(&drop);
     screen.key(Key::Enter);
-    screen.sees("does not accept the user");
+    screen.sees("rejected the role");
     screen.sees("Here. Still now");
 }
 
