@@ -321,14 +321,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_has_an_exit_code_of_its_own() {
-        let codes: std::collections::BTreeSet<u8> =
-            Kind::ALL.iter().map(|kind| kind.exit_code()).collect();
-        assert_eq!(codes.len(), Kind::ALL.len());
-        assert!(!codes.contains(&0));
-    }
-
-    #[test]
     fn no_part_of_an_address_password_is_told() {
         for (told, left) in [
             ("at http://jane:secret@proxy:3128", "at http://…@proxy:3128"),
