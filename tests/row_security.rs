@@ -54,7 +54,7 @@ async fn an_owners_connection_string_is_warned_of() {
     let owner_url = stage.database.owner_url();
     stage.home.set("DATABASE_URL", owner_url);
     let says = [
-        "warning: this connection string opens every row",
+        "so it opens every row",
         "epigraph admin invite",
     ];
     assert_eq!(stage.run(&["show"]).says(&says), "mine");
