@@ -4,7 +4,7 @@ use std::{sync::Arc, thread, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::renewal::names_no_one;
+use super::{Site, renewal::names_no_one};
 use crate::{
     faults::rounds,
     support::{
@@ -163,6 +163,23 @@ async fn a_code_that_comes_to_nothing_says_why_and_the_next_one_works() {
     okta.configure(|settings| settings.unpublished_key = false);
     stage.sign_in(&mut screen);
     quits(&mut screen);
+}
+
+#[test]
+fn slow_down_slows_the_polling_until_the_code_expires() {
+    let Site { okta, home } = Site::new();
+    okta.configure(|settings| settings.expires_in = 4);
+    for _ in 0..9 {
+        let slower = Answer::error(400, "slow_down", "Please slow down.");
+        okta.script(Endpoint::Token, slower);
+    }
+    let login = home.run(&["login"]);
+    login.fails(4, &["the code expired", "hint: sign in again"]);
+    let mut polls = okta.requests();
+    polls.retain(|request| request.endpoint == Endpoint::Token);
+    // After one second, and not for six more, by when it has ended.
+    assert_eq!(polls.len(), 2);
+    assert!(polls[1].at - polls[0].at > Duration::from_secs(2));
 }
 
 #[tokio::test]
