@@ -9,7 +9,7 @@ use crate::support::{
 };
 
 /// How the table comes to refuse a save, what is said then, and how it is made good again.
-const REFUSALS: [(&str, &[&str], &str); 8] = [
+const REFUSALS: [(&str, &[&str], &str); 9] = [
     (
         "do $$ begin execute format('revoke execute on function epigraph.save_quote(text, text) from %I', okta.user_group()); end $$",
         &["may not keep a quote", "epigraph admin invite"],
@@ -52,6 +52,11 @@ const REFUSALS: [(&str, &[&str], &str); 8] = [
         "alter table public.user_messages add column later text, add constraint later check (later is not null) not valid",
         &["The database refused: ", "violates check constraint"],
         "alter table public.user_messages drop column later",
+    ),
+    (
+        "update okta.signing_key set kid = 'before-' || kid",
+        &["a key that this database does not know", "epigraph admin keys"],
+        "update okta.signing_key set kid = substr(kid, 8)",
     ),
     (
         "select okta.block(user_id) from public.user_messages",
