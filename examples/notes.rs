@@ -2,7 +2,12 @@
 //! the session of `epigraph` itself.
 #![expect(clippy::print_stdout, reason = "it is there to print")]
 
-use epigraph::{client, config::Config, postgres::Statement, session::Progress};
+use epigraph::{
+    client,
+    config::Config,
+    postgres::Statement,
+    session::{Progress, finish_background_work},
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -32,5 +37,8 @@ async fn main() -> anyhow::Result<()> {
         }
         _ => anyhow::bail!("usage: notes login | notes add TEXT | notes list"),
     }
+    // The connection ends in order, and what Okta publishes about itself is kept.
+    drop(session);
+    finish_background_work().await;
     Ok(())
 }

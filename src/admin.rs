@@ -14,8 +14,9 @@ mod repair;
 mod status;
 mod verify;
 
-use std::{ops::Deref, sync::Mutex, time::Duration};
+use std::{ops::Deref, time::Duration};
 
+use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{

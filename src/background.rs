@@ -34,7 +34,8 @@ impl Drop for Unfinished {
     }
 }
 
-/// Waits until what must not stop half way has come to its end. For a program that is about to end its runtime; it sets the limit.
+/// Waits until what must not stop half way has come to its end: connections end in order, what was renewed is written down. For a
+/// program that is about to end its runtime, which has to be that of one thread (`flavor = "current_thread"`); it sets the limit.
 pub async fn finish_background_work() {
     let mut unfinished = UNFINISHED.with(watch::Sender::subscribe);
     // The sender lives as long as this thread.

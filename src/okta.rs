@@ -720,20 +720,3 @@ fn keys_verdict(keys: Result<Arc<Keys>, Failure>) -> Verdict {
 mod fuzz;
 #[cfg(test)]
 mod messages;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn making_the_client_sends_nothing_and_refuses_plain_http() {
-        let config = |issuer: &str| config::Okta {
-            issuer: issuer.into(),
-            client_id: "0oa1".into(),
-            client_secret: None,
-        };
-        assert!(Okta::new(config("https://org.okta.com"), None).is_ok());
-        let failure = Okta::new(config("http://org.okta.com"), None).err();
-        assert_eq!(failure.map(|it| it.kind), Some(Kind::Config));
-    }
-}

@@ -408,15 +408,32 @@ mod tests {
     use super::*;
 
     fn mode(path: &Path) -> u32 {
-        fs::symlink_metadata(path)
-            .expect("it is there")
-            .permissions()
-            .mode()
-            & 0o7777
+        let found = fs::symlink_metadata(path).expect("it is there");
+        found.permissions().mode() & 0o7777
     }
 
     fn scratch() -> tempfile::TempDir {
         tempfile::tempdir().expect("a temporary directory")
+    }
+
+    fn names_in(directory: &Path) -> Vec<std::ffi::OsString> {
+        let entries = fs::read_dir(directory).expect("listed");
+        let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+        names.sort();
+        names
+    }
+
+    /// All that is done with a file; each fails in this way.
+    #[track_caller]
+    fn all_fail(path: &Path, is_so: impl Fn(&Error) -> bool) {
+        for outcome in [
+            read(path, 100).map(drop),
+            write(path, b"x").map(drop),
+            could_write(path),
+            open_lock(path).map(drop),
+        ] {
+            assert!(outcome.as_ref().is_err_and(&is_so), "{outcome:?}");
+        }
     }
 
     #[test]
@@ -432,10 +449,7 @@ mod tests {
         assert_eq!(mode(&path), 0o600);
         assert_eq!(mode(&scratch.path().join("deep/er")), 0o700);
         assert_eq!(mode(&scratch.path().join("deep")), 0o700);
-        let names: Vec<_> = fs::read_dir(path.parent().expect("a parent"))
-            .expect("listed")
-            .collect();
-        assert_eq!(names.len(), 1, "{names:?}");
+        assert_eq!(names_in(&scratch.path().join("deep/er")), ["state.json"]);
     }
 
     #[test]
@@ -457,15 +471,13 @@ mod tests {
         }
         for name in ["missing/config.toml", "config.toml/below"] {
             let path = scratch.path().join(name);
-            assert!(matches!(could_create(&path), Err(Error::Io(_))), "{name}");
-            assert!(
-                matches!(create(&path, b"second"), Err(Error::Io(_))),
-                "{name}"
-            );
+            for refused in [could_create(&path), create(&path, b"second")] {
+                assert!(matches!(refused, Err(Error::Io(_))), "{name}");
+            }
         }
         assert_eq!(fs::read(&path).ok(), Some(b"first".into()));
-        let names: Vec<_> = fs::read_dir(scratch.path()).expect("listed").collect();
-        assert_eq!(names.len(), 3, "{names:?}");
+        let names = ["config.toml", "dangling", "directory"];
+        assert_eq!(names_in(scratch.path()), names);
     }
 
     #[test]
@@ -484,20 +496,14 @@ mod tests {
         fs::write(&target, "precious").expect("written");
         let link = scratch.path().join("link");
         symlink(&target, &link).expect("linked");
-        assert!(matches!(read(&link, 100), Err(Error::SymbolicLink)));
-        assert!(matches!(write(&link, b"x"), Err(Error::SymbolicLink)));
-        assert!(matches!(could_write(&link), Err(Error::SymbolicLink)));
-        assert!(matches!(open_lock(&link), Err(Error::SymbolicLink)));
         let dangling = scratch.path().join("dangling");
         symlink(scratch.path().join("nowhere"), &dangling).expect("linked");
-        assert!(matches!(open_lock(&dangling), Err(Error::SymbolicLink)));
-        assert!(matches!(write(&dangling, b"x"), Err(Error::SymbolicLink)));
+        for link in [&link, &dangling] {
+            all_fail(link, |error| matches!(error, Error::SymbolicLink));
+        }
         assert!(!scratch.path().join("nowhere").exists());
         remove(&link).expect("the link itself can go");
-        assert_eq!(
-            fs::read_to_string(&target).ok().as_deref(),
-            Some("precious")
-        );
+        assert_eq!(fs::read(&target).ok(), Some(b"precious".into()));
     }
 
     #[test]
@@ -509,10 +515,7 @@ mod tests {
         let link = scratch.path().join("link");
         symlink(&target, &link).expect("linked");
         let path = link.join("file");
-        assert!(matches!(read(&path, 100), Err(Error::LinkedDirectory)));
-        assert!(matches!(write(&path, b"x"), Err(Error::LinkedDirectory)));
-        assert!(matches!(could_write(&path), Err(Error::LinkedDirectory)));
-        assert!(matches!(open_lock(&path), Err(Error::LinkedDirectory)));
+        all_fail(&path, |error| matches!(error, Error::LinkedDirectory));
         assert!(matches!(set_aside(&path), Err(Error::LinkedDirectory)));
         assert!(matches!(remove(&path), Err(Error::LinkedDirectory)));
         assert_eq!(fs::read(target.join("file")).ok(), Some(b"precious".into()));
@@ -548,11 +551,7 @@ mod tests {
     fn a_file_system_that_keeps_modes_is_known() {
         let scratch = scratch();
         assert!(keeps_modes(scratch.path()));
-        assert_eq!(
-            fs::read_dir(scratch.path()).expect("listed").count(),
-            0,
-            "nothing is left behind"
-        );
+        assert_eq!(names_in(scratch.path()), [""; 0]);
     }
 
     #[test]
@@ -597,8 +596,7 @@ mod tests {
         assert!(read(&path, 10).expect("no error").is_none());
         write(&path, b"x").expect("written");
         could_write(&path).expect("it could");
-        let left = fs::read_dir(scratch.path().join("d")).expect("listed");
-        assert_eq!(left.count(), 1);
+        assert_eq!(names_in(&scratch.path().join("d")), ["file"]);
         assert!(could_write(&path.join("below")).is_err());
     }
 
@@ -644,11 +642,6 @@ mod tests {
         fs::write(scratch.path().join(".session.json.abc"), "half").expect("written");
         fs::write(scratch.path().join("session.json.other"), "keep").expect("written");
         remove(&path).expect("removed");
-        let left: Vec<_> = fs::read_dir(scratch.path())
-            .expect("listed")
-            .flatten()
-            .map(|entry| entry.file_name())
-            .collect();
-        assert_eq!(left, ["session.json.other"]);
+        assert_eq!(names_in(scratch.path()), ["session.json.other"]);
     }
 }

@@ -216,8 +216,8 @@ pub trait Quotes: Send + Sync + 'static {
     /// and its failure is that of the operation that follows, or of none.
     fn head_start(&self) {}
 
-    /// Makes sure that a connection is open, so that it can be made while a token is refreshed. Its failure shows at the next operation.
-    fn connect(&self, progress: &Progress) -> impl Future<Output = ()> + Send;
+    /// Makes sure that a connection is open, so that it can be made while a token is refreshed.
+    fn connect(&self, progress: &Progress) -> impl Future<Output = Result<(), Refused>> + Send;
 
     /// Reads the quote of the person whom the token names.
     fn load(
@@ -265,7 +265,7 @@ pub struct Standing {
     pub renews: bool,
 }
 
-impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
+impl<I: Identity, V: Vault, Q> Session<I, V, Q> {
     /// Makes a session. `state_dir` holds the lock, the draft and, where that is wanted, the quote that was last seen; `key` tells
     /// issuer and client apart in file names.
     pub fn new(
@@ -304,21 +304,6 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
             renews: entry.refresh_token.is_some(),
             user: entry.user,
         }))
-    }
-
-    /// Says who is signed in, from the vault alone, with what was typed and never saved.
-    ///
-    /// # Errors
-    /// When the vault cannot be read, or holds something that this version did not write.
-    pub async fn restore(&self, progress: &Progress) -> Result<Option<Restored>, Failure> {
-        let progress = progress.of_questions();
-        let (entry, ()) = tokio::join!(self.keeper.entry(&progress), self.head_start());
-        let Some(entry) = entry? else {
-            return Ok(None);
-        };
-        Ok(Some(
-            self.restored(entry.user, self.keeper.vault.warning()).await,
-        ))
     }
 
     /// Keeps the session in a file from now on, because the person chose it.
@@ -419,6 +404,48 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         }
     }
 
+    /// Says in a few words where the session is kept.
+    #[must_use]
+    pub fn location(&self) -> String {
+        self.keeper.vault.location()
+    }
+
+    fn pending(&self) -> Option<Arc<I::Pending>> {
+        self.pending.lock().clone()
+    }
+
+    async fn restored(&self, user: User, warnings: impl IntoIterator<Item = Failure>) -> Restored {
+        let (seen, left) = tokio::join!(self.seen.read(&user.id), self.drafts.read(&user.id));
+        let (draft, more_drafts, told) = match left {
+            Ok(Left { draft, more }) => (draft, more, more.then(another_draft)),
+            Err(failure) => (None, false, Some(failure)),
+        };
+        Restored {
+            user,
+            draft,
+            more_drafts,
+            warnings: warnings.into_iter().chain(told).collect(),
+            seen,
+        }
+    }
+}
+
+impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
+    /// Says who is signed in, from the vault alone, with what was typed and never saved.
+    ///
+    /// # Errors
+    /// When the vault cannot be read, or holds something that this version did not write.
+    pub async fn restore(&self, progress: &Progress) -> Result<Option<Restored>, Failure> {
+        let progress = progress.of_questions();
+        let (entry, ()) = tokio::join!(self.keeper.entry(&progress), self.head_start());
+        let Some(entry) = entry? else {
+            return Ok(None);
+        };
+        Ok(Some(
+            self.restored(entry.user, self.keeper.vault.warning()).await,
+        ))
+    }
+
     /// Reads the quote.
     ///
     /// # Errors
@@ -469,12 +496,6 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         Ok(outcome)
     }
 
-    /// Says in a few words where the session is kept.
-    #[must_use]
-    pub fn location(&self) -> String {
-        self.keeper.vault.location()
-    }
-
     /// Does something with a valid ID token. One that has expired for the database, whose clock decides, is renewed once.
     pub(crate) async fn admitted<T, F: Future<Output = Result<T, Refused>>>(
         &self,
@@ -496,11 +517,7 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         }
         tracing::info!(target: "epigraph", "the database says that the session has expired");
         let id_token = self.id_token(Some(refused), progress).await?;
-        operation(id_token).await.map_err(|refused| match refused {
-            // Another sign-in would change nothing.
-            Refused::TokenExpired => wrong_clock(),
-            Refused::Failed(failure) => failure,
-        })
+        operation(id_token).await.map_err(for_good)
     }
 
     /// Returns a valid ID token, another one than was refused. Where it must be renewed, the database is connected to meanwhile:
@@ -518,11 +535,9 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
         let keeper = Arc::clone(&self.keeper);
         let reporter = progress.clone();
         let renewing = finish(async move { keeper.renew(refused.as_ref(), &reporter).await });
-        let connecting = async {
-            self.quotes.connect(progress).await;
-            Ok(())
-        };
-        let (id_token, ()) = tokio::try_join!(renewing, connecting)?;
+        let connecting = async { Ok(self.quotes.connect(progress).await) };
+        let (id_token, connected) = tokio::try_join!(renewing, connecting)?;
+        connected.map_err(for_good)?;
         Ok(id_token)
     }
 
@@ -531,25 +546,6 @@ impl<I: Identity, V: Vault, Q: Quotes> Session<I, V, Q> {
     async fn head_start(&self) {
         if !self.keeper.has_read_vault() && self.seen.is_there().await {
             self.quotes.head_start();
-        }
-    }
-
-    fn pending(&self) -> Option<Arc<I::Pending>> {
-        self.pending.lock().clone()
-    }
-
-    async fn restored(&self, user: User, warnings: impl IntoIterator<Item = Failure>) -> Restored {
-        let (seen, left) = tokio::join!(self.seen.read(&user.id), self.drafts.read(&user.id));
-        let (draft, more_drafts, told) = match left {
-            Ok(Left { draft, more }) => (draft, more, more.then(another_draft)),
-            Err(failure) => (None, false, Some(failure)),
-        };
-        Restored {
-            user,
-            draft,
-            more_drafts,
-            warnings: warnings.into_iter().chain(told).collect(),
-            seen,
         }
     }
 }
@@ -563,6 +559,15 @@ fn no_refresh_token() -> Failure {
     Failure::new(Kind::Failed, "Okta gave no refresh token.").cure(
         "You will have to sign in again after an hour, as a rule; an administrator can change that: Applications › the app › General › Grant type › Refresh Token.",
     )
+}
+
+/// Says why an operation came to nothing with a token that is new.
+fn for_good(refused: Refused) -> Failure {
+    match refused {
+        // Another sign-in would change nothing.
+        Refused::TokenExpired => wrong_clock(),
+        Refused::Failed(failure) => failure,
+    }
 }
 
 fn no_sign_in() -> Failure {

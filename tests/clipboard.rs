@@ -2,10 +2,13 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use crate::support::{
-    pty::Key,
-    stage::{Stage, WONDERFUL, ends},
-    wait_until,
+use crate::{
+    screens::quits,
+    support::{
+        pty::Key,
+        stage::{Stage, WONDERFUL, ends},
+        wait_until,
+    },
 };
 
 /// Stands for `xclip`, and keeps the clipboard in a file. What it was started with lies beside it.
@@ -31,8 +34,7 @@ async fn what_is_copied_is_in_the_clipboard_that_is_told() {
     wait_until("the terminal has it", || {
         (screen.copied().len() == 1).then_some(())
     });
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
+    quits(&mut screen);
 
     with_xclip(&mut stage);
     let mut screen = stage.open();

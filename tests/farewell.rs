@@ -4,29 +4,26 @@ use std::time::Duration;
 
 use epigraph::session::finish_background_work;
 
-use crate::support::{
-    ca,
-    person::Person,
-    postgres::{Cluster, Database, Settings, shared},
-    proxy::Proxy,
-    pty::Key,
-    stage::{Stage, ends},
-    tls_front::{End, TlsFront},
-    wait_until,
+use crate::{
+    screens::quits,
+    support::{
+        ca,
+        person::Person,
+        postgres::{Cluster, Database, shared},
+        proxy::Proxy,
+        stage::Stage,
+        tls_front::{End, TlsFront},
+        wait_until,
+    },
 };
 
 #[tokio::test]
 async fn every_session_ends_with_terminate_and_close_notify() {
     let mut stage = Stage::signed_in().await;
-    let cluster = Cluster::start(Settings {
-        plaintext: true,
-        ..Settings::default()
-    });
+    let cluster = Cluster::without_tls();
     let database = cluster.migrated().await;
     let front = TlsFront::before(cluster.port(), ca::localhost());
-    let root = ca::trusted().pem_path().display().to_string();
-    let url = database.user().port(front.port()).set("sslmode", "require");
-    let url = url.set("sslrootcert", root).set("sslnegotiation", "direct");
+    let url = database.user().over_tls_at(front.port());
     let in_order = End {
         last: b"X\0\0\0\x04".to_vec(),
         closed_tls: true,
@@ -50,8 +47,7 @@ async fn every_session_ends_with_terminate_and_close_notify() {
 
     let mut screen = stage.open();
     screen.sees("Your quote could not be read.");
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
+    quits(&mut screen);
     ended("the screens' session ends");
 }
 

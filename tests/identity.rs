@@ -1,6 +1,6 @@
 //! The database checks who is asking: what it refuses, why, and that nothing gets around it.
 
-mod asking;
+pub(crate) mod asking;
 mod forgery;
 mod keys;
 mod protection;

@@ -1,6 +1,6 @@
 //! What Okta publishes of itself, kept from one program to the next: how many requests it saves, and how it is found to be out of date.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf};
 
 use epigraph::{
     failure::{Failure, Kind},
@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::{
+    faults::okta::sign_in::metadata,
     sign_in::{client_in, failure, quick, refresh, sign_in},
     support::{
         guardian::Scratch,
@@ -28,7 +29,7 @@ impl Site {
     fn new() -> Self {
         let okta = quick();
         // A refresh token that is shown twice ends the session.
-        okta.configure(|settings| settings.grace = Duration::ZERO);
+        okta.refresh_tokens_work_once();
         let scratch = Scratch::new("kept");
         Self { okta, scratch }
     }
@@ -62,6 +63,14 @@ impl Site {
         renewed.id_token.expect("accepted");
         *refresh_token = renewed.refresh_token.expect("it rotates");
         self.requests().split_off(before)
+    }
+
+    /// Expects the requests of a renewal, those that are sent side by side in any order.
+    async fn renewing_asks(&self, refresh_token: &mut SecretString, expected: &[Endpoint]) {
+        let mut requests = self.renew(refresh_token).await;
+        let place = |endpoint: &Endpoint| expected.iter().position(|it| it == endpoint);
+        requests.sort_by_key(place);
+        assert_eq!(requests, expected);
     }
 
     /// The requests so far, but for the person's own.
@@ -105,27 +114,20 @@ impl Site {
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
 /// The requests of a program that knows nothing.
-fn all() -> Vec<Endpoint> {
-    vec![Endpoint::Discovery, Endpoint::Keys, Endpoint::Token]
-}
-
-/// What is sent side by side comes in any order.
-fn sorted(mut requests: Vec<Endpoint>) -> Vec<Endpoint> {
-    let place = |endpoint: &Endpoint| all().iter().position(|it| it == endpoint);
-    requests.sort_by_key(place);
-    requests
-}
+const ALL: [Endpoint; 3] = [Endpoint::Discovery, Endpoint::Keys, Endpoint::Token];
+/// Those of one that knows everything.
+const ONE: [Endpoint; 1] = [Endpoint::Token];
 
 #[tokio::test]
 async fn a_renewal_with_a_warm_file_is_one_request() {
     let (site, mut token) = Site::signed_in().await;
     for _ in 0..2 {
-        assert_eq!(site.renew(&mut token).await, [Endpoint::Token]);
+        site.renewing_asks(&mut token, &ONE).await;
     }
     // The first program of all asked for everything, and each once.
     fs::remove_file(site.file()).expect("removed");
-    assert_eq!(sorted(site.renew(&mut token).await), all());
-    assert_eq!(site.renew(&mut token).await, [Endpoint::Token]);
+    site.renewing_asks(&mut token, &ALL).await;
+    site.renewing_asks(&mut token, &ONE).await;
 }
 
 #[tokio::test]
@@ -141,12 +143,12 @@ async fn a_sign_in_with_a_warm_file_asks_for_its_code_at_once() {
 async fn what_may_not_be_kept_is_asked_for_each_time() {
     for published_for in ["no-store", "no-cache, max-age=60", "public"] {
         let site = Site::new();
-        site.okta
-            .configure(|settings| settings.published_for = published_for);
+        let okta = &site.okta;
+        okta.configure(|settings| settings.published_for = published_for);
         let tokens = site.sign_in().await.expect("signed in");
         let mut token = tokens.refresh_token.expect("a refresh token");
         for _ in 0..2 {
-            assert_eq!(sorted(site.renew(&mut token).await), all());
+            site.renewing_asks(&mut token, &ALL).await;
         }
         assert!(!site.scratch.path().join("state").exists());
     }
@@ -159,9 +161,9 @@ async fn what_has_expired_is_asked_for_again() {
         site.edit(endpoint, |part| {
             part["fresh"]["end"] = (crate::support::token::now() - 1).into();
         });
-        let requests = sorted(site.renew(&mut token).await);
-        assert_eq!(requests, [asked, Endpoint::Token]);
-        assert_eq!(site.renew(&mut token).await, [Endpoint::Token]);
+        site.renewing_asks(&mut token, &[asked, Endpoint::Token])
+            .await;
+        site.renewing_asks(&mut token, &ONE).await;
     }
 }
 
@@ -183,7 +185,7 @@ async fn keys_that_did_not_sign_are_asked_for_once_more() {
         change(&site);
         let requests = site.renew(&mut token).await;
         assert_eq!(requests, [Endpoint::Token, Endpoint::Keys]);
-        assert_eq!(site.renew(&mut token).await, [Endpoint::Token]);
+        site.renewing_asks(&mut token, &ONE).await;
     }
 }
 
@@ -192,26 +194,20 @@ async fn endpoints_that_have_moved_are_found_again() {
     let (site, mut token) = Site::signed_in().await;
     site.okta.configure(|settings| settings.endpoints = "v2");
     let requests = site.renew(&mut token).await;
-    assert_eq!(
-        requests,
-        [Endpoint::Other, Endpoint::Discovery, Endpoint::Token]
-    );
+    let moved = [Endpoint::Other, Endpoint::Discovery, Endpoint::Token];
+    assert_eq!(requests, moved);
     // The keys have another address as well, under which none are kept.
-    let requests = sorted(site.renew(&mut token).await);
-    assert_eq!(requests, [Endpoint::Keys, Endpoint::Token]);
-    assert_eq!(site.renew(&mut token).await, [Endpoint::Token]);
+    site.renewing_asks(&mut token, &[Endpoint::Keys, Endpoint::Token])
+        .await;
+    site.renewing_asks(&mut token, &ONE).await;
 
     // The same at each other step: the code, the polls, the keys and the end.
     site.okta.configure(|settings| settings.endpoints = "v3");
     let program = site.program();
-    let (code, pending) = program
-        .request_code(&Progress::silent())
-        .await
-        .expect("a code");
+    let code = program.request_code(&Progress::silent()).await;
+    let (code, pending) = code.expect("a code");
     site.okta.configure(|settings| settings.endpoints = "v4");
-    site.okta
-        .approve(&code.user_code, Person::James)
-        .expect("known");
+    site.okta.let_in(&code.user_code);
     let before = site.okta.count(Endpoint::Discovery);
     let tokens = program.await_approval(&pending, &Progress::silent()).await;
     let token = tokens.expect("signed in").refresh_token.expect("a token");
@@ -275,17 +271,15 @@ async fn a_refresh_token_that_may_be_used_up_is_not_sent_again() {
 async fn an_outage_leaves_what_is_kept_alone() {
     let (site, mut token) = Site::signed_in().await;
     let busy = || Answer::http(503, "text/html", "");
-    for answers in [
-        vec![Answer::rate_limited(600)],
-        vec![busy(), busy(), busy()],
-    ] {
+    let limited = Answer::rate_limited(600);
+    for answers in [vec![limited], vec![busy(), busy(), busy()]] {
         for answer in answers {
             site.okta.script(Endpoint::Token, answer);
         }
         failure(refresh(&site.program(), &token).await);
     }
     finish_background_work().await;
-    assert_eq!(site.renew(&mut token).await, [Endpoint::Token]);
+    site.renewing_asks(&mut token, &ONE).await;
 }
 
 #[tokio::test]
@@ -302,24 +296,16 @@ async fn doctor_and_administrators_always_ask() {
     fs::remove_file(site.file()).expect("removed");
     site.program().check().await;
     finish_background_work().await;
-    assert_eq!(site.renew(&mut token).await, [Endpoint::Token]);
+    site.renewing_asks(&mut token, &ONE).await;
 }
 
 /// A person who was told to see an administrator has that mended, and tries again.
 #[tokio::test]
 async fn a_server_that_signs_no_one_in_is_not_kept() {
     let site = Site::new();
-    let issuer = site.okta.issuer(Server::Default);
     let document = |more: Value| {
-        let mut document = json!({
-            "issuer": issuer,
-            "jwks_uri": format!("{issuer}/v1/keys"),
-            "token_endpoint": format!("{issuer}/v1/token"),
-            "device_authorization_endpoint": format!("{issuer}/v1/device/authorize"),
-        });
-        let members = document.as_object_mut().expect("an object");
-        members.extend(more.as_object().expect("an object").clone());
-        Answer::json(200, &document).header("Cache-Control", "max-age=86400")
+        let document = metadata(&site.okta, &more);
+        document.header("Cache-Control", "max-age=86400")
     };
     for more in [
         json!({"device_authorization_endpoint": null}),

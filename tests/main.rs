@@ -31,7 +31,6 @@ mod row_security;
 mod screens;
 #[cfg(target_os = "linux")]
 mod secret_service;
-mod session;
 mod sign_in;
 mod stand_in;
 mod standby;

@@ -12,7 +12,6 @@ each_server! {
     an_empty_database_gets_the_guides_table,
     the_web_apps_table_is_taken_over_with_its_rows,
     a_table_of_another_shape_is_refused_with_the_column,
-    two_at_once_do_it_once,
     a_role_without_the_right_is_told_whose_string_is_needed,
     a_database_of_a_newer_program_is_left_alone,
 }
@@ -35,7 +34,7 @@ fn all() -> Vec<String> {
 }
 
 /// What the guide's web app (drizzle) makes.
-const GUIDE: &str = r#"
+pub(crate) const GUIDE: &str = r#"
 create schema drizzle;
 create table drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint);
 insert into drizzle.__drizzle_migrations (hash, created_at) values ('d34d', 1712000000000);
@@ -59,9 +58,18 @@ fn relations(database: &Database) -> String {
     )
 }
 
-async fn run_as_owner(database: &Database<'_>, sql: &str) {
-    let owner = database.owner_session().await;
-    owner.batch_execute(sql).await.expect("the owner may");
+impl Database<'_> {
+    /// Runs SQL as the owner, who may.
+    pub(crate) async fn owner_runs(&self, sql: &str) {
+        let owner = self.owner_session().await;
+        owner.batch_execute(sql).await.expect("the owner may");
+    }
+
+    /// Expects what a query shows.
+    #[track_caller]
+    pub(crate) fn shows(&self, sql: &str, shown: &str) {
+        assert_eq!(self.query(sql), shown, "{sql}");
+    }
 }
 
 async fn an_empty_database_gets_the_guides_table(cluster: &'static Cluster) {
@@ -75,43 +83,28 @@ async fn an_empty_database_gets_the_guides_table(cluster: &'static Cluster) {
         ),
         "user_id text NO, create_ts timestamp without time zone now() NO, message text NO"
     );
-    let before = database.query("select xmin, * from public.epigraph_schema_history");
-    assert_eq!(
-        migrate(&owner(&database)).await.expect("it applies"),
-        [""; 0]
-    );
-    assert_eq!(
-        database.query("select xmin, * from public.epigraph_schema_history"),
-        before
-    );
+    let history = "select xmin, * from public.epigraph_schema_history";
+    let before = database.query(history);
+    let again = migrate(&owner(&database)).await.expect("it applies");
+    assert_eq!(again, [""; 0]);
+    database.shows(history, &before);
 }
 
 async fn the_web_apps_table_is_taken_over_with_its_rows(cluster: &'static Cluster) {
     let database = cluster.database();
-    run_as_owner(&database, GUIDE).await;
+    database.owner_runs(GUIDE).await;
     migrate(&owner(&database)).await.expect("it applies");
     database.grant();
     database.trust(token::ISSUER, token::AUDIENCE, &[token::signer().jwk()]);
     let woolf = Person::new("00u-woolf", &database.user_url());
-    let row = woolf
-        .try_load()
-        .await
-        .expect("it can be read")
-        .expect("it is there");
+    let row = woolf.try_load().await.expect("it can be read");
+    let row = row.expect("it is there");
     assert_eq!(row.text, "No need to hurry.");
-    assert_eq!(
-        row.saved_at.to_utc().to_rfc3339(),
-        "2026-05-03T12:02:03.456789+00:00"
-    );
-    saved(
-        woolf
-            .save("No need to sparkle.", Some("No need to hurry."))
-            .await,
-    );
-    assert_eq!(
-        database.query("select hash, created_at from drizzle.__drizzle_migrations"),
-        "d34d|1712000000000"
-    );
+    let saved_at = row.saved_at.to_utc().to_rfc3339();
+    assert_eq!(saved_at, "2026-05-03T12:02:03.456789+00:00");
+    saved(woolf.save("No need to sparkle.", Some(&row.text)).await);
+    let theirs = "select hash, created_at from drizzle.__drizzle_migrations";
+    database.shows(theirs, "d34d|1712000000000");
 }
 
 async fn a_table_of_another_shape_is_refused_with_the_column(cluster: &'static Cluster) {
@@ -146,32 +139,17 @@ async fn a_table_of_another_shape_is_refused_with_the_column(cluster: &'static C
         ),
     ] {
         let database = cluster.database();
-        run_as_owner(
-            &database,
-            &format!("create table public.user_messages {table}"),
-        )
-        .await;
+        let table_of_quotes = format!("create table public.user_messages {table}");
+        database.owner_runs(&table_of_quotes).await;
         let before = relations(&database);
-        let failure = migrate(&owner(&database))
-            .await
-            .expect_err("it does not fit");
+        let refused = migrate(&owner(&database)).await;
+        let failure = refused.expect_err("it does not fit");
         assert_eq!(failure.kind, Kind::Database);
         assert!(failure.what.contains(says), "{table}: {failure}");
         assert!(failure.what.contains("Nothing was changed."), "{failure}");
         assert!(failure.cure.is_some(), "{failure}");
         assert_eq!(relations(&database), before);
     }
-}
-
-async fn two_at_once_do_it_once(cluster: &'static Cluster) {
-    let database = cluster.database();
-    let target = owner(&database);
-    let runs = futures_util::future::join_all((0..4).map(|_| migrate(&target))).await;
-    let applied: Vec<_> = runs
-        .into_iter()
-        .flat_map(|run| run.expect("each ends well"))
-        .collect();
-    assert_eq!(applied, all());
 }
 
 async fn a_role_without_the_right_is_told_whose_string_is_needed(cluster: &'static Cluster) {

@@ -7,7 +7,7 @@ use epigraph::{account::Activity, failure::Kind, quote::DeleteOutcome};
 
 use crate::support::{
     person::{Person, conflict, saved},
-    postgres::{Database, shared},
+    postgres::{Database, LOCK, shared},
     proxy::Proxy,
 };
 
@@ -33,30 +33,11 @@ async fn until(what: &str, mut condition: impl FnMut() -> bool) {
         .unwrap_or_else(|_| panic!("waited in vain: {what}"));
 }
 
-fn sessions(database: &Database, condition: &str) -> String {
-    database.query(&format!(
-        "select count(*) from pg_stat_activity where usename = '{}' and {condition}",
-        database.user_name()
-    ))
-}
-
-/// On a very slow machine the first try may have been given up, so that there are two.
-fn is_blocked(database: &Database) -> bool {
-    sessions(database, "wait_event_type = 'Lock'") != "0"
-}
-
-fn kill(database: &Database) {
-    database.query(&format!(
-        "select pg_terminate_backend(pid, 10000) from pg_stat_activity where usename = '{}'",
-        database.user_name()
-    ));
-}
-
 #[tokio::test]
 async fn an_idle_connection_that_was_ended_is_replaced() {
     let (database, proxy, joyce) = set_up().await;
     saved(joyce.save("one", None).await);
-    kill(&database);
+    database.end_sessions();
     assert_eq!(joyce.load().await.as_deref(), Some("one"));
     assert_eq!(proxy.counts().connections, 2);
     assert!(!joyce.activities().contains(&Activity::RetryingDatabase));
@@ -87,41 +68,33 @@ async fn a_first_save_or_delete_without_an_answer_is_settled() {
     }
 }
 
+/// And not over a change that was made in between.
 #[tokio::test]
 async fn a_save_that_never_arrives_is_sent_again() {
     let (database, proxy, joyce) = set_up().await;
-    saved(joyce.save("one", None).await);
-    proxy.forget();
-    proxy.hold_requests(true);
-    let save = joyce.save("two", Some("one"));
-    let meanwhile = async {
-        until("the save is sent", || proxy.counts().requested > 0).await;
-        proxy.cut();
-        proxy.hold_requests(false);
-    };
-    let (outcome, ()) = tokio::join!(save, meanwhile);
-    assert_eq!(saved(outcome).text, "two");
-    assert_eq!(
-        database.query("select message from public.user_messages"),
-        "two"
-    );
-}
-
-#[tokio::test]
-async fn a_retry_does_not_overwrite_a_change_made_in_between() {
-    let (database, proxy, joyce) = set_up().await;
-    saved(joyce.save("one", None).await);
-    proxy.forget();
-    proxy.hold_requests(true);
-    let save = joyce.save("two", Some("one"));
-    let meanwhile = async {
-        until("the save is sent", || proxy.counts().requested > 0).await;
-        database.query("update public.user_messages set message = 'three'");
-        proxy.cut();
-        proxy.hold_requests(false);
-    };
-    let (outcome, ()) = tokio::join!(save, meanwhile);
-    assert_eq!(conflict(outcome).as_deref(), Some("three"));
+    for changes in [false, true] {
+        joyce.delete(None).await;
+        saved(joyce.save("one", None).await);
+        proxy.forget();
+        proxy.hold_requests(true);
+        let save = joyce.save("two", Some("one"));
+        let meanwhile = async {
+            until("the save is sent", || proxy.counts().requested > 0).await;
+            if changes {
+                database.query("update public.user_messages set message = 'three'");
+            }
+            proxy.cut();
+            proxy.hold_requests(false);
+        };
+        let (outcome, ()) = tokio::join!(save, meanwhile);
+        if changes {
+            assert_eq!(conflict(outcome).as_deref(), Some("three"));
+        } else {
+            assert_eq!(saved(outcome).text, "two");
+        }
+        let row = database.query("select message from public.user_messages");
+        assert_eq!(row, if changes { "three" } else { "two" });
+    }
 }
 
 #[tokio::test]
@@ -149,36 +122,24 @@ async fn a_wrong_password_is_tried_once() {
     let mut url = database.user().port(proxy.port());
     url.password = "not-the-password".into();
     let joyce = Person::new(ID, &url.to_string());
-    joyce.connect().await;
     let failure = joyce.try_load().await.expect_err("the password is wrong");
     assert_eq!(failure.kind, Kind::Database);
     assert!(failure.what.contains("with this password"), "{failure}");
     assert!(!failure.to_string().contains("not-the-password"));
     assert_eq!(proxy.counts().connections, 1);
-    assert_eq!(
-        shared()
-            .log()
-            .matches(&format!(
-                "password authentication failed for user \"{}\"",
-                database.user_name()
-            ))
-            .count(),
-        1
-    );
+    let user = database.user_name();
+    let logged = format!("password authentication failed for user \"{user}\"");
+    assert_eq!(shared().log().matches(&logged).count(), 1);
 }
 
 #[tokio::test]
 async fn an_abandoned_operation_leaves_nothing_behind() {
     let (database, proxy, joyce) = set_up().await;
     saved(joyce.save("one", None).await);
-    let owner = database.owner_session().await;
-    owner
-        .batch_execute("begin; lock table public.user_messages in access exclusive mode")
-        .await
-        .expect("the owner may");
+    let owner = database.owner_begins(LOCK).await;
     tokio::select! {
         outcome = joyce.save("two", Some("one")) => panic!("{outcome:?}"),
-        () = until("the save waits", || is_blocked(&database)) => {}
+        () = until("the save waits", || database.waits_for_a_lock()) => {}
     }
     owner.batch_execute("commit").await.expect("it is open");
     let connections = proxy.counts().connections;
@@ -186,57 +147,38 @@ async fn an_abandoned_operation_leaves_nothing_behind() {
     let now = joyce.load().await.expect("there is a quote");
     assert_eq!(proxy.counts().connections, connections + 1);
     saved(joyce.save("three", Some(&now)).await);
-    until("the old session ends", || {
-        sessions(&database, "true") == "1"
-    })
-    .await;
+    until("the old session ends", || database.sessions("true") == 1).await;
 }
 
 /// A writer that has not committed yet makes the statement wait, and what it then sees is not what it returns.
 #[tokio::test]
 async fn a_change_in_the_very_moment_is_a_conflict_like_any_other() {
     let (database, _proxy, joyce) = set_up().await;
-    let owner = database.owner_session().await;
     let insert = "insert into public.user_messages values ('00u-joyce', now(), 'theirs')";
-    for (before, theirs, based_on, after) in [
-        (None, insert, None, Some("theirs")),
-        (
-            Some("one"),
-            "update public.user_messages set message = 'theirs'",
-            Some("one"),
-            Some("theirs"),
-        ),
-        (
-            Some("one"),
-            "delete from public.user_messages",
-            Some("one"),
-            None,
-        ),
+    let update = "update public.user_messages set message = 'theirs'";
+    let delete = "delete from public.user_messages";
+    for (before, theirs, after) in [
+        (None, insert, Some("theirs")),
+        (Some("one"), update, Some("theirs")),
+        (Some("one"), delete, None),
     ] {
         joyce.delete(None).await;
         if let Some(text) = before {
             saved(joyce.save(text, None).await);
         }
-        let race = async |sql: &str| {
-            owner.batch_execute("begin").await.expect("it is open");
-            owner.batch_execute(sql).await.expect("the owner may");
-        };
+        let owner = database.owner_begins(theirs).await;
         let meanwhile = async {
-            until("the save waits", || is_blocked(&database)).await;
+            until("the save waits", || database.waits_for_a_lock()).await;
             owner.batch_execute("commit").await.expect("it is open");
         };
-        race(theirs).await;
-        let (outcome, ()) = tokio::join!(joyce.save("ours", based_on), meanwhile);
+        let (outcome, ()) = tokio::join!(joyce.save("ours", before), meanwhile);
         assert_eq!(conflict(outcome).as_deref(), after, "{theirs}");
     }
 
     saved(joyce.save("one", None).await);
-    owner
-        .batch_execute("begin; update public.user_messages set message = 'theirs'")
-        .await
-        .expect("the owner may");
+    let owner = database.owner_begins(update).await;
     let meanwhile = async {
-        until("the delete waits", || is_blocked(&database)).await;
+        until("the delete waits", || database.waits_for_a_lock()).await;
         owner.batch_execute("commit").await.expect("it is open");
     };
     let (outcome, ()) = tokio::join!(joyce.delete(Some("one")), meanwhile);
@@ -246,9 +188,7 @@ async fn a_change_in_the_very_moment_is_a_conflict_like_any_other() {
 #[tokio::test]
 async fn of_writers_at_once_exactly_one_wins() {
     let database = Database::migrated().await;
-    let people: Vec<_> = (0..4)
-        .map(|_| Person::new(ID, &database.user_url()))
-        .collect();
+    let people = [(); 4].map(|()| Person::new(ID, &database.user_url()));
     let mut before: Option<String> = None;
     for round in 0..10 {
         let texts: Vec<_> = (0..people.len())

@@ -6,7 +6,6 @@ use std::{fs, path::Path, thread, time::Duration};
 use vt100::Screen;
 
 use crate::support::{
-    okta::Person,
     postgres::shared,
     pty::{Key, Pty},
     stage::{INVITATION, Stage},
@@ -20,14 +19,11 @@ const QUOTE: &str = "Mistakes are the portals of discovery. - James Joyce";
 async fn a_stage_for_pictures() -> Stage {
     let mut stage = Stage::new().await;
     let name = stage.database.name();
-    shared().query(
-        "postgres",
-        &format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'"),
-    );
-    shared().query(
-        "postgres",
-        &format!("alter database {name} rename to neondb"),
-    );
+    let postgres = |sql: String| shared().query("postgres", &sql);
+    postgres(format!(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'"
+    ));
+    postgres(format!("alter database {name} rename to neondb"));
     shared().query(
         "neondb",
         "create function public.stand_still() returns trigger language plpgsql as $$ begin
@@ -57,15 +53,10 @@ async fn story() -> Vec<(&'static str, Screen)> {
     let mut screen = stage.open();
     screen.sees("Enter Log in");
     look("log-in", &screen);
-    screen.key(Key::Enter);
-    let code = stage.okta.next_code();
-    screen.sees(&code);
+    let code = stage.ask_for_code(&mut screen);
     screen.sees("q quit");
     look("code", &screen);
-    stage
-        .okta
-        .approve(&code, Person::James)
-        .expect("the code works");
+    stage.okta.let_in(&code);
     screen.sees(INVITATION);
     screen.sees("Enter write");
     look("empty", &screen);
@@ -74,8 +65,7 @@ async fn story() -> Vec<(&'static str, Screen)> {
     screen.type_(QUOTE);
     screen.sees("not saved yet");
     look("edit", &screen);
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
+    screen.saves();
     look("quote", &screen);
     screen.key(Key::Char('e'));
     screen.sees("Ctrl-C quit");
@@ -116,11 +106,8 @@ async fn story() -> Vec<(&'static str, Screen)> {
 async fn the_pictures_of_the_readme_show_the_program_of_today() {
     let taken = story().await;
     let of = |name: &str| {
-        let (_, screen) = taken
-            .iter()
-            .find(|(taken, _)| *taken == name)
-            .expect("it was taken");
-        screen.clone()
+        let found = taken.iter().find(|(taken, _)| *taken == name);
+        found.expect("it was taken").1.clone()
     };
     let moving = [
         "log-in",

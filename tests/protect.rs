@@ -22,74 +22,61 @@ fn page() -> Vec<&'static str> {
         .collect()
 }
 
-async fn what_the_page_says_works(cluster: &'static Cluster) {
+/// A database of which the owner has done these, and of which the person has the page's role.
+async fn with_notes(cluster: &'static Cluster, blocks: &[&str]) -> Database<'static> {
     let database = cluster.migrated().await;
+    // A role is one for all databases of the cluster, and this test runs in more than one of them.
+    let role = format!("notes_{}", database.user_name());
+    for block in blocks {
+        let block = block.replace("notes_user", &role);
+        database.owner_runs(&block).await;
+    }
+    database.query(&format!("grant {role} to {}", database.user_name()));
+    database
+}
+
+async fn what_the_page_says_works(cluster: &'static Cluster) {
     let [table, grants, program, _, undo] = page()[..] else {
         panic!("the page has other blocks than this test knows")
     };
-    let owner = database.owner_session().await;
-    owner.batch_execute(table).await.expect("the owner may");
-    // A role is one for all databases of the cluster, and this test runs in more than one of them.
-    let role = format!("notes_{}", database.user_name());
-    let grants = grants.replace("notes_user", &role);
-    owner.batch_execute(&grants).await.expect("the owner may");
-    database.query(&format!("grant {role} to {}", database.user_name()));
+    let database = with_notes(cluster, &[table, grants]).await;
 
     let woolf = run(&database, program, "00u-woolf");
     assert!(woolf.contains("Buy the flowers herself."), "{woolf}");
-    let joyce = run(
-        &database,
-        &program.replace("the flowers", "the paper"),
-        "00u-joyce",
-    );
+    let his = program.replace("the flowers", "the paper");
+    let joyce = run(&database, &his, "00u-joyce");
     assert!(joyce.contains("Buy the paper herself."), "{joyce}");
     assert!(!joyce.contains("flowers"), "{joyce}");
-    assert_eq!(
-        database.query("select string_agg(owner_id, ' ' order by id) from public.notes"),
-        "00u-woolf 00u-joyce"
-    );
+    let owners = "select string_agg(owner_id, ' ' order by id) from public.notes";
+    database.shows(owners, "00u-woolf 00u-joyce");
 
     let hostile = |sql: &str| {
         let program = program.replace("the flowers", "the lamp");
         run(&database, &program.replace("insert into", sql), "00u-kafka")
     };
+    let hers_and_his = ["flowers", "paper"];
     let shown =
         hostile("delete from public.notes; update public.notes set body = 'no'; insert into");
-    assert!(
-        !shown.contains("flowers") && !shown.contains("paper"),
-        "{shown}"
-    );
-    let shown = hostile(
-        "insert into public.notes (owner_id, body) values ('00u-woolf', 'no'); insert into",
-    );
+    assert!(!hers_and_his.iter().any(|it| shown.contains(it)), "{shown}");
+    let for_her = "insert into public.notes (owner_id, body) values ('00u-woolf', 'no')";
+    let shown = hostile(&format!("{for_her}; insert into"));
     assert!(shown.contains("row-level security"), "{shown}");
     let url = database.user();
     let shown = database.psql(&url, "\\set VERBOSITY verbose\ntable public.notes;");
     assert!(shown.contains("28E01"), "{shown}");
-    assert_eq!(
-        database
-            .query("select count(*) from public.notes where body ~ 'herself' and body !~ 'lamp'"),
-        "2"
-    );
+    let left = "select count(*) from public.notes where body ~ 'herself' and body !~ 'lamp'";
+    database.shows(left, "2");
     // One check for the whole statement, and the index is used.
-    owner
-        .batch_execute("insert into public.notes (owner_id, body) select 'o' || n, '' from generate_series(1, 5000) n; analyze public.notes")
-        .await
-        .expect("the owner may");
-    let plan = run(
-        &database,
-        &program.replace("select body", "explain select body"),
-        "00u-woolf",
-    );
+    let many = "insert into public.notes (owner_id, body) select 'o' || n, '' from generate_series(1, 5000) n; analyze public.notes";
+    database.owner_runs(many).await;
+    let explained = program.replace("select body", "explain select body");
+    let plan = run(&database, &explained, "00u-woolf");
     assert!(plan.contains("owner_id_idx"), "{plan}");
     assert!(plan.contains("InitPlan"), "{plan}");
 
-    owner.batch_execute(undo).await.expect("the owner may");
+    database.owner_runs(undo).await;
     let shown = database.psql(&url, "table public.notes;");
-    assert!(
-        shown.contains("flowers") && shown.contains("paper"),
-        "{shown}"
-    );
+    assert!(hers_and_his.iter().all(|it| shown.contains(it)), "{shown}");
 }
 
 /// As the program of the page would send it, with the token in the place of the parameter.
@@ -99,24 +86,12 @@ fn run(database: &Database, program: &str, person: &str) -> String {
 }
 
 async fn the_functions_of_the_page_tell_nothing(cluster: &'static Cluster) {
-    let database = cluster.migrated().await;
     let [table, grants, program, functions, _] = page()[..] else {
         panic!("the page has other blocks than this test knows")
     };
-    let role = format!("notes_{}", database.user_name());
-    let owner = database.owner_session().await;
-    for block in [table, grants, functions] {
-        let block = block.replace("notes_user", &role);
-        owner.batch_execute(&block).await.expect("the owner may");
-    }
-    database.query(&format!("grant {role} to {}", database.user_name()));
-    owner
-        .batch_execute(
-            "insert into public.notes (id, owner_id, body) overriding system value values (4711, '00u-victim', 'SECRET-Lamp'), (4712, '00u-long', repeat('long', 20000));
-             insert into public.notes (owner_id, body) select 'o' || n, '' from generate_series(1, 500) n; analyze public.notes",
-        )
-        .await
-        .expect("the owner may");
+    let rows = "insert into public.notes (id, owner_id, body) overriding system value values (4711, '00u-victim', 'SECRET-Lamp'), (4712, '00u-long', repeat('long', 20000));
+         insert into public.notes (owner_id, body) select 'o' || n, '' from generate_series(1, 500) n; analyze public.notes";
+    let database = with_notes(cluster, &[table, grants, functions, rows]).await;
     let program = program
         .replace(
             "insert into public.notes (body) values ('Buy the flowers herself.')",
@@ -124,16 +99,11 @@ async fn the_functions_of_the_page_tell_nothing(cluster: &'static Cluster) {
         )
         .replace("from public.notes", "from public.my_notes()");
     let shown = run(&database, &program, "00u-kafka");
-    assert_eq!(
-        shown.trim().lines().last(),
-        Some("Buy the lamp herself."),
-        "{shown}"
-    );
+    let last = shown.trim().lines().last();
+    assert_eq!(last, Some("Buy the lamp herself."), "{shown}");
     assert!(!shown.contains("SECRET"), "{shown}");
-    assert_eq!(
-        database.query("select owner_id from public.notes where body ~ 'lamp'"),
-        "00u-kafka"
-    );
+    let whose = "select owner_id from public.notes where body ~ 'lamp'";
+    database.shows(whose, "00u-kafka");
 
     let client = database.user_session().await;
     let mut questions = Vec::new();

@@ -10,8 +10,9 @@ use std::{
 use crate::{
     sign_in::quick,
     support::{
-        okta::{Okta, Person, Server},
-        program::{Home, Ran},
+        free_port,
+        okta::{Okta, Server},
+        program::Home,
     },
 };
 
@@ -37,10 +38,7 @@ impl Proxy {
     }
 
     fn asked(&self) -> Vec<String> {
-        self.asked
-            .lock()
-            .expect("no panic while it is held")
-            .clone()
+        self.asked.lock().expect("no panic under lock").clone()
     }
 }
 
@@ -53,10 +51,9 @@ fn serve(client: TcpStream, refusal: Option<&str>, notes: &Mutex<Vec<String>>) -
         header.clear();
     }
     let target = request.split(' ').nth(1).unwrap_or_default().to_owned();
-    notes
-        .lock()
-        .expect("no panic while it is held")
-        .push(target.clone());
+    let mut asked = notes.lock().expect("no panic under lock");
+    asked.push(target.clone());
+    drop(asked);
     let mut client = client;
     if let Some(status) = refusal {
         return write!(client, "HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
@@ -69,44 +66,42 @@ fn serve(client: TcpStream, refusal: Option<&str>, notes: &Mutex<Vec<String>>) -
     Ok(())
 }
 
-fn at_home(okta: &Okta) -> Home {
+const LOGIN: [&str; 3] = ["login", "--store", "file"];
+
+fn behind(okta: &Okta, proxy: &str) -> Home {
     let mut home = Home::new();
     home.set("AUTH_OKTA_ISSUER", okta.issuer(Server::Default));
     home.set("AUTH_OKTA_ID", okta.client_id());
+    home.set("HTTPS_PROXY", proxy);
     home
 }
 
-fn sign_in(okta: &Okta, home: &Home) -> Ran {
-    let login = Home::start(&mut home.command(&["login", "--json", "--store", "file"]));
-    okta.approve(&okta.next_code(), Person::James)
-        .expect("known");
-    login.wait_with_output().expect("the program ends").into()
+fn signs_in(okta: &Okta, home: &Home) {
+    let login = Home::start(&mut home.command(&LOGIN));
+    okta.let_in(&okta.next_code());
+    let ran = Home::end_of(login);
+    assert!(ran.stderr.contains("signed in as James Joyce"), "{ran:?}");
 }
 
 #[test]
 fn okta_is_asked_through_the_proxy_of_the_environment() {
     let okta = quick();
     let proxy = Proxy::start(None);
-    let mut home = at_home(&okta);
-    home.set("HTTPS_PROXY", format!("http://{}", proxy.address));
-    assert!(sign_in(&okta, &home).data().contains("James Joyce"));
+    signs_in(&okta, &behind(&okta, &format!("http://{}", proxy.address)));
     let asked = proxy.asked();
     assert!(!asked.is_empty());
     let origin = okta.issuer(Server::Org);
-    assert!(
-        asked.iter().all(|target| origin.ends_with(target.as_str())),
-        "{asked:?}"
-    );
+    let is_okta = |target: &String| origin.ends_with(target.as_str());
+    assert!(asked.iter().all(is_okta), "{asked:?}");
 }
 
 #[test]
 fn a_host_of_no_proxy_is_asked_directly() {
     let okta = quick();
     let proxy = Proxy::start(Some("403 Forbidden"));
-    let mut home = at_home(&okta);
-    home.set("HTTPS_PROXY", format!("http://{}", proxy.address));
+    let mut home = behind(&okta, &format!("http://{}", proxy.address));
     home.set("NO_PROXY", "localhost");
-    sign_in(&okta, &home).data();
+    signs_in(&okta, &home);
     assert_eq!(proxy.asked(), Vec::<String>::new());
 }
 
@@ -121,12 +116,8 @@ fn a_proxy_that_refuses_is_named_and_its_password_is_not() {
         ("403 Forbidden", "does not let the connection through"),
     ] {
         let proxy = Proxy::start(Some(status));
-        let mut home = at_home(&okta);
-        home.set(
-            "HTTPS_PROXY",
-            format!("http://james:hunter2@{}", proxy.address),
-        );
-        let ran = home.run(&["login", "--store", "file"]);
+        let home = behind(&okta, &format!("http://james:hunter2@{}", proxy.address));
+        let ran = home.run(&LOGIN);
         ran.fails(7, &["the proxy", words, "HTTPS_PROXY"]);
         assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
     }
@@ -136,14 +127,11 @@ fn a_proxy_that_refuses_is_named_and_its_password_is_not() {
 #[test]
 fn a_proxy_that_is_not_there_is_not_taken_for_okta() {
     let okta = quick();
-    let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
-    let address = closed.local_addr().expect("a bound listener");
-    drop(closed);
-    for proxy in [format!("http://{address}"), format!("socks5://{address}")] {
-        let mut home = at_home(&okta);
-        home.set("HTTPS_PROXY", proxy);
-        home.run(&["login", "--store", "file"])
-            .fails(7, &["the proxy itself cannot be reached", "HTTPS_PROXY"]);
+    let port = free_port();
+    for kind in ["http", "socks5"] {
+        let home = behind(&okta, &format!("{kind}://127.0.0.1:{port}"));
+        let says = ["the proxy itself cannot be reached", "HTTPS_PROXY"];
+        home.run(&LOGIN).fails(7, &says);
     }
     assert_eq!(okta.client_requests(), 0);
 }
@@ -151,12 +139,10 @@ fn a_proxy_that_is_not_there_is_not_taken_for_okta() {
 #[test]
 fn a_companys_authority_is_trusted_only_where_it_is_named() {
     let okta = quick();
-    let mut home = at_home(&okta);
+    let mut home = behind(&okta, "");
     home.unset("SSL_CERT_FILE");
-    home.run(&["login", "--store", "file"])
-        .fails(7, &["not trusted", "SSL_CERT_FILE"]);
+    home.run(&LOGIN).fails(7, &["not trusted", "SSL_CERT_FILE"]);
     home.set("SSL_CERT_FILE", "/nonexistent/roots.pem");
-    home.run(&["login", "--store", "file"])
-        .fails(8, &["/nonexistent/roots.pem"]);
+    home.run(&LOGIN).fails(8, &["/nonexistent/roots.pem"]);
     assert_eq!(okta.client_requests(), 0);
 }

@@ -30,12 +30,10 @@ pub(crate) struct Question {
 impl Question {
     /// Guesses are taken out of what is shown, so they have to be such as stand nowhere else in it.
     pub(crate) fn new(sql: &str, right: &str, wrong: &str) -> Self {
-        assert!(
-            [right, wrong]
-                .iter()
-                .all(|guess| guess.trim_matches('\'').len() >= 4),
-            "{right} and {wrong} are too short"
-        );
+        for guess in [right, wrong] {
+            let is_long = guess.trim_matches('\'').len() >= 4;
+            assert!(is_long, "{guess} is too short");
+        }
         let [sql, right, wrong] = [sql, right, wrong].map(str::to_owned);
         Self { sql, right, wrong }
     }
@@ -412,75 +410,74 @@ async fn partitions_and_children_answer_none_either(cluster: &'static Cluster) {
 
 const BY_INDEX: &str = "set local enable_seqscan = off; set local enable_bitmapscan = off";
 
-/// What it is, whether it takes a token, how it is put, and the question.
-fn visible() -> Vec<(&'static str, bool, &'static str, Question)> {
-    let [plain, analyze] = FORMS;
-    let estimate = "explain ";
-    vec![
-        (
-            "a value that costs nothing to look for, without a token",
-            false,
-            plain,
-            Question::new(
-                "select from (select * from s.notes union all select * from s.notes) t where ('{\"{guess}\": 1}'::jsonb)[body] is not null",
-                "SECRET-Lamp",
-                "SECRET-Lame",
-            ),
-        ),
-        (
-            "the same with one's own",
-            true,
-            analyze,
-            Question::new(
-                "select from (select * from s.notes union all select * from s.notes) t where case when ('{\"{guess}\": 1}'::jsonb)[body] is not null then (select true) end",
-                "SECRET-Lamp",
-                "SECRET-Lame",
-            ),
-        ),
-        (
-            "a value in an index, without a token",
-            false,
-            plain,
-            Question::new("select from s.notes where id = {guess}", "4711", "4799"),
-        ),
-        (
-            "a value in an index, with a token of one's own",
-            true,
-            analyze,
-            Question::new("select from s.notes where id = {guess}", "4711", "4799"),
-        ),
-        (
-            "a value that must be unique",
-            true,
-            plain,
-            Question::new(
-                "insert into s.notes (owner_id, body) values ('00u-eve', {guess})",
-                "'SECRET-Lamp'",
-                "'SECRET-Lame'",
-            ),
-        ),
-        (
-            "how often a value is there",
-            true,
-            estimate,
-            Question::new(
-                "select from s.notes where body = {guess}",
-                "'often'",
-                "'never'",
-            ),
-        ),
-        (
-            "how values are spread",
-            true,
-            estimate,
-            Question::new(
-                "select from s.notes where note < {guess}",
-                "'1190'",
-                "'1010'",
-            ),
-        ),
-    ]
-}
+/// What it is, whether it takes a token, how it is put, the question, and a right and a wrong guess.
+type Visible = (
+    &'static str,
+    bool,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+);
+
+const VISIBLE: [Visible; 7] = [
+    (
+        "a value that costs nothing to look for, without a token",
+        false,
+        FORMS[0],
+        "select from (select * from s.notes union all select * from s.notes) t where ('{\"{guess}\": 1}'::jsonb)[body] is not null",
+        "SECRET-Lamp",
+        "SECRET-Lame",
+    ),
+    (
+        "the same with one's own",
+        true,
+        FORMS[1],
+        "select from (select * from s.notes union all select * from s.notes) t where case when ('{\"{guess}\": 1}'::jsonb)[body] is not null then (select true) end",
+        "SECRET-Lamp",
+        "SECRET-Lame",
+    ),
+    (
+        "a value in an index, without a token",
+        false,
+        FORMS[0],
+        "select from s.notes where id = {guess}",
+        "4711",
+        "4799",
+    ),
+    (
+        "a value in an index, with a token of one's own",
+        true,
+        FORMS[1],
+        "select from s.notes where id = {guess}",
+        "4711",
+        "4799",
+    ),
+    (
+        "a value that must be unique",
+        true,
+        FORMS[0],
+        "insert into s.notes (owner_id, body) values ('00u-eve', {guess})",
+        "'SECRET-Lamp'",
+        "'SECRET-Lame'",
+    ),
+    (
+        "how often a value is there",
+        true,
+        "explain ",
+        "select from s.notes where body = {guess}",
+        "'often'",
+        "'never'",
+    ),
+    (
+        "how values are spread",
+        true,
+        "explain ",
+        "select from s.notes where note < {guess}",
+        "'1190'",
+        "'1010'",
+    ),
+];
 
 /// The lines of `docs/protect.md` about what stays visible: each is a question that is answered.
 async fn what_the_page_says_row_security_leaves_visible_is(cluster: &'static Cluster) {
@@ -500,7 +497,8 @@ async fn what_the_page_says_row_security_leaves_visible_is(cluster: &'static Clu
     .await;
     let client = database.user_session().await;
     let eve = token::of("00u-eve");
-    for (what, has_token, form, question) in visible() {
+    for (what, has_token, form, sql, right, wrong) in VISIBLE {
+        let question = Question::new(sql, right, wrong);
         let token = has_token.then_some(eve.as_str());
         let settings = if what.contains("index") {
             BY_INDEX
@@ -511,15 +509,8 @@ async fn what_the_page_says_row_security_leaves_visible_is(cluster: &'static Clu
         assert!(differs.is_some(), "{what}: {}", question.sql);
     }
     // Exactly, and by views that are everybody's.
-    let counted = answer(
-        &client,
-        Some(&eve),
-        SETTINGS[1],
-        FORMS[1],
-        &Question::new("select from s.notes where {guess}", "true", "true"),
-        "true",
-    )
-    .await;
+    let all = Question::new("select from s.notes where {guess}", "true", "true");
+    let counted = answer(&client, Some(&eve), SETTINGS[1], FORMS[1], &all, "true").await;
     assert!(counted.contains("Rows Removed by Filter: 203"), "{counted}");
     for (what, says) in [
         (

@@ -54,25 +54,20 @@ async fn a_start_costs_no_more_than_it_must() {
     start().load().await;
     let ours = proxy.counts();
     // TCP, the question for TLS, TLS, the start with the first message of SCRAM, the last one with the operation.
-    assert_eq!(
-        (ours.connections, ours.round_trips),
-        (1, 5 + extra(shared()))
-    );
+    let (costs, extra) = (ours.round_trips, extra(shared()));
+    assert_eq!((ours.connections, costs), (1, 5 + extra));
 
     // What writes waits until it is known who answers.
     proxy.forget();
     saved(start().save("Yes.", None).await);
     let writing = proxy.counts();
-    assert_eq!(
-        (writing.connections, writing.round_trips),
-        (1, 6 + extra(shared()))
-    );
+    assert_eq!((writing.connections, writing.round_trips), (1, 6 + extra));
 
     // A program that everybody knows, through the same proxy.
     proxy.forget();
     let through = database.user().port(proxy.port());
     assert_eq!(database.psql(&through, "select 1"), "1\n");
-    assert!(ours.round_trips <= proxy.counts().round_trips);
+    assert!(costs <= proxy.counts().round_trips);
 }
 
 #[tokio::test]
@@ -92,23 +87,12 @@ async fn direct_tls_saves_one() {
 /// A pooler in between ends TLS, so nothing can be bound to it.
 #[tokio::test]
 async fn what_was_assumed_wrongly_is_learnt_once() {
-    let cluster = Cluster::start(Settings {
-        plaintext: true,
-        ..Settings::default()
-    });
+    let cluster = Cluster::without_tls();
     let database = cluster.migrated().await;
     let front = TlsFront::before(cluster.port(), ca::localhost());
     let proxy = Proxy::to(front.port());
     proxy.delay(DELAY);
-    let url = database
-        .user()
-        .port(proxy.port())
-        .set("sslmode", "require")
-        .set(
-            "sslrootcert",
-            ca::trusted().pem_path().display().to_string(),
-        )
-        .set("sslnegotiation", "direct");
+    let url = database.user().over_tls_at(proxy.port());
     let joyce = Person::new("00u-joyce", &url.to_string());
     assert_eq!(joyce.load().await, None);
     let counts = proxy.counts();
@@ -134,17 +118,12 @@ async fn however_a_server_asks_for_the_password_it_is_answered() {
     ] {
         cluster.let_in(&format!("hostssl all all 127.0.0.1/32 {method}\n"));
         let proxy = Proxy::to(cluster.port());
-        let mut url = database
-            .user()
-            .port(proxy.port())
-            .without("channel_binding");
-        cluster.query(
-            "postgres",
-            &format!(
-                "set password_encryption = '{encryption}'; alter role {user} password {}",
-                literal(&url.password)
-            ),
-        );
+        let url = database.user().port(proxy.port());
+        let mut url = url.without("channel_binding");
+        database.query(&format!(
+            "set password_encryption = '{encryption}'; alter role {user} password {}",
+            literal(&url.password)
+        ));
         let load = async |url: &Url| Person::new("00u-joyce", &url.to_string()).try_load().await;
         let loaded = load(&url).await;
         assert!(matches!(loaded, Ok(None)), "{method}: {loaded:?}");
@@ -161,16 +140,11 @@ async fn however_a_server_asks_for_the_password_it_is_answered() {
 #[tokio::test]
 async fn a_server_that_drops_what_comes_early_is_asked_in_turn() {
     let mut stage = Stage::signed_in().await;
-    let cluster = Cluster::start(Settings {
-        plaintext: true,
-        ..Settings::default()
-    });
+    let cluster = Cluster::without_tls();
     let database = cluster.migrated().await;
     let front = TlsFront::before_one_message_at_a_time(cluster.port(), ca::localhost());
     let proxy = Proxy::to(front.port());
-    let root = ca::trusted().pem_path().display().to_string();
-    let url = database.user().port(proxy.port()).set("sslmode", "require");
-    let url = url.set("sslrootcert", root).set("sslnegotiation", "direct");
+    let url = database.user().over_tls_at(proxy.port());
     let url = url.set("connect_timeout", "3").to_string();
     stage.home.set("DATABASE_URL", url);
     for connections in [3, 1] {
@@ -186,7 +160,7 @@ async fn a_server_that_drops_what_comes_early_is_asked_in_turn() {
 #[tokio::test]
 async fn a_command_costs_a_start_and_a_write_one_more() {
     let stage = Stage::signed_in().await;
-    let network = &stage.database_network;
+    let (network, asked) = (&stage.database_network, stage.okta.client_requests());
     network.delay(DELAY);
     for (command, code, round_trips) in [
         (&["show"][..], 5, 5),
@@ -203,6 +177,8 @@ async fn a_command_costs_a_start_and_a_write_one_more() {
         assert_eq!(counts.round_trips, round_trips + tls, "{command:?}");
         assert!(counts.connections <= 1);
     }
+    // A warm start asks Okta nothing.
+    assert_eq!(stage.okta.client_requests(), asked);
 }
 
 #[tokio::test]

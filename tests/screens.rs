@@ -1,12 +1,6 @@
 //! The screens, whole: the real binary in a pseudo-terminal, between a stand-in for Okta and a real PostgreSQL.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    thread,
-    time::Duration,
-};
+use std::{fs, process::Command, thread, time::Duration};
 
 use epigraph::{
     app::{About, Effect, Msg},
@@ -23,18 +17,19 @@ use crate::support::{
     wait_until,
 };
 
-fn files_under(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries
-        .flat_map(|entry| {
-            let path = entry.path();
-            if path.is_dir() {
-                files_under(&path)
-            } else {
-                vec![path]
-            }
-        })
-        .collect()
+/// Presses the key that ends the program.
+#[track_caller]
+pub(crate) fn quits(screen: &mut Pty) {
+    screen.key(Key::Char('q'));
+    ends(screen, 0);
+}
+
+/// Someone who has signed in and writes their first quote.
+fn in_the_editor(stage: &Stage) -> Pty {
+    let mut screen = stage.open_signed_in();
+    screen.key(Key::Char('e'));
+    screen.sees("Enter Save Quote");
+    screen
 }
 
 #[tokio::test]
@@ -73,64 +68,7 @@ async fn a_person_signs_in_and_keeps_a_quote() {
     screen.sees("Sign out, here and at Okta?");
     screen.decides('y');
     screen.sees("You are signed out.");
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
-}
-
-#[tokio::test]
-async fn writing_can_start_before_the_quote_is_read() {
-    let stage = Stage::new().await;
-    let mut screen = stage.open();
-    stage.sign_in(&mut screen);
-    screen.writes("Quite so, said Queequeg?");
-    screen.sees("Quite so, said Queequeg?");
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
-    assert_eq!(stage.quote().trim_end(), "Quite so, said Queequeg?");
-}
-
-#[tokio::test]
-async fn text_written_while_the_quote_is_read_is_shown_and_kept() {
-    let stage = Stage::signed_in().await;
-    assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
-    stage.configure("store = \"file\"\nlast_seen = \"off\"");
-    stage.database_network.hold_answers(true);
-    let mut screen = stage.open();
-    screen.sees("e write");
-    screen.writes("Quite so, said Queequeg?");
-    screen.sees("Quite so, said Queequeg?");
-    wait_until("it is in the draft file", || {
-        stage.draft()?.contains("said Queequeg?").then_some(())
-    });
-    let process = Pid::from_raw(screen.id().cast_signed()).expect("a process");
-    kill_process(process, Signal::KILL).expect("it is there");
-    screen.exit_status();
-
-    let mut screen = stage.open();
-    screen.sees("e go on writing");
-    screen.key(Key::Char('e'));
-    screen.sees("Quite so, said Queequeg?");
-    screen.key(Key::Enter);
-    screen.sees("Then yours is saved.");
-    stage.database_network.hold_answers(false);
-    screen.sees("There is already a quote.");
-    assert_eq!(stage.quote(), "Yes.");
-    screen.decides('k');
-    screen.sees("Saved.");
-    assert_eq!(stage.quote(), "Quite so, said Queequeg?");
-}
-
-#[tokio::test]
-async fn a_person_who_comes_back_is_still_signed_in() {
-    let stage = Stage::new().await;
-    let mut screen = stage.open_with_quote("Still here.");
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
-
-    let mut screen = stage.open();
-    screen.reads("Still here.");
-    screen.key(Key::Ctrl('c'));
-    ends(&mut screen, 0);
+    quits(&mut screen);
 }
 
 #[tokio::test]
@@ -153,46 +91,7 @@ async fn a_code_can_be_copied_renewed_and_cancelled() {
     screen.sees(&second);
     screen.key(Key::Esc);
     screen.sees("Enter Log in");
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
-}
-
-#[tokio::test]
-async fn a_paste_of_many_lines_is_text_and_no_key() {
-    let stage = Stage::new().await;
-    let mut screen = stage.open_signed_in();
-    screen.key(Key::Char('e'));
-    screen.sees("Enter Save Quote");
-    screen.paste("one\ntwo\n\tthree\nq\n");
-    screen.sees("three");
-    screen.key(Key::Backspace);
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
-    assert_eq!(stage.quote().trim_end(), "one\ntwo\n\tthree\nq");
-}
-
-#[tokio::test]
-async fn the_screen_follows_the_size_of_the_terminal() {
-    let stage = Stage::new().await;
-    let mut screen = stage.open_with_quote("Mistakes are the portals of discovery.");
-    screen.resize(120, 40);
-    screen.sees_that("stands in the middle", |screen| {
-        screen
-            .rows(0, 120)
-            .nth(31)
-            .is_some_and(|row| row.contains("q quit"))
-    });
-    screen.resize(20, 5);
-    screen.sees("Mistakes are the");
-    screen.sees_that("uses the fifth row", |screen| {
-        screen
-            .rows(0, 20)
-            .nth(4)
-            .is_some_and(|row| row.contains("e edit"))
-    });
-    screen.resize(1, 1);
-    screen.resize(80, 24);
-    screen.sees(WONDERFUL);
+    quits(&mut screen);
 }
 
 #[tokio::test]
@@ -220,9 +119,7 @@ async fn a_key_and_a_new_size_that_come_together_both_count() {
 async fn a_session_that_okta_ends_costs_no_text() {
     let stage = Stage::new().await;
     // A token that is as good as expired is renewed before every use.
-    stage
-        .okta
-        .configure(|settings| settings.token_lifetime = 30);
+    stage.okta.configure(|it| it.token_lifetime = 30);
     let mut screen = stage.open_with_quote("Mistakes");
     screen.writes(" are the portals");
     screen.sees("Mistakes are the portals");
@@ -237,12 +134,8 @@ async fn a_session_that_okta_ends_costs_no_text() {
     screen.type_(" of discovery");
     screen.key(Key::Enter);
     screen.sees("Saved.");
-    assert_eq!(
-        stage.quote().trim_end(),
-        "Mistakes are the portals of discovery"
-    );
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
+    assert_eq!(stage.quote(), "Mistakes are the portals of discovery");
+    quits(&mut screen);
 
     // Nor does it when the program ends before the next sign-in.
     let mut screen = stage.open();
@@ -252,8 +145,7 @@ async fn a_session_that_okta_ends_costs_no_text() {
     stage.okta.revoke_all(Person::James);
     screen.key(Key::Enter);
     screen.sees("is kept for your next sign-in.");
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
+    quits(&mut screen);
     let mut screen = stage.open();
     stage.sign_in(&mut screen);
     screen.sees("of discovery!");
@@ -261,26 +153,9 @@ async fn a_session_that_okta_ends_costs_no_text() {
 }
 
 #[tokio::test]
-async fn two_programs_do_not_overwrite_each_other() {
-    let stage = Stage::new().await;
-    let mut screen = stage.open_with_quote("First.");
-    let changed = stage.home.run(&["set", "Changed elsewhere."]);
-    assert_eq!(changed.code, Some(0), "{changed:?}");
-    screen.writes(" Mine.");
-    screen.key(Key::Enter);
-    screen.sees("Your quote was changed elsewhere.");
-    screen.sees("First. Mine.");
-    screen.sees("Changed elsewhere.");
-    assert_eq!(stage.quote().trim_end(), "Changed elsewhere.");
-    screen.decides('k');
-    screen.sees("Saved.");
-    assert_eq!(stage.quote().trim_end(), "First. Mine.");
-}
-
-#[tokio::test]
 async fn every_way_to_end_restores_the_terminal_and_the_draft() {
     let stage = Stage::new().await;
-    let mut screen = stage.open_signed_in();
+    let mut screen = in_the_editor(&stage);
     let mut draft = String::new();
     for (signal, code) in [
         (Signal::TERM, 128 + 15),
@@ -288,9 +163,6 @@ async fn every_way_to_end_restores_the_terminal_and_the_draft() {
         (Signal::INT, 128 + 2),
         (Signal::QUIT, 128 + 3),
     ] {
-        if draft.is_empty() {
-            screen.key(Key::Char('e'));
-        }
         screen.sees("Enter Save Quote");
         screen.type_("word ");
         draft.push_str("word ");
@@ -303,77 +175,6 @@ async fn every_way_to_end_restores_the_terminal_and_the_draft() {
     screen.key(Key::Ctrl('c'));
     ends(&mut screen, 0);
     assert!(screen.screen().contains("is kept"), "{}", screen.screen());
-}
-
-#[tokio::test]
-async fn a_killed_program_has_kept_the_draft() {
-    let stage = Stage::new().await;
-    let mut screen = stage.open_with_quote("Mistakes");
-    screen.writes(", not yet saved");
-    screen.sees("not yet saved");
-    wait_until("the draft is in its file", || {
-        files_under(stage.home.path()).into_iter().find(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            // The file gets its name when it is whole.
-            name.starts_with("draft-")
-                && name.ends_with(".json")
-                && fs::read_to_string(path).is_ok_and(|text| text.contains("not yet saved"))
-        })
-    });
-    let process = Pid::from_raw(screen.id().cast_signed()).expect("a process");
-    kill_process(process, Signal::KILL).expect("it is there");
-    screen.exit_status();
-
-    let mut screen = stage.open();
-    screen.sees("not yet saved");
-    screen.sees("Here is your unsaved text.");
-    // The quote is what it was, so there is nothing to ask.
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
-    assert_eq!(stage.quote().trim_end(), "Mistakes, not yet saved");
-}
-
-#[tokio::test]
-async fn two_windows_have_a_draft_each_and_the_next_two_take_them_up() {
-    let stage = Stage::signed_in().await;
-    let kill = |mut screen: Pty| {
-        let process = Pid::from_raw(screen.id().cast_signed()).expect("a process");
-        kill_process(process, Signal::KILL).expect("it is there");
-        screen.exit_status();
-    };
-    let texts = ["Mistakes are", "the portals"];
-    let mut windows = texts.map(|text| {
-        let mut screen = stage.open();
-        screen.sees(INVITATION);
-        screen.writes(text);
-        screen.sees(text);
-        wait_until("it is kept", || stage.drafts().contains(text).then_some(()));
-        screen
-    });
-    // The first one goes on when the second has begun.
-    windows[0].type_(" many");
-    wait_until("both texts are kept", || {
-        let drafts = stage.drafts();
-        (drafts.contains("Mistakes are many") && drafts.contains(texts[1])).then_some(())
-    });
-    windows.into_iter().for_each(kill);
-
-    let mut first = stage.open();
-    first.sees("Mistakes are many");
-    first.sees("You have another unsaved text.");
-    let mut second = stage.open();
-    second.sees("the portals");
-    second.sees("Here is your unsaved text.");
-    second.key(Key::Enter);
-    second.sees("Saved.");
-    assert_eq!(stage.quote(), "the portals");
-    first.key(Key::Enter);
-    first.sees("There is already a quote.");
-    first.decides('t');
-    first.reads("the portals");
-    wait_until("both drafts are gone", || {
-        stage.drafts().is_empty().then_some(())
-    });
 }
 
 #[tokio::test]
@@ -406,9 +207,7 @@ async fn a_sign_out_asks_before_it_removes_another_windows_text() {
 #[tokio::test]
 async fn ctrl_z_leads_to_the_shell_and_fg_back() {
     let stage = Stage::new().await;
-    let mut screen = stage.open_with_quote("Still here.");
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
+    quits(&mut stage.open_with_quote("Still here."));
 
     let mut screen = stage.open_in_a_shell();
     screen.reads("Still here.");
@@ -416,7 +215,8 @@ async fn ctrl_z_leads_to_the_shell_and_fg_back() {
         screen.key(Key::Ctrl('z'));
         screen.sees_that("is back in the shell", is_at_a_prompt);
         screen.sees("Stopped");
-        is_clean_but_for_the_shell(&screen);
+        // A shell sets modes of its own while it reads a line: brackets around pastes, and no echo by the terminal.
+        assert!(!screen.hide_cursor(), "the cursor is hidden");
         screen.type_("echo in the $((40 + 2))nd shell\r");
         screen.sees("in the 42nd shell");
         screen.type_("fg\r");
@@ -432,13 +232,6 @@ async fn ctrl_z_leads_to_the_shell_and_fg_back() {
 /// Whether the shell has the terminal again: what is typed before is not for it.
 pub(crate) fn is_at_a_prompt(screen: &vt100::Screen) -> bool {
     !screen.alternate_screen() && screen.contents().trim_end().ends_with("shell>")
-}
-
-/// A shell sets modes of its own while it reads a line: brackets around pastes, and no echo by the terminal.
-#[track_caller]
-fn is_clean_but_for_the_shell(screen: &Pty) {
-    assert!(!screen.alternate_screen(), "the alternate screen is on");
-    assert!(!screen.hide_cursor(), "the cursor is hidden");
 }
 
 #[tokio::test]
@@ -462,9 +255,7 @@ async fn a_program_that_was_stopped_from_outside_sets_its_modes_again() {
 #[tokio::test]
 async fn no_color_means_no_colour() {
     let mut stage = Stage::new().await;
-    let mut screen = stage.open_with_quote("Plain.");
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
+    quits(&mut stage.open_with_quote("Plain."));
 
     stage.home.set("NO_COLOR", "1");
     stage
@@ -472,19 +263,14 @@ async fn no_color_means_no_colour() {
         .query("alter table public.user_messages rename to elsewhere");
     let mut screen = stage.open();
     screen.sees("could not be read");
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
+    quits(&mut screen);
     let raw = screen.raw();
     let sequences = String::from_utf8_lossy(&raw);
     let coloured = sequences
         .split("\x1b[")
         .skip(1)
-        .filter_map(|sequence| sequence.split_once('m').map(|(numbers, _)| numbers))
-        .filter(|numbers| {
-            numbers
-                .bytes()
-                .all(|byte| byte.is_ascii_digit() || byte == b';')
-        })
+        .filter_map(|sequence| Some(sequence.split_once('m')?.0))
+        .filter(|numbers| !numbers.contains(|c: char| !c.is_ascii_digit() && c != ';'))
         .flat_map(|numbers| numbers.split(';'))
         .find(|number| matches!(number.parse(), Ok(30..=38 | 40..=48 | 90..=107)));
     assert_eq!(coloured, None, "{sequences:?}");
@@ -497,8 +283,7 @@ async fn the_terminal_is_asked_twice_and_no_one_waits() {
     screen.key(Key::Ctrl('l'));
     screen.resize(60, 20);
     screen.sees(WONDERFUL);
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
+    quits(&mut screen);
     let raw = screen.raw();
     let sequences = String::from_utf8_lossy(&raw);
     // Which keys it knows, and how wide it draws a mark; not what it is, nor which colours it has. This one never answers.
@@ -513,15 +298,8 @@ async fn the_terminal_is_asked_twice_and_no_one_waits() {
         assert_eq!(sequences.matches(query).count(), times, "{query:?}");
     }
     // Mouse, focus, window title.
-    for mode in [
-        "\x1b[?1000h",
-        "\x1b[?1002h",
-        "\x1b[?1003h",
-        "\x1b[?1004h",
-        "\x1b]0;",
-        "\x1b]2;",
-    ] {
-        assert!(!sequences.contains(mode), "{mode:?}");
+    for mode in ["[?1000h", "[?1002h", "[?1003h", "[?1004h", "]0;", "]2;"] {
+        assert!(!sequences.contains(&format!("\x1b{mode}")), "{mode:?}");
     }
 }
 
@@ -529,23 +307,16 @@ async fn the_terminal_is_asked_twice_and_no_one_waits() {
 #[tokio::test]
 async fn nothing_wakes_up_while_idle() {
     let stage = Stage::new().await;
-    let mut screen = stage.open_with_quote("Quiet.");
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
+    quits(&mut stage.open_with_quote("Quiet."));
     let mut screen = stage.open();
     screen.reads("Quiet.");
     let switches = || -> u64 {
         let tasks = fs::read_dir(format!("/proc/{}/task", screen.id())).expect("its threads");
-        tasks
-            .flatten()
-            .filter_map(|task| fs::read_to_string(task.path().join("status")).ok())
-            .flat_map(|status| {
-                status
-                    .lines()
-                    .filter(|line| line.contains("ctxt_switches"))
-                    .filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok())
-                    .collect::<Vec<_>>()
-            })
+        let status = |task: fs::DirEntry| fs::read_to_string(task.path().join("status")).ok();
+        let all: String = tasks.flatten().filter_map(status).collect();
+        let counts = all.lines().filter(|line| line.contains("ctxt_switches"));
+        counts
+            .filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok())
             .sum()
     };
     // What came with the start may still settle.
@@ -560,11 +331,8 @@ async fn nothing_wakes_up_while_idle() {
 #[tokio::test]
 async fn a_terminal_that_is_not_read_blocks_neither_draft_nor_quit() {
     let stage = Stage::new().await;
-    let mut screen = stage.open_signed_in();
-    for (signal, code) in [(Signal::TERM, 128 + 15), (Signal::HUP, 128 + 1)] {
-        if code == 128 + 15 {
-            screen.key(Key::Char('e'));
-        }
+    let mut screen = in_the_editor(&stage);
+    for (signal, code, letters) in [(Signal::TERM, 128 + 15, 100), (Signal::HUP, 128 + 1, 200)] {
         screen.sees("Enter Save Quote");
         screen.freeze(true);
         // Every Ctrl-L sends a whole screen: far more than a terminal keeps unread.
@@ -572,7 +340,7 @@ async fn a_terminal_that_is_not_read_blocks_neither_draft_nor_quit() {
             screen.type_("x");
             screen.key(Key::Ctrl('l'));
         }
-        let typed = "x".repeat(if code == 128 + 15 { 100 } else { 200 });
+        let typed = "x".repeat(letters);
         wait_until("all that was typed is in the draft file", || {
             stage.draft()?.contains(&typed).then_some(())
         });
@@ -586,25 +354,9 @@ async fn a_terminal_that_is_not_read_blocks_neither_draft_nor_quit() {
 }
 
 #[tokio::test]
-async fn what_arrives_at_once_is_taken_in_whole_without_another_key() {
-    let stage = Stage::new().await;
-    let mut screen = stage.open_signed_in();
-    screen.key(Key::Char('e'));
-    screen.sees("Enter Save Quote");
-    // More than is read at a time, as a terminal sends it that puts no brackets around a paste.
-    let typed = "word ".repeat(600);
-    screen.type_(&typed);
-    wait_until("all of it is in the draft file", || {
-        stage.draft()?.contains(&typed).then_some(())
-    });
-}
-
-#[tokio::test]
 async fn nothing_is_left_of_characters_of_disputed_width() {
     let stage = Stage::new().await;
-    let mut screen = stage.open_signed_in();
-    screen.key(Key::Char('e'));
-    screen.sees("Enter Save Quote");
+    let mut screen = in_the_editor(&stage);
     // To this terminal, and many others, a family is as wide as all its members.
     screen.paste(&format!(
         "{} end\n{}\n🇩🇪 ｶﾞ क्षि 👍🏽",
@@ -613,10 +365,8 @@ async fn nothing_is_left_of_characters_of_disputed_width() {
     ));
     screen.sees("end");
     let text = |contents: String| -> Vec<String> {
-        contents
-            .lines()
-            .map(|row| row.trim_end().to_owned())
-            .collect()
+        let rows = contents.lines();
+        rows.map(|row| row.trim_end().to_owned()).collect()
     };
     let same_when_drawn_anew = |screen: &mut Pty| {
         let written = wait_until("the frame is there to its end", || {
@@ -662,13 +412,10 @@ async fn a_terminal_without_a_size_is_taken_for_the_usual_one() {
     screen.sees("Enter Log in");
     screen.resize(60, 20);
     screen.sees_that("uses the last row", |screen| {
-        screen
-            .rows(0, 60)
-            .nth(19)
-            .is_some_and(|row| row.contains("Enter Log in"))
+        let last = screen.rows(0, 60).nth(19);
+        last.is_some_and(|row| row.contains("Enter Log in"))
     });
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
+    quits(&mut screen);
 }
 
 #[test]
@@ -730,9 +477,7 @@ fn buggy() {
 #[tokio::test]
 async fn a_letter_costs_no_more_than_it_does_in_an_editor() {
     let stage = Stage::new().await;
-    let mut screen = stage.open_signed_in();
-    screen.key(Key::Char('e'));
-    screen.sees("Enter Save Quote");
+    let mut screen = in_the_editor(&stage);
     // The first one changes what the frame says.
     for (letter, typed) in [("a", "  a"), ("b", "  ab")] {
         screen.type_(letter);
@@ -754,9 +499,7 @@ async fn frames_cost_few_bytes() {
     const WARM_START: usize = 2_600;
     const OPEN_EDITOR: usize = 1_400;
     let stage = Stage::new().await;
-    let mut screen = stage.open_with_quote("Mistakes are the portals of discovery - James Joyce");
-    screen.key(Key::Char('q'));
-    screen.exit_status();
+    quits(&mut stage.open_with_quote("Mistakes are the portals of discovery - James Joyce"));
     // A terminal that says how wide it draws what is ambiguous, and one that says nothing.
     for answer in ["\x1b[1;2R", ""] {
         let mut screen = stage.open();
@@ -776,10 +519,7 @@ async fn frames_cost_few_bytes() {
 #[tokio::test]
 async fn what_was_seen_last_is_there_before_the_database_answers() {
     let stage = Stage::signed_in().await;
-    assert_eq!(
-        stage.run(&["set", "Yes I said - Molly Bloom"]).code,
-        Some(0)
-    );
+    stage.run(&["set", "Yes I said - Molly Bloom"]).data();
     stage.database_network.hold_answers(true);
     let mut screen = stage.open();
     screen.sees("Yes I said");
@@ -792,8 +532,7 @@ async fn what_was_seen_last_is_there_before_the_database_answers() {
     stage.database_network.hold_answers(false);
     screen.reads("No, she said");
     screen.sees_no_more("last seen");
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
+    quits(&mut screen);
 
     stage.database_network.hold_answers(true);
     let mut screen = stage.open();

@@ -1,14 +1,11 @@
 //! Signing in, and what keeps a person from it, against the stand-in for Okta.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::path::Path;
 
 use epigraph::{
-    account::{Activity, DeviceCode},
+    account::DeviceCode,
     config,
-    failure::{Failure, Kind, Verdict},
+    failure::{Check, Failure, Kind, Verdict},
     okta::Okta,
     session::{Identity, NotRenewed, Progress, Tokens},
 };
@@ -22,8 +19,8 @@ use crate::support::{
     okta::{self, Answer, Endpoint, Person, Server},
 };
 
-pub(crate) fn client_with(issuer: &str, client_id: &str, secret: Option<&str>) -> Okta {
-    client_in(None, issuer, client_id, secret)
+fn client_with(issuer: &str, client_id: &str) -> Okta {
+    client_in(None, issuer, client_id, None)
 }
 
 /// The same over a state directory.
@@ -44,7 +41,7 @@ pub(crate) fn client_in(
 }
 
 pub(crate) fn client(okta: &okta::Okta, server: Server) -> Okta {
-    client_with(&okta.issuer(server), &okta.client_id(), None)
+    client_with(&okta.issuer(server), &okta.client_id())
 }
 
 /// A stand-in that wants to be polled each second.
@@ -112,16 +109,11 @@ pub(crate) fn failure<T>(outcome: Result<T, Failure>) -> Failure {
 pub(crate) fn tells(okta: &okta::Okta, failure: &Failure, kind: Kind, what: &str, cure: &str) {
     assert_eq!(failure.kind, kind, "{failure}");
     assert!(failure.what.contains(what), "{what}: {failure}");
-    assert!(
-        failure.cure.as_ref().is_some_and(|it| it.contains(cure)),
-        "{cure}: {failure}"
-    );
+    let is_cured = failure.cure.as_ref().is_some_and(|it| it.contains(cure));
+    assert!(is_cured, "{cure}: {failure}");
     let text = failure.to_string();
-    assert!(
-        okta.issued_secrets()
-            .iter()
-            .all(|secret| !text.contains(secret))
-    );
+    let mut secrets = okta.issued_secrets().into_iter();
+    assert!(!secrets.any(|secret| text.contains(&secret)));
 }
 
 #[tokio::test]
@@ -131,10 +123,8 @@ async fn both_kinds_of_server_sign_in_renew_and_sign_out() {
         let client = client(&okta, server);
         let (code, pending) = code(&client).await;
         assert_eq!(code.user_code.len(), 8);
-        assert!(
-            code.verification_uri_complete
-                .is_some_and(|uri| uri.ends_with(&code.user_code))
-        );
+        let complete = code.verification_uri_complete.as_deref();
+        assert!(complete.is_some_and(|uri| uri.ends_with(&code.user_code)));
         okta.approve(&code.user_code, Person::James).expect("known");
         let tokens = client
             .await_approval(&pending, &Progress::silent())
@@ -149,430 +139,162 @@ async fn both_kinds_of_server_sign_in_renew_and_sign_out() {
         assert_ne!(first.expose_secret(), second.expose_secret());
         let renewed = refreshed.id_token.expect("accepted");
         assert_eq!(renewed.user, tokens.id_token.user);
-        assert_ne!(
-            renewed.token.expose_secret(),
-            tokens.id_token.token.expose_secret()
-        );
+        let [old, new] = [&tokens.id_token, &renewed].map(|it| it.token.expose_secret());
+        assert_ne!(old, new);
 
         assert!(okta.live_refresh_tokens(Person::James) > 0);
         client.revoke(&second).await.expect("revoked");
         assert_eq!(okta.live_refresh_tokens(Person::James), 0);
         let ended = failure(refresh(&client, &second).await);
-        tells(
-            &okta,
-            &ended,
-            Kind::NotSignedIn,
-            "session has ended",
-            "Sign in again",
-        );
+        let (says, cure) = ("session has ended", "Sign in again");
+        tells(&okta, &ended, Kind::NotSignedIn, says, cure);
+        // Signing out of it all the same is no error (RFC 7009 section 2.2).
+        client.revoke(&second).await.expect("nothing to revoke");
 
         // What a public client has to say, in one place, and under a name of its own.
-        let requests = okta.requests();
-        assert_eq!(
-            requests
-                .iter()
-                .filter(|it| it.endpoint == Endpoint::Discovery)
-                .count(),
-            1
-        );
-        assert_eq!(
-            requests
-                .iter()
-                .filter(|it| it.endpoint == Endpoint::Keys)
-                .count(),
-            1
-        );
-        for request in &requests {
+        assert_eq!(okta.count(Endpoint::Discovery), 1);
+        assert_eq!(okta.count(Endpoint::Keys), 1);
+        for request in okta.requests() {
+            let times = |name: &str| request.fields.iter().filter(|it| *it == name).count();
             assert!(!request.has_authorization);
-            assert!(!request.fields.iter().any(|field| field == "client_secret"));
+            assert_eq!(times("client_secret"), 0);
             let agent = request.user_agent.as_deref();
             assert_eq!(agent, Some(concat!("epigraph/", env!("CARGO_PKG_VERSION"))));
-            if request.endpoint != Endpoint::Discovery && request.endpoint != Endpoint::Keys {
-                assert_eq!(
-                    request
-                        .fields
-                        .iter()
-                        .filter(|field| *field == "client_id")
-                        .count(),
-                    1
-                );
+            let is_public = matches!(request.endpoint, Endpoint::Discovery | Endpoint::Keys);
+            assert_eq!(times("client_id"), usize::from(!is_public));
+            if request.grant_type.as_deref() == Some("refresh_token") {
+                let scope = request.scope.as_deref();
+                assert_eq!(scope, Some("openid profile email offline_access"));
             }
         }
-        for asks in requests
-            .iter()
-            .filter(|it| it.grant_type.as_deref() == Some("refresh_token"))
-        {
-            assert_eq!(
-                asks.scope.as_deref(),
-                Some("openid profile email offline_access")
-            );
-        }
     }
 }
 
-#[tokio::test]
-async fn polling_keeps_its_distance_and_slows_down_when_told() {
-    let okta = quick();
-    let client = client(&okta, Server::Default);
-    okta.script(
-        Endpoint::Token,
-        Answer::error(400, "slow_down", "Slow down."),
-    );
-    let (code, pending) = code(&client).await;
-    okta.approve(&code.user_code, Person::Nora).expect("known");
-    let issued = Instant::now();
-    let tokens = client
-        .await_approval(&pending, &Progress::silent())
-        .await
-        .expect("signed in");
-    assert_eq!(tokens.id_token.user.name, "Nora Barnacle");
-    let polls: Vec<_> = okta
-        .requests()
-        .into_iter()
-        .filter(|request| request.endpoint == Endpoint::Token)
-        .collect();
-    assert_eq!(polls.len(), 2);
-    let tolerance = Duration::from_millis(50);
-    assert!(polls[0].at + tolerance >= issued + Duration::from_secs(1));
-    assert!(polls[1].at - polls[0].at + tolerance >= Duration::from_secs(6));
-}
+/// What becomes of a code that is approved then, where it can be; what that is called, and what is to be done.
+type Case = (fn(&okta::Okta, &str), Kind, &'static str, &'static str);
 
-#[tokio::test]
-async fn polling_survives_what_stands_between_here_and_okta() {
-    let okta = quick();
-    let client = client(&okta, Server::Default);
-    for answer in [
-        Answer::rate_limited(1),
-        Answer::proxy_page(200),
-        Answer::close(),
-        Answer::http(503, "text/html", "").truncated(),
-        Answer::redirect("https://portal.example/"),
-        Answer::http(400, "text/plain", ""),
-    ] {
-        okta.script(Endpoint::Token, answer);
-        // An answer of Okta's own brings the rhythm back.
-        okta.script(Endpoint::Token, Answer::handle());
-    }
-    let (code, pending) = code(&client).await;
-    let (told, heard) = std::sync::mpsc::channel();
-    let progress = Progress::new(move |activity| drop(told.send(activity)));
-    let approve = async {
-        tokio::task::spawn_blocking(move || {
-            let busy = |activity: &Activity| *activity == Activity::RetryingOkta;
-            heard.iter().filter(busy).take(6).count()
-        })
-        .await
-        .expect("no panic");
-        okta.approve(&code.user_code, Person::James).expect("known");
-    };
-    let (outcome, ()) = tokio::join!(client.await_approval(&pending, &progress), approve);
-    assert!(outcome.is_ok(), "{:?}", outcome.err());
-}
+const ENDS: [Case; 7] = [
+    (
+        |okta, code| okta.deny(code).expect("known"),
+        Kind::Denied,
+        "denied",
+        "new code",
+    ),
+    (
+        |okta, _| okta.expire_codes(),
+        Kind::Denied,
+        "expired",
+        "new code",
+    ),
+    (
+        |okta, _| okta.configure(|it| it.unassigned.extend([Person::James])),
+        Kind::Okta,
+        "not assigned",
+        "Assignments",
+    ),
+    (
+        |okta, _| okta.configure(|it| it.policy_refuses = true),
+        Kind::Okta,
+        "policy",
+        "Access Policies",
+    ),
+    (
+        |okta, _| okta.configure(|it| it.dpop = true),
+        Kind::Okta,
+        "DPoP",
+        "untick",
+    ),
+    (
+        |okta, _| okta.configure(|it| it.device_grant = false),
+        Kind::Okta,
+        "grant type Device Authorization",
+        "tick Device Authorization",
+    ),
+    (
+        |okta, _| okta.configure(|it| it.clock_offset = 3600),
+        Kind::Okta,
+        "60 minutes slow",
+        "date and time",
+    ),
+];
 
 #[tokio::test]
 async fn a_sign_in_that_ends_says_why_and_what_to_do() {
-    type Case = (fn(&okta::Okta, &str), Kind, &'static str, &'static str);
-    let cases: [Case; 7] = [
-        (
-            |okta, code| okta.deny(code).expect("known"),
-            Kind::Denied,
-            "denied",
-            "new code",
-        ),
-        (
-            |okta, _| okta.expire_codes(),
-            Kind::Denied,
-            "expired",
-            "new code",
-        ),
-        (
-            |okta, code| {
-                okta.configure(|it| {
-                    it.unassigned.insert(Person::James);
-                });
-                okta.approve(code, Person::James).ok();
-            },
-            Kind::Okta,
-            "not assigned",
-            "Assignments",
-        ),
-        (
-            |okta, code| {
-                okta.configure(|it| it.policy_refuses = true);
-                okta.approve(code, Person::James).ok();
-            },
-            Kind::Okta,
-            "policy",
-            "Access Policies",
-        ),
-        (
-            |okta, code| {
-                okta.configure(|it| it.dpop = true);
-                okta.approve(code, Person::James).ok();
-            },
-            Kind::Okta,
-            "DPoP",
-            "untick",
-        ),
-        (
-            |okta, code| {
-                okta.configure(|it| it.device_grant = false);
-                okta.approve(code, Person::James).ok();
-            },
-            Kind::Okta,
-            "Device Authorization",
-            "Grant type",
-        ),
-        (
-            |okta, code| {
-                okta.configure(|it| it.clock_offset = 3600);
-                okta.approve(code, Person::James).ok();
-            },
-            Kind::Okta,
-            "60 minutes slow",
-            "date and time",
-        ),
-    ];
-    join_all(cases.map(|(happens, kind, what, cure)| async move {
+    join_all(ENDS.map(|(happens, kind, what, cure)| async move {
         let okta = quick();
         let client = client(&okta, Server::Default);
         let (code, pending) = code(&client).await;
         happens(&okta, &code.user_code);
+        okta.approve(&code.user_code, Person::James).ok();
         let failure = failure(client.await_approval(&pending, &Progress::silent()).await);
         tells(&okta, &failure, kind, what, cure);
         // Tokens that are of no use here are of none to anybody.
         assert_eq!(okta.live_refresh_tokens(Person::James), 0, "{what}");
     }))
     .await;
-}
-
-#[tokio::test]
-async fn a_code_ends_on_this_machines_clock_too() {
-    let okta = quick();
-    let client = client(&okta, Server::Default);
-    okta.configure(|settings| settings.expires_in = 2);
-    for _ in 0..4 {
-        okta.script(
-            Endpoint::Token,
-            Answer::error(400, "authorization_pending", ""),
-        );
-    }
-    let (_, pending) = code(&client).await;
-    let failure = failure(client.await_approval(&pending, &Progress::silent()).await);
-    tells(&okta, &failure, Kind::Denied, "expired", "new code");
-    assert!(okta.count(Endpoint::Token) <= 3);
-}
-
-#[tokio::test]
-async fn an_app_that_is_not_set_up_says_which_box_to_tick() {
     let okta = okta::Okta::start();
+    let unknown = client_with(&okta.issuer(Server::Org), "0oaUnknown");
+    let (what, cure) = ("does not know this client id", "General tab");
+    tells(&okta, &no_code(&unknown).await, Kind::Okta, what, cure);
     okta.configure(|settings| settings.device_grant = false);
-    let refused = failure(
-        client(&okta, Server::Org)
-            .request_code(&Progress::silent())
-            .await,
-    );
-    tells(
-        &okta,
-        &refused,
-        Kind::Okta,
-        "grant type Device Authorization",
-        "tick Device Authorization",
-    );
-    okta.configure(|settings| settings.device_grant = true);
-    let stranger = client_with(&okta.issuer(Server::Org), "0oaUnknown", None);
-    let refused = failure(stranger.request_code(&Progress::silent()).await);
-    tells(
-        &okta,
-        &refused,
-        Kind::Okta,
-        "does not know this client id",
-        "General tab",
-    );
+    let (what, cure) = ("grant type Device Authorization", "Grant type");
+    let refused = no_code(&client(&okta, Server::Org)).await;
+    tells(&okta, &refused, Kind::Okta, what, cure);
 }
 
-#[tokio::test]
-async fn a_missing_refresh_grant_names_the_box_to_tick() {
-    let okta = quick();
-    okta.configure(|settings| settings.refresh_grant = false);
-    let client = client(&okta, Server::Default);
-    let (_, refresh_token) = signed_in(&okta, &client).await;
-    let refused = failure(refresh(&client, &refresh_token).await);
-    tells(
-        &okta,
-        &refused,
-        Kind::Okta,
-        "grant type Refresh Token",
-        "tick Refresh Token",
-    );
-}
-
-#[tokio::test]
-async fn a_client_secret_is_sent_once_and_its_lack_is_named() {
-    let okta = quick();
-    okta.configure(|settings| settings.client_secret = Some("app-secret-1".into()));
-    let issuer = okta.issuer(Server::Default);
-    let with = client_with(&issuer, &okta.client_id(), Some("app-secret-1"));
-    let (_, refresh_token) = signed_in(&okta, &with).await;
-    with.revoke(&refresh_token).await.expect("revoked");
-    for request in okta.requests() {
-        let in_body = request.fields.iter().any(|field| field == "client_secret");
-        assert!(!(in_body && request.has_authorization));
-    }
-    let without = client_with(&issuer, &okta.client_id(), None);
-    let refused = failure(without.request_code(&Progress::silent()).await);
-    assert_eq!(refused.kind, Kind::Okta, "{refused}");
-    let wrong = client_with(&issuer, &okta.client_id(), Some("app-secret-2"));
-    let refused = failure(wrong.request_code(&Progress::silent()).await);
-    tells(
-        &okta,
-        &refused,
-        Kind::Okta,
-        "client secret",
-        "AUTH_OKTA_SECRET",
-    );
-    assert!(!refused.to_string().contains("app-secret-2"));
-}
-
-#[tokio::test]
-async fn an_issuer_that_is_not_quite_right_is_put_right() {
-    let okta = okta::Okta::start();
-    let base = okta.issuer(Server::Org);
-    for (issuer, what, cure) in [
-        (
-            format!("{base}/"),
-            "calls itself",
-            format!("exactly as {base}"),
-        ),
-        (
-            format!("{base}/oauth2/default/"),
-            "calls itself",
-            format!("exactly as {base}/oauth2/default,"),
-        ),
-        (
-            format!("{base}/oauth2/nothing"),
-            "no authorization server",
-            format!("try {base} alone"),
-        ),
-    ] {
-        let refused = failure(
-            client_with(&issuer, "0oa1", None)
-                .request_code(&Progress::silent())
-                .await,
-        );
-        tells(&okta, &refused, Kind::Config, what, &cure);
-    }
-    for answer in [
-        Answer::proxy_page(200),
-        Answer::json(200, &json!({"name": "something else"})),
-        Answer::http(403, "text/plain", "no"),
-    ] {
-        okta.script(Endpoint::Discovery, answer);
-        let refused = failure(
-            client(&okta, Server::Org)
-                .request_code(&Progress::silent())
-                .await,
-        );
-        assert!(
-            [Kind::Config, Kind::Unreachable].contains(&refused.kind),
-            "{refused}"
-        );
-        assert!(refused.cure.is_some(), "{refused}");
-    }
-    okta.script(
-        Endpoint::Discovery,
-        Answer::redirect("https://portal.example/"),
-    );
-    let refused = failure(
-        client(&okta, Server::Org)
-            .request_code(&Progress::silent())
-            .await,
-    );
-    tells(
-        &okta,
-        &refused,
-        Kind::Unreachable,
-        "redirect",
-        "sign in to it",
-    );
+/// Why no code is issued.
+async fn no_code(client: &Okta) -> Failure {
+    failure(client.request_code(&Progress::silent()).await)
 }
 
 #[tokio::test]
 async fn a_server_that_cannot_be_trusted_is_named_for_what_it_is() {
+    let leaf = |ca: &ca::Ca, name, validity| ca.leaf(&[name], validity);
     for (leaf, what, cure) in [
         (
-            ca::stranger().leaf(&["localhost"], Validity::Current),
+            leaf(ca::stranger(), "localhost", Validity::Current),
             "not trusted",
             "SSL_CERT_FILE",
         ),
         (
-            ca::trusted().leaf(&["elsewhere.example"], Validity::Current),
+            leaf(ca::trusted(), "elsewhere.example", Validity::Current),
             "another name",
             "spelling",
         ),
         (
-            ca::trusted().leaf(&["localhost"], Validity::Expired),
+            leaf(ca::trusted(), "localhost", Validity::Expired),
             "expired",
             "date and time",
         ),
     ] {
         let okta = okta::Okta::start_with(&leaf);
-        let refused = failure(
-            client(&okta, Server::Org)
-                .request_code(&Progress::silent())
-                .await,
-        );
+        let refused = no_code(&client(&okta, Server::Org)).await;
         tells(&okta, &refused, Kind::Unreachable, what, cure);
         assert_eq!(okta.requests().len(), 0);
     }
-    let nobody = client_with("https://localhost:1", "0oa1", None);
-    let refused = failure(nobody.request_code(&Progress::silent()).await);
-    assert_eq!(refused.kind, Kind::Unreachable);
-    let unknown = client_with("https://nothing.invalid", "0oa1", None);
-    let refused = failure(unknown.request_code(&Progress::silent()).await);
-    assert!(refused.what.contains("cannot be resolved"), "{refused}");
 }
 
 #[tokio::test]
 async fn the_check_up_names_what_is_wrong() {
     let okta = okta::Okta::start();
-    let names = |checks: &[epigraph::failure::Check]| {
-        checks.iter().map(|check| check.name).collect::<Vec<_>>()
+    let client = client(&okta, Server::Default);
+    let checks = client.check().await;
+    let names: Vec<_> = checks.iter().map(|check| check.name).collect();
+    let all = "certificates, discovery, device sign-in, signing keys, clock";
+    assert_eq!(names.join(", "), all);
+    let works = |check: &Check| matches!(check.verdict, Verdict::Ok(_));
+    assert!(checks.iter().all(works), "{checks:?}");
+    let failed = |checks: &[Check], at: usize| match &checks[at].verdict {
+        Verdict::Failed(failure) => failure.to_string(),
+        _ => panic!("{checks:?}"),
     };
-    let checks = client(&okta, Server::Default).check().await;
-    assert_eq!(
-        names(&checks),
-        [
-            "certificates",
-            "discovery",
-            "device sign-in",
-            "signing keys",
-            "clock"
-        ]
-    );
-    assert!(
-        checks
-            .iter()
-            .all(|check| matches!(check.verdict, Verdict::Ok(_))),
-        "{checks:?}"
-    );
     okta.configure(|settings| settings.clock_offset = -3 * 3600);
-    let checks = client(&okta, Server::Default).check().await;
-    assert!(
-        matches!(&checks[4].verdict, Verdict::Failed(failure) if failure.what.contains("3 hours fast")),
-        "{checks:?}"
-    );
+    let said = failed(&client.check().await, 4);
+    assert!(said.contains("3 hours fast"), "{said}");
     okta.script(Endpoint::Keys, Answer::json(200, &json!({"keys": []})));
-    let checks = client(&okta, Server::Default).check().await;
-    assert!(
-        matches!(checks[3].verdict, Verdict::Failed(_)),
-        "{checks:?}"
-    );
-    let checks = client_with("https://localhost:1", "0oa1", None)
-        .check()
-        .await;
-    assert!(
-        matches!(&checks[..], [_, last] if matches!(last.verdict, Verdict::Failed(_))),
-        "{checks:?}"
-    );
+    failed(&client.check().await, 3);
+    let nowhere = client_with("https://localhost:1", "0oa1");
+    let checks = nowhere.check().await;
+    assert_eq!(checks.len(), 2, "{checks:?}");
+    failed(&checks, 1);
 }

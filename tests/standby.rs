@@ -1,7 +1,5 @@
 //! A streaming standby, as Neon's read replicas are: the check writes nothing, so it works there.
 
-use epigraph::failure::Kind;
-
 use crate::support::{
     person::{Person, saved},
     postgres::{Cluster, Settings, literal},
@@ -9,7 +7,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn the_check_works_on_a_standby_and_a_write_is_refused_in_words() {
+async fn the_check_works_on_a_standby_as_on_its_primary() {
     let mut primary = Cluster::start(Settings::default());
     let standby = primary.standby();
     let database = primary.migrated().await;
@@ -21,23 +19,12 @@ async fn the_check_works_on_a_standby_and_a_write_is_refused_in_words() {
 
     // The program's own read-only transaction: the signature, and then the same token again in one session.
     let there = Person::new("00u-woolf", &url.to_string());
-    assert_eq!(
-        there.load().await.as_deref(),
-        Some("Lock up your libraries")
-    );
-    assert_eq!(
-        there.load().await.as_deref(),
-        Some("Lock up your libraries")
-    );
+    for _ in 0..2 {
+        let read = there.load().await;
+        assert_eq!(read.as_deref(), Some("Lock up your libraries"));
+    }
     let joyce = Person::new("00u-joyce", &url.to_string());
     assert_eq!(joyce.load().await, None);
-
-    let failure = there
-        .try_save("No need to hurry", Some("Lock up your libraries"))
-        .await
-        .expect_err("nothing can be written there");
-    assert_eq!(failure.kind, Kind::Database, "{failure}");
-    assert!(failure.what.contains("read-only"), "{failure}");
 
     // A token that is not Okta's is refused there as well.
     let forged = token::Signer::new().token(&token::claims("00u-woolf"));

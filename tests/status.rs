@@ -597,17 +597,14 @@ impl<'a> Scene<'a> {
         database.trust(token::ISSUER, token::AUDIENCE, &[token::signer().jwk()]);
         database.query("create role eve login; create role bob login; create role readers");
         let owner_name = database.owner().user;
-        let session = database.owner_session().await;
         let group = database.query("select okta.user_group()");
-        session
-            .batch_execute(&format!(
-                "grant {group} to eve; grant connect on database {} to bob;
-                 create table public.notes (id int, owner_id text); select okta.protect('public.notes', 'owner_id');
-                 grant select, insert, update, delete on public.notes to {group}, bob",
-                database.name()
-            ))
-            .await
-            .expect("the owner may");
+        let notes = format!(
+            "grant {group} to eve; grant connect on database {} to bob;
+             create table public.notes (id int, owner_id text); select okta.protect('public.notes', 'owner_id');
+             grant select, insert, update, delete on public.notes to {group}, bob",
+            database.name()
+        );
+        database.owner_runs(&notes).await;
         let target = Target::parse(&database.owner_url().into()).expect("a good connection string");
         let owner = Owner::connect(&target).await.expect("it is there");
         Self {
@@ -652,10 +649,8 @@ async fn every_mistake_is_named_and_its_cure_works(cluster: &'static Cluster) {
     let cluster = alone(cluster);
     let mut scene = Scene::of(&cluster).await;
     let usual = scene.sentences().await;
-    assert!(
-        usual.iter().all(|sentence| sentence.starts_with("note: ")),
-        "{usual:#?}"
-    );
+    let is_note = |sentence: &String| sentence.starts_with("note: ");
+    assert!(usual.iter().all(is_note), "{usual:#?}");
 
     let version = cluster.version() / 10_000;
     let mut mistakes: Vec<&Mistake> = [RIGHTS, ROLES, THINGS, PARTS, OUTSIDE]
@@ -783,27 +778,20 @@ async fn roles_are_told_apart_and_what_others_must_close_is_named(cluster: &'sta
         .map(|one| (one.role.as_str(), one.why.as_str()))
         .collect();
     assert_eq!((access, others), (vec!["eve"], vec!["bob"]));
-    assert!(
-        administrators.contains(&("postgres", "is a superuser")),
-        "{administrators:?}"
-    );
-    assert!(
-        administrators.contains(&(&owner, "owns this database")),
-        "{administrators:?}"
-    );
+    for one in [
+        ("postgres", "is a superuser"),
+        (&owner, "owns this database"),
+    ] {
+        assert!(administrators.contains(&one), "{administrators:?}");
+    }
     // Until PostgreSQL 15 whoever may make roles may take any: the owner of the other database as well.
-    assert_eq!(
-        administrators.len(),
-        if cluster.version() < 160_000 { 3 } else { 2 },
-        "{administrators:?}"
-    );
+    let all = if cluster.version() < 160_000 { 3 } else { 2 };
+    assert_eq!(administrators.len(), all, "{administrators:?}");
     assert!(status.problems.is_empty(), "{status:#?}");
     let schema = "Everybody may create objects in the schema public. It opens no row; postgres may take it back";
-    assert_eq!(
-        status.notes.iter().any(|note| note.contains(schema)),
-        cluster.version() < 150_000,
-        "{status:#?}"
-    );
+    let is_noted = |status: &Status, words| status.notes.iter().any(|it| it.contains(words));
+    let is_open = cluster.version() < 150_000;
+    assert_eq!(is_noted(&status, schema), is_open, "{status:#?}");
 
     // What is someone else's to close is no fault of the owner's.
     let name = scene.database.name().to_owned();
@@ -812,11 +800,8 @@ async fn roles_are_told_apart_and_what_others_must_close_is_named(cluster: &'sta
     ));
     let status = scene.status().await;
     assert!(status.problems.is_empty(), "{status:#?}");
-    assert!(
-        status.notes.iter().any(|note| note
-            .contains("create temporary tables in this database. It opens no row; postgres may")),
-        "{status:#?}"
-    );
+    let temporary = "create temporary tables in this database. It opens no row; postgres may";
+    assert!(is_noted(&status, temporary), "{status:#?}");
     scene.database.query(&format!(
         "alter database {name} owner to {owner}; revoke temporary on database {name} from public"
     ));
@@ -840,10 +825,8 @@ async fn roles_are_told_apart_and_what_others_must_close_is_named(cluster: &'sta
              where version = (select max(version) from public.epigraph_schema_history)"
         ));
         let problems = scene.status().await.problems;
-        assert!(
-            matches!(&*problems, [only] if only.contains(says)),
-            "{problems:?}"
-        );
+        let is_told = matches!(&*problems, [only] if only.contains(says));
+        assert!(is_told, "{problems:?}");
         scene.database.query("truncate public.epigraph_schema_history; insert into public.epigraph_schema_history table public.kept; drop table public.kept");
     }
     let group = scene.group.clone();
@@ -851,10 +834,6 @@ async fn roles_are_told_apart_and_what_others_must_close_is_named(cluster: &'sta
         .database
         .query(&format!("drop owned by {group}; drop role {group}"));
     let problems = scene.status().await.problems;
-    assert!(
-        problems.contains(&format!(
-            "The group {group} does not exist: run `epigraph admin setup`."
-        )),
-        "{problems:?}"
-    );
+    let none = format!("The group {group} does not exist: run `epigraph admin setup`.");
+    assert!(problems.contains(&none), "{problems:?}");
 }

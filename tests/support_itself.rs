@@ -3,20 +3,20 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
-    net::{Ipv4Addr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    net::{Ipv4Addr, TcpStream},
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
 use rustix::process::{Pid, Signal, test_kill_process};
 
 use crate::support::{
-    ca::{self, Validity},
     guardian::Scratch,
-    privilege,
+    process::Stat,
     proxy::Proxy,
     pty::{Key, Pty},
-    wait_until,
+    served::listen,
+    wait_for,
 };
 
 fn sleeper() -> Command {
@@ -25,15 +25,11 @@ fn sleeper() -> Command {
     command
 }
 
-fn is_there(process: u32) -> bool {
-    let process = Pid::from_raw(process.cast_signed()).expect("a process id");
-    test_kill_process(process).is_ok() && !is_zombie(process)
-}
-
 /// Where no one reaps orphans (process 1 of a container may not), a killed one stays as a zombie.
-fn is_zombie(process: Pid) -> bool {
-    fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()))
-        .is_ok_and(|stat| stat.contains(") Z "))
+fn is_there(process: u32) -> bool {
+    let id = Pid::from_raw(process.cast_signed()).expect("a process id");
+    let is_zombie = Stat::of(process).is_some_and(|stat| stat.is_zombie());
+    test_kill_process(id).is_ok() && !is_zombie
 }
 
 #[test]
@@ -74,8 +70,8 @@ fn they_go_when_our_process_is_killed() {
     assert!(is_there(process));
     victim.kill().expect("it is our child");
     victim.wait().expect("it is our child");
-    wait_until("the victim's process and directory go", || {
-        (!is_there(process) && !path.exists()).then_some(())
+    wait_for("the victim's process and directory go", || {
+        !is_there(process) && !path.exists()
     });
 }
 
@@ -89,59 +85,6 @@ fn victim() {
         let mut started = scratch.spawn(sleeper());
         println!("victim: {} {}", scratch.path().display(), started.id());
         started.wait_for_end();
-    }
-}
-
-#[test]
-fn a_server_of_ours_is_not_root() {
-    let scratch = Scratch::new("privilege");
-    let own = scratch.path().join("own");
-    privilege::private_dir(&own);
-    let mut command = Command::new("sh");
-    command
-        .args(["-c", "id -u; touch \"$0/file\" && ls \"$0\""])
-        .arg(&own);
-    let output = scratch.run(privilege::as_unprivileged(command));
-    let printed = String::from_utf8_lossy(&output.stdout);
-    let (user, files) = printed.split_once('\n').expect("two lines");
-    assert_ne!(user, "0");
-    assert_eq!(files, "file\n");
-}
-
-/// Asks the `openssl` program, which knows nothing of the code that made the certificates.
-fn verify(root: &Path, leaf: &Path, host: &str) -> String {
-    let output = Command::new("openssl")
-        .args(["verify", "-x509_strict", "-purpose", "sslserver"])
-        .args(["-verify_hostname", host, "-no-CApath", "-CAfile"])
-        .args([root, leaf])
-        .output()
-        .expect("the openssl program starts");
-    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
-}
-
-#[test]
-fn certificates_are_good_or_bad_as_ordered() {
-    let scratch = Scratch::new("leaf");
-    let good = ca::localhost().write(scratch.path(), "good").0;
-    let expired = ca::trusted()
-        .leaf(&["localhost"], Validity::Expired)
-        .write(scratch.path(), "expired")
-        .0;
-    let root = ca::trusted().pem_path();
-    let trusted = verify(root, &good, "localhost");
-    assert!(trusted.ends_with("good.crt: OK\n"), "{trusted}");
-    for (root, leaf, host, complaint) in [
-        (root, &good, "example.org", "hostname mismatch"),
-        (root, &expired, "localhost", "certificate has expired"),
-        (
-            ca::stranger().pem_path(),
-            &good,
-            "localhost",
-            "unable to get local issuer",
-        ),
-    ] {
-        let said = verify(root, leaf, host);
-        assert!(said.contains(complaint), "{said}");
     }
 }
 
@@ -184,15 +127,6 @@ fn a_terminal_shows_types_pastes_and_resizes() {
 }
 
 #[test]
-fn a_terminal_keeps_what_was_copied_and_the_exit_code() {
-    let mut pty = Pty::spawn(&shell(r"printf '\033]52;c;Ym9v\007last'; exit 7"), 20, 5);
-    assert_eq!(pty.exit_status().exit_code(), 7);
-    assert_eq!(pty.screen(), "last");
-    assert_eq!(pty.copied(), [b"Ym9v".to_vec()]);
-    assert!(pty.raw().ends_with(b"last"));
-}
-
-#[test]
 #[should_panic(expected = "|only this")]
 fn a_terminal_prints_its_screen_when_a_text_never_comes() {
     Pty::spawn(&shell("echo only this"), 20, 5).sees("that");
@@ -208,24 +142,14 @@ fn a_program_in_a_terminal_goes_when_it_is_dropped() {
 }
 
 #[test]
-fn the_second_postgresql_is_another_version_where_there_is_one() {
-    use crate::support::postgres::{shared, shared_18};
-    let (installed, second) = (shared(), shared_18());
-    assert_eq!(second.query("postgres", "show ssl"), "on");
-    if !std::ptr::eq(installed, second) {
-        assert_eq!(second.version() / 10_000, 18);
-    }
-}
-
-#[test]
 fn a_proxy_keeps_no_file_of_a_connection_that_is_over() {
-    let echo = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    let proxy = Proxy::to(echo.local_addr().expect("it is bound").port());
+    let (echo, port) = listen();
+    let proxy = Proxy::to(port);
     for _ in 0..3 {
         let client = TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).expect("it listens");
         let (server, _) = echo.accept().expect("it comes through");
-        wait_until("it is open", || (proxy.open() == 1).then_some(()));
+        wait_for("it is open", || proxy.open() == 1);
         drop((client, server));
-        wait_until("it is over", || (proxy.open() == 0).then_some(()));
+        wait_for("it is over", || proxy.open() == 0);
     }
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, Kind},
-    quote::Saved,
+    quote::{DeleteOutcome, Quote, Saved},
 };
 
 pub(crate) fn about() -> About {
@@ -110,6 +110,37 @@ pub(crate) fn reading(columns: u16, rows: u16, quote: Option<&str>) -> Model {
     update(&mut model, Msg::Restored(Ok(Some(restored(None)))));
     update(&mut model, Msg::Loaded(Ok(quote.map(saved))));
     model
+}
+
+/// Makes the model of someone who writes on in what is read, on a screen of the usual size.
+pub(crate) fn writing(quote: Option<&str>, text: &str) -> Model {
+    let mut model = reading(80, 24, quote);
+    press(&mut model, "e");
+    write(&mut model, text);
+    model
+}
+
+/// Makes the model of someone who has deleted a quote.
+pub(crate) fn deleted(quote: &str) -> Model {
+    let mut model = reading(80, 24, Some(quote));
+    press(&mut model, "d y");
+    update(&mut model, Msg::Deleted(Ok(DeleteOutcome::Deleted)));
+    model
+}
+
+/// Signs someone in, from the screen that offers it.
+pub(crate) fn sign_in(model: &mut Model, as_whom: Restored) -> Vec<Effect> {
+    press(model, "Enter");
+    update(model, Msg::CodeIssued(Ok(code())));
+    update(model, Msg::SignedIn(Ok(as_whom)))
+}
+
+/// The order to save a text in place of another.
+pub(crate) fn save(text: &str, based_on: Option<&str>) -> Effect {
+    Effect::Save {
+        quote: Quote::new(text).expect("a quote"),
+        based_on: based_on.map(str::to_owned),
+    }
 }
 
 /// Makes the model of someone to whom a code is shown.

@@ -1,7 +1,8 @@
 use super::{
     samples::{
-        code, code_on_screen, conflicted, joyce, kept, key_event, pane, press, press_key, reading,
-        refused, restored, saved, session_over, started, unconfirmed, unreachable, waiting, write,
+        code, code_on_screen, conflicted, deleted, joyce, kept, key_event, pane, press, press_key,
+        reading, refused, restored, save, saved, session_over, sign_in, started, unconfirmed,
+        unreachable, waiting, write, writing,
     },
     *,
 };
@@ -24,6 +25,14 @@ fn text_in_editor(model: &Model) -> &str {
     }
 }
 
+/// What is read, where nothing is under way.
+fn read(model: &Model) -> Option<&str> {
+    match pane(model) {
+        Pane::Quote { desk, order: None } => Some(&desk.saved.as_ref()?.text),
+        other => panic!("nothing is being read: {other:?}"),
+    }
+}
+
 fn has_unsaved(model: &Model) -> bool {
     model.unsaved().is_some()
 }
@@ -33,22 +42,24 @@ fn told(model: &Model) -> String {
     notice.map(ToString::to_string).unwrap_or_default()
 }
 
+#[track_caller]
+fn tells(model: &Model, words: &str) {
+    let told = told(model);
+    assert!(told.contains(words), "{words:?} is not in {told:?}");
+}
+
 #[test]
 fn a_start_reads_the_quote_of_the_person_in_the_vault() {
-    let (mut model, effects) = init(
-        About::default(),
-        Size {
-            columns: 80,
-            rows: 24,
-        },
-    );
+    let size = Size {
+        columns: 80,
+        rows: 24,
+    };
+    let (mut model, effects) = init(About::default(), size);
     assert_eq!(effects, [Effect::Restore]);
     let effects = update(&mut model, Msg::Restored(Ok(Some(restored(None)))));
     assert_eq!(effects, [Effect::Load]);
     update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
-    assert!(
-        matches!(pane(&model), Pane::Quote { desk, order: None } if desk.saved == Some(saved("Yes.")))
-    );
+    assert_eq!(read(&model), Some("Yes."));
 }
 
 #[test]
@@ -56,14 +67,10 @@ fn a_sign_in_can_be_cancelled_and_started_again() {
     let mut model = started(80, 24);
     update(&mut model, Msg::Restored(Ok(None)));
     assert_eq!(press(&mut model, "Enter"), [Effect::RequestCode]);
-    assert_eq!(
-        update(&mut model, Msg::CodeIssued(Ok(code()))),
-        [Effect::AwaitApproval]
-    );
-    assert_eq!(
-        press(&mut model, "c"),
-        [Effect::Copy(Copied::Code, "WDJBMJHT".into())]
-    );
+    let effects = update(&mut model, Msg::CodeIssued(Ok(code())));
+    assert_eq!(effects, [Effect::AwaitApproval]);
+    let copy = Effect::Copy(Copied::Code, "WDJBMJHT".into());
+    assert_eq!(press(&mut model, "c"), [copy]);
     let address = code().address().to_owned();
     assert_eq!(press(&mut model, "o"), [Effect::OpenBrowser(address)]);
     assert_eq!(press(&mut model, "n"), [Effect::RequestCode]);
@@ -79,10 +86,7 @@ fn a_sign_in_that_fails_says_why_and_can_be_tried_again() {
     let mut model = waiting(80, 24);
     let denied = Failure::new(Kind::Denied, "The code has expired.").cure("Log in again.");
     update(&mut model, Msg::SignedIn(Err(denied)));
-    assert_eq!(
-        told(&model),
-        "Not signed in. The code has expired. Log in again."
-    );
+    tells(&model, "Not signed in. The code has expired. Log in again.");
     assert_eq!(press(&mut model, "Enter"), [Effect::RequestCode]);
 }
 
@@ -91,11 +95,9 @@ fn a_vault_that_fails_can_be_asked_again() {
     let mut model = started(80, 24);
     let locked = Failure::new(Kind::Vault, "The keyring is waiting to be unlocked.");
     update(&mut model, Msg::Restored(Err(locked)));
-    assert!(
-        told(&model)
-            .starts_with("Your session cannot be read. The keyring is waiting to be unlocked."),
-        "{}",
-        told(&model)
+    tells(
+        &model,
+        "Your session cannot be read. The keyring is waiting to be unlocked.",
     );
     assert_eq!(press(&mut model, "r"), [Effect::Restore]);
     update(&mut model, Msg::Restored(Ok(None)));
@@ -111,38 +113,18 @@ fn an_address_that_is_not_https_is_not_opened() {
 
 #[test]
 fn a_save_carries_the_text_it_is_based_on() {
-    let mut model = reading(80, 24, None);
-    press(&mut model, "e");
-    assert_eq!(
-        write(&mut model, "Yes"),
-        [Effect::KeepDraft(kept("Yes", None))]
-    );
-    let effects = press(&mut model, "Enter");
-    let quote = Quote::new("Yes").expect("a quote");
-    assert_eq!(
-        effects,
-        [Effect::Save {
-            quote,
-            based_on: None
-        }]
-    );
+    let mut model = writing(None, "");
+    let effects = write(&mut model, "Yes");
+    assert_eq!(effects, [Effect::KeepDraft(kept("Yes", None))]);
+    assert_eq!(press(&mut model, "Enter"), [save("Yes", None)]);
     let outcome = SaveOutcome::Saved(saved("Yes"));
-    assert_eq!(
-        update(&mut model, Msg::Saved(Ok(outcome))),
-        [Effect::DropDraft]
-    );
+    let effects = update(&mut model, Msg::Saved(Ok(outcome)));
+    assert_eq!(effects, [Effect::DropDraft]);
 
     press(&mut model, "e");
     write(&mut model, "!");
     let effects = press(&mut model, "Enter");
-    let quote = Quote::new("Yes!").expect("a quote");
-    assert_eq!(
-        effects,
-        [Effect::Save {
-            quote,
-            based_on: Some("Yes".into())
-        }]
-    );
+    assert_eq!(effects, [save("Yes!", Some("Yes"))]);
 }
 
 #[test]
@@ -154,11 +136,7 @@ fn a_file_takes_the_keyrings_place_only_when_the_person_says_so() {
     assert_eq!(press(&mut model, "f"), [], "the keyring works");
     press(&mut model, "Enter");
     update(&mut model, Msg::CodeIssued(Err(failure())));
-    assert!(
-        told(&model).contains("f to keep your session"),
-        "{}",
-        told(&model)
-    );
+    tells(&model, "f to keep your session");
     assert!(!told(&model).contains("Configure"), "{}", told(&model));
     assert_eq!(press(&mut model, "f"), [Effect::ChooseFile]);
     let full = Failure::new(Kind::Vault, "The disk is full.");
@@ -167,7 +145,7 @@ fn a_file_takes_the_keyrings_place_only_when_the_person_says_so() {
     let effects = update(&mut model, Msg::FileChosen(Ok(())));
     assert_eq!(effects, [Effect::Restore]);
     update(&mut model, Msg::Restored(Ok(None)));
-    assert!(told(&model).contains("in a file"), "{}", told(&model));
+    tells(&model, "in a file");
     // It may fail only when the session is to be kept.
     let mut late = waiting(80, 24);
     update(&mut late, Msg::SignedIn(Err(failure())));
@@ -175,15 +153,13 @@ fn a_file_takes_the_keyrings_place_only_when_the_person_says_so() {
     // Where the file does not work either, there is no other place.
     press(&mut model, "Enter");
     update(&mut model, Msg::CodeIssued(Err(failure())));
-    assert!(told(&model).contains("Configure"), "{}", told(&model));
+    tells(&model, "Configure");
     assert_eq!(press(&mut model, "f"), []);
 }
 
 #[test]
 fn a_text_of_an_ended_session_outlives_the_choice_of_a_file() {
-    let mut model = reading(80, 24, None);
-    press(&mut model, "e");
-    write(&mut model, "Yes.");
+    let mut model = writing(None, "Yes.");
     press(&mut model, "Enter");
     update(&mut model, Msg::Saved(Err(session_over())));
     press(&mut model, "Enter");
@@ -199,13 +175,11 @@ fn a_text_of_an_ended_session_outlives_the_choice_of_a_file() {
 #[test]
 fn a_deleted_quote_that_cannot_be_saved_is_back_in_the_editor() {
     // Another program wrote it.
-    let mut model = reading(80, 24, Some("a\u{1b}b"));
-    press(&mut model, "d y");
-    update(&mut model, Msg::Deleted(Ok(DeleteOutcome::Deleted)));
+    let mut model = deleted("a\u{1b}b");
     let effects = press(&mut model, "u");
     assert_eq!(text_in_editor(&model), "a\u{1b}b");
     assert_eq!(effects, [Effect::KeepDraft(kept("a\u{1b}b", None))]);
-    assert!(told(&model).contains("U+001B"), "{}", told(&model));
+    tells(&model, "U+001B");
 }
 
 #[test]
@@ -217,48 +191,36 @@ fn what_cannot_be_saved_stays_in_the_editor_with_the_reason() {
 
     let long = "x".repeat(crate::quote::MAX_BYTES + 1);
     update(&mut model, Msg::Terminal(Event::Paste(long.clone())));
-    assert!(told(&model).contains("65,537 bytes"), "{}", told(&model));
+    tells(&model, "65,537 bytes");
     assert_eq!(press(&mut model, "Enter"), []);
-    assert!(
-        told(&model).starts_with("Not saved. It is all still here"),
-        "{}",
-        told(&model)
-    );
+    tells(&model, "Not saved. It is all still here");
     assert_eq!(text_in_editor(&model), long);
 
     let enormous = "x".repeat(crate::quote::MAX_BYTES * 16);
     update(&mut model, Msg::Terminal(Event::Paste(enormous)));
-    assert!(told(&model).starts_with("Not pasted. "), "{}", told(&model));
+    tells(&model, "Not pasted. ");
     assert_eq!(text_in_editor(&model), long);
 }
 
 #[test]
 fn a_failed_save_leads_back_to_the_text_and_says_why() {
-    let mut model = reading(80, 24, None);
-    press(&mut model, "e");
-    write(&mut model, "Yes");
-    press(&mut model, "Enter");
-    update(&mut model, Msg::Saved(Err(unreachable())));
-    assert_eq!(text_in_editor(&model), "Yes");
-    assert_eq!(
-        told(&model),
-        "Not saved. Your text is still here: Enter tries again. The database does not answer."
-    );
-    press(&mut model, "Enter");
-    update(&mut model, Msg::Saved(Err(unconfirmed())));
-    assert_eq!(text_in_editor(&model), "Yes");
-    assert_eq!(
-        told(&model),
-        "Perhaps not saved. Your text is still here: Enter tries again. The database does not answer."
-    );
+    let mut model = writing(None, "Yes");
+    for (failure, outcome) in [
+        (unreachable(), "Not saved."),
+        (unconfirmed(), "Perhaps not saved."),
+    ] {
+        press(&mut model, "Enter");
+        update(&mut model, Msg::Saved(Err(failure)));
+        assert_eq!(text_in_editor(&model), "Yes");
+        let rest = "Your text is still here: Enter tries again. The database does not answer.";
+        assert_eq!(told(&model), format!("{outcome} {rest}"));
+    }
 }
 
 #[test]
 fn an_own_text_without_an_answer_is_no_conflict() {
     let unanswered = || {
-        let mut model = reading(80, 24, Some("Yes."));
-        press(&mut model, "e");
-        write(&mut model, " No.");
+        let mut model = writing(Some("Yes."), " No.");
         press(&mut model, "Enter");
         update(&mut model, Msg::Saved(Err(unconfirmed())));
         write(&mut model, "!");
@@ -270,10 +232,7 @@ fn an_own_text_without_an_answer_is_no_conflict() {
     let mut model = unanswered();
     press(&mut model, "Enter");
     let effects = update(&mut model, Msg::Saved(Ok(SaveOutcome::Conflict(sent()))));
-    let save = Effect::Save {
-        quote: Quote::new("Yes. No.!").expect("a quote"),
-        based_on: Some("Yes. No.".into()),
-    };
+    let save = save("Yes. No.!", Some("Yes. No."));
     assert_eq!(effects, [keep.clone(), save]);
     // From here on it is like any other save.
     update(&mut model, Msg::Saved(Ok(SaveOutcome::Conflict(sent()))));
@@ -289,9 +248,9 @@ fn an_own_text_without_an_answer_is_no_conflict() {
     press(&mut model, "Esc r");
     let effects = update(&mut model, Msg::Loaded(Ok(sent())));
     assert_eq!(effects, std::slice::from_ref(&keep));
-    assert_eq!(
-        told(&model),
-        "The text you sent before is saved; your changes since are kept."
+    tells(
+        &model,
+        "The text you sent before is saved; your changes since are kept.",
     );
     press(&mut model, "e");
     assert_eq!(text_in_editor(&model), "Yes. No.!");
@@ -299,47 +258,37 @@ fn an_own_text_without_an_answer_is_no_conflict() {
     let mut model = unanswered();
     press(&mut model, "Enter");
     update(&mut model, Msg::Saved(Err(session_over())));
-    press(&mut model, "Enter");
-    update(&mut model, Msg::CodeIssued(Ok(code())));
-    update(&mut model, Msg::SignedIn(Ok(restored(None))));
+    sign_in(&mut model, restored(None));
     assert_eq!(update(&mut model, Msg::Loaded(Ok(sent()))), [keep]);
     assert_eq!(text_in_editor(&model), "Yes. No.!");
 }
 
 #[test]
 fn an_unanswered_order_shows_when_the_quote_is_read_again() {
-    let mut model = reading(80, 24, Some("Yes."));
-    press(&mut model, "e");
-    write(&mut model, " No.");
+    let mut model = writing(Some("Yes."), " No.");
     press(&mut model, "Enter");
     update(&mut model, Msg::Saved(Err(unreachable())));
-    press(&mut model, "Esc");
-    press(&mut model, "r");
+    press(&mut model, "Esc r");
     let effects = update(&mut model, Msg::Loaded(Ok(Some(saved("Yes. No.")))));
     assert_eq!(effects, [Effect::DropDraft]);
     assert_eq!(told(&model), "Your text is saved.");
     assert!(!has_unsaved(&model));
 
-    press(&mut model, "d");
-    press(&mut model, "y");
+    press(&mut model, "d y");
     update(&mut model, Msg::Deleted(Err(unreachable())));
     press(&mut model, "r");
     update(&mut model, Msg::Loaded(Ok(None)));
-    assert_eq!(
-        told(&model),
-        "Your quote has since been deleted. Press u to bring it back."
+    tells(
+        &model,
+        "Your quote has since been deleted. Press u to bring it back.",
     );
     let effects = press(&mut model, "u");
-    assert!(
-        matches!(&effects[..], [Effect::KeepDraft(_), Effect::Save { quote, based_on: None }] if quote.as_str() == "Yes. No.")
-    );
+    assert_eq!(effects[1..], [save("Yes. No.", None)]);
 }
 
 #[test]
 fn leaving_the_editor_keeps_the_draft_and_going_on_finds_it() {
-    let mut model = reading(80, 24, Some("Yes."));
-    press(&mut model, "e");
-    write(&mut model, " No.");
+    let mut model = writing(Some("Yes."), " No.");
     assert_eq!(press(&mut model, "Esc"), [], "the draft file stays");
     assert!(has_unsaved(&model));
     press(&mut model, "e");
@@ -348,9 +297,7 @@ fn leaving_the_editor_keeps_the_draft_and_going_on_finds_it() {
 
 #[test]
 fn a_draft_can_be_thrown_away_after_one_question() {
-    let mut model = reading(80, 24, Some("Yes."));
-    press(&mut model, "e");
-    write(&mut model, "x");
+    let mut model = writing(Some("Yes."), "x");
     press(&mut model, "Esc x n");
     assert!(has_unsaved(&model));
     assert_eq!(press(&mut model, "x y"), [Effect::DropDraft]);
@@ -366,48 +313,31 @@ fn deleting_asks_once_and_can_be_undone() {
     let based_on = "Yes.".to_owned();
     assert_eq!(press(&mut model, "d y"), [Effect::Delete { based_on }]);
     update(&mut model, Msg::Deleted(Ok(DeleteOutcome::Deleted)));
-    let quote = Quote::new("Yes.").expect("a quote");
-    let order = Effect::Save {
-        quote,
-        based_on: None,
-    };
-    assert_eq!(
-        press(&mut model, "u"),
-        [Effect::KeepDraft(kept("Yes.", None)), order]
-    );
+    let keep = Effect::KeepDraft(kept("Yes.", None));
+    assert_eq!(press(&mut model, "u"), [keep, save("Yes.", None)]);
     let outcome = SaveOutcome::Saved(saved("Yes."));
     let effects = update(&mut model, Msg::Saved(Ok(outcome)));
     assert_eq!(effects, [Effect::DropDraft]);
-    assert!(matches!(pane(&model), Pane::Quote { desk, order: None } if desk.saved.is_some()));
+    assert_eq!(read(&model), Some("Yes."));
     assert!(!has_unsaved(&model));
 }
 
 #[test]
 fn a_quote_that_undo_is_bringing_back_counts_as_unsaved() {
     let on_its_way = || {
-        let mut model = reading(80, 24, Some("Yes."));
-        press(&mut model, "d y");
-        update(&mut model, Msg::Deleted(Ok(DeleteOutcome::Deleted)));
+        let mut model = deleted("Yes.");
         press(&mut model, "u");
         model
     };
     let model = on_its_way();
-    assert_eq!(
-        model.unsaved().map(|draft| draft.editor.text()),
-        Some("Yes.")
-    );
+    let unsaved = model.unsaved().map(|draft| draft.editor.text());
+    assert_eq!(unsaved, Some("Yes."));
     assert_eq!(model.order(), Some(Order::Save));
 
     let mut model = on_its_way();
     update(&mut model, Msg::Saved(Err(session_over())));
-    assert!(
-        told(&model).contains("Your unsaved text is kept"),
-        "{}",
-        told(&model)
-    );
-    press(&mut model, "Enter");
-    update(&mut model, Msg::CodeIssued(Ok(code())));
-    update(&mut model, Msg::SignedIn(Ok(restored(None))));
+    tells(&model, "Your unsaved text is kept");
+    sign_in(&mut model, restored(None));
     update(&mut model, Msg::Loaded(Ok(None)));
     assert_eq!(text_in_editor(&model), "Yes.");
 
@@ -434,9 +364,7 @@ fn a_quote_that_undo_is_bringing_back_counts_as_unsaved() {
 
 #[test]
 fn undoing_a_delete_overwrites_nothing() {
-    let mut model = reading(80, 24, Some("Yes."));
-    press(&mut model, "d y");
-    update(&mut model, Msg::Deleted(Ok(DeleteOutcome::Deleted)));
+    let mut model = deleted("Yes.");
     press(&mut model, "u");
     let theirs = SaveOutcome::Conflict(Some(saved("No.")));
     update(&mut model, Msg::Saved(Ok(theirs)));
@@ -447,57 +375,33 @@ fn undoing_a_delete_overwrites_nothing() {
 #[test]
 fn a_conflict_shows_both_and_each_choice_does_what_it_says() {
     let mut model = conflicted(80, 24, "Mine.", Some("Theirs."));
-    let quote = Quote::new("Mine.").expect("a quote");
-    let based_on = Some("Theirs.".to_owned());
-    assert_eq!(press(&mut model, "k"), [Effect::Save { quote, based_on }]);
+    let effects = press(&mut model, "k");
+    assert_eq!(effects, [save("Mine.", Some("Theirs."))]);
 
     let mut model = conflicted(80, 24, "Mine.", Some("Theirs."));
     assert_eq!(press(&mut model, "t"), [Effect::DropDraft]);
-    assert!(
-        matches!(pane(&model), Pane::Quote { desk, order: None } if desk.saved == Some(saved("Theirs.")))
-    );
+    assert_eq!(read(&model), Some("Theirs."));
 
     let mut model = conflicted(80, 24, "Mine.", Some("Theirs."));
     press(&mut model, "e");
     write(&mut model, "!");
-    let quote = Quote::new("Mine.!").expect("a quote");
-    let based_on = Some("Theirs.".to_owned());
-    assert_eq!(
-        press(&mut model, "Enter"),
-        [Effect::Save { quote, based_on }]
-    );
+    let effects = press(&mut model, "Enter");
+    assert_eq!(effects, [save("Mine.!", Some("Theirs."))]);
 
     let mut model = conflicted(80, 24, "Mine.", None);
-    let quote = Quote::new("Mine.").expect("a quote");
-    assert_eq!(
-        press(&mut model, "k"),
-        [Effect::Save {
-            quote,
-            based_on: None
-        }]
-    );
+    assert_eq!(press(&mut model, "k"), [save("Mine.", None)]);
 }
 
 #[test]
 fn the_draft_of_an_ended_session_is_for_its_author_only() {
     for (id, expected) in [(joyce().id, Some("Yes. No.")), ("00u2other".into(), None)] {
-        let mut model = reading(80, 24, Some("Yes."));
-        press(&mut model, "e");
-        write(&mut model, " No.");
+        let mut model = writing(Some("Yes."), " No.");
         press(&mut model, "Enter");
         update(&mut model, Msg::Saved(Err(session_over())));
-        assert!(matches!(
-            &model.screen,
-            Screen::SignedOut {
-                unsaved: Some(_),
-                ..
-            }
-        ));
-        press(&mut model, "Enter");
-        update(&mut model, Msg::CodeIssued(Ok(code())));
+        assert!(has_unsaved(&model));
         let mut back = restored(None);
         back.user.id = id;
-        assert_eq!(update(&mut model, Msg::SignedIn(Ok(back))), [Effect::Load]);
+        assert_eq!(sign_in(&mut model, back), [Effect::Load]);
         update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
         match expected {
             Some(text) => assert_eq!(text_in_editor(&model), text),
@@ -535,29 +439,12 @@ fn a_draft_of_an_earlier_run_comes_back() {
         };
         update(&mut model, Msg::Restored(Ok(Some(earlier))));
         update(&mut model, Msg::Loaded(Ok(quote.map(saved))));
-        assert_eq!(
-            model.context(),
-            context,
-            "{text} on {based_on:?}, now {quote:?}"
-        );
+        let case = format!("{text} on {based_on:?}, now {quote:?}");
+        assert_eq!(model.context(), context, "{case}");
+        if context == keymap::Context::Writing {
+            assert_eq!(press(&mut model, "Enter"), [save(text, based_on)]);
+        }
     }
-}
-
-#[test]
-fn a_draft_of_an_earlier_run_replaces_what_it_was_based_on() {
-    let mut model = started(80, 24);
-    let earlier = Restored {
-        draft: Some(kept("Yes. No.", Some("Yes."))),
-        ..restored(None)
-    };
-    update(&mut model, Msg::Restored(Ok(Some(earlier))));
-    update(&mut model, Msg::Loaded(Ok(Some(saved("Yes.")))));
-    let quote = Quote::new("Yes. No.").expect("a quote");
-    let based_on = Some("Yes.".to_owned());
-    assert_eq!(
-        press(&mut model, "Enter"),
-        [Effect::Save { quote, based_on }]
-    );
 }
 
 #[test]
@@ -581,9 +468,7 @@ fn a_session_that_ends_during_a_read_keeps_the_draft() {
     update(&mut model, Msg::Restored(Ok(Some(restored(Some("Draft"))))));
     update(&mut model, Msg::Loaded(Err(session_over())));
     assert!(has_unsaved(&model));
-    press(&mut model, "Enter");
-    update(&mut model, Msg::CodeIssued(Ok(code())));
-    update(&mut model, Msg::SignedIn(Ok(restored(None))));
+    sign_in(&mut model, restored(None));
     update(&mut model, Msg::Loaded(Ok(None)));
     assert_eq!(text_in_editor(&model), "Draft");
 }
@@ -598,15 +483,9 @@ fn signing_out_asks_once() {
         &mut model,
         Msg::SignedOut(Ok(SignOutOutcome::OnlyLocally(unreachable()))),
     );
-    assert!(
-        told(&model).contains("lives on until it expires"),
-        "{}",
-        told(&model)
-    );
+    tells(&model, "lives on until it expires");
 
-    let mut model = reading(80, 24, Some("Yes."));
-    press(&mut model, "e");
-    write(&mut model, "x");
+    let mut model = writing(Some("Yes."), "x");
     assert_eq!(press(&mut model, "Esc s"), []);
     assert_eq!(press(&mut model, "y"), [Effect::SignOut]);
     assert!(!has_unsaved(&model), "it goes with the session");
@@ -640,9 +519,7 @@ fn a_quote_that_cannot_be_read_can_be_asked_for_again() {
 
 #[test]
 fn reloading_keeps_the_quote_and_the_draft_whatever_comes() {
-    let mut model = reading(80, 24, Some("Yes."));
-    press(&mut model, "e");
-    write(&mut model, "x");
+    let mut model = writing(Some("Yes."), "x");
     assert_eq!(press(&mut model, "Esc r"), [Effect::Load]);
     update(&mut model, Msg::Loaded(Err(unreachable())));
     assert!(matches!(pane(&model), Pane::Quote { desk, order: None }
@@ -666,39 +543,26 @@ fn quitting_always_works_and_letters_are_text_while_writing() {
 }
 
 #[test]
-fn good_news_does_not_push_bad_news_away_but_a_key_does() {
-    let mut model = started(80, 24);
-    let mut restored = restored(None);
-    let warning =
-        Failure::new(Kind::Failed, "It will end in an hour.").cure("Ask an administrator.");
-    restored.warnings = vec![warning];
-    update(&mut model, Msg::Restored(Ok(Some(restored))));
-    update(&mut model, Msg::Loaded(Ok(None)));
-    assert_eq!(
-        told(&model),
-        "It will end in an hour. Ask an administrator."
-    );
-    press(&mut model, "e");
-    assert_eq!(told(&model), "");
-}
-
-#[test]
-fn a_database_without_protection_is_warned_of() {
-    let mut model = started(80, 24);
-    let mut restored = restored(None);
-    let warning =
-        Failure::new(Kind::Failed, "It will end in an hour.").cure("Ask an administrator.");
-    restored.warnings = vec![warning];
-    update(&mut model, Msg::Restored(Ok(Some(restored))));
-    let owner = Failure::new(Kind::Database, "It is an owner's.").cure("Use another.");
-    update(&mut model, Msg::Progressed(Activity::Unguarded(owner)));
-    update(&mut model, Msg::Loaded(Ok(None)));
-    assert_eq!(
-        told(&model),
-        "It will end in an hour. Ask an administrator. It is an owner's. Use another."
-    );
-    press(&mut model, "e");
-    assert_eq!(told(&model), "");
+fn neither_good_nor_bad_news_pushes_bad_news_away_but_a_key() {
+    const SESSION: &str = "It will end in an hour. Ask an administrator.";
+    for (database, says) in [
+        (None, ""),
+        (Some("It is an owner's."), " It is an owner's."),
+    ] {
+        let mut model = started(80, 24);
+        let mut restored = restored(None);
+        let warning = Failure::new(Kind::Failed, "It will end in an hour.");
+        restored.warnings = vec![warning.cure("Ask an administrator.")];
+        update(&mut model, Msg::Restored(Ok(Some(restored))));
+        if let Some(what) = database {
+            let open = Activity::Unguarded(Failure::new(Kind::Database, what));
+            update(&mut model, Msg::Progressed(open));
+        }
+        update(&mut model, Msg::Loaded(Ok(None)));
+        assert_eq!(told(&model), format!("{SESSION}{says}"));
+        press(&mut model, "e");
+        assert_eq!(told(&model), "");
+    }
 }
 
 #[test]
@@ -710,25 +574,6 @@ fn that_drafts_cannot_be_kept_is_said_once() {
     press(&mut model, "e");
     update(&mut model, Msg::DraftFailed(full));
     assert_eq!(told(&model), "");
-}
-
-#[test]
-fn a_paste_into_the_place_for_a_quote_starts_one() {
-    let mut model = reading(80, 24, None);
-    let effects = update(&mut model, Msg::Terminal(Event::Paste("a\r\nb".into())));
-    assert_eq!(effects, [Effect::KeepDraft(kept("a\nb", None))]);
-    assert_eq!(text_in_editor(&model), "a\nb");
-}
-
-#[test]
-fn a_key_that_is_let_go_is_not_pressed_twice() {
-    let mut model = reading(80, 24, None);
-    press(&mut model, "e");
-    let mut key = KeyEvent::from(KeyCode::Char('x'));
-    press_key(&mut model, key);
-    key.kind = crossterm::event::KeyEventKind::Release;
-    press_key(&mut model, key);
-    assert_eq!(text_in_editor(&model), "x");
 }
 
 #[test]
@@ -816,15 +661,10 @@ fn enter_saves_unless_it_came_with_characters_on_both_sides() {
         ("one\n", "one", true),
         ("one\n\n", "one", true),
     ] {
-        let mut model = reading(80, 24, None);
-        press(&mut model, "e");
+        let mut model = writing(None, "");
         let effects = at_once(&mut model, keys(came));
-        let quote = Quote::new(text).expect("a quote");
-        let save = Effect::Save {
-            quote,
-            based_on: None,
-        };
-        assert_eq!(effects.contains(&save), saves, "{came:?}: {effects:?}");
+        let is_saved = effects.contains(&save(text, None));
+        assert_eq!(is_saved, saves, "{came:?}: {effects:?}");
         if !saves {
             assert_eq!(text_in_editor(&model), text);
         }

@@ -1,18 +1,13 @@
 //! `login`, `logout` and `whoami`.
 
-use std::{
-    io::{self, IsTerminal},
-    sync::{Mutex, PoisonError},
-};
+use std::io::{self, IsTerminal};
 
 use chrono::{DateTime, Local, SecondsFormat};
+use parking_lot::Mutex;
 use qrcode::{QrCode, render::unicode::Dense1x2};
 use serde::Serialize;
 
-use super::{
-    no_database::NoDatabase,
-    output::{self, Outcome},
-};
+use super::output::{self, Outcome};
 use crate::{
     account::{Activity, DeviceCode, SignOutOutcome},
     background, browser, client,
@@ -41,7 +36,7 @@ enum Event<'a> {
 
 /// Signs in with a device code.
 pub(super) async fn login(config: &Config, json: bool, open: bool) -> Outcome {
-    let session = client::session_with(config, NoDatabase)?;
+    let session = client::session_with(config, ())?;
     // A session that cannot be read is no obstacle to a new one; whether a new one can be kept is looked at next.
     if let Ok(Some(standing)) = session.standing(&quiet()).await {
         output::say(&format!(
@@ -148,7 +143,7 @@ fn reporter(handled: impl Fn(&Activity) -> bool + Send + Sync + 'static) -> Prog
     let told = Mutex::new(Vec::new());
     Progress::new(move |activity| {
         tracing::debug!(?activity, "waiting");
-        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = told.lock();
         if activity == Activity::WaitingForApproval {
             told.clear();
         }
@@ -176,7 +171,7 @@ fn tell(activity: &Activity) {
 
 /// Ends the session.
 pub(super) async fn logout(config: &Config) -> Outcome {
-    let session = client::session_with(config, NoDatabase)?;
+    let session = client::session_with(config, ())?;
     let was_signed_out = matches!(session.standing(&quiet()).await, Ok(None));
     match session.sign_out().await? {
         SignOutOutcome::Revoked if was_signed_out => output::say("you were not signed in"),
@@ -207,7 +202,7 @@ struct WhoAmI<'a> {
 /// Says who is signed in, without asking Okta.
 pub(super) async fn whoami(config: &Config, json: bool) -> Outcome {
     let issuer = &config.okta()?.issuer;
-    let session = client::session_with(config, NoDatabase)?;
+    let session = client::session_with(config, ())?;
     let place = session.location();
     let standing = session
         .standing(&quiet())

@@ -47,7 +47,6 @@ fn every_message_of_a_command() {
             Path::new("/var/log/epigraph"),
             &io::ErrorKind::PermissionDenied.into(),
         ),
-        no_database::none(),
         admin::no_okta(&["issuer", "client_id"]).expect("both are missing"),
         admin::no_okta(&["issuer"]).expect("it is missing"),
         admin::no_okta(&["client_id"]).expect("it is missing"),

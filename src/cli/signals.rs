@@ -2,9 +2,10 @@
 
 use std::{
     future::Future,
-    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
+
+use parking_lot::Mutex;
 
 use super::output::{Outcome, Stop};
 use crate::{
@@ -46,7 +47,7 @@ impl Drop for HoldInterrupts {
 }
 
 fn set_owner(owner: Owner) {
-    *OWNER.lock().unwrap_or_else(PoisonError::into_inner) = owner;
+    *OWNER.lock() = owner;
 }
 
 impl Owner {
@@ -60,7 +61,7 @@ impl Owner {
 }
 
 fn is_ours() -> bool {
-    let owner = *OWNER.lock().unwrap_or_else(PoisonError::into_inner);
+    let owner = *OWNER.lock();
     owner.is_us(Instant::now())
 }
 

@@ -115,11 +115,11 @@ fn every_reason_why_a_setting_is_none() {
         "http://joe@dev-1.okta.com",
         "https://joe@dev-1.okta.com",
     ];
-    let refused = |text: &str, issuer| {
-        let scene = Scene::new(text).with("AUTH_OKTA_ISSUER", issuer);
+    let no_okta = |scene: &Scene| {
         let config = scene.load().expect("read");
-        told(&scene, &config.okta().expect_err("refused"))
+        told(scene, &config.okta().expect_err("refused"))
     };
+    let refused = |text: &str, issuer| no_okta(&Scene::new(text).with("AUTH_OKTA_ISSUER", issuer));
     let issuers = issuers.map(|issuer| (issuer, refused("client_id = \"0oa\"", issuer)));
     let client_ids = ["https://x", "0oa 1", "0oa\\u001b[31m"];
     let client_ids = client_ids.map(|client_id| {
@@ -130,17 +130,9 @@ fn every_reason_why_a_setting_is_none() {
     let nothing = ("nothing", refused("", ""));
     let fresh = Scene::new("");
     std::fs::remove_file(fresh.directory.path().join("config.toml")).expect("removed");
-    let config = fresh.load().expect("read");
-    let not_set_up = (
-        "no file",
-        told(&fresh, &config.okta().expect_err("refused")),
-    );
+    let not_set_up = ("no file", no_okta(&fresh));
     let example = Scene::new(include_str!("../../config.example.toml"));
-    let config = example.load().expect("read");
-    let example = (
-        "the example",
-        told(&example, &config.okta().expect_err("refused")),
-    );
+    let example = ("the example", no_okta(&example));
     let one = Scene::new("issuer = \"https://example.okta.com\"\nclient_id = \"0oa\"");
     let config = one.load().expect("read");
     let no_url = told(&one, &config.database_url().expect_err("none"));

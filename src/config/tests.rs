@@ -92,12 +92,10 @@ fn the_environment_wins_over_env_file_over_configuration() {
 
     let guide = "AUTH_SECRET=x\nAUTH_OKTA_ID='0oaGuide'\nDATABASE_URL=\"postgresql://u:from-guide@h/d?a=1#b\"\nexport AUTH_OKTA_SECRET=s3\n";
     let borrowed = Scene::new(WHOLE).env_file(guide).config();
-    assert_eq!(borrowed.okta().expect("set").client_id, "0oaGuide");
-    assert_eq!(
-        borrowed.okta().expect("set").issuer,
-        "https://example.okta.com"
-    );
-    assert!(borrowed.okta().expect("set").client_secret.is_some());
+    let okta = borrowed.okta().expect("set");
+    assert_eq!(okta.client_id, "0oaGuide");
+    assert_eq!(okta.issuer, "https://example.okta.com");
+    assert!(okta.client_secret.is_some());
     assert_eq!(url(&borrowed), "postgresql://u:from-guide@h/d?a=1#b");
 
     let environment = Scene::new(WHOLE)
@@ -106,11 +104,8 @@ fn the_environment_wins_over_env_file_over_configuration() {
         .with("DATABASE_URL", "")
         .config();
     assert_eq!(environment.okta().expect("set").client_id, "0oaEnv");
-    assert_eq!(
-        url(&environment),
-        "postgresql://u:from-guide@h/d?a=1#b",
-        "an empty variable counts as not set"
-    );
+    // An empty variable counts as not set.
+    assert_eq!(url(&environment), "postgresql://u:from-guide@h/d?a=1#b");
 }
 
 #[test]
@@ -182,10 +177,9 @@ fn no_secret_is_in_the_debug_form() {
         .config();
     let debug = format!("{config:?}");
     assert!(debug.contains("0oaFile"));
-    assert!(
-        !debug.contains("hunter2") && !debug.contains("from-file"),
-        "{debug}"
-    );
+    for secret in ["hunter2", "from-file"] {
+        assert!(!debug.contains(secret), "{debug}");
+    }
 }
 
 #[test]
@@ -204,11 +198,8 @@ fn a_file_that_is_no_utf_8_or_no_configuration_is_refused() {
     fs::write(&path, vec![b'#'; 2 * 1024 * 1024]).expect("written");
     assert!(scene.refusal().what.contains("longer than 1024 KiB"));
     fs::write(&path, "\u{feff}store = \"file\"\r\n").expect("written");
-    assert_eq!(
-        scene.config().store,
-        Store::File,
-        "a byte order mark is no error"
-    );
+    // A byte order mark is no error.
+    assert_eq!(scene.config().store, Store::File);
 }
 
 #[cfg(unix)]
@@ -225,11 +216,8 @@ fn a_password_that_others_may_read_gets_a_warning() {
         set_mode(&scene.directory.path().join("config.toml"), mode);
         set_mode(&scene.directory.path().join(".env.local"), mode);
         let warnings = scene.config().warnings;
-        assert_eq!(
-            warnings.len(),
-            if warned { 2 } else { 0 },
-            "{mode:o}: {warnings:?}"
-        );
+        let expected = if warned { 2 } else { 0 };
+        assert_eq!(warnings.len(), expected, "{mode:o}: {warnings:?}");
         assert!(warnings.iter().all(|warning| warning.contains("chmod 600")));
     }
     let harmless = Scene::new("issuer = \"https://example.okta.com\"\n");
@@ -259,18 +247,13 @@ fn the_example_is_a_good_configuration_and_shows_every_key() {
     let scene = Scene::new(example);
     assert!(scene.config().database_url().is_ok());
     let failure = scene.config().okta().expect_err("no one's app").clone();
-    assert!(
-        failure.what.contains("still the one of the example"),
-        "{failure}"
-    );
+    let says = "still the one of the example";
+    assert!(failure.what.contains(says), "{failure}");
     let filled = Scene::new(&example.replace(CLIENT_ID.example, "0oa1"));
     assert!(filled.config().okta().is_ok());
     for setting in SETTINGS {
-        assert!(
-            example.contains(&format!("{} = ", setting.key)),
-            "{}",
-            setting.key
-        );
+        let key = setting.key;
+        assert!(example.contains(&format!("{key} = ")), "{key}");
         if let Some(variable) = setting.variable {
             assert!(example.contains(variable), "{variable}");
         }

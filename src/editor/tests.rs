@@ -80,11 +80,8 @@ fn motions_go_where_they_say() {
         ("日本|\nabcdef", Down, "日本\nabcd|ef"),
         ("日本\nabc|def", Up, "日|本\nabcdef"),
     ] {
-        assert_eq!(
-            after_it(before, |editor| editor.go(motion)),
-            after,
-            "{motion:?} from {before:?}"
-        );
+        let gone = after_it(before, |editor| editor.go(motion));
+        assert_eq!(gone, after, "{motion:?} from {before:?}");
     }
 }
 
@@ -184,11 +181,8 @@ fn every_motion_selects_with_shift_and_leaves_without() {
         ("o^ne| two", WordRight, "one two|"),
         ("o^ne| two", TextStart, "|one two"),
     ] {
-        assert_eq!(
-            after_it(before, |editor| editor.go(motion)),
-            after,
-            "{motion:?} from {before:?}"
-        );
+        let gone = after_it(before, |editor| editor.go(motion));
+        assert_eq!(gone, after, "{motion:?} from {before:?}");
     }
 }
 
@@ -251,10 +245,7 @@ fn the_characters_at_the_cursor_are_swapped() {
         ("a\n|b", "a\n|b"),
         ("ab|\nc", "ba|\nc"),
     ] {
-        assert_eq!(
-            after_it(before, Editor::swap_characters),
-            after,
-            "from {before:?}"
-        );
+        let swapped = after_it(before, Editor::swap_characters);
+        assert_eq!(swapped, after, "from {before:?}");
     }
 }

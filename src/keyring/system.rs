@@ -294,6 +294,12 @@ pub(super) fn no_thread(on: Platform) -> Failure {
     .cure("This machine is short of memory or of threads: end other programs, then try again.")
 }
 
+/// Says something of the keyring of a system.
+fn keyring(on: Platform, what: &str) -> Failure {
+    let keyring = text::capital(on.keyring());
+    Failure::new(Kind::Vault, format!("{keyring} {what}."))
+}
+
 pub(super) fn waiting(on: Platform) -> Failure {
     let unlock = match on {
         Platform::Linux | Platform::Windows => "Unlock it and try again",
@@ -301,35 +307,20 @@ pub(super) fn waiting(on: Platform) -> Failure {
             "Answer the window in which macOS asks for your log-in password, or over SSH run `security unlock-keychain`, then try again"
         }
     };
-    Failure::new(
-        Kind::Vault,
-        format!(
-            "{} is waiting to be unlocked, or does not answer.",
-            text::capital(on.keyring())
-        ),
-    )
-    .cure(format!(
+    keyring(on, "is waiting to be unlocked, or does not answer").cure(format!(
         "{unlock}; where that is not possible, {CHOOSE_FILE}."
     ))
 }
 
 fn locked(on: Platform) -> Failure {
-    Failure::new(
-        Kind::Vault,
-        format!("{} is locked.", text::capital(on.keyring())),
-    )
-    .cure(format!(
-        "Unlock it, for example by `epigraph login` at the desktop; where that is not possible, {CHOOSE_FILE}."
-    ))
+    keyring(on, "is locked")
+    .cure(format!("Unlock it, for example by `epigraph login` at the desktop; where that is not possible, {CHOOSE_FILE}."))
 }
 
 fn without_collection(on: Platform) -> Failure {
-    Failure::new(
-        Kind::Vault,
-        format!(
-            "{} has no default collection, in which a session could be kept.",
-            text::capital(on.keyring())
-        ),
+    keyring(
+        on,
+        "has no default collection, in which a session could be kept",
     )
     .cure(format!(
         "Make one in the keyring's own program and set it as the default; or {CHOOSE_FILE}."
@@ -348,20 +339,14 @@ pub(super) fn failure(on: Platform, error: &Error) -> Failure {
 }
 
 fn words(on: Platform, error: &Error) -> Failure {
-    let keyring = on.keyring();
     match error {
         Error::NoDefaultStore => absent(on),
         // It has the name of the number, not its text.
         Error::NoStorageAccess(cause)
             if cause.to_string().contains("ERROR_NO_SUCH_LOGON_SESSION") =>
         {
-            Failure::new(
-                Kind::Vault,
-                format!("{} is closed to a sign-in over the network, such as SSH.", text::capital(keyring)),
-            )
-            .cure(format!(
-                "Use epigraph at the desktop of this computer, or over Remote Desktop; otherwise, {CHOOSE_FILE}."
-            ))
+            keyring(on, "is closed to a sign-in over the network, such as SSH")
+            .cure(format!("Use epigraph at the desktop of this computer, or over Remote Desktop; otherwise, {CHOOSE_FILE}."))
         }
         Error::NoStorageAccess(cause) if cause.to_string().contains("object locked") => locked(on),
         Error::NoStorageAccess(cause) if cause.to_string().contains("result not returned") => {
@@ -372,24 +357,12 @@ fn words(on: Platform, error: &Error) -> Failure {
             platform(on, &cause.to_string(), platform::code(cause.as_ref()))
         }
         Error::TooLong(..) => {
-            Failure::new(Kind::Vault, format!("The session is too long for {keyring}."))
+            Failure::new(Kind::Vault, format!("The session is too long for {}.", on.keyring()))
                 .cure(format!("Instead, {CHOOSE_FILE}."))
         }
-        Error::Ambiguous(_) => Failure::new(
-            Kind::Vault,
-            format!(
-                "{} contains more than one session for this issuer and client.",
-                text::capital(keyring)
-            ),
-        )
+        Error::Ambiguous(_) => keyring(on, "contains more than one session for this issuer and client")
         .cure("Remove the entries of `epigraph` in the keyring's own program, and sign in again."),
-        _ => Failure::new(
-            Kind::Vault,
-            format!(
-                "{} contains something that epigraph did not write.",
-                text::capital(keyring)
-            ),
-        )
+        _ => keyring(on, "contains something that epigraph did not write")
         .cure("Remove the entry of `epigraph` in the keyring's own program, and sign in again."),
     }
 }
@@ -412,16 +385,8 @@ fn is_bus_named() -> bool {
 }
 
 fn out_of_reach(on: Platform) -> Failure {
-    Failure::new(
-        Kind::Vault,
-        format!(
-            "{} cannot be reached: no message bus answers at DBUS_SESSION_BUS_ADDRESS.",
-            text::capital(on.keyring())
-        ),
-    )
-    .cure(format!(
-        "Use a new terminal of your own desktop, as tmux keeps the address of a session that has ended and sudo that of another user; where there is no desktop, {CHOOSE_FILE}."
-    ))
+    keyring(on, "cannot be reached: no message bus answers at DBUS_SESSION_BUS_ADDRESS")
+    .cure(format!("Use a new terminal of your own desktop, as tmux keeps the address of a session that has ended and sudo that of another user; where there is no desktop, {CHOOSE_FILE}."))
 }
 
 /// Tells a keyring that refuses from none at all: without one, the message bus answers, or cannot be reached (`bus_is_named` says
@@ -449,11 +414,10 @@ pub(super) fn unopened(on: Platform, cause: &str, bus_is_named: bool) -> Failure
     if !refuses {
         return absent(on);
     }
-    Failure::new(
-        Kind::Vault,
-        format!(
-            "{} is running, but does not work with epigraph: {}.",
-            text::capital(on.keyring()),
+    keyring(
+        on,
+        &format!(
+            "is running, but does not work with epigraph: {}",
             text::clause(cause)
         ),
     )
@@ -481,25 +445,13 @@ fn platform(on: Platform, cause: &str, code: Option<i32>) -> Failure {
     if says(&["denied", "dismissed"]) {
         return denied(on);
     }
-    Failure::new(
-        Kind::Vault,
-        format!(
-            "{} failed: {}.",
-            text::capital(on.keyring()),
-            text::clause(cause)
-        ),
-    )
-    .cure(format!(
+    keyring(on, &format!("failed: {}", text::clause(cause))).cure(format!(
         "Try again; if this keeps happening, {CHOOSE_FILE}."
     ))
 }
 
 fn denied(on: Platform) -> Failure {
-    Failure::new(
-        Kind::Vault,
-        format!("{} denied access to epigraph.", text::capital(on.keyring())),
-    )
-    .cure(format!(
+    keyring(on, "denied access to epigraph").cure(format!(
         "Allow it when you are asked; otherwise, {CHOOSE_FILE}."
     ))
 }

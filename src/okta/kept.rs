@@ -180,6 +180,12 @@ mod tests {
         Kept::of("issuer\nclient", Some(state.path()))
     }
 
+    /// Keeps it, and waits until it is on the disk.
+    async fn put(kept: &Kept, answer: &Answer) {
+        kept.put(&url("/a"), answer);
+        finish_background_work().await;
+    }
+
     async fn body(kept: &Kept, path: &str) -> Option<String> {
         let answer = kept.get(&url(path)).await?;
         assert_eq!(answer.status, 200);
@@ -201,10 +207,8 @@ mod tests {
         finish_background_work().await;
         let later = kept_in(&state);
         assert_eq!(body(&later, "/a").await.as_deref(), Some("new"));
-        assert_eq!(
-            body(&later, "/b").await.as_deref(),
-            Some("{\"é\": \"\u{1}\"}")
-        );
+        let other = body(&later, "/b").await;
+        assert_eq!(other.as_deref(), Some("{\"é\": \"\u{1}\"}"));
         let other = Kept::of("issuer\nother", Some(state.path()));
         assert_eq!(body(&other, "/a").await, None);
         later.forget(&url("/a"));
@@ -231,16 +235,13 @@ mod tests {
             (day, 60, false),
             (0, i64::MAX / 2, false),
         ] {
+            let part = Part {
+                body: "x".into(),
+                fresh: answer("", ago, left).fresh,
+            };
             let file = File {
                 version: VERSION,
-                answers: [(
-                    url("/a").to_string(),
-                    Part {
-                        body: "x".into(),
-                        fresh: answer("", ago, left).fresh,
-                    },
-                )]
-                .into(),
+                answers: [(url("/a").to_string(), part)].into(),
             };
             let kept = kept_in(&state);
             let path = kept.path.clone().expect("a place");
@@ -257,8 +258,7 @@ mod tests {
         let kept = kept_in(&state);
         let path = kept.path.clone().expect("a place");
         let long = "x".repeat(usize::try_from(MOST_BYTES).expect("it fits"));
-        kept.put(&url("/a"), &answer(&long, 0, 60));
-        finish_background_work().await;
+        put(&kept, &answer(&long, 0, 60)).await;
         assert!(!path.exists());
         for rubbish in [
             "",
@@ -271,15 +271,13 @@ mod tests {
         ] {
             private_file::write(&path, rubbish.as_bytes()).expect("written");
             assert_eq!(body(&kept, "/a").await, None);
-            kept.put(&url("/a"), &answer("good", 0, 60));
-            finish_background_work().await;
+            put(&kept, &answer("good", 0, 60)).await;
             assert_eq!(body(&kept, "/a").await.as_deref(), Some("good"));
         }
         // A directory in its place is an error to no one.
         fs::remove_file(&path).expect("removed");
         fs::create_dir(&path).expect("made");
-        kept.put(&url("/a"), &answer("good", 0, 60));
-        finish_background_work().await;
+        put(&kept, &answer("good", 0, 60)).await;
         assert_eq!(body(&kept, "/a").await, None);
     }
 
@@ -291,8 +289,7 @@ mod tests {
         let state = scratch();
         let kept = kept_in(&state);
         let path = kept.path.clone().expect("a place");
-        kept.put(&url("/a"), &answer("x", 0, 60));
-        finish_background_work().await;
+        put(&kept, &answer("x", 0, 60)).await;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).expect("opened up");
         for look in ["the first", "the second"] {
             assert_eq!(body(&kept, "/a").await, None, "{look}");

@@ -1,10 +1,8 @@
 //! What `doctor` looks at: every step up to the table, each with the time it took.
 
-use std::{
-    sync::Mutex,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::time::timeout;
 use tokio_postgres::{
     Row,
@@ -14,7 +12,7 @@ use tokio_postgres::{
 use super::{
     connection::{ANSWER_LIMIT, Connection, Connector, Steps},
     error::{Error, lacks_functions, read_only, refused},
-    quotes::{bypasses, is, not_guarded},
+    quotes::{bypasses, is, no_table, not_guarded},
     target::{Target, Tls},
 };
 use crate::{
@@ -80,7 +78,7 @@ pub async fn check(
     let begun = Instant::now();
     let connection = connector.connect(&Progress::silent(), &steps).await;
     let took = begun.elapsed();
-    let steps = steps.into_inner().unwrap_or_default();
+    let steps = steps.into_inner();
     connection_steps(target, &steps, &mut checks);
     let connection = match connection {
         Ok(connection) => connection,
@@ -226,13 +224,6 @@ pub(super) fn knows_no_key() -> Failure {
 pub(super) fn lacks_keys(unknown: usize, all: usize) -> Failure {
     refused(format!("The database does not know {unknown} of the {all} keys that Okta publishes: once Okta signs with one of them, no one can sign in."))
     .cure(COMPARE_KEYS)
-}
-
-pub(super) fn no_table(database: &str) -> Failure {
-    refused(format!(
-        "The database {database} has no table public.user_messages."
-    ))
-    .cure("The owner of the database can set it up with `epigraph admin setup`.")
 }
 
 pub(super) fn lacks_columns(columns: &[String]) -> Failure {

@@ -7,7 +7,7 @@ use std::{
     path::Path,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -16,6 +16,7 @@ use std::{
 use deadpool::managed;
 use deadpool_postgres::ClientWrapper;
 use futures_util::{StreamExt, stream::FuturesUnordered};
+use parking_lot::Mutex;
 use secrecy::SecretSlice;
 use tokio::{
     net::TcpStream,
@@ -36,7 +37,7 @@ use super::{
 };
 use crate::{
     account::Activity,
-    background::{FAREWELL, Unfinished, on_a_thread},
+    background::{FAREWELL, Unfinished, begin, on_a_thread},
     failure::{Cause, Failure, Kind},
     session::Progress,
     tls,
@@ -164,6 +165,8 @@ pub(crate) struct Connector {
     negotiates: AtomicBool,
     asks: Mutex<Asks>,
     memory: Memory,
+    /// Whether what is kept has been read.
+    recalled: OnceCell<()>,
     /// Whether the server said nothing to what was sent early.
     was_silent: AtomicBool,
 }
@@ -177,8 +180,9 @@ impl Connector {
             tls: Arc::default(),
             ahead: Mutex::default(),
             negotiates: AtomicBool::new(false),
-            asks: Mutex::new(memory.recall()),
+            asks: Mutex::new(Asks::Bound),
             memory,
+            recalled: OnceCell::new(),
             was_silent: AtomicBool::new(false),
         }
     }
@@ -241,9 +245,9 @@ impl Connector {
     /// Where a session did not come about, what was sent early may be why: the next attempt does without. That a server was silent
     /// until then is kept.
     fn weigh(&self, outcome: &Result<Connection, Error>) {
-        let mut asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut asks = self.asks.lock();
         match outcome {
-            Ok(_) if self.was_silent.swap(false, Ordering::Relaxed) => self.memory.keep(*asks),
+            Ok(_) if self.was_silent.swap(false, Ordering::Relaxed) => self.keep(*asks),
             Err(error) if *asks != Asks::Otherwise && error.may_be_confused() => {
                 let was_silent = matches!(error, Error::StartTimedOut);
                 self.was_silent.store(was_silent, Ordering::Relaxed);
@@ -254,18 +258,34 @@ impl Connector {
     }
 
     fn asks(&self) -> Asks {
-        *self.asks.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.asks.lock()
     }
 
     /// Remembers how the server asks. A second surprise ends all guessing.
     fn learn(&self, found: Asks) {
         let must_be_bound = self.target.config.get_channel_binding() == ChannelBinding::Require;
-        let mut asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut asks = self.asks.lock();
         *asks = match *asks {
             Asks::Bound if !must_be_bound => found,
             _ => Asks::Otherwise,
         };
-        self.memory.keep(*asks);
+        self.keep(*asks);
+    }
+
+    fn keep(&self, asks: Asks) {
+        let memory = self.memory.clone();
+        begin(on_a_thread(move || memory.keep(asks)));
+    }
+
+    /// Finds out how the server was found to ask before.
+    async fn recall(&self) {
+        let recalling = async {
+            let memory = self.memory.clone();
+            if let Ok(asks) = on_a_thread(move || memory.recall()).await {
+                *self.asks.lock() = asks;
+            }
+        };
+        self.recalled.get_or_init(|| recalling).await;
     }
 
     async fn connect_once(
@@ -274,14 +294,15 @@ impl Connector {
         progress: &Progress,
         steps: &Mutex<Steps>,
     ) -> Result<Connection, Error> {
-        let ahead = match self.begun_ahead() {
-            Some(begun) => begun.await.ok(),
-            None => None,
+        let reaching = async {
+            if let Some(begun) = self.begun_ahead()
+                && let Ok(reached) = begun.await
+            {
+                return reached;
+            }
+            reach(&self.target, &self.tls, steps).await
         };
-        let (stream, connector) = match ahead {
-            Some(reached) => reached,
-            None => reach(&self.target, &self.tls, steps).await,
-        };
+        let ((stream, connector), ()) = tokio::join!(reaching, self.recall());
         let stream = stream?;
         let start = self.start(stream, connector, negotiation, steps);
         tokio::pin!(start);
@@ -296,7 +317,7 @@ impl Connector {
 
     /// Begins to reach the server. A connection that is not made of it is closed when the next one is, or at the end.
     pub(super) fn head_start(&self) {
-        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ahead = self.ahead.lock();
         if ahead.is_none() {
             let (target, tls) = (self.target.clone(), Arc::clone(&self.tls));
             let begun = tokio::spawn(async move { reach(&target, &tls, &Mutex::default()).await });
@@ -306,7 +327,7 @@ impl Connector {
 
     /// Takes what was begun ahead of time, where it is of use.
     fn begun_ahead(&self) -> Option<JoinHandle<Reached>> {
-        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ahead = self.ahead.lock();
         let (when, begun) = ahead.take()?;
         if when.elapsed() < HEAD_START_HOLDS {
             return Some(begun);
@@ -418,9 +439,7 @@ async fn connector(
 }
 
 fn note(steps: &Mutex<Steps>, change: impl FnOnce(&mut Steps)) {
-    if let Ok(mut steps) = steps.lock() {
-        change(&mut steps);
-    }
+    change(&mut steps.lock());
 }
 
 /// Carries what is said on a connection. Once it is no longer wanted there is a moment for the answer that is outstanding, for

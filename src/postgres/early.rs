@@ -38,6 +38,7 @@ pub(crate) enum Asks {
 }
 
 /// How a server was found to ask, kept for the next start. Without a place, or where nothing is kept, as most servers do.
+#[derive(Clone)]
 pub(crate) struct Memory(Option<PathBuf>);
 
 impl Memory {
@@ -415,19 +416,34 @@ mod tests {
         server.write_all(tail).await.expect("written");
     }
 
+    /// One that has sent its start and its first message at once.
+    async fn begun(asks: Asks, transaction: bool) -> (Early<DuplexStream>, DuplexStream) {
+        let (mut client, mut server) = early(asks, transaction);
+        send(&mut client, START).await;
+        reads(&mut client, &question(asks)).await;
+        send(&mut client, FIRST).await;
+        receives(&mut server, &[START, FIRST]).await;
+        (client, server)
+    }
+
+    /// The next step: both have asked, and the client proves that it knows the password.
+    async fn proves(
+        client: &mut Early<DuplexStream>,
+        server: &mut DuplexStream,
+        asks: Asks,
+        cut: usize,
+    ) {
+        answers(server, &[question(asks), CONTINUE.to_vec()].concat(), cut).await;
+        reads(client, CONTINUE).await;
+        send(client, LAST).await;
+    }
+
     #[tokio::test]
     async fn two_flights_do_what_four_did_wherever_answers_are_cut() {
         for asks in [Asks::Bound, Asks::Unbound] {
             for cut in 0..90 {
-                let (mut client, mut server) = early(asks, true);
-                send(&mut client, START).await;
-                reads(&mut client, &question(asks)).await;
-                send(&mut client, FIRST).await;
-                receives(&mut server, &[START, FIRST]).await;
-                let asked = [question(asks), CONTINUE.to_vec()].concat();
-                answers(&mut server, &asked, cut).await;
-                reads(&mut client, CONTINUE).await;
-                send(&mut client, LAST).await;
+                let (mut client, mut server) = begun(asks, true).await;
+                proves(&mut client, &mut server, asks, cut).await;
                 receives(&mut server, &[LAST, TRANSACTION]).await;
                 answers(&mut server, &[STARTED, READY, ROWS].concat(), cut).await;
                 reads(&mut client, STARTED).await;
@@ -463,19 +479,8 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_transaction_only_the_start_goes_early() {
-        let (mut client, mut server) = early(Asks::Bound, false);
-        send(&mut client, START).await;
-        reads(&mut client, &question(Asks::Bound)).await;
-        send(&mut client, FIRST).await;
-        receives(&mut server, &[START, FIRST]).await;
-        answers(
-            &mut server,
-            &[question(Asks::Bound), CONTINUE.to_vec()].concat(),
-            0,
-        )
-        .await;
-        reads(&mut client, CONTINUE).await;
-        send(&mut client, LAST).await;
+        let (mut client, mut server) = begun(Asks::Bound, false).await;
+        proves(&mut client, &mut server, Asks::Bound, 0).await;
         receives(&mut server, &[LAST]).await;
         answers(&mut server, &[STARTED, READY].concat(), 0).await;
         reads(&mut client, STARTED).await;
@@ -493,11 +498,7 @@ mod tests {
             (Asks::Bound, md5, Asks::Otherwise),
             (Asks::Bound, trusts, Asks::Otherwise),
         ] {
-            let (mut client, mut server) = early(assumed, true);
-            send(&mut client, START).await;
-            reads(&mut client, &question(assumed)).await;
-            send(&mut client, FIRST).await;
-            receives(&mut server, &[START, FIRST]).await;
+            let (mut client, mut server) = begun(assumed, true).await;
             answers(&mut server, answer, 7).await;
             let error = client.read_u8().await.expect_err("it is of no use");
             let found_by = error.get_ref().and_then(|error| error.downcast_ref());
@@ -508,10 +509,7 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_in_place_of_any_answer_is_passed_on() {
         for step in 0..3 {
-            let (mut client, mut server) = early(Asks::Bound, true);
-            send(&mut client, START).await;
-            reads(&mut client, &question(Asks::Bound)).await;
-            send(&mut client, FIRST).await;
+            let (mut client, mut server) = begun(Asks::Bound, true).await;
             if step > 0 {
                 answers(&mut server, &question(Asks::Bound), 3).await;
             }
@@ -537,10 +535,7 @@ mod tests {
         ];
         let whole = whole.concat();
         for cut in 0..whole.len() {
-            let (mut client, mut server) = early(Asks::Bound, true);
-            send(&mut client, START).await;
-            reads(&mut client, &question(Asks::Bound)).await;
-            send(&mut client, FIRST).await;
+            let (mut client, mut server) = begun(Asks::Bound, true).await;
             server.write_all(&whole[..cut]).await.expect("written");
             drop(server);
             let mut read = Vec::new();
@@ -553,18 +548,8 @@ mod tests {
 
     #[tokio::test]
     async fn no_other_transaction_takes_the_answer() {
-        let (mut client, mut server) = early(Asks::Bound, true);
-        send(&mut client, START).await;
-        reads(&mut client, &question(Asks::Bound)).await;
-        send(&mut client, FIRST).await;
-        answers(
-            &mut server,
-            &[question(Asks::Bound), CONTINUE.to_vec()].concat(),
-            0,
-        )
-        .await;
-        reads(&mut client, CONTINUE).await;
-        send(&mut client, LAST).await;
+        let (mut client, mut server) = begun(Asks::Bound, true).await;
+        proves(&mut client, &mut server, Asks::Bound, 0).await;
         answers(&mut server, &[STARTED, READY, ROWS].concat(), 0).await;
         reads(&mut client, STARTED).await;
         reads(&mut client, READY).await;

@@ -13,7 +13,7 @@ use super::{
     target::{Target, Tls},
 };
 use crate::{
-    failure::{Cause, Failure, Kind, causes},
+    failure::{Cause, Failure, Kind, SaidByPostgres, causes},
     text::clause,
     tls::{self, Fault},
 };
@@ -283,6 +283,15 @@ impl Error {
         }
     }
 
+    /// Returns with which SQLSTATE and in which words a statement was refused.
+    pub(crate) fn refusal(&self) -> Option<(&str, &str)> {
+        let Self::Statement(error) = self else {
+            return None;
+        };
+        let error = error.as_db_error()?;
+        Some((error.code().code(), error.message()))
+    }
+
     /// Puts it into words. `hidden` is what the server was sent and no message must repeat.
     pub(crate) fn failure(&self, target: &Target, hidden: &[&str]) -> Failure {
         self.words(target, hidden).because(self.cause(hidden))
@@ -327,10 +336,10 @@ pub(crate) fn explain(error: &tokio_postgres::Error, target: &Target, hidden: &[
 /// The technical causes of the driver's error. Of what the server says, the details stay out: they hold rows.
 pub(super) fn cause(error: &tokio_postgres::Error, hidden: &[&str]) -> Cause {
     match error.as_db_error() {
-        Some(error) => {
-            let (code, said) = (error.code().code(), without(error.message(), hidden));
-            Cause::said(format!("PostgreSQL says {code}: {said}"))
-        }
+        Some(error) => Cause::of(SaidByPostgres {
+            sqlstate: error.code().code().to_owned(),
+            message: without(error.message(), hidden),
+        }),
         None => Cause::told_by(error),
     }
 }
@@ -442,27 +451,19 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
     let Target { database, user, .. } = target;
     let lower = message.to_lowercase();
     let is_unknown = |what| lower.starts_with(what) && lower.contains("does not exist");
-    let migrate = "Ask the owner of the database to run `epigraph admin migrate`.";
     if let Some(number) = code.strip_prefix("28E") {
         return identity::refusal(number, message);
     }
     match code {
         "28P01" => refused(format!("The database rejected the role {user} with this password."))
             .cure(COPY_AGAIN),
-        "3F000" => lacks_functions(database),
-        "42883" if lower.starts_with("function epigraph.") => lacks_functions(database),
-        "42P01" => refused(format!("The database {database} has no table public.user_messages."))
-            .cure(migrate),
-        "42703" | "42804" | "42883" => refused(format!(
-            "The table public.user_messages of the database {database} does not have the columns that epigraph needs."
-        ))
-        .cure(migrate),
+        "3F000" | "42883" if ["okta", "epigraph"].iter().any(|ours| lower.contains(ours)) => {
+            lacks_functions(database)
+        }
         "42501" if lower.contains("for database") => {
             refused(format!("The role {user} may not log in to the database {database}."))
                 .cure("Check the last part of the connection string's address; if it is right, ask the owner of the database for a connection string of your own (`epigraph admin invite`).")
         }
-        "42501" => refused(format!("The role {user} may not keep a quote in the database {database}."))
-            .cure("Ask the owner of the database for a connection string of your own (`epigraph admin invite`), or to run `epigraph admin status`, which says what is amiss."),
         "25006" => read_only(),
         "0A000" if lower.contains("during recovery") => read_only(),
         "57014" => passes("The database cancelled the statement because it took too long."),

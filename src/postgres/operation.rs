@@ -6,7 +6,7 @@ use std::{
     hash::{BuildHasher, Hasher, RandomState},
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, OnceLock, PoisonError, atomic::AtomicBool},
+    sync::{OnceLock, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -40,8 +40,6 @@ const ANSWER_LIMIT_WHEN_REUSED: Duration = Duration::from_secs(5);
 /// How often something transient is tried again, after growing pauses.
 const RETRIES: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// How long the failure to connect ahead of time stands for the operation that follows.
-const REFUSAL_HOLDS: Duration = Duration::from_secs(10);
 
 /// What a person who shares a role, or had a pooled connection before, may have switched on, put back for one transaction: what makes
 /// the server write texts and tokens into its log (parameters of errors, plans with their constants), what makes a commit
@@ -71,8 +69,6 @@ pub struct Postgres {
     state: Option<PathBuf>,
     /// Made when it is first used: it asks the system for the number of processors, for which the first frame would have to wait.
     pool: OnceLock<Pool<Connector>>,
-    /// Why connecting ahead of time failed, and when. It is the answer to the operation that follows.
-    refused: Mutex<Option<(Instant, Failure)>>,
     pub(super) told_unguarded: AtomicBool,
 }
 
@@ -99,7 +95,6 @@ impl Postgres {
             target,
             state: state.map(Path::to_owned),
             pool: OnceLock::new(),
-            refused: Mutex::default(),
             told_unguarded: AtomicBool::new(false),
         }
     }
@@ -132,20 +127,12 @@ impl Postgres {
         self.run_in_time(Some(&operation), progress).await
     }
 
-    /// Runs an operation, or connects if there is none, within the time that it may take. That connecting failed is told to the
-    /// operation that follows.
+    /// Runs an operation, or connects if there is none, within the time that it may take.
     pub(super) async fn run_in_time(
         &self,
         operation: Option<&Operation<'_>>,
         progress: &Progress,
     ) -> Result<Vec<Row>, Refused> {
-        let refused = || self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        if operation.is_some()
-            && let Some((when, failure)) = refused().take()
-            && when.elapsed() < REFUSAL_HOLDS
-        {
-            return Err(failure.into());
-        }
         let mut attempts = Attempts::default();
         let work = self.persist(operation, progress, &mut attempts);
         let error = match timeout(OPERATION_LIMIT, work).await {
@@ -158,10 +145,12 @@ impl Postgres {
         }
         let statement = operation.map(|operation| operation.statement);
         let hidden = statement.map_or(&[][..], |statement| &statement.hidden);
-        let failure = error.failure(&self.target, hidden);
-        if operation.is_none() {
-            *refused() = Some((Instant::now(), failure.clone()));
-        }
+        let meaning = statement.and_then(|statement| {
+            let (sqlstate, message) = error.refusal()?;
+            let words = statement.meaning?(sqlstate, message, &self.target)?;
+            Some(words.because(error.cause(hidden)))
+        });
+        let failure = meaning.unwrap_or_else(|| error.failure(&self.target, hidden));
         tracing::debug!(target: "epigraph", retries = attempts.retries, "gave up: {}", failure.what);
         Err(match statement.and_then(|statement| statement.writes) {
             Some(done) if attempts.unconfirmed => unconfirmed(failure, done).into(),
@@ -234,9 +223,7 @@ impl Postgres {
             ANSWER_LIMIT
         };
         let loan = Loan(Some(connection));
-        let Some(connection) = &loan.0 else {
-            return Ok(Vec::new());
-        };
+        let connection = loan.0.as_ref().expect("it is on loan");
         // Also when the time for the whole operation is over before an answer is there.
         let was_in_question = std::mem::replace(unconfirmed, true);
         let begun = Instant::now();

@@ -6,7 +6,7 @@ use chrono::{DateTime, Local, NaiveDateTime};
 use secrecy::SecretString;
 use tokio_postgres::Row;
 
-use super::{error::refused, operation::Postgres, statement::Statement};
+use super::{error::refused, operation::Postgres, statement::Statement, target::Target};
 use crate::{
     account::Activity,
     failure::{Failure, Kind},
@@ -31,6 +31,7 @@ const DELETE: &str = "select message, create_ts from epigraph.delete_quote($1)";
 
 /// How often a row is looked at again when someone else changed it in the very moment.
 const LOOKS: usize = 5;
+
 /// Reads a row of the columns `message` and `create_ts`, which are null where there is no quote. The column is a `timestamp`: what
 /// it holds is UTC.
 fn saved(row: &Row) -> Result<Option<Saved>, Failure> {
@@ -44,6 +45,30 @@ fn saved(row: &Row) -> Result<Option<Saved>, Failure> {
             saved_at: saved_at.fixed_offset(),
         }
     }))
+}
+
+/// Has refusals of a statement told in the words of this table.
+fn of_quotes(statement: Statement<'_>) -> Statement<'_> {
+    Statement {
+        meaning: Some(meaning),
+        ..statement
+    }
+}
+
+/// Says what a refusal means, where it is about what quotes are kept in.
+pub(super) fn meaning(sqlstate: &str, message: &str, target: &Target) -> Option<Failure> {
+    let Target { database, user, .. } = target;
+    Some(match sqlstate {
+        "42P01" => no_table(database),
+        "42883" if message.starts_with("function epigraph.") => return None,
+        "42703" | "42804" | "42883" => other_shape(),
+        "42501" => {
+            let what = format!("The role {user} may not keep a quote in the database {database}.");
+            refused(what)
+                .cure("Ask the owner of the database for a connection string of your own (`epigraph admin invite`), or to run `epigraph admin status`, which says what is amiss.")
+        }
+        _ => return None,
+    })
 }
 
 /// The one row that each of the functions returns.
@@ -61,6 +86,13 @@ fn unguarded(row: &Row) -> Option<Failure> {
     } else {
         not_guarded()
     })
+}
+
+pub(super) fn no_table(database: &str) -> Failure {
+    refused(format!(
+        "The database {database} has no table public.user_messages."
+    ))
+    .cure("The owner of the database can set it up with `epigraph admin setup`.")
 }
 
 /// Whether a column is true, and not false or null.
@@ -100,8 +132,8 @@ impl Quotes for Postgres {
         }
     }
 
-    async fn connect(&self, progress: &Progress) {
-        self.run_in_time(None, progress).await.ok();
+    async fn connect(&self, progress: &Progress) -> Result<(), Refused> {
+        self.run_in_time(None, progress).await.map(drop)
     }
 
     async fn load(
@@ -109,7 +141,9 @@ impl Quotes for Postgres {
         id_token: &SecretString,
         progress: &Progress,
     ) -> Result<Option<Saved>, Refused> {
-        let rows = self.run(id_token, &Statement::read(LOAD), progress).await?;
+        let rows = self
+            .run(id_token, &of_quotes(Statement::read(LOAD)), progress)
+            .await?;
         let row = only(&rows)?;
         if let Some(failure) = unguarded(row)
             && !self.told_unguarded.swap(true, Ordering::Relaxed)
@@ -127,7 +161,9 @@ impl Quotes for Postgres {
         progress: &Progress,
     ) -> Result<SaveOutcome, Refused> {
         let text = quote.as_str();
-        let statement = Statement::write(SAVE, SAVED).text(text).text(based_on);
+        let statement = of_quotes(Statement::write(SAVE, SAVED))
+            .text(text)
+            .text(based_on);
         for _ in 0..LOOKS {
             let rows = self.run(id_token, &statement, progress).await?;
             let row = only(&rows)?;
@@ -150,7 +186,7 @@ impl Quotes for Postgres {
         based_on: Option<&str>,
         progress: &Progress,
     ) -> Result<DeleteOutcome, Refused> {
-        let statement = Statement::write(DELETE, DELETED).text(based_on);
+        let statement = of_quotes(Statement::write(DELETE, DELETED)).text(based_on);
         let rows = self.run(id_token, &statement, progress).await?;
         Ok(match saved(only(&rows)?)? {
             None => DeleteOutcome::Deleted,

@@ -2,6 +2,11 @@
 
 use tokio_postgres::types::{ToSql, Type};
 
+use super::Target;
+use crate::failure::Failure;
+
+type Meaning = fn(&str, &str, &Target) -> Option<Failure>;
+
 /// A statement with its parameters, for [`Postgres::run`](super::Postgres::run).
 ///
 /// ```
@@ -21,6 +26,8 @@ pub struct Statement<'a> {
     pub(super) writes: Option<&'static str>,
     /// Whether it is sent again where the connection was lost and it may have been carried out.
     pub(super) repeats: bool,
+    /// What a refusal means, by its SQLSTATE and its message, where that is special to this statement.
+    pub(super) meaning: Option<Meaning>,
 }
 
 impl<'a> Statement<'a> {
@@ -33,6 +40,7 @@ impl<'a> Statement<'a> {
             hidden: Vec::new(),
             writes: None,
             repeats: true,
+            meaning: None,
         }
     }
 

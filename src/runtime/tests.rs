@@ -188,6 +188,24 @@ impl Console for FakeConsole {
 }
 
 impl FakeConsole {
+    /// One that echoes, and shows no frame.
+    fn new(
+        keys: channel::Receiver<io::Result<Vec<Event>>>,
+        frames: mpsc::Sender<String>,
+        calls: &Arc<Mutex<Vec<String>>>,
+    ) -> Self {
+        Self {
+            keys,
+            at_hand: VecDeque::new(),
+            frames,
+            count: Arc::default(),
+            calls: Arc::clone(calls),
+            rests: false,
+            takes_frames: Arc::default(),
+            echoes: true,
+        }
+    }
+
     #[expect(
         clippy::unnecessary_wraps,
         reason = "it stands for calls that can fail"
@@ -215,14 +233,10 @@ impl Running {
         let calls = Arc::<Mutex<Vec<String>>>::default();
         let takes_frames = Arc::new(AtomicUsize::new(usize::MAX));
         let mut console = FakeConsole {
-            keys: receiver,
-            at_hand: VecDeque::new(),
-            frames: sender,
             count: Arc::clone(&script.frames),
-            calls: Arc::clone(&calls),
-            rests: false,
             takes_frames: Arc::clone(&takes_frames),
             echoes: false,
+            ..FakeConsole::new(receiver, sender, &calls)
         };
         let services = script.clone();
         let ended = thread::spawn(move || {
@@ -281,6 +295,20 @@ impl Running {
         self.ended.join().expect("no panic")
     }
 
+    /// What is told when it was quit.
+    fn last(self) -> Last {
+        match self.end().expect("an end") {
+            ExitReason::Quit { last } => last,
+            ExitReason::Signal { number, .. } => panic!("signal {number}"),
+        }
+    }
+
+    /// Quits, and waits for the end.
+    fn leave(self) -> Last {
+        self.press("Ctrl-C");
+        self.last()
+    }
+
     fn orders_until(&self, last: &Effect) -> Vec<Effect> {
         let patience = Instant::now() + Duration::from_secs(20);
         loop {
@@ -294,71 +322,53 @@ impl Running {
     }
 }
 
+/// With someone who is signed in.
+fn restores() -> Script {
+    let restored = Msg::Restored(Ok(Some(restored(None))));
+    Script::default().on("Restore", Answer::Msg(restored))
+}
+
 fn signed_in() -> Script {
-    Script::default()
-        .on(
-            "Restore",
-            Answer::Msg(Msg::Restored(Ok(Some(restored(None))))),
-        )
-        .on("Load", Answer::Msg(Msg::Loaded(Ok(Some(saved("Yes."))))))
+    restores().on("Load", Answer::Msg(Msg::Loaded(Ok(Some(saved("Yes."))))))
+}
+
+/// With someone who is signed in and reads their quote.
+fn reads(script: Script) -> Running {
+    let running = Running::start(script);
+    running.sees("Yes.");
+    running
 }
 
 #[test]
 fn a_frame_is_on_the_screen_before_anybody_is_asked() {
-    let running = Running::start(signed_in());
-    running.sees("Yes.");
-    assert_eq!(
-        *running.script.frames_before.lock().expect("a lock"),
-        Some(1)
-    );
+    let running = reads(signed_in());
+    let frames_before = *running.script.frames_before.lock().expect("a lock");
+    assert_eq!(frames_before, Some(1));
     running.press("q");
-    assert_eq!(
-        running.end().expect("an end"),
-        ExitReason::Quit {
-            last: Last::Nothing
-        }
-    );
+    assert_eq!(running.last(), Last::Nothing);
 }
 
 #[test]
 fn what_is_reported_with_the_last_breath_is_heard() {
-    let script = Script::default()
-        .on(
-            "Restore",
-            Answer::Msg(Msg::Restored(Ok(Some(restored(None))))),
-        )
-        .on(
-            "Load",
-            Answer::Reported(
-                Activity::Unguarded(unreachable()),
-                Msg::Loaded(Ok(Some(saved("Yes.")))),
-            ),
-        );
-    let running = Running::start(script);
+    let loaded = Msg::Loaded(Ok(Some(saved("Yes."))));
+    let answer = Answer::Reported(Activity::Unguarded(unreachable()), loaded);
+    let running = Running::start(restores().on("Load", answer));
     let frame = running.sees("Yes.");
     assert!(frame.contains("Others may read your quote."), "{frame}");
-    running.press("q");
-    running.end().expect("an end");
+    running.leave();
 }
 
 #[test]
 fn what_is_waited_for_is_on_the_screen() {
     let (answer, later) = oneshot::channel();
-    let script = Script::default()
-        .on(
-            "Restore",
-            Answer::Msg(Msg::Restored(Ok(Some(restored(None))))),
-        )
-        .on("Load", Answer::Later(later));
-    let running = Running::start(script);
+    let running = Running::start(restores().on("Load", Answer::Later(later)));
     running.sees("Waking the database…");
     answer
         .send(Msg::Loaded(Ok(None)))
         .expect("a loop that waits");
     let frame = running.sees("Save an inspiring quote for yourself...");
     assert!(!frame.contains("Waking"), "{frame}");
-    running.press("q");
-    running.end().expect("an end");
+    running.leave();
 }
 
 #[test]
@@ -381,14 +391,12 @@ fn a_newer_sign_in_silences_the_older() {
     running.press("Esc Enter");
     running.sees("SECONDXX");
     assert!(late.is_closed(), "the older one was given up");
-    running.press("q");
-    running.end().expect("an end");
+    running.leave();
 }
 
 #[test]
 fn drafts_are_written_seldom_and_the_last_one_always() {
-    let running = Running::start(signed_in());
-    running.sees("Yes.");
+    let running = reads(signed_in());
     running.press("e a b c");
     let orders = running.orders_until(&kept_draft("Yes.abc"));
     let kept = orders
@@ -396,12 +404,9 @@ fn drafts_are_written_seldom_and_the_last_one_always() {
         .filter(|effect| matches!(effect, Effect::KeepDraft(_)));
     assert!(kept.count() <= 2, "{orders:?}");
     // This one has no time to rest.
-    running.press("d Ctrl-C");
+    running.press("d");
     let script = running.script.clone();
-    assert_eq!(
-        running.end().expect("an end"),
-        ExitReason::Quit { last: Last::Kept }
-    );
+    assert_eq!(running.leave(), Last::Kept);
     assert_eq!(script.orders().last(), Some(&kept_draft("Yes.abcd")));
 }
 
@@ -426,24 +431,16 @@ fn a_draft_is_written_only_when_the_one_before_is() {
 #[test]
 fn a_draft_file_that_fails_is_not_promised() {
     let script = signed_in().on("KeepDraft", Answer::Msg(Msg::DraftFailed(unreachable())));
-    let running = Running::start(script);
-    running.sees("Yes.");
+    let running = reads(script);
     running.press("e a");
     running.sees("The database does not answer.");
-    running.press("Ctrl-C");
-    assert_eq!(
-        running.end().expect("an end"),
-        ExitReason::Quit {
-            last: Last::OnlyCopy("Yes.a".into())
-        }
-    );
+    assert_eq!(running.leave(), Last::OnlyCopy("Yes.a".into()));
 }
 
 #[test]
 fn a_save_under_way_may_finish_and_takes_its_draft_away() {
     let (answer, later) = oneshot::channel();
-    let running = Running::start(signed_in().on("Save", Answer::Later(later)));
-    running.sees("Yes.");
+    let running = reads(signed_in().on("Save", Answer::Later(later)));
     running.press("e a Enter");
     running.sees("Waking");
     running.quit();
@@ -451,29 +448,17 @@ fn a_save_under_way_may_finish_and_takes_its_draft_away() {
         .send(Msg::Saved(Ok(SaveOutcome::Saved(saved("Yes.a")))))
         .expect("a task that waits");
     let script = running.script.clone();
-    assert_eq!(
-        running.end().expect("an end"),
-        ExitReason::Quit {
-            last: Last::Done(Order::Save)
-        }
-    );
+    assert_eq!(running.last(), Last::Done(Order::Save));
     assert_eq!(script.orders().last(), Some(&Effect::DropDraft));
 }
 
 #[test]
 fn a_save_that_stayed_in_question_is_in_question_on_the_way_out() {
     let script = signed_in().on("Save", Answer::Msg(Msg::Saved(Err(unconfirmed()))));
-    let running = Running::start(script);
-    running.sees("Yes.");
+    let running = reads(script);
     running.press("e a Enter");
     running.sees("Perhaps not saved.");
-    running.press("Ctrl-C");
-    assert_eq!(
-        running.end().expect("an end"),
-        ExitReason::Quit {
-            last: Last::KeptUnconfirmed
-        }
-    );
+    assert_eq!(running.leave(), Last::KeptUnconfirmed);
 }
 
 #[test]
@@ -485,18 +470,14 @@ fn the_outcome_of_orders_under_way_is_told_on_quit() {
             None => (Answer::Never, None),
         };
         let order = if keys == "s y" { "SignOut" } else { "Delete" };
-        let running = Running::start(signed_in().on(order, later));
-        running.sees("Yes.");
+        let running = reads(signed_in().on(order, later));
         running.press(keys);
         running.sees(shown);
         running.quit();
         if let Some((sender, msg)) = sender {
             sender.send(msg).expect("a task that waits");
         }
-        match running.end().expect("an end") {
-            ExitReason::Quit { last } => last,
-            ExitReason::Signal { number, .. } => panic!("signal {number}"),
-        }
+        running.last()
     };
     let signed_out = |answer| end("s y", "Signing out…", answer);
     let revoked = Msg::SignedOut(Ok(SignOutOutcome::Revoked));
@@ -522,30 +503,20 @@ fn whatever_hangs_quitting_takes_less_than_a_second() {
     let script = signed_in()
         .on("Save", Answer::Never)
         .on("KeepDraft", Answer::Never);
-    let running = Running::start(script);
-    running.sees("Yes.");
+    let running = reads(script);
     running.press("e a Enter");
     running.sees("Waking");
     let start = Instant::now();
     running.press("q");
     // Neither the save nor the draft came to its end.
-    assert_eq!(
-        running.end().expect("an end"),
-        ExitReason::Quit {
-            last: Last::OnlyCopy("Yes.a".into())
-        }
-    );
-    assert!(
-        start.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        start.elapsed()
-    );
+    assert_eq!(running.last(), Last::OnlyCopy("Yes.a".into()));
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
 #[test]
 fn a_bug_in_a_task_ends_the_program_and_the_draft_is_kept() {
-    let running = Running::start(signed_in().on("Save", Answer::Panic));
-    running.sees("Yes.");
+    let running = reads(signed_in().on("Save", Answer::Panic));
     running.press("e a Enter");
     let script = running.script.clone();
     assert!(matches!(running.end(), Err(Error::Bug { .. })));
@@ -558,8 +529,7 @@ fn a_bug_in_the_view_or_a_lost_screen_keeps_every_letter() {
         ("e ( b u g )", "Yes.(bug)", true),
         ("e ( g o n e )", "Yes.(gone)", false),
     ] {
-        let running = Running::start(signed_in());
-        running.sees("Yes.");
+        let running = reads(signed_in());
         running.press(keys);
         let script = running.script.clone();
         match running.end().expect_err("no way out") {
@@ -586,17 +556,12 @@ fn a_bug_in_an_update_keeps_every_letter() {
         assert_eq!(script.orders().last(), Some(&kept));
     };
     // Where a key is pressed.
-    let running = Running::start(signed_in());
-    running.sees("Yes.");
+    let running = reads(signed_in());
     running.press("e ( f a u l t ) Enter");
     end(running, "Yes.(fault)", Some("Yes."));
     // Where an outcome comes in.
     let (loads, later) = oneshot::channel();
-    let restored = Msg::Restored(Ok(Some(restored(None))));
-    let script = Script::default()
-        .on("Restore", Answer::Msg(restored))
-        .on("Load", Answer::Later(later));
-    let running = Running::start(script);
+    let running = Running::start(restores().on("Load", Answer::Later(later)));
     running.sees("James Joyce");
     running.press("e ( f a u l t )");
     running.sees("(fault)");
@@ -608,8 +573,7 @@ fn a_bug_in_an_update_keeps_every_letter() {
 
 #[test]
 fn a_terminal_that_goes_away_ends_the_program() {
-    let running = Running::start(signed_in());
-    running.sees("Yes.");
+    let running = reads(signed_in());
     let gone = io::ErrorKind::UnexpectedEof.into();
     running.keys.try_send(Err(gone)).expect("a loop");
     assert!(matches!(running.end(), Err(Error::Lost(_))));
@@ -618,15 +582,13 @@ fn a_terminal_that_goes_away_ends_the_program() {
 #[test]
 fn suspend_copy_and_redraw_reach_the_console() {
     let not_copied = Msg::Copied(Copied::Quote, Err("Yes.".into()));
-    let running = Running::start(signed_in().on("Copy", Answer::Msg(not_copied)));
-    running.sees("Yes.");
+    let running = reads(signed_in().on("Copy", Answer::Msg(not_copied)));
     running.press("c");
     running.sees("Sent the quote to your terminal's clipboard.");
     running.press("Ctrl-L e a Ctrl-Z");
     running.orders_until(&kept_draft("Yes.a"));
-    running.press("Ctrl-C");
     let calls = Arc::clone(&running.calls);
-    running.end().expect("an end");
+    running.leave();
     assert_eq!(
         *calls.lock().expect("a lock"),
         ["copy Yes.", "redraw", "suspend"]
@@ -640,8 +602,7 @@ fn a_session_is_ended_behind_the_draft_that_is_being_written() {
         "SignOut",
         Answer::Msg(Msg::SignedOut(Ok(SignOutOutcome::Revoked))),
     );
-    let running = Running::start(script);
-    running.sees("Yes.");
+    let running = reads(script);
     running.press("e a");
     running.orders_until(&kept_draft("Yes.a"));
     running.press("b Esc s y");
@@ -649,9 +610,8 @@ fn a_session_is_ended_behind_the_draft_that_is_being_written() {
     assert!(!running.script.orders().contains(&Effect::SignOut));
     drop(written);
     running.sees("You are signed out.");
-    running.press("q");
     let script = running.script.clone();
-    running.end().expect("an end");
+    running.leave();
     assert_eq!(script.orders().last(), Some(&Effect::SignOut));
 }
 
@@ -670,21 +630,16 @@ fn pasted_in_a_console(text: &str) -> Vec<Event> {
 
 #[test]
 fn a_paste_in_a_console_of_windows_is_a_paste() {
-    let running = Running::start(signed_in());
-    running.sees("Yes.");
+    let running = reads(signed_in());
     running.comes_at_once(pasted_in_a_console("sunny\nquit, dy\n"));
     running.sees("To paste, press e first.");
     running.press("e");
     running.comes_at_once(pasted_in_a_console("one\nquit\ndy"));
     running.orders_until(&kept_draft("Yes.one\nquit\ndy"));
-    running.press("Ctrl-C");
     let orders = running.script.orders();
-    assert!(
-        !orders
-            .iter()
-            .any(|order| matches!(order, Effect::Save { .. }))
-    );
-    running.end().expect("an end");
+    let mut saves = orders.iter().filter(|it| matches!(it, Effect::Save { .. }));
+    assert_eq!(saves.next(), None);
+    running.leave();
 }
 
 /// Presses `y` where the question is not on the screen, and sees that it is still asked.
@@ -710,8 +665,7 @@ fn is_shown(running: &Running) {
 
 #[test]
 fn a_question_that_is_not_on_the_screen_takes_no_answer() {
-    let running = Running::start(signed_in());
-    running.sees("Yes.");
+    let running = reads(signed_in());
     running.press("d");
     running.sees("Delete your quote?");
     is_shown(&running);
@@ -723,14 +677,12 @@ fn a_question_that_is_not_on_the_screen_takes_no_answer() {
     running.press("y");
     let text = "Yes.".to_owned();
     running.orders_until(&Effect::Delete { based_on: text });
-    running.press("Ctrl-C");
-    running.end().expect("an end");
+    running.leave();
 }
 
 #[test]
 fn a_question_takes_no_answer_to_the_one_before_it() {
-    let running = Running::start(signed_in());
-    running.sees("Yes.");
+    let running = reads(signed_in());
     // The first is on the screen while keys for the second are there already, and then the terminal stands still.
     running.takes_frames.store(1, Ordering::Relaxed);
     let mut keys = vec![Event::Key(key_event("d")), PAUSE];
@@ -740,24 +692,14 @@ fn a_question_takes_no_answer_to_the_one_before_it() {
     answer_too_early(&running, "Sign out, here and at Okta?");
     running.press("y");
     running.orders_until(&Effect::SignOut);
-    running.press("Ctrl-C");
-    running.end().expect("an end");
+    running.leave();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_letter_has_the_terminal_for_itself_before_its_frame() {
     let (keys, receiver) = channel::channel(64);
     let calls = Arc::<Mutex<Vec<String>>>::default();
-    let mut console = FakeConsole {
-        keys: receiver,
-        at_hand: VecDeque::new(),
-        frames: mpsc::channel().0,
-        count: Arc::default(),
-        calls: Arc::clone(&calls),
-        rests: false,
-        takes_frames: Arc::default(),
-        echoes: true,
-    };
+    let mut console = FakeConsole::new(receiver, mpsc::channel().0, &calls);
     let mut model = reading(80, 24, None);
     press(&mut model, "e");
     let key = |name: &str| Event::Key(key_event(name));

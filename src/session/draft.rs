@@ -431,10 +431,8 @@ mod tests {
         assert_eq!(left(&third).await.as_deref(), Some("one"));
         third.drop("00u1").await.expect("dropped");
         let failure = window().read("00u1").await.expect_err("told");
-        assert!(
-            failure.what.contains(&lock_of(2).display().to_string()),
-            "{failure}"
-        );
+        let lock = lock_of(2).display().to_string();
+        assert!(failure.what.contains(&lock), "{failure}");
         assert_eq!(files(scratch.path()).len(), 1, "it is left as it is");
 
         // A sign-out takes the others along.
@@ -466,10 +464,8 @@ mod tests {
             keep(&drafts, "new").await;
             assert_eq!(left(&drafts).await.as_deref(), Some("new"));
             drafts.drop("00u1").await.expect("dropped");
-            assert_eq!(
-                std::fs::read_to_string(&aside).ok().as_deref(),
-                Some(garbled)
-            );
+            let left = fs::read_to_string(&aside);
+            assert_eq!(left.ok().as_deref(), Some(garbled));
         }
     }
 
@@ -481,10 +477,8 @@ mod tests {
         let path = drafts.path("00u1", 0);
         std::os::unix::fs::symlink("/etc/passwd", &path).expect("linked");
         let failure = drafts.read("00u1").await.expect_err("refused");
-        assert!(
-            failure.what.contains(&path.display().to_string()),
-            "{failure}"
-        );
+        let named = path.display().to_string();
+        assert!(failure.what.contains(&named), "{failure}");
         // What is written now is safe all the same.
         keep(&drafts, "x").await;
         let now = drafts.read("00u1").await.expect("its own file");

@@ -33,6 +33,22 @@ async fn load(session: &Session<Okta, impl Vault, Database>) -> Result<Option<Sa
     session.load(&Progress::silent()).await
 }
 
+/// The same, to be left running.
+fn loads<V: Vault>(
+    session: &Arc<Session<Okta, V, Database>>,
+) -> impl Future<Output = Result<Option<Saved>, Failure>> + use<V> {
+    let session = Arc::clone(session);
+    async move { load(&session).await }
+}
+
+/// What is reported of some activities, those in which there is a failure.
+fn hearing(failure: fn(Activity) -> Option<Failure>) -> (Progress, Arc<Mutex<Vec<Failure>>>) {
+    let told = Arc::<Mutex<Vec<Failure>>>::default();
+    let heard = Arc::clone(&told);
+    let hear = move |activity| heard.lock().extend(failure(activity));
+    (Progress::new(hear), told)
+}
+
 fn draft(text: &str) -> KeptDraft {
     KeptDraft {
         text: text.into(),
@@ -69,6 +85,17 @@ async fn not_signed_in_is_said_without_asking_the_database() {
     assert_eq!(session.standing(&Progress::silent()).await, Ok(None));
     assert_eq!(kind(load(&session).await), Some(Kind::NotSignedIn));
     assert_eq!(world.database.connects.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_refused_connection_beside_a_renewal_is_tried_once() {
+    let (world, session) = signed_in(30);
+    let database = &world.database;
+    database.refuses_connections.store(true, Ordering::SeqCst);
+    assert_eq!(kind(load(&session).await), Some(Kind::Database));
+    assert_eq!(database.connects.load(Ordering::SeqCst), 1);
+    assert_eq!(database.tokens(), [""; 0]);
+    assert!(world.vault.text().contains("refresh-2"));
 }
 
 #[tokio::test]
@@ -146,10 +173,7 @@ async fn eight_operations_of_two_processes_renew_once_over_one_vault() {
         ))
     });
     let operations: Vec<_> = (0..8)
-        .map(|number| {
-            let session = Arc::clone(&sessions[number % 2]);
-            tokio::spawn(async move { load(&session).await })
-        })
+        .map(|number| tokio::spawn(loads(&sessions[number % 2])))
         .collect();
     world.okta.0.began.notified().await;
     gate.notify_one();
@@ -192,10 +216,7 @@ async fn a_token_rotated_elsewhere_is_adopted() {
     let (world, session) = signed_in(0);
     session.restore(&Progress::silent()).await.expect("read");
     let gate = world.okta.shut_gate();
-    let loading = tokio::spawn({
-        let session = Arc::clone(&session);
-        async move { load(&session).await }
-    });
+    let loading = tokio::spawn(loads(&session));
     // A program without our lock renews while our own request is on its way.
     world.okta.0.began.notified().await;
     world.signed_in(0);
@@ -219,10 +240,7 @@ async fn a_rotated_token_is_kept_though_its_id_token_is_rejected() {
 async fn a_refresh_is_kept_though_its_caller_has_gone() {
     let (world, session) = signed_in(0);
     let gate = world.okta.shut_gate();
-    let loading = tokio::spawn({
-        let session = Arc::clone(&session);
-        async move { load(&session).await }
-    });
+    let loading = tokio::spawn(loads(&session));
     world.okta.0.began.notified().await;
     loading.abort();
     assert!(loading.await.is_err_and(|error| error.is_cancelled()));
@@ -292,28 +310,19 @@ async fn a_vault_that_refuses_a_renewal_is_reported_once() {
     let (world, session) = signed_in(0);
     world.okta.0.lifetime.store(30, Ordering::SeqCst);
     world.vault.0.refuses_writes.store(true, Ordering::SeqCst);
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let progress = Progress::new({
-        let told = Arc::clone(&told);
-        move |activity| {
-            if let Activity::SessionNotKept(failure) = activity {
-                told.lock().push(failure.kind);
-            }
-        }
+    let (progress, told) = hearing(|activity| match activity {
+        Activity::SessionNotKept(failure) => Some(failure),
+        _ => None,
     });
     session.load(&progress).await.expect("loaded");
     world.vault.0.refuses_reads.store(true, Ordering::SeqCst);
-    session
-        .load(&progress)
-        .await
-        .expect("loaded with the token in memory");
+    // With the token in memory; and the stale one in the vault is not used.
+    session.load(&progress).await.expect("loaded");
     world.vault.0.refuses_reads.store(false, Ordering::SeqCst);
-    session
-        .load(&progress)
-        .await
-        .expect("the stale one in the vault is not used");
+    session.load(&progress).await.expect("loaded");
     assert_eq!(world.okta.refreshes(), 3);
-    assert_eq!(*told.lock(), [Kind::Vault]);
+    let told: Vec<_> = told.lock().iter().map(|it| it.kind).collect();
+    assert_eq!(told, [Kind::Vault]);
     world.vault.0.refuses_writes.store(false, Ordering::SeqCst);
     session.load(&progress).await.expect("loaded");
     assert!(world.vault.text().contains("refresh-5"));
@@ -370,10 +379,8 @@ async fn an_entry_that_cannot_be_read_is_replaced_by_a_sign_in_only() {
 async fn no_browser_is_opened_for_a_session_that_cannot_be_kept() {
     let world = World::new();
     world.vault.0.refuses_reads.store(true, Ordering::SeqCst);
-    assert_eq!(
-        kind(world.session().request_code(&Progress::silent()).await),
-        Some(Kind::Vault)
-    );
+    let code = world.session().request_code(&Progress::silent()).await;
+    assert_eq!(kind(code), Some(Kind::Vault));
 }
 
 #[tokio::test]
@@ -394,10 +401,7 @@ async fn a_session_that_another_one_replaces_is_revoked() {
     }
     // By another program, and while Okta cannot be reached, which keeps no one from signing in.
     sign_in(&world.session()).await.expect("signed in");
-    assert_eq!(
-        world.okta.revoked().last().map(String::as_str),
-        Some("refresh-3")
-    );
+    assert_eq!(world.okta.revoked()[2..], ["refresh-3"]);
     world.okta.0.offline.store(true, Ordering::SeqCst);
     sign_in(&session).await.expect("signed in");
     assert_eq!(world.okta.revoked().len(), 3);
@@ -405,20 +409,18 @@ async fn a_session_that_another_one_replaces_is_revoked() {
 
 #[tokio::test]
 async fn the_session_that_is_replaced_is_the_newest_of_it() {
-    let (world, session) = signed_in(30);
-    world.vault.0.refuses_writes.store(true, Ordering::SeqCst);
-    load(&session).await.expect("loaded");
-    world.vault.0.refuses_writes.store(false, Ordering::SeqCst);
-    sign_in(&session).await.expect("signed in");
-    assert_eq!(world.okta.revoked(), ["refresh-2"], "memory is ahead");
-
-    let (world, session) = signed_in(30);
-    world.vault.0.refuses_writes.store(true, Ordering::SeqCst);
-    load(&session).await.expect("loaded");
-    world.vault.0.refuses_writes.store(false, Ordering::SeqCst);
-    world.signed_in(3600);
-    sign_in(&session).await.expect("signed in");
-    assert_eq!(world.okta.revoked(), ["refresh-3"], "another one wrote");
+    // Memory is ahead, or another one wrote meanwhile.
+    for (another, newest) in [(false, "refresh-2"), (true, "refresh-3")] {
+        let (world, session) = signed_in(30);
+        world.vault.0.refuses_writes.store(true, Ordering::SeqCst);
+        load(&session).await.expect("loaded");
+        world.vault.0.refuses_writes.store(false, Ordering::SeqCst);
+        if another {
+            world.signed_in(3600);
+        }
+        sign_in(&session).await.expect("signed in");
+        assert_eq!(world.okta.revoked(), [newest]);
+    }
 }
 
 #[tokio::test]
@@ -442,20 +444,16 @@ async fn a_session_that_others_may_read_is_told_of() {
     world.vault.0.is_open.store(true, Ordering::SeqCst);
     let restored = sign_in(&session).await.expect("signed in");
     assert_eq!(restored.warnings, world.vault.warning().as_slice());
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let progress = Progress::new({
-        let told = Arc::clone(&told);
-        move |activity| {
-            if let Activity::Unguarded(failure) = activity {
-                told.lock().push(failure);
-            }
-        }
+    let (progress, told) = hearing(|activity| match activity {
+        Activity::Unguarded(failure) => Some(failure),
+        _ => None,
     });
     let session = world.session();
     for _ in 0..2 {
         session.load(&progress).await.expect("loaded");
     }
-    assert_eq!(*told.lock(), world.vault.warning().as_slice());
+    let told = told.lock().clone();
+    assert_eq!(told, world.vault.warning().as_slice());
 }
 
 #[tokio::test]
@@ -466,13 +464,8 @@ async fn a_session_without_a_refresh_token_is_short_and_says_why() {
     let restored = sign_in(&session).await.expect("signed in");
     let cure = restored.warnings.first().and_then(|it| it.cure.as_deref());
     assert!(cure.is_some_and(|it| it.contains("Refresh Token")));
-    assert!(
-        session
-            .standing(&Progress::silent())
-            .await
-            .expect("read")
-            .is_some_and(|it| !it.renews)
-    );
+    let standing = session.standing(&Progress::silent()).await.expect("read");
+    assert!(standing.is_some_and(|it| !it.renews));
     assert_eq!(kind(load(&session).await), Some(Kind::NotSignedIn));
     assert_eq!(world.okta.refreshes(), 0);
 }
@@ -494,15 +487,15 @@ async fn a_sign_out_works_offline_and_of_an_entry_that_cannot_be_read() {
     let world = World::new();
     world.signed_in(3600);
     world.okta.0.offline.store(true, Ordering::SeqCst);
-    let outcome = world.session().sign_out().await.expect("emptied");
-    assert!(
-        matches!(outcome, SignOutOutcome::OnlyLocally(failure) if failure.kind == Kind::Unreachable)
-    );
-    assert_eq!(world.vault.text(), "");
-    world.vault.put("garbled");
-    let outcome = world.session().sign_out().await.expect("emptied");
-    assert!(matches!(outcome, SignOutOutcome::OnlyLocally(failure) if failure.kind == Kind::Vault));
-    assert_eq!(world.vault.text(), "");
+    for kind in [Kind::Unreachable, Kind::Vault] {
+        let outcome = world.session().sign_out().await.expect("emptied");
+        let SignOutOutcome::OnlyLocally(failure) = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(failure.kind, kind);
+        assert_eq!(world.vault.text(), "");
+        world.vault.put("garbled");
+    }
 }
 
 #[tokio::test]
@@ -533,10 +526,8 @@ async fn a_sign_out_spares_the_session_of_another_person() {
         .restore(&Progress::silent())
         .await
         .expect("read");
-    assert_eq!(
-        restored.and_then(|restored| restored.draft),
-        Some(draft("Riverrun"))
-    );
+    let kept = restored.and_then(|restored| restored.draft);
+    assert_eq!(kept, Some(draft("Riverrun")));
 }
 
 #[tokio::test]
@@ -580,13 +571,9 @@ async fn a_sign_in_that_is_given_up_while_it_is_being_kept_is_undone() {
 #[tokio::test]
 async fn an_approval_without_a_code_is_refused() {
     let (_world, session) = signed_out();
-    session
-        .request_code(&Progress::silent())
-        .await
-        .expect("a code");
+    let silent = Progress::silent();
+    session.request_code(&silent).await.expect("a code");
     session.abandon_sign_in().await;
-    assert_eq!(
-        kind(session.await_approval(&Progress::silent()).await),
-        Some(Kind::Failed)
-    );
+    let approved = session.await_approval(&silent).await;
+    assert_eq!(kind(approved), Some(Kind::Failed));
 }

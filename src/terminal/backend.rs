@@ -617,6 +617,13 @@ mod tests {
         cells
     }
 
+    fn of_row(row: Vec<Cell>) -> Frames {
+        Frames {
+            rows: vec![row],
+            ..Frames::default()
+        }
+    }
+
     #[test]
     fn nothing_is_written_over_by_what_takes_two_cells() {
         for text in [
@@ -632,10 +639,7 @@ mod tests {
                 ("as Unicode says", |c| is_ambiguous(c) || c > '\u{2fff}'),
                 ("as old tables say", |c| c > '\u{a0}'),
             ] {
-                let mut frames = Frames {
-                    rows: vec![row_of(&format!("  {text}"))],
-                    ..Frames::default()
-                };
+                let mut frames = of_row(row_of(&format!("  {text}")));
                 frames.put_row(0).expect("bytes");
                 let (last, _) = text.char_indices().next_back().expect("a text");
                 let before = 2 + text::width(&text[..last]);
@@ -659,10 +663,7 @@ mod tests {
 
     #[test]
     fn a_cell_outside_the_screen_is_left_out() {
-        let mut frames = Frames {
-            rows: vec![row_of("one")],
-            ..Frames::default()
-        };
+        let mut frames = of_row(row_of("one"));
         let cell = Cell::new("x");
         let outside = [(100, 0, &cell), (0, 1, &cell), (u16::MAX, u16::MAX, &cell)];
         frames.write(outside.into_iter()).expect("bytes");
@@ -671,10 +672,7 @@ mod tests {
 
     #[test]
     fn what_is_far_enough_away_stays_in_its_column() {
-        let mut frames = Frames {
-            rows: vec![row_of("“a”          quit")],
-            ..Frames::default()
-        };
+        let mut frames = of_row(row_of("“a”          quit"));
         frames.put_row(0).expect("bytes");
         let (row, _) = shown(&frames.take(), is_ambiguous);
         assert_eq!(row, "“a”        quit");
@@ -691,15 +689,21 @@ mod tests {
         frames.write(changed.into_iter()).expect("written");
     }
 
+    /// Frames of which this was written to the terminal.
+    fn showing(row: &str) -> Frames {
+        let mut frames = Frames::default();
+        write_row(&mut frames, row);
+        taken(&mut frames);
+        frames
+    }
+
     fn taken(frames: &mut Frames) -> String {
         String::from_utf8(frames.take()).expect("UTF-8")
     }
 
     #[test]
     fn the_cursor_moves_without_a_letter_where_widths_are_certain() {
-        let mut frames = Frames::default();
-        write_row(&mut frames, "│ é   ab    │");
-        taken(&mut frames);
+        let mut frames = showing("│ é   ab    │");
         frames.set_cursor_position((8, 1)).expect("moved");
         assert_eq!(taken(&mut frames), "\x1b[9G");
         // Only the terminal knows where that is.
@@ -758,25 +762,17 @@ mod tests {
                 assert_eq!(frames.bytes, b"");
             }
             bytes.extend(frames.take());
-            let mut terminal = vt100::Parser::new(
-                3.try_into().expect("rows"),
-                40.try_into().expect("columns"),
-                0,
-            );
+            let [rows, columns] = [3, 40].map(|size: u16| size.try_into().expect("a size"));
+            let mut terminal = vt100::Parser::new(rows, columns, 0);
             terminal.process(&bytes);
-            assert_eq!(
-                terminal.screen().contents().trim(),
-                after.trim(),
-                "{before:?}"
-            );
+            let shown = terminal.screen().contents();
+            assert_eq!(shown.trim(), after.trim(), "{before:?}");
         }
     }
 
     #[test]
     fn after_a_new_size_no_place_is_certain() {
-        let mut frames = Frames::default();
-        write_row(&mut frames, "one");
-        taken(&mut frames);
+        let mut frames = showing("one");
         frames.fit(Size::new(30, 3));
         let cell = Cell::new("x");
         frames.write([(0, 2, &cell)].into_iter()).expect("written");
@@ -797,9 +793,7 @@ mod tests {
             // It was in one, and has left a gap behind.
             ("│ éabc      │", "│ é  c      │", 40),
         ] {
-            let mut frames = Frames::default();
-            write_row(&mut frames, before);
-            taken(&mut frames);
+            let mut frames = showing(before);
             write_row(&mut frames, after);
             let written = taken(&mut frames);
             assert_eq!(written.contains('│'), most > 8, "{after}: {written:?}");

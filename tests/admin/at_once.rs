@@ -4,7 +4,6 @@ use std::{process::Command, thread};
 
 use super::{Admin, open_session, password};
 use crate::support::{
-    okta::Server,
     postgres::{Cluster, each_server},
     program::{Home, Ran},
     pty::Pty,
@@ -36,25 +35,15 @@ fn side_by_side(commands: Vec<Command>) -> Vec<Ran> {
 
 async fn set_ups_and_invitations_at_once_all_end_well(cluster: &'static Cluster) {
     let admin = Admin::of(cluster);
-    let (issuer, client_id) = (admin.okta.issuer(Server::Default), admin.okta.client_id());
-    let mut set_up = vec![
-        "admin",
-        "setup",
-        "--issuer",
-        &issuer,
-        "--client-id",
-        &client_id,
-    ];
-    set_up.extend(["--name", &admin.name]);
+    let set_up = admin.to_set_up();
     let ran = side_by_side((0..3).map(|_| admin.home.command(&set_up)).collect());
     let printed: Vec<_> = ran.iter().filter(|ran| !ran.stdout.is_empty()).collect();
     assert!(ran.iter().all(|ran| ran.code == Some(0)), "{ran:?}");
     assert_eq!(printed.len(), 1, "{ran:?}");
     open_session(&printed[0].stdout).await;
 
-    let names: Vec<_> = (0..4)
-        .map(|number| admin.name.replace("james", &format!("guest_{number}")))
-        .collect();
+    let guest = |number| admin.other(&format!("guest_{number}")).0;
+    let names: Vec<_> = (0..4).map(guest).collect();
     let commands = names
         .iter()
         .chain([&names[0]])
@@ -83,7 +72,7 @@ async fn one_name_in_two_databases_at_once_goes_to_one_of_them(cluster: &'static
     let (first, _) = Admin::set_up(cluster);
     let (second, _) = Admin::set_up(cluster);
     for round in 0..4 {
-        let name = first.name.replace("james", &format!("guest_{round}"));
+        let (name, _) = first.other(&format!("guest_{round}"));
         let arguments = ["admin", "invite", &name];
         let ran = side_by_side(vec![
             first.home.command(&arguments),
@@ -100,24 +89,14 @@ async fn one_name_in_two_databases_at_once_goes_to_one_of_them(cluster: &'static
 async fn a_wait_for_another_administrator_is_told_and_ends(cluster: &'static Cluster) {
     let (admin, _) = Admin::set_up(cluster);
     let other = admin.database.owner_session().await;
-    other
-        .batch_execute(
-            "begin; lock table public.epigraph_schema_history in share row exclusive mode",
-        )
-        .await
-        .expect("the owner may");
-    let name = admin.name.replace("james", "guest");
+    let (name, _) = admin.other("guest");
     for arguments in [&["admin", "invite", &name][..], &["admin", "migrate"]] {
+        let lock = "begin; lock table public.epigraph_schema_history in share row exclusive mode";
+        other.batch_execute(lock).await.expect("the owner may");
         let mut pty = Pty::spawn(&admin.home.command(arguments), 200, 50);
         pty.sees("another administrator is at work");
         other.batch_execute("commit").await.expect("it ends");
         assert!(pty.exit_status().success(), "{}", pty.screen());
-        other
-            .batch_execute(
-                "begin; lock table public.epigraph_schema_history in share row exclusive mode",
-            )
-            .await
-            .expect("the owner may");
     }
 }
 

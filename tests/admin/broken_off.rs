@@ -1,6 +1,7 @@
 //! What is broken off at any moment, and done again.
 
 use std::{
+    ffi::OsStr,
     fs::File,
     process::Stdio,
     time::{Duration, Instant},
@@ -30,7 +31,7 @@ fn part_of(whole: Duration) -> Duration {
 }
 
 /// Starts it and kills it after a time. Says what it had printed by then.
-fn killed(admin: &Admin, arguments: &[&str], after: Duration) -> Ran {
+fn killed<A: AsRef<OsStr>>(admin: &Admin, arguments: &[A], after: Duration) -> Ran {
     let mut child = Home::start(admin.home.command(arguments).stdout(Stdio::piped()));
     std::thread::sleep(after);
     child.kill().expect("it can be killed");
@@ -47,54 +48,34 @@ async fn a_password_that_was_set_and_never_shown_is_replaced() {
             .open("/dev/full")
             .expect("it is there")
     };
-    let issuer = admin.okta.issuer(crate::support::okta::Server::Default);
-    let client_id = admin.okta.client_id();
-    let set_up = [
-        "admin",
-        "setup",
-        "--issuer",
-        &issuer,
-        "--client-id",
-        &client_id,
-    ];
-    let invite = ["admin", "invite", "virginia"];
+    let breaks_off = |arguments: &[String]| {
+        let status = admin.home.command(arguments).stdout(full()).status();
+        assert_eq!(status.expect("it starts").code(), Some(1), "{arguments:?}");
+    };
+    let set_up = admin.to_set_up();
+    let invite = |name: &str| ["admin", "invite", name].map(str::to_owned).to_vec();
+    let virginia = invite("virginia");
+    let new_password = [&virginia[..], &["--new-password".to_owned()]].concat();
     for (broken, again) in [
-        (&set_up[..], &set_up[..]),
-        (&invite, &invite),
-        (&[&invite[..], &["--new-password"]].concat(), &invite),
+        (&set_up, &set_up),
+        (&virginia, &virginia),
+        (&new_password, &virginia),
     ] {
-        let status = admin
-            .home
-            .command(broken)
-            .stdout(full())
-            .status()
-            .expect("it starts");
-        assert_eq!(status.code(), Some(1), "{broken:?}");
-        let ran = admin.home.run(again);
-        assert!(ran.stderr.contains("was never shown"), "{ran:?}");
-        open_session(&ran.data()).await;
+        breaks_off(broken);
+        let config = admin.home.run(again).says(&["was never shown"]);
+        open_session(&config).await;
         // What was shown stays.
         let ran = admin.home.run(again);
         assert_eq!(ran.stdout, "", "{ran:?}");
     }
-    assert_eq!(
-        admin
-            .database
-            .query("select count(*) from okta.unshown_access"),
-        "0"
-    );
+    let unshown = admin
+        .database
+        .query("select count(*) from okta.unshown_access");
+    assert_eq!(unshown, "0");
     // Someone who was invited and never shown theirs is named by a set-up.
-    let status = admin
-        .home
-        .command(&["admin", "invite", "nora"])
-        .stdout(full())
-        .status();
-    assert_eq!(status.expect("it starts").code(), Some(1));
-    let ran = admin.home.run(&set_up);
-    assert!(
-        ran.stderr.contains("run `epigraph admin invite nora`"),
-        "{ran:?}"
-    );
+    breaks_off(&invite("nora"));
+    let says = "run `epigraph admin invite nora`";
+    admin.home.run(&set_up).says(&[says]);
 }
 
 #[tokio::test]
@@ -107,14 +88,12 @@ async fn a_password_is_shown_where_the_database_takes_no_note_of_it() {
          create trigger refuse before delete on okta.unshown_access execute function public.refuse()",
     );
     let ran = admin.run(&["invite", "virginia", "--new-password"]);
-    assert!(ran.stderr.contains("could not record"), "{ran:?}");
-    open_session(&ran.data()).await;
+    open_session(&ran.says(&["could not record"])).await;
     admin
         .database
         .query("alter table okta.unshown_access disable trigger refuse");
     let ran = admin.run(&["invite", "virginia"]);
-    assert!(ran.stderr.contains("was never shown"), "{ran:?}");
-    open_session(&ran.data()).await;
+    open_session(&ran.says(&["was never shown"])).await;
 }
 
 #[tokio::test]
@@ -126,16 +105,7 @@ async fn a_set_up_that_is_killed_at_any_moment_is_done_again() {
     let takes = begun.elapsed();
     for round in 0..rounds(3, 60) {
         let admin = Admin::of(&cluster);
-        let issuer = admin.okta.issuer(crate::support::okta::Server::Default);
-        let client_id = admin.okta.client_id();
-        let arguments = [
-            "admin",
-            "setup",
-            "--issuer",
-            &issuer,
-            "--client-id",
-            &client_id,
-        ];
+        let arguments = admin.to_set_up();
         // The end is where it counts.
         let after = takes / 2 + part_of(takes * 3 / 4);
         let broken = killed(&admin, &arguments, after);
@@ -152,17 +122,12 @@ async fn a_set_up_that_is_killed_at_any_moment_is_done_again() {
         );
         open_session(config).await;
         let (code, status) = admin.status();
-        assert_eq!(
-            status["access"].as_array().map(Vec::len),
-            Some(1),
-            "{code:?} {status}"
-        );
-        assert_eq!(
-            admin
-                .database
-                .query("select count(*) from public.user_messages"),
-            "0"
-        );
+        let access = status["access"].as_array().map(Vec::len);
+        assert_eq!(access, Some(1), "{code:?} {status}");
+        let rows = admin
+            .database
+            .query("select count(*) from public.user_messages");
+        assert_eq!(rows, "0", "round {round}");
     }
 }
 
@@ -204,11 +169,8 @@ async fn killed_migrations(cluster: &Cluster) {
         }
         takes = takes.max(begun.elapsed());
         assert_eq!(kept(&admin.database), before, "round {round}");
-        assert_eq!(
-            members(&admin.database, &admin.database.group()),
-            people,
-            "round {round}"
-        );
+        let group = admin.database.group();
+        assert_eq!(members(&admin.database, &group), people, "round {round}");
         // Where the two were in each other's way, the next migration takes the old group away.
         wait_until("the old group goes", || {
             assert_eq!(admin.run(&["migrate"]).code, Some(0), "round {round}");

@@ -18,16 +18,14 @@ fn exists(admin: &Admin, role: &str) -> bool {
 
 async fn revoke_drops_what_a_person_made_and_reassigns_nothing(cluster: &'static Cluster) {
     let (admin, _) = Admin::set_up(cluster);
-    let name = admin.name.replace("james", "eve");
-    let role = format!("epigraph_{name}");
+    let (name, role) = admin.other("eve");
     let config = admin.run(&["invite", &name]).data();
     // Before PostgreSQL 15 everybody may create objects in the schema public.
-    let owner = admin.database.owner_session().await;
-    let prepared = format!(
-        "grant usage, create on schema public to {role}; create table public.theirs (id int); grant select on public.theirs to {role}"
-    );
     if cluster.version() >= 150_000 {
-        owner.batch_execute(&prepared).await.expect("the owner may");
+        let prepared = format!(
+            "grant usage, create on schema public to {role}; create table public.theirs (id int); grant select on public.theirs to {role}"
+        );
+        admin.database.owner_runs(&prepared).await;
     }
     let eve = open_session(&config).await;
     eve.batch_execute(
@@ -38,12 +36,9 @@ async fn revoke_drops_what_a_person_made_and_reassigns_nothing(cluster: &'static
     )
     .await
     .expect("she may");
-    let ran = admin.run(&["revoke", &name]);
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.stderr.contains("were ended: 1"), "{ran:?}");
-    assert!(
-        ran.stderr.contains("removed with it: 3 of its own objects"),
-        "{ran:?}"
+    admin.does(
+        &["revoke", &name],
+        &["were ended: 1", "removed with it: 3 of its own objects"],
     );
     assert!(!exists(&admin, &role));
     assert_eq!(
@@ -58,8 +53,7 @@ async fn revoke_drops_what_a_person_made_and_reassigns_nothing(cluster: &'static
 async fn a_person_with_objects_elsewhere_is_still_shut_out(cluster: &'static Cluster) {
     let (admin, _) = Admin::set_up(cluster);
     let other = cluster.database();
-    let name = admin.name.replace("james", "eve");
-    let role = format!("epigraph_{name}");
+    let (name, role) = admin.other("eve");
     let config = admin.run(&["invite", &name]).data();
     other.query(&format!("create schema {name} authorization {role}"));
     let ran = admin.run(&["revoke", &name]);
@@ -68,47 +62,37 @@ async fn a_person_with_objects_elsewhere_is_still_shut_out(cluster: &'static Clu
     try_session(&config).await.expect_err("it is shut out");
     // Half done as it is, it can be done again, and undone.
     assert_eq!(admin.run(&["revoke", &name]).code, Some(11));
-    let ran = admin.run(&["invite", &name]);
-    assert!(ran.stderr.contains("access again"), "{ran:?}");
-    let again = ran.data();
+    let again = admin.run(&["invite", &name]).says(&["access again"]);
     assert_ne!(password(&again), password(&config));
     open_session(&again).await;
     other.query(&format!("drop schema {name}"));
-    assert_eq!(admin.run(&["revoke", &name]).code, Some(0));
+    admin.does(&["revoke", &name], &[]);
     assert!(!exists(&admin, &role));
 }
 
 async fn a_person_of_two_databases_can_leave_one(cluster: &'static Cluster) {
     let (first, _) = Admin::set_up(cluster);
     let (second, _) = Admin::set_up(cluster);
-    let name = first.name.replace("james", "eve");
-    let role = format!("epigraph_{name}");
+    let (name, role) = first.other("eve");
     let config = first.run(&["invite", &name]).data();
-    second.run(&["invite", &name]).fails(
-        11,
-        &[
-            "taken by another database",
-            first.database.name(),
-            "another name",
-        ],
-    );
+    let says = [
+        "taken by another database",
+        first.database.name(),
+        "another name",
+    ];
+    second.run(&["invite", &name]).fails(11, &says);
     second.run(&["revoke", &name]).fails(11, &["no access"]);
     // As a move from the group that was for all of them leaves it.
     let group = second.database.group();
-    let owner = second.database.owner_session().await;
-    let grant = format!("grant {group} to {role}");
-    owner.batch_execute(&grant).await.expect("the owner may");
-    let ran = second.run(&["revoke", &name]);
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.stderr.contains(first.database.name()), "{ran:?}");
-    assert_eq!(
-        second
-            .database
-            .query(&format!("select pg_has_role('{role}', '{group}', 'usage')")),
-        "f"
-    );
+    second
+        .database
+        .owner_runs(&format!("grant {group} to {role}"))
+        .await;
+    second.does(&["revoke", &name], &[first.database.name()]);
+    let is_in = format!("select pg_has_role('{role}', '{group}', 'usage')");
+    assert_eq!(second.database.query(&is_in), "f");
     open_session(&config).await;
-    assert_eq!(first.run(&["revoke", &name]).code, Some(0));
+    first.does(&["revoke", &name], &[]);
     assert!(!exists(&first, &role));
 }
 
@@ -123,25 +107,19 @@ async fn a_person_made_by_another_role_is_removed_from_the_group(cluster: &'stat
     };
     // Since PostgreSQL 16 a role is its maker's, and so is a membership. Before, whoever may make roles may do it all.
     let is_strict = cluster.version() >= 160_000;
-    let owner = admin.database.owner_session().await;
-    for (by_owner, code, says) in [
-        (true, 11, "made by another role"),
-        (false, 11, "still has access"),
-    ] {
-        let name = admin.name.replace("james", &format!("eve_{by_owner}"));
-        let role = format!("epigraph_{name}");
+    for (by_owner, says) in [(true, "made by another role"), (false, "still has access")] {
+        let (name, role) = admin.other(&format!("eve_{by_owner}"));
         let grant = format!("grant {group} to {role}");
         admin.database.query(&format!("create role {role} login"));
         if by_owner {
-            owner.batch_execute(&grant).await.expect("the owner may");
+            admin.database.owner_runs(&grant).await;
         } else {
             admin.database.query(&grant);
         }
         assert!(member(&role));
         let ran = admin.run(&["revoke", &name]);
         if is_strict {
-            assert_eq!(ran.code, Some(code), "{ran:?}");
-            assert!(ran.stderr.contains(says), "{says:?} is not in {ran:?}");
+            ran.fails(11, &[says]);
             assert_eq!(member(&role), !by_owner);
             admin.database.query(&format!("drop role {role}"));
         } else {
@@ -166,20 +144,16 @@ async fn an_owner_of_any_name_does_it_all_and_keeps_no_rights(cluster: &'static 
             .home
             .set("EPIGRAPH_ADMIN_DATABASE_URL", url.to_string());
         admin.setup(&[]).data();
-        let ran = admin.setup(&[]);
-        assert_eq!(ran.code, Some(0), "{ran:?}");
-        let ran = admin.run(&["migrate"]);
-        assert_eq!(ran.code, Some(0), "{ran:?}");
+        admin.setup(&[]).data();
+        admin.does(&["migrate"], &[]);
         let (status, said) = admin.status();
         assert_eq!(status, Some(0), "{said}");
 
-        let name = admin.name.replace("james", "eve");
-        let role = format!("epigraph_{name}");
+        let (name, role) = admin.other("eve");
         let config = admin.run(&["invite", &name]).data();
         let eve = open_session(&config).await;
-        eve.batch_execute("select lo_create(0)")
-            .await
-            .expect("she may");
+        let made = eve.batch_execute("select lo_create(0)").await;
+        made.expect("she may");
         // What keeps her role.
         elsewhere.query(&format!(
             "create table public.{name} (); alter table public.{name} owner to {role}"

@@ -27,59 +27,33 @@ fn another_client_id_or_issuer_has_to_be_agreed_to() {
     james.run(&["set", "Mistakes."]).data();
     let before = known(&admin);
     let refused = setup(&admin, Server::Default, "0oa-another", &[]);
-    refused.fails(
-        2,
-        &[
-            &admin.okta.client_id(),
-            "0oa-another",
-            "every token",
-            "--replace",
-        ],
-    );
+    let client_id = admin.okta.client_id();
+    refused.fails(2, &[&client_id, "0oa-another", "every token", "--replace"]);
     let refused = setup(&admin, Server::Org, &admin.okta.client_id(), &[]);
     refused.fails(2, &["the issuer", "do not find theirs", "--replace"]);
     assert_eq!(known(&admin), before);
     assert_eq!(james.run(&["show"]).data().trim_end(), "Mistakes.");
 
     let ran = setup(&admin, Server::Default, "0oa-another", &["--replace"]);
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(
-        ran.stderr.contains("warning: the database knows"),
-        "{ran:?}"
-    );
-    assert_eq!(
-        known(&admin),
-        before.replace(&admin.okta.client_id(), "0oa-another")
-    );
+    ran.says(&["warning: the database knows"]);
+    assert_eq!(known(&admin), before.replace(&client_id, "0oa-another"));
     james.run(&["show"]).fails(11, &["client"]);
     let ran = setup(&admin, Server::Org, &admin.okta.client_id(), &["--replace"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(known(&admin).starts_with(&format!(
-        "{}|{}|",
-        admin.okta.issuer(Server::Org),
-        admin.okta.client_id()
-    )));
-    assert_eq!(
-        admin
-            .database
-            .query("select message from public.user_messages"),
-        "Mistakes."
-    );
+    let org = format!("{}|{client_id}|", admin.okta.issuer(Server::Org));
+    assert!(known(&admin).starts_with(&org), "{}", known(&admin));
+    let rows = admin
+        .database
+        .query("select message from public.user_messages");
+    assert_eq!(rows, "Mistakes.");
 }
 
 #[test]
 fn at_a_terminal_it_asks() {
     let (admin, _) = Admin::set_up(shared());
     let before = known(&admin);
-    let issuer = admin.okta.issuer(Server::Default);
-    let arguments = [
-        "admin",
-        "setup",
-        "--issuer",
-        &issuer,
-        "--client-id",
-        "0oa-another",
-    ];
+    let mut arguments = admin.to_set_up();
+    arguments[5] = "0oa-another".into();
     for (answer, code) in [("", 1), ("n", 1), ("yes", 0)] {
         assert_eq!(known(&admin), before);
         let mut pty = Pty::spawn(&admin.home.command(&arguments), 200, 50);

@@ -54,21 +54,12 @@ fn is_caught(database: &Database) -> bool {
 async fn a_foreign_table_of_migrations_is_refused_untouched(cluster: &'static Cluster) {
     let admin = Admin::of(cluster);
     set_trap(&admin.database, HISTORY, "epigraph_schema_history").await;
-    let ran = admin.setup(&[]);
-    ran.fails(
-        11,
-        &[
-            "epigraph_schema_history belongs to another role",
-            "nothing was changed",
-        ],
-    );
+    let says = "epigraph_schema_history belongs to another role";
+    admin.setup(&[]).fails(11, &[says, "nothing was changed"]);
     assert!(!is_caught(&admin.database));
     // It would have worked.
-    let owner = admin.database.owner_session().await;
-    owner
-        .batch_execute("create table if not exists public.epigraph_schema_history (); insert into public.epigraph_schema_history values (1)")
-        .await
-        .expect("the trap lets it through");
+    admin.database.owner_runs("create table if not exists public.epigraph_schema_history (); insert into public.epigraph_schema_history values (1)")
+        .await;
     assert!(is_caught(&admin.database));
     admin
         .database
@@ -79,21 +70,11 @@ async fn a_foreign_table_of_migrations_is_refused_untouched(cluster: &'static Cl
 async fn a_table_of_quotes_of_another_owner_is_refused(cluster: &'static Cluster) {
     let admin = Admin::of(cluster);
     set_trap(&admin.database, QUOTES, "user_messages").await;
-    let ran = admin.setup(&[]);
-    ran.fails(
-        11,
-        &[
-            "user_messages belongs to another role",
-            "nothing was changed",
-        ],
-    );
+    let says = "user_messages belongs to another role";
+    admin.setup(&[]).fails(11, &[says, "nothing was changed"]);
     assert!(!is_caught(&admin.database));
-    assert_eq!(
-        admin
-            .database
-            .query("select to_regclass('public.epigraph_schema_history') is null"),
-        "t"
-    );
+    let none = "select to_regclass('public.epigraph_schema_history') is null";
+    assert_eq!(admin.database.query(none), "t");
 }
 
 async fn an_open_public_schema_is_warned_of_and_harmless(cluster: &'static Cluster) {
@@ -102,12 +83,7 @@ async fn an_open_public_schema_is_warned_of_and_harmless(cluster: &'static Clust
     admin
         .database
         .query("alter schema public owner to postgres; grant create on schema public to public");
-    let ran = admin.setup(&[]);
-    assert!(
-        ran.stderr.contains("warning: ") && ran.stderr.contains("schema public"),
-        "{ran:?}"
-    );
-    let config = ran.data();
+    let config = admin.setup(&[]).says(&["warning: ", "schema public"]);
     let james = admin.person(&config, Person::James);
     james.run(&["set", "Mistakes."]).data();
     let stranger = open_session(&config).await;
@@ -135,7 +111,7 @@ async fn a_hardened_database_works(cluster: &'static Cluster) {
     admin.database.query(&format!(
         "revoke all on database {name} from public; revoke all on schema public from public; grant all on schema public to {owner}"
     ));
-    let guest = admin.name.replace("james", "guest");
+    let (guest, _) = admin.other("guest");
     for config in [config, admin.run(&["invite", &guest]).data()] {
         let james = admin.person(&config, Person::James);
         let ran = james.run(&["show"]);
@@ -170,14 +146,12 @@ async fn what_the_owner_has_set_for_themselves_changes_nothing(cluster: &'static
     let config = admin.setup(&[]).data();
     open_session(&config).await;
     let role = admin.role();
-    assert_eq!(
-        admin.database.query(&format!(
-            "select rolpassword like 'SCRAM-SHA-256$%', exists (
-                select from pg_auth_members m where m.roleid = r.oid and coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true))
-             from pg_authid r where rolname = '{role}'"
-        )),
-        "t|f"
+    let made = format!(
+        "select rolpassword like 'SCRAM-SHA-256$%', exists (
+            select from pg_auth_members m where m.roleid = r.oid and coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true))
+         from pg_authid r where rolname = '{role}'"
     );
+    admin.database.shows(&made, "t|f");
 }
 
 #[test]
@@ -191,11 +165,8 @@ fn a_pooler_that_lets_no_proof_in_leaves_the_set_up_unchecked() {
         url.without("channel_binding").to_string(),
     );
     let ran = admin.setup(&["--new-password"]);
-    assert!(
-        ran.stderr.contains("was not checked by signing in"),
-        "{ran:?}"
-    );
-    assert!(ran.data().contains("database_url"));
+    let config = ran.says(&["was not checked by signing in"]);
+    assert!(config.contains("database_url"));
     let left = "select count(*) from pg_roles where rolname ~ '^epigraph_check_' and pg_has_role(oid, okta.user_group()::text, 'member')";
     assert_eq!(admin.database.query(left), "0");
 }
@@ -211,8 +182,6 @@ fn what_a_proof_left_behind_goes_with_the_next() {
     ));
     assert_eq!(admin.status().1["access"].as_array().map(Vec::len), Some(1));
     assert_eq!(admin.setup(&[]).code, Some(0));
-    assert_eq!(
-        admin.database.query("select count(*) from pg_roles where rolname ~ '^epigraph_check'; select count(*) from public.user_messages"),
-        "0\n0"
-    );
+    let left = "select count(*) from pg_roles where rolname ~ '^epigraph_check'; select count(*) from public.user_messages";
+    admin.database.shows(left, "0\n0");
 }

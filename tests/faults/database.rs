@@ -6,13 +6,10 @@ mod network;
 mod refusals;
 mod waiting;
 
-use std::process::Command;
-
 use crate::support::{
     okta::Person,
     postgres::literal,
-    program::{Home, Ran},
-    pty::Pty,
+    pty::{Key, Pty},
     stage::Stage,
 };
 
@@ -26,22 +23,6 @@ fn give(stage: &Stage, text: &str) {
     ));
 }
 
-/// Ends every session of the program's at the server, as a restart of it does, or of Neon's compute.
-fn end_sessions(stage: &Stage) {
-    stage.database.query(&format!(
-        "select pg_terminate_backend(pid, 10000) from pg_stat_activity where usename = '{}'",
-        stage.database.user_name()
-    ));
-}
-
-/// Says whether a session of the program's waits for a lock.
-fn waits_for_a_lock(stage: &Stage) -> bool {
-    stage.database.query(&format!(
-        "select count(*) from pg_stat_activity where usename = '{}' and wait_event_type = 'Lock'",
-        stage.database.user_name()
-    )) != "0"
-}
-
 /// Opens the editor and writes at the end of what is there.
 #[track_caller]
 fn write(screen: &mut Pty, text: &str) {
@@ -49,14 +30,27 @@ fn write(screen: &mut Pty, text: &str) {
     screen.sees(text.trim_end());
 }
 
-/// Runs commands side by side, and returns how they ended.
-fn side_by_side(commands: impl IntoIterator<Item = Command>) -> Vec<Ran> {
-    let started: Vec<_> = commands
-        .into_iter()
-        .map(|mut command| Home::start(&mut command))
-        .collect();
-    started
-        .into_iter()
-        .map(|child| child.wait_with_output().expect("it ends").into())
-        .collect()
+/// Writes at the end of what is there, and orders it to be saved.
+#[track_caller]
+fn save(screen: &mut Pty, text: &str) {
+    write(screen, text);
+    screen.key(Key::Enter);
 }
+
+/// Expects that a text was saved, and that the screen says so.
+#[track_caller]
+fn is_saved(stage: &Stage, screen: &mut Pty, text: &str) {
+    screen.sees("Saved.");
+    assert_eq!(stage.quote(), text);
+}
+
+/// James Joyce, who looks at this quote.
+async fn looking_at(text: &str) -> (Stage, Pty) {
+    let stage = Stage::signed_in().await;
+    give(&stage, text);
+    let screen = stage.open_reading(text);
+    (stage, screen)
+}
+
+/// Holds the row.
+const TOUCH: &str = "update public.user_messages set message = message";

@@ -5,22 +5,37 @@ use std::{thread, time::Duration};
 use super::{ends_at_once, is_idle};
 use crate::support::{
     okta::{Answer, Endpoint, Person, Server},
-    program::{Home, Ran},
+    process::ticks,
+    program::Home,
     pty::{Key, Pty},
     secret_service::{Health, SecretService},
-    stage::{INVITATION, Stage, ends},
-    wait_until,
+    stage::{INVITATION, Stage, quits},
+    wait_for, wait_until,
 };
 
 /// James Joyce's home with a desktop's keyring, before he signs in.
 async fn set_up(health: Health) -> (Stage, SecretService) {
     let mut stage = Stage::new().await;
     let keyring = SecretService::start(health);
-    stage
-        .home
-        .set("DBUS_SESSION_BUS_ADDRESS", keyring.address());
+    let bus = keyring.address();
+    stage.home.set("DBUS_SESSION_BUS_ADDRESS", bus);
     stage.configure("");
     (stage, keyring)
+}
+
+/// The same with an open keyring, which every operation has to read and to write, because each of them has to renew.
+async fn renewing() -> (Stage, SecretService) {
+    let (stage, keyring) = set_up(Health::Unlocked).await;
+    stage.okta.tokens_end_at_once();
+    stage.okta.refresh_tokens_work_once();
+    (stage, keyring)
+}
+
+/// Reads the quote again, which works.
+#[track_caller]
+fn reloads(screen: &mut Pty) {
+    screen.key(Key::Char('r'));
+    screen.sees("Up to date.");
 }
 
 /// The one secret that the keyring holds for the program.
@@ -55,8 +70,7 @@ async fn a_file_is_chosen_with_a_key_and_used_from_then_on() {
     screen.sees(INVITATION);
     ends_at_once(screen, Key::Char('q'));
     // The next run, and the commands, know it.
-    let mut screen = stage.open();
-    screen.sees(INVITATION);
+    let screen = stage.open_without_quote();
     ends_at_once(screen, Key::Char('q'));
     let ran = stage.run(&["whoami"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
@@ -68,17 +82,11 @@ async fn a_file_is_chosen_with_a_key_and_used_from_then_on() {
 
 #[tokio::test]
 async fn a_restarted_keyring_or_bus_is_used_again() {
-    let (stage, mut keyring) = set_up(Health::Unlocked).await;
-    // Every operation has to renew, and so to read and to write the keyring.
-    stage.okta.configure(|settings| {
-        settings.token_lifetime = 30;
-        settings.grace = Duration::ZERO;
-    });
+    let (stage, mut keyring) = renewing().await;
     let mut screen = stage.open_with_quote("Mistakes.");
     keyring.start_again();
     let before = kept(&keyring);
-    screen.key(Key::Char('r'));
-    screen.sees("Up to date.");
+    reloads(&mut screen);
     assert_ne!(kept(&keyring), before);
 
     keyring.end_bus();
@@ -88,8 +96,7 @@ async fn a_restarted_keyring_or_bus_is_used_again() {
     keyring.start_bus_again();
     keyring.start_again();
     let before = kept(&keyring);
-    screen.key(Key::Char('r'));
-    screen.sees("Up to date.");
+    reloads(&mut screen);
     assert_ne!(kept(&keyring), before);
     assert_eq!(stage.okta.live_refresh_tokens(Person::James), 1);
     ends_at_once(screen, Key::Char('q'));
@@ -106,9 +113,15 @@ async fn a_hung_or_locked_keyring_blocks_neither_screen_nor_quit() {
         } else {
             keyring.hang(true);
         }
-        let mut screen = stage.open();
-        screen.sees("Looking for your session…");
-        ends_at_once(screen, Key::Char('q'));
+        for key in [Key::Char('q'), Key::Ctrl('c')] {
+            let mut screen = stage.open();
+            screen.sees("Looking for your session…");
+            let before = ticks(screen.id());
+            thread::sleep(Duration::from_secs(1));
+            // The first tenth of a second is still the start.
+            assert!(ticks(screen.id()) - before <= 10);
+            ends_at_once(screen, key);
+        }
         let mut screen = stage.open();
         screen.sees("waiting to be unlocked, or does not answer");
         screen.sees("f to keep your session in a file");
@@ -124,33 +137,15 @@ async fn a_hung_or_locked_keyring_blocks_neither_screen_nor_quit() {
         } else {
             keyring.hang(false);
         }
-        wait_until("trying again leads in", || {
+        wait_for("trying again leads in", || {
             screen.key(Key::Char('r'));
             thread::sleep(Duration::from_millis(300));
-            screen
-                .screen()
-                .contains("Welcome, James Joyce!")
-                .then_some(())
+            screen.screen().contains("Welcome, James Joyce!")
         });
         screen.sees_no_more("Reading your quote…");
         ends_at_once(screen, Key::Char('q'));
     }
     assert_eq!(stage.okta.count(Endpoint::DeviceAuthorize), 1);
-}
-
-#[tokio::test]
-async fn a_keyring_that_refuses_says_so() {
-    let (stage, _keyring) = set_up(Health::Denied).await;
-    for command in ["login", "whoami", "show"] {
-        stage.run(&[command]).fails(
-            9,
-            &["denied access to epigraph", "allow it", "--store file"],
-        );
-    }
-    assert_eq!(stage.okta.count(Endpoint::DeviceAuthorize), 0);
-    let mut screen = stage.open();
-    screen.sees("denied access to epigraph");
-    ends_at_once(screen, Key::Char('q'));
 }
 
 /// The draft goes with the session, but a session that stays takes nothing along.
@@ -167,21 +162,10 @@ async fn a_sign_out_that_the_keyring_blocks_keeps_the_draft() {
     screen.decides('y');
     screen.sees("waiting to be unlocked, or does not answer");
     screen.sees("A draft is waiting.");
-    wait_until("the draft is kept again", || {
-        stage.draft()?.contains("Riverrun").then_some(())
-    });
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
-    assert!(
-        screen.screen().contains("your unsaved text is kept"),
-        "{}",
-        screen.screen()
-    );
-    assert!(
-        stage
-            .draft()
-            .is_some_and(|draft| draft.contains("Riverrun"))
-    );
+    stage.keeps("Riverrun");
+    quits(&mut screen);
+    screen.sees("your unsaved text is kept");
+    stage.keeps("Riverrun");
 }
 
 /// Renews the session, and has the keyring fail between the request to Okta and its answer.
@@ -189,8 +173,8 @@ fn renew_while(stage: &Stage, screen: &mut Pty, fail: impl FnOnce()) {
     let asked = stage.okta.count(Endpoint::Token);
     stage.okta_network.hold_answers(true);
     screen.key(Key::Char('r'));
-    wait_until("Okta is asked for the renewal", || {
-        (stage.okta.count(Endpoint::Token) > asked).then_some(())
+    wait_for("Okta is asked for the renewal", || {
+        stage.okta.count(Endpoint::Token) > asked
     });
     fail();
     stage.okta_network.hold_answers(false);
@@ -201,26 +185,17 @@ fn renew_while(stage: &Stage, screen: &mut Pty, fail: impl FnOnce()) {
 
 #[tokio::test]
 async fn a_rotated_token_is_kept_as_soon_as_the_keyring_takes_it() {
-    let (stage, mut keyring) = set_up(Health::Unlocked).await;
-    stage.okta.configure(|settings| {
-        settings.token_lifetime = 30;
-        settings.grace = Duration::ZERO;
-    });
+    let (stage, mut keyring) = renewing().await;
     let mut screen = stage.open_with_quote("Mistakes.");
-    stage
-        .okta
-        .configure(|settings| settings.token_lifetime = 3600);
+    stage.okta.tokens_last(3600);
     let before = kept(&keyring);
     renew_while(&stage, &mut screen, || keyring.end());
     // The token in memory goes on working, without the keyring.
-    screen.key(Key::Char('r'));
-    screen.sees("Up to date.");
+    reloads(&mut screen);
     keyring.start_again();
     assert_eq!(kept(&keyring), before, "it has never been there");
     screen.key(Key::Char('r'));
-    wait_until("the renewed session is kept", || {
-        (kept(&keyring) != before).then_some(())
-    });
+    wait_for("the renewed session is kept", || kept(&keyring) != before);
     ends_at_once(screen, Key::Char('q'));
     // A next start has the one token that Okta takes.
     stage.run(&["show"]).data();
@@ -229,21 +204,14 @@ async fn a_rotated_token_is_kept_as_soon_as_the_keyring_takes_it() {
 
 #[tokio::test]
 async fn a_rotated_token_that_is_written_late_is_the_one_kept() {
-    let (stage, keyring) = set_up(Health::Unlocked).await;
-    stage.okta.configure(|settings| {
-        settings.token_lifetime = 30;
-        settings.grace = Duration::ZERO;
-    });
+    let (stage, keyring) = renewing().await;
     let mut screen = stage.open_with_quote("Mistakes.");
     let before = kept(&keyring);
     renew_while(&stage, &mut screen, || keyring.hang(true));
     keyring.hang(false);
-    wait_until("the write lands", || {
-        (kept(&keyring) != before).then_some(())
-    });
+    wait_for("the write lands", || kept(&keyring) != before);
     // It has run out again: this renews with the token that landed late.
-    screen.key(Key::Char('r'));
-    screen.sees("Up to date.");
+    reloads(&mut screen);
     assert_eq!(stage.okta.live_refresh_tokens(Person::James), 1);
     ends_at_once(screen, Key::Char('q'));
 }
@@ -252,18 +220,12 @@ async fn a_rotated_token_that_is_written_late_is_the_one_kept() {
 async fn a_sign_in_that_is_written_too_late_is_undone() {
     let (stage, keyring) = set_up(Health::Unlocked).await;
     let mut screen = stage.open();
-    screen.sees("Enter Log in");
-    screen.key(Key::Enter);
-    let code = stage.okta.next_code();
-    screen.sees(&code);
+    let code = stage.ask_for_code(&mut screen);
     keyring.hang(true);
-    stage
-        .okta
-        .approve(&code, Person::James)
-        .expect("the code works");
+    stage.okta.let_in(&code);
     screen.sees("waiting to be unlocked, or does not answer");
-    wait_until("the tokens are revoked", || {
-        (stage.okta.live_refresh_tokens(Person::James) == 0).then_some(())
+    wait_for("the tokens are revoked", || {
+        stage.okta.live_refresh_tokens(Person::James) == 0
     });
     keyring.hang(false);
     // This asks the keyring after everything that waited for it.
@@ -279,37 +241,27 @@ async fn a_sign_in_that_is_written_too_late_is_undone() {
 #[tokio::test]
 async fn an_unreadable_entry_stays_until_the_next_sign_in() {
     let (stage, keyring) = set_up(Health::Unlocked).await;
-    let user = format!(
-        "{} {}",
-        stage.okta.issuer(Server::Default),
-        stage.okta.client_id()
-    );
+    let issuer = stage.okta.issuer(Server::Default);
+    let user = format!("{issuer} {}", stage.okta.client_id());
     let own = ["service", "epigraph", "username", &user];
     for (entry, says) in [
         ("Mistakes are the portals", "cannot be read"),
         ("{\"version\":1,\"sub\":\"00u\"}", "cannot be read"),
         ("{\"version\":2}", "newer version"),
     ] {
-        keyring.store(entry, &own);
-        for command in ["whoami", "show", "set"] {
-            stage
-                .run(&[command, "text"][..if command == "set" { 2 } else { 1 }])
-                .fails(9, &[says, "sign in again"]);
+        assert!(keyring.stores(entry, &own));
+        for command in [&["whoami"][..], &["show"], &["set", "text"]] {
+            stage.run(command).fails(9, &[says, "sign in again"]);
         }
         assert_eq!(kept(&keyring), entry);
         let mut screen = stage.open();
         screen.sees(says);
-        screen.key(Key::Enter);
-        let code = stage.okta.next_code();
-        stage
-            .okta
-            .approve(&code, Person::James)
-            .expect("the code works");
-        screen.sees("Welcome, James Joyce!");
+        stage.sign_in(&mut screen);
         assert!(kept(&keyring).contains(Person::James.id()));
         ends_at_once(screen, Key::Char('q'));
     }
-    keyring.store("second", &[&own[..], &["more", "than one"]].concat());
+    let second = [&own[..], &["more", "than one"]].concat();
+    assert!(keyring.stores("second", &second));
     stage
         .run(&["whoami"])
         .fails(9, &["more than one session", "remove the entries"]);
@@ -317,24 +269,15 @@ async fn an_unreadable_entry_stays_until_the_next_sign_in() {
 
 #[tokio::test]
 async fn processes_at_once_over_one_keyring_renew_once() {
-    let (stage, keyring) = set_up(Health::Unlocked).await;
-    stage.okta.configure(|settings| {
-        settings.token_lifetime = 30;
-        settings.grace = Duration::ZERO;
-    });
+    let (stage, keyring) = renewing().await;
     stage.log_in();
-    stage
-        .okta
-        .configure(|settings| settings.token_lifetime = 3600);
+    stage.okta.tokens_last(3600);
     let polls = stage.okta.count(Endpoint::Token);
     // The others have the time to do the same, if nothing held them.
     let slow = Answer::handle().after(Duration::from_secs(1));
     stage.okta.script(Endpoint::Token, slow);
-    let running: Vec<_> = (0..4)
-        .map(|_| Home::start(&mut stage.home.command(&["show"])))
-        .collect();
-    for process in running {
-        let ran: Ran = process.wait_with_output().expect("it ends").into();
+    let command = || stage.home.command(&["show"]);
+    for ran in Home::side_by_side([command(), command(), command(), command()]) {
         ran.fails(5, &["there is no quote"]);
     }
     assert_eq!(stage.okta.count(Endpoint::Token), polls + 1);

@@ -2,23 +2,18 @@
 
 mod answers;
 #[cfg(target_os = "linux")]
-mod clocks;
+pub(super) mod clocks;
 mod kept;
 mod renewal;
-mod sign_in;
+pub(crate) mod sign_in;
 #[cfg(target_os = "linux")]
 mod waiting;
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{
-    okta::{Okta, Server},
-    program::Home,
-    stage::Stage,
-    wait_until,
-};
+use crate::support::{okta::Okta, program::Home, stage::Stage};
 
 /// A database that no one ever asks.
 const NOWHERE: &str = "postgresql://nobody:none@127.0.0.1:1/none";
@@ -40,11 +35,7 @@ impl Site {
 }
 
 fn configure(home: &Home, okta: &Okta, database: &str) {
-    home.configure(&format!(
-        "issuer = \"{}\"\nclient_id = \"{}\"\ndatabase_url = \"{database}\"\nstore = \"file\"\n",
-        okta.issuer(Server::Default),
-        okta.client_id(),
-    ));
+    home.set_up(okta, database, "store = \"file\"");
 }
 
 /// A home of its own with a copy of the session, as on another machine.
@@ -53,59 +44,26 @@ fn copy_of(stage: &Stage) -> Home {
     let home = Home::new();
     let database = stage.database.user().port(stage.database_network.port());
     configure(&home, &stage.okta, &database.to_string());
-    let session = session_file(&stage.home);
+    let session = stage.home.session_file();
     let kept = fs::read(&session).expect("a session");
-    let path = session
-        .strip_prefix(stage.home.path())
-        .expect("below the home");
-    let directory = home.path().join(path.parent().expect("a directory"));
-    fs::create_dir_all(directory).expect("a directory");
-    home.write(path, &kept);
+    fs::create_dir_all(home.state()).expect("a directory");
+    let name = session.file_name().expect("a name");
+    home.write(home.state().join(name), &kept);
     home
-}
-
-/// The file of this kind that is kept in a home.
-fn file_of(home: &Home, kind: &str) -> Option<PathBuf> {
-    let state = home.path().join(if cfg!(target_os = "macos") {
-        "Library/Application Support/epigraph/state"
-    } else {
-        ".local/state/epigraph"
-    });
-    let entries = fs::read_dir(state).ok()?;
-    entries
-        .map(|entry| entry.expect("an entry").path())
-        .find(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with(kind)
-        })
-}
-
-/// The file that holds the session.
-#[track_caller]
-fn session_file(home: &Home) -> PathBuf {
-    file_of(home, "session-").expect("a session is kept")
 }
 
 /// Removes what is kept of what Okta publishes, so that the next program asks for it.
 fn forget_okta(home: &Home) {
-    if let Some(path) = file_of(home, "server-") {
+    if let Some(path) = home.file_of("server-") {
         fs::remove_file(path).expect("removed");
     }
 }
 
 /// Lets the hour pass after which the kept ID token has to be renewed.
 fn an_hour_passes(home: &Home) {
-    let path = session_file(home);
+    let path = home.session_file();
     let kept = fs::read(&path).expect("a session");
     let mut kept: Value = serde_json::from_slice(&kept).expect("JSON");
     kept["exp"] = 0.into();
     home.write(path, kept.to_string().as_bytes());
-}
-
-/// Waits until a text as it is typed is in the draft file.
-#[track_caller]
-fn is_kept(stage: &Stage, text: &str) {
-    wait_until(&format!("{text:?} is in the draft file"), || {
-        stage.draft()?.contains(text).then_some(())
-    });
 }

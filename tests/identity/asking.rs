@@ -85,6 +85,13 @@ impl Key {
         self.claiming(&token::claims(user_id))
     }
 
+    /// What another person would like to have: their claims, with the signature of this token.
+    pub(crate) fn forged(&self, token: &str) -> String {
+        let (_, signature) = token.rsplit_once('.').expect("a signature");
+        let content = message(self.header(), token::claims("00u-woolf"));
+        format!("{content}.{signature}")
+    }
+
     /// A database that takes tokens signed with this key.
     pub(crate) async fn trusted_by<'a>(&self, cluster: &'a Cluster) -> Database<'a> {
         let database = cluster.migrated().await;
@@ -119,29 +126,53 @@ pub(crate) fn base64url(bytes: &[u8]) -> String {
         .to_owned()
 }
 
-/// Claims that differ from good ones in one point; null for a claim that is not there.
-pub(crate) fn claims_with(name: &str, value: Value) -> Value {
-    let mut claims = token::claims("00u-joyce");
-    let all = claims.as_object_mut().expect("an object");
+/// An object that differs in one point; null for a member that is not there.
+pub(crate) fn changed(mut object: Value, name: &str, value: Value) -> Value {
+    let all = object.as_object_mut().expect("an object");
     match value {
         Value::Null => all.remove(name),
         value => all.insert(name.to_owned(), value),
     };
-    claims
+    object
 }
 
-/// Asks the database who has this token, in a transaction of its own as the program does.
-pub(crate) async fn ask(client: &Client, token: &str) -> Result<String, tokio_postgres::Error> {
-    client.batch_execute("begin read only").await?;
+/// Claims that differ from good ones in one point.
+pub(crate) fn claims_with(name: &str, value: Value) -> Value {
+    changed(token::claims("00u-joyce"), name, value)
+}
+
+/// Begins a transaction with a token.
+pub(crate) async fn begin(client: &Client, how: &str, token: &str) {
+    client.batch_execute(how).await.expect("it begins");
     client
         .query_typed(
             "select set_config('okta.id_token', $1, true)",
             &[(&token, Type::TEXT)],
         )
-        .await?;
+        .await
+        .expect("anybody may set it");
+}
+
+/// Asks who has the token of this transaction.
+pub(crate) async fn who(client: &Client) -> Result<String, tokio_postgres::Error> {
     let answer = client.query_typed("select okta.user_id()", &[]).await;
-    client.batch_execute("commit").await?;
     Ok(answer?[0].get(0))
+}
+
+/// Asks the database who has this token, in a transaction of its own as the program does.
+pub(crate) async fn ask(client: &Client, token: &str) -> Result<String, tokio_postgres::Error> {
+    begin(client, "begin read only", token).await;
+    let answer = who(client).await;
+    client.batch_execute("commit").await?;
+    answer
+}
+
+/// A key, a database that takes tokens signed with it, and a session of a person there.
+pub(crate) async fn asked(cluster: &Cluster) -> (Key, Database<'_>, Client) {
+    let key = Key::of_bits(2048);
+    let database = key.trusted_by(cluster).await;
+    let client = database.user_session().await;
+    (key, database, client)
 }
 
 /// Expects that a token is refused for this reason, with a hint, and without a word of it in the error.

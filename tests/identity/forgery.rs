@@ -10,7 +10,7 @@ use openssl::{
 };
 use tokio_postgres::types::Type;
 
-use super::asking::{Key, ask, assert_refused, message, with_signature};
+use super::asking::{Key, ask, asked, assert_refused, message, with_signature};
 use crate::support::{
     postgres::{Cluster, each_server},
     token,
@@ -28,6 +28,17 @@ each_server!(
 const SHA256: &[u8] =
     b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
 
+/// The same of others; behind them come 20 and 64 bytes.
+const SHA1: &[u8] = b"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14";
+const SHA512: &[u8] =
+    b"\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40";
+/// That of SHA-256 as others write it: without its NULL, with lengths in the long form, and with the number of SHA-512.
+const WITHOUT_NULL: &[u8] = b"\x30\x2f\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x04\x20";
+const LONG_FORM: &[u8] =
+    b"\x30\x81\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
+const OTHER_NUMBER: &[u8] =
+    b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x20";
+
 /// `00 01 FF .. FF 00` and then this, 256 bytes in all.
 fn padded(content: &[u8]) -> Vec<u8> {
     let mut block = vec![0xff; 256 - content.len()];
@@ -37,11 +48,8 @@ fn padded(content: &[u8]) -> Vec<u8> {
     block
 }
 
-#[expect(clippy::too_many_lines, reason = "one table")]
 async fn a_block_that_is_not_byte_for_byte_right_is_refused(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
-    let client = database.user_session().await;
+    let (key, _database, client) = asked(cluster).await;
     let message = message(key.header(), token::claims("00u-joyce"));
     let digest = sha256(message.as_bytes());
     let right = padded(&[SHA256, &digest].concat());
@@ -51,7 +59,9 @@ async fn a_block_that_is_not_byte_for_byte_right_is_refused(cluster: &Cluster) {
         block[at] = byte;
         block
     };
-    let info = |prefix: &[u8]| padded(&[prefix, &digest].concat());
+    let info = |prefix: &[u8], digest: &[u8]| padded(&[prefix, digest].concat());
+    let mut zeroed = right.clone();
+    zeroed[2..204].fill(0);
     // Eight bytes of padding, what is right, and room for whatever makes it a cube.
     let short = [&right[..10], &[0], SHA256, &digest].concat();
     let behind = [short.clone(), vec![0xa5; 256 - short.len()]].concat();
@@ -74,60 +84,20 @@ async fn a_block_that_is_not_byte_for_byte_right_is_refused(cluster: &Cluster) {
         ("another last byte of padding", changed(203, 0x7f)),
         ("no separator", changed(204, 0xff)),
         ("another tag", changed(205, 0x31)),
-        (
-            "another last byte of the digest",
-            changed(255, right[255] ^ 1),
-        ),
-        ("padding of zeros", {
-            let mut block = right.clone();
-            block[2..204].fill(0);
-            block
-        }),
+        ("another last byte of digest", changed(255, right[255] ^ 1)),
+        ("padding of zeros", zeroed),
         ("trailing garbage after short padding", behind),
         ("trailing zeros after short padding", zeros),
         ("zeros in front of short padding", before),
         ("garbage inside the parameters", inside),
-        (
-            "no NULL",
-            info(b"\x30\x2f\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x04\x20"),
-        ),
-        (
-            "lengths in the long form",
-            info(
-                b"\x30\x81\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20",
-            ),
-        ),
-        (
-            "the identifier of SHA-512",
-            info(b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x20"),
-        ),
-        (
-            "the identifier of SHA-1",
-            padded(
-                &[
-                    b"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14".as_slice(),
-                    &digest[..20],
-                ]
-                .concat(),
-            ),
-        ),
-        (
-            "a true SHA-512",
-            padded(
-                &[
-                    b"\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40"
-                        .as_slice(),
-                    &sha512(message.as_bytes()),
-                ]
-                .concat(),
-            ),
-        ),
-        ("the digest alone", info(b"")),
+        ("no NULL", info(WITHOUT_NULL, &digest)),
+        ("lengths in the long form", info(LONG_FORM, &digest)),
+        ("the identifier of SHA-512", info(OTHER_NUMBER, &digest)),
+        ("the identifier of SHA-1", info(SHA1, &digest[..20])),
+        ("a true SHA-512", info(SHA512, &sha512(message.as_bytes()))),
+        ("the digest alone", padded(&digest)),
         ("the message itself", padded(&message.as_bytes()[..200])),
-        (
-            "the digest of something else",
-            padded(&[SHA256, &sha256(b"something else")].concat()),
-        ),
+        ("another digest", info(SHA256, &sha256(b"something else"))),
     ];
     for (what, block) in forgeries {
         assert_eq!(block.len(), 256, "{what}");
@@ -154,9 +124,7 @@ async fn a_block_that_is_not_byte_for_byte_right_is_refused(cluster: &Cluster) {
 }
 
 async fn a_number_in_place_of_a_signature_is_refused(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
-    let client = database.user_session().await;
+    let (key, _database, client) = asked(cluster).await;
     let message = message(key.header(), token::claims("00u-joyce"));
     let right = key.sign(MessageDigest::sha256(), &message);
     let n = key.rsa.n().to_vec();
@@ -206,9 +174,7 @@ async fn a_number_in_place_of_a_signature_is_refused(cluster: &Cluster) {
 }
 
 async fn a_signature_is_written_in_one_way_only(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
-    let client = database.user_session().await;
+    let (key, _database, client) = asked(cluster).await;
     let good = key.token_of("00u-joyce");
     let (content, signature) = good.rsplit_once('.').expect("a signature");
     // 256 bytes end with four bits that no byte takes.
@@ -250,17 +216,16 @@ async fn the_arithmetic_is_exact(cluster: &Cluster) {
     let owner = database.owner_session().await;
     let mut context = BigNumContext::new().expect("room for numbers");
     let number = |text: &str| BigNum::from_dec_str(text).expect("a number");
+    let new = || BigNum::new().expect("a number");
     let exponent = number("65537");
     let mut moduli = Vec::new();
     for bits in [2048, 2049, 2055, 2056, 3071, 3072, 4089, 4095, 4096] {
         // The least, the greatest, and one between.
-        let mut least = BigNum::new().expect("a number");
+        let [mut least, mut greatest, mut between] = [(); 3].map(|()| new());
         least.set_bit(bits - 1).expect("it is set");
         least.set_bit(0).expect("it is set");
-        let mut greatest = BigNum::new().expect("a number");
         greatest.set_bit(bits).expect("it is set");
         greatest.sub_word(1).expect("it is smaller");
-        let mut between = BigNum::new().expect("a number");
         between.rand(bits, MsbOption::ONE, true).expect("random");
         moduli.extend([least, greatest, between]);
     }
@@ -280,7 +245,7 @@ async fn the_arithmetic_is_exact(cluster: &Cluster) {
             bases.push(base);
         }
         for _ in 0..20 {
-            let mut base = BigNum::new().expect("a number");
+            let mut base = new();
             modulus.rand_range(&mut base).expect("random");
             bases.push(base);
         }
@@ -288,12 +253,11 @@ async fn the_arithmetic_is_exact(cluster: &Cluster) {
         let mut signatures = Vec::new();
         let digest = BigNum::from_slice(&sha256(b"message")).expect("a number");
         for base in &bases {
-            let mut power = BigNum::new().expect("a number");
-            power
-                .mod_exp(base, &exponent, modulus, &mut context)
-                .expect("a power");
+            let mut power = new();
+            let powered = power.mod_exp(base, &exponent, modulus, &mut context);
+            powered.expect("a power");
             // The padding that makes it right.
-            let mut padding = BigNum::new().expect("a number");
+            let mut padding = new();
             padding.checked_sub(&power, &digest).expect("a difference");
             expected.push(padding.to_dec_str().expect("a text").to_string());
             signatures.push(base.to_vec_padded(octets).expect("it fits"));
@@ -325,23 +289,14 @@ async fn the_arithmetic_is_exact(cluster: &Cluster) {
 }
 
 async fn what_was_signed_cannot_be_changed(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
-    let client = database.user_session().await;
+    let (key, _database, client) = asked(cluster).await;
     let mine = key.token_of("00u-joyce");
     assert!(ask(&client, &mine).await.is_ok());
-    let signature = mine.rsplit('.').next().expect("a signature");
+    let (_, signature) = mine.rsplit_once('.').expect("a signature");
+    let blank = message(format!("{} ", key.header()), token::claims("00u-joyce"));
     // Also now that this session has seen the true one.
-    for forged in [
-        message(key.header(), token::claims("00u-woolf")),
-        message(format!("{} ", key.header()), token::claims("00u-joyce")),
-    ] {
-        let forged = format!("{forged}.{signature}");
-        assert_refused(
-            ask(&client, &forged).await,
-            "28E05",
-            &forged,
-            "changed after signing",
-        );
+    for forged in [key.forged(&mine), format!("{blank}.{signature}")] {
+        let answer = ask(&client, &forged).await;
+        assert_refused(answer, "28E05", &forged, "changed after signing");
     }
 }

@@ -1,10 +1,10 @@
-//! Which issuers and keys the owner may register, and that no one else gets near them.
+//! Which issuers and keys the owner may register.
 
 use epigraph::{admin::migrate, postgres::Target};
 use serde_json::{Value, json};
 use tokio_postgres::{Client, types::Type};
 
-use super::asking::{Key, ask, assert_refused, base64url};
+use super::asking::{Key, ask, asked, assert_refused, base64url, changed};
 use crate::support::{
     postgres::{Cluster, Settings, each_server, migrations},
     token,
@@ -16,7 +16,6 @@ each_server!(
     a_published_key_is_noted_and_a_removed_one_ends,
     a_key_of_an_older_database_is_kept_as_good_as_new,
     one_issuer_and_no_second_one,
-    only_the_owner_can_use_the_keys,
 );
 
 async fn add(owner: &Client, jwk: &str) -> Result<String, tokio_postgres::Error> {
@@ -34,10 +33,8 @@ async fn keys_of_every_usual_size_work(cluster: &Cluster) {
     for bits in [2048, 3072, 4096, 2050] {
         let key = Key::of_bits(bits);
         let database = key.trusted_by(cluster).await;
-        assert_eq!(
-            database.query("select bits, octets from okta.signing_key"),
-            format!("{bits}|{}", bits.div_ceil(8))
-        );
+        let size = format!("{bits}|{}", bits.div_ceil(8));
+        database.shows("select bits, octets from okta.signing_key", &size);
         let client = database.user_session().await;
         for turn in 0..20 {
             let person = format!("00u-{turn}");
@@ -55,15 +52,10 @@ async fn a_weak_or_malformed_key_is_refused(cluster: &Cluster) {
     let owner = database.owner_session().await;
     let sound = Key::of_bits(2048).jwk();
     let n = Key::of_bits(2048).rsa.n().to_vec();
-    let with = |name: &str, value: Value| {
-        let mut jwk = sound.clone();
-        let all = jwk.as_object_mut().expect("an object");
-        match value {
-            Value::Null => all.remove(name),
-            value => all.insert(name.to_owned(), value),
-        };
-        jwk
-    };
+    let with = |name: &str, value: Value| changed(sound.clone(), name, value);
+    let (padded, blank) = (format!("{}=", base64url(&n)), format!(" {}", base64url(&n)));
+    let foreign = format!("{}!", "A".repeat(682));
+    let longer = [&n[..], &[1; 257]].concat();
     let modulus = |bytes: &[u8]| with("n", base64url(bytes).into());
     // 2^2048 - 1: all its bits are set, and 3 divides it.
     let multiple_of_three = [0xff; 256];
@@ -93,29 +85,17 @@ async fn a_weak_or_malformed_key_is_refused(cluster: &Cluster) {
         (with("n", Value::Null), "no readable modulus"),
         (with("n", json!(7)), "no readable modulus"),
         (with("n", json!("")), "no readable modulus"),
-        (
-            with("n", json!(format!("{}=", base64url(&n)))),
-            "no readable modulus",
-        ),
-        (
-            with("n", json!(format!(" {}", base64url(&n)))),
-            "no readable modulus",
-        ),
+        (with("n", json!(padded)), "no readable modulus"),
+        (with("n", json!(blank)), "no readable modulus"),
         (modulus(&[&[0], &n[..]].concat()), "begins with zeros"),
         (modulus(&n[..128]), "fewer than 2048 bits"),
         (modulus(&halved), "fewer than 2048 bits"),
         (modulus(&[1]), "fewer than 2048 bits"),
-        (
-            modulus(&[&n[..], &[1; 257]].concat()),
-            "more than 4096 bits",
-        ),
+        (modulus(&longer), "more than 4096 bits"),
         (modulus(&[0xff; 513]), "more than 4096 bits"),
         // Whatever takes long with a long number comes after its length.
         (modulus(&vec![0xfd; 40_000]), "more than 4096 bits"),
-        (
-            with("n", json!(format!("{}!", "A".repeat(682)))),
-            "no readable modulus",
-        ),
+        (with("n", json!(foreign)), "no readable modulus"),
         (with("x5c", json!(["A".repeat(70_000)])), "more than 64 kB"),
         (modulus(&even), "small factors"),
         (modulus(&multiple_of_three), "small factors"),
@@ -125,54 +105,40 @@ async fn a_weak_or_malformed_key_is_refused(cluster: &Cluster) {
         assert_eq!(refusal.code().code(), "22023", "{jwk}: {refusal:?}");
         assert!(refusal.message().contains(says), "{jwk}: {refusal:?}");
         assert!(refusal.hint().is_some());
-        assert!(
-            !format!("{refusal:?}").contains(&base64url(&n)),
-            "{refusal:?}"
-        );
+        let said = format!("{refusal:?}");
+        assert!(!said.contains(&base64url(&n)), "{said}");
     }
-    add(&owner, &sound.to_string())
-        .await
-        .expect("this one is good");
-    for name in ["alg", "use"] {
-        add(&owner, &with(name, Value::Null).to_string())
-            .await
-            .expect("this one too");
+    let good = [
+        sound.clone(),
+        with("alg", Value::Null),
+        with("use", Value::Null),
+        with("key_ops", json!(["verify"])),
+    ];
+    for jwk in good {
+        add(&owner, &jwk.to_string()).await.expect("it is good");
     }
-    add(&owner, &with("key_ops", json!(["verify"])).to_string())
-        .await
-        .expect("this one too");
 }
 
 async fn a_published_key_is_noted_and_a_removed_one_ends(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
+    let (key, database, client) = asked(cluster).await;
     let owner = database.owner_session().await;
-    let client = database.user_session().await;
     let token = key.token_of("00u-joyce");
     assert!(ask(&client, &token).await.is_ok());
     database.query("update okta.signing_key set added_at = 'epoch', last_published_at = 'epoch', missed_at = 'epoch'");
     let again = add(&owner, &key.jwk().to_string()).await.expect("again");
     assert_eq!(again, "known");
-    assert_eq!(
-        database.query("select added_at = 'epoch', last_published_at > now() - interval '1 minute', missed_at is null from okta.signing_key"),
-        "t|t|t"
-    );
-    let kid = key.header()["kid"]
-        .as_str()
-        .map(str::to_owned)
-        .expect("a name");
-    assert_eq!(
-        database.query(&format!(
-            "select okta.knows_key('{kid}'), okta.knows_key('other')"
-        )),
-        "t|f"
-    );
+    let noted = "select added_at = 'epoch', last_published_at > now() - interval '1 minute', missed_at is null from okta.signing_key";
+    database.shows(noted, "t|t|t");
+    let header = key.header();
+    let kid = header["kid"].as_str().expect("a name");
+    let knows = format!("select okta.knows_key('{kid}'), okta.knows_key('other')");
+    database.shows(&knows, "t|f");
     let remove = format!(
         "select okta.remove_signing_key('{}', '{kid}')",
         token::ISSUER
     );
-    assert_eq!(database.query(&remove), "t");
-    assert_eq!(database.query(&remove), "f");
+    database.shows(&remove, "t");
+    database.shows(&remove, "f");
     // Although this session had checked it before.
     assert_refused(ask(&client, &token).await, "28E04", &token, "removed");
     // Another key that goes by the same name.
@@ -227,33 +193,23 @@ async fn a_key_of_an_older_database_is_kept_as_good_as_new(cluster: &Cluster) {
 }
 
 async fn one_issuer_and_no_second_one(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
+    let (key, database, client) = asked(cluster).await;
     let owner = database.owner_session().await;
-    let second = owner
-        .batch_execute("select okta.add_issuer('https://other.example', 'a')")
-        .await;
+    let second = "select okta.add_issuer('https://other.example', 'a')";
+    let second = owner.batch_execute(second).await;
     let error = second.expect_err("there is one");
     let refusal = error.as_db_error().expect("the database says it");
     assert_eq!(refusal.code().code(), "23505");
-    assert!(
-        refusal
-            .hint()
-            .is_some_and(|hint| hint.contains("okta.remove_issuer"))
-    );
-    let past = owner
-        .batch_execute("insert into okta.issuer values ('https://other.example', 'a')")
-        .await;
-    assert!(past.is_err());
-    let unknown = owner
-        .batch_execute(&format!(
-            "select okta.add_signing_key('https://other.example', '{}')",
-            key.jwk()
-        ))
-        .await;
-    assert!(unknown.is_err());
+    let hint = refusal.hint().unwrap_or_default();
+    assert!(hint.contains("okta.remove_issuer"), "{hint}");
+    let jwk = key.jwk();
+    for past in [
+        "insert into okta.issuer values ('https://other.example', 'a')",
+        &format!("select okta.add_signing_key('https://other.example', '{jwk}')"),
+    ] {
+        owner.batch_execute(past).await.expect_err(past);
+    }
 
-    let client = database.user_session().await;
     let token = key.token_of("00u-joyce");
     assert!(ask(&client, &token).await.is_ok());
     let again = format!(
@@ -261,77 +217,8 @@ async fn one_issuer_and_no_second_one(cluster: &Cluster) {
         token::ISSUER
     );
     owner.batch_execute(&again).await.expect("another client");
-    assert_refused(
-        ask(&client, &token).await,
-        "28E07",
-        &token,
-        "another client",
-    );
-}
-
-async fn only_the_owner_can_use_the_keys(cluster: &Cluster) {
-    let database = cluster.migrated().await;
-    let user = database.user_name();
-    assert_eq!(
-        database.query(&format!(
-            "select string_agg(p.proname, ' ' order by p.proname) from pg_proc p
-             where p.pronamespace = 'okta'::regnamespace and has_function_privilege('{user}', p.oid, 'execute')"
-        )),
-        "claims knows_key user_id"
-    );
-    // A caller controls the settings: what they call is pinned, and no literal's meaning is up to one of them.
-    assert_eq!(
-        database.query(&format!(
-            "select string_agg(proname, ' ' order by proname) filter (where prosecdef),
-                bool_and(proconfig = '{{\"search_path=pg_catalog, pg_temp\"}}')
-                    filter (where prosecdef or has_function_privilege('{user}', oid, 'execute')),
-                bool_or(prosrc ~ '[\\\\]')
-             from pg_proc where pronamespace = 'okta'::regnamespace"
-        )),
-        "claims knows_key user_id|t|f"
-    );
-    assert_eq!(
-        database.query(&format!(
-            "select count(*), bool_or(has_table_privilege('{user}', oid, 'select, insert, update, delete, truncate, references, trigger')),
-                bool_or(has_any_column_privilege('{user}', oid, 'select, insert, update, references'))
-             from pg_class where relnamespace = 'okta'::regnamespace and relkind = 'r'"
-        )),
-        "4|f|f"
-    );
-    assert_eq!(
-        database.query(&format!(
-            "select string_agg(privilege, ' ') from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']) privilege
-             where has_table_privilege('{user}', 'public.user_messages', privilege)"
-        )),
-        "",
-        "the table is reached by functions alone"
-    );
-    assert_eq!(
-        database.query(&format!(
-            "select has_schema_privilege('{user}', 'okta', 'create'),
-                has_database_privilege('{user}', current_database(), 'create, temporary')"
-        )),
-        "f|f"
-    );
-    // On 14 the schema `public` is the superuser's, and everybody may make things there.
-    assert_eq!(
-        database.query(&format!(
-            "select has_schema_privilege('{user}', 'public', 'create')"
-        )),
-        if cluster.version() < 150_000 {
-            "t"
-        } else {
-            "f"
-        }
-    );
-    // A role that was not let in gets nothing at all.
-    assert_eq!(
-        database.query(
-            "create role stranger; select has_schema_privilege('stranger', 'okta', 'usage'),
-                has_table_privilege('stranger', 'public.user_messages', 'select'); drop role stranger"
-        ),
-        "f|f"
-    );
+    let answer = ask(&client, &token).await;
+    assert_refused(answer, "28E07", &token, "another client");
 }
 
 #[tokio::test]
@@ -344,10 +231,7 @@ async fn an_owner_without_createrole_is_told_which_role_to_get() {
     let failure = migrate(&target).await.expect_err("there is no group");
     assert!(failure.what.contains("may make no roles"), "{failure}");
     let cure = failure.cure.clone().unwrap_or_default();
-    assert_eq!(
-        database.query("select to_regnamespace('okta') is null"),
-        "t"
-    );
+    database.shows("select to_regnamespace('okta') is null", "t");
     // What it says is all that it takes.
     let (_, statements) = cure.split_once('"').expect("SQL in quotes");
     let (statements, _) = statements.rsplit_once('"').expect("SQL in quotes");

@@ -1,14 +1,16 @@
 //! `okta.protect` on the table of quotes, and on tables of another shape.
 
-use serde_json::json;
-use tokio_postgres::{Client, types::Type};
+use epigraph::{
+    admin::{self, Owner},
+    postgres::Target,
+};
+use tokio_postgres::Client;
 
-use super::asking::{Key, ask};
+use super::asking::{Key, asked, begin};
 use crate::support::postgres::{Cluster, Database, each_server};
 
 each_server!(
     the_index_is_used,
-    without_a_token_there_is_an_error_and_no_empty_answer,
     a_table_of_another_shape_is_protected_and_let_go,
     what_cannot_be_protected_is_refused,
     parts_are_guarded_where_they_are_asked_themselves,
@@ -28,13 +30,7 @@ async fn run(
     token: &str,
     statement: &str,
 ) -> Result<Vec<String>, tokio_postgres::Error> {
-    client.batch_execute("begin").await?;
-    client
-        .query_typed(
-            "select set_config('okta.id_token', $1, true)",
-            &[(&token, Type::TEXT)],
-        )
-        .await?;
+    begin(client, "begin", token).await;
     let rows = client.query_typed(statement, &[]).await;
     client
         .batch_execute(if rows.is_ok() { "commit" } else { "rollback" })
@@ -47,14 +43,12 @@ fn code(error: &tokio_postgres::Error) -> &str {
 }
 
 async fn the_index_is_used(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
+    let (key, database, client) = asked(cluster).await;
     database.grant_on_table();
     database.query(
         "insert into public.user_messages (user_id, message) select '00u-' || i, 'm' from generate_series(1, 20000) i;
          analyze public.user_messages",
     );
-    let client = database.user_session().await;
     let token = key.token_of("00u-7");
     for statement in [
         "select message from public.user_messages where user_id = '00u-7'",
@@ -73,56 +67,23 @@ async fn the_index_is_used(cluster: &Cluster) {
         assert!(plan.contains("Index Cond"), "{plan}");
         assert!(!plan.contains("Seq Scan"), "{plan}");
     }
-    let counted = run(
-        &client,
-        &token,
-        "select count(*)::text from public.user_messages",
-    )
-    .await;
+    let count = "select count(*)::text from public.user_messages";
+    let counted = run(&client, &token, count).await;
     assert_eq!(counted.expect("one's own"), ["1"]);
-}
-
-async fn without_a_token_there_is_an_error_and_no_empty_answer(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
-    database.grant_on_table();
-    let client = database.user_session().await;
-    assert!(ask(&client, &key.token_of("00u-joyce")).await.is_ok());
-    database.query("insert into public.user_messages (user_id, message) values ('00u-joyce', 'm')");
-    // The token went with its transaction.
-    for statement in [
-        "select message from public.user_messages",
-        "insert into public.user_messages (user_id, message) values ('00u-joyce', 'n')",
-        "update public.user_messages set message = 'n'",
-        "delete from public.user_messages",
-    ] {
-        let error = client
-            .query_typed(statement, &[])
-            .await
-            .expect_err(statement);
-        assert_eq!(code(&error), "28E01", "{statement}");
-    }
-    assert_eq!(
-        database.query("select message from public.user_messages"),
-        "m"
-    );
 }
 
 /// A database with a table of notes that everybody who is let in may use.
 async fn with_notes<'a>(cluster: &'a Cluster, key: &Key) -> Database<'a> {
     let database = key.trusted_by(cluster).await;
-    let owner = database.owner_session().await;
     let group = database.group();
-    owner
-        .batch_execute(&format!(
-            r#"create schema "My Notes";
-               create table "My Notes"."Notes" (id int generated always as identity primary key, "Owner" text not null, body text);
-               grant usage on schema "My Notes" to {group};
-               grant select, insert, update, delete on "My Notes"."Notes" to {group};
-               select okta.protect('"My Notes"."Notes"', 'Owner')"#
-        ))
-        .await
-        .expect("the owner may");
+    let notes = format!(
+        r#"create schema "My Notes";
+           create table "My Notes"."Notes" (id int generated always as identity primary key, "Owner" text not null, body text);
+           grant usage on schema "My Notes" to {group};
+           grant select, insert, update, delete on "My Notes"."Notes" to {group};
+           select okta.protect('"My Notes"."Notes"', 'Owner')"#
+    );
+    database.owner_runs(&notes).await;
     database
 }
 
@@ -136,27 +97,20 @@ async fn a_table_of_another_shape_is_protected_and_let_go(cluster: &Cluster) {
         assert_eq!(run(&client, token, add).await.expect("one's own").len(), 2);
     }
     let all = r#"select "Owner" from "My Notes"."Notes""#;
-    assert_eq!(
-        run(&client, &joyce, all).await.expect("one's own"),
-        ["00u-joyce"; 2]
-    );
-    let others = r#"insert into "My Notes"."Notes" ("Owner") values ('00u-woolf')"#;
-    assert_eq!(
-        code(&run(&client, &joyce, others).await.expect_err("another's")),
-        "42501"
-    );
-    let give = r#"update "My Notes"."Notes" set "Owner" = '00u-woolf'"#;
-    assert_eq!(
-        code(&run(&client, &joyce, give).await.expect_err("another's")),
-        "42501"
-    );
+    let seen = run(&client, &joyce, all).await;
+    assert_eq!(seen.expect("one's own"), ["00u-joyce"; 2]);
+    for write in [
+        r#"insert into "My Notes"."Notes" ("Owner") values ('00u-woolf')"#,
+        r#"update "My Notes"."Notes" set "Owner" = '00u-woolf'"#,
+    ] {
+        let error = run(&client, &joyce, write).await.expect_err("another's");
+        assert_eq!(code(&error), "42501", "{write}");
+    }
     run(&client, &joyce, r#"delete from "My Notes"."Notes""#)
         .await
         .expect("one's own");
-    assert_eq!(
-        run(&client, &woolf, all).await.expect("one's own"),
-        ["00u-woolf"; 2]
-    );
+    let left = run(&client, &woolf, all).await;
+    assert_eq!(left.expect("one's own"), ["00u-woolf"; 2]);
 
     let owner = database.owner_session().await;
     // Doing it again changes nothing.
@@ -164,18 +118,13 @@ async fn a_table_of_another_shape_is_protected_and_let_go(cluster: &Cluster) {
         r#"protect('"My Notes"."Notes"', 'Owner')"#,
         r#"unprotect('"My Notes"."Notes"')"#,
     ] {
-        owner
-            .batch_execute(&format!("select okta.{call}"))
-            .await
-            .expect("the owner may");
+        database.owner_runs(&format!("select okta.{call}")).await;
     }
-    assert_eq!(
-        run(&client, &joyce, all).await.expect("everybody's"),
-        ["00u-woolf"; 2]
-    );
-    assert_eq!(
-        database.query("select relrowsecurity from pg_class where relname = 'Notes'"),
-        "f"
+    let left = run(&client, &joyce, all).await;
+    assert_eq!(left.expect("everybody's"), ["00u-woolf"; 2]);
+    database.shows(
+        "select relrowsecurity from pg_class where relname = 'Notes'",
+        "f",
     );
     let again = owner
         .batch_execute(r#"select okta.unprotect('"My Notes"."Notes"')"#)
@@ -183,14 +132,10 @@ async fn a_table_of_another_shape_is_protected_and_let_go(cluster: &Cluster) {
     assert_eq!(code(&again.expect_err("it is not protected")), "42704");
 
     // What someone else added stays in force.
-    owner
-        .batch_execute(
-            r#"select okta.protect('"My Notes"."Notes"', 'Owner');
-               create policy mine on "My Notes"."Notes" using (false);
-               select okta.unprotect('"My Notes"."Notes"')"#,
-        )
-        .await
-        .expect("the owner may");
+    let mine = r#"select okta.protect('"My Notes"."Notes"', 'Owner');
+        create policy mine on "My Notes"."Notes" using (false);
+        select okta.unprotect('"My Notes"."Notes"')"#;
+    database.owner_runs(mine).await;
     assert_eq!(run(&client, &woolf, all).await.expect("nothing"), [""; 0]);
 }
 
@@ -215,6 +160,15 @@ const UNSUITABLE: &str = "create temporary table gone (owner_id text);
              create table s.fixed (owner_id char(20));
              create materialized view s.copy as select text 'x' as owner_id";
 
+/// For it, different user ids are equal.
+const BLIND: &str =
+    "create collation s.blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false)";
+
+/// ICU is not in every build of the server.
+fn has_icu(database: &Database) -> bool {
+    database.query("select count(*) > 0 from pg_collation where collprovider = 'i'") == "t"
+}
+
 async fn what_cannot_be_protected_is_refused(cluster: &Cluster) {
     let key = Key::of_bits(2048);
     let database = key.trusted_by(cluster).await;
@@ -224,37 +178,23 @@ async fn what_cannot_be_protected_is_refused(cluster: &Cluster) {
         database.name()
     ));
     let owner = database.owner_session().await;
-    owner
-        .batch_execute(UNSUITABLE)
-        .await
-        .expect("the owner may");
+    // Temporary tables are there in one session alone.
+    let made = owner.batch_execute(UNSUITABLE).await;
+    made.expect("the owner may");
     database.query("create table public.their_part partition of s.half default");
+    let mut cases = Vec::new();
     if cluster.version() >= 180_000 {
-        owner
-            .batch_execute(
-                "create table s.computed (a text, owner_id text generated always as (a) virtual)",
-            )
-            .await
-            .expect("the owner may");
-        let error = owner
-            .batch_execute("select okta.protect('s.computed', 'owner_id')")
-            .await
-            .expect_err("computed");
-        assert_eq!(code(&error), "42809");
+        let computed =
+            "create table s.computed (a text, owner_id text generated always as (a) virtual)";
+        database.owner_runs(computed).await;
+        cases.push(("s.computed", "owner_id", ""));
     }
-    // ICU is not in every build of the server.
-    let icu =
-        database.query("select count(*) > 0 from pg_collation where collprovider = 'i'") == "t";
-    if icu {
-        owner
-            .batch_execute(
-                "create collation s.blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-                 create table s.blind (owner_id text collate s.blind)",
-            )
-            .await
-            .expect("the owner may");
+    if has_icu(&database) {
+        let blind = format!("{BLIND}; create table s.blind (owner_id text collate s.blind)");
+        database.owner_runs(&blind).await;
+        cases.push(("s.blind", "owner_id", "collation"));
     }
-    let cases = [
+    cases.extend([
         ("s.numbers", "owner_id", "not of the type text"),
         ("s.short", "owner_id", "not of the type text"),
         ("s.open", "owner_id", "policies of its own"),
@@ -275,12 +215,8 @@ async fn what_cannot_be_protected_is_refused(cluster: &Cluster) {
         ("s.open", "tableoid", "no such column"),
         ("pg_temp.gone", "owner_id", "temporary"),
         ("public.theirs", "owner_id", "somebody else"),
-    ];
-    for (table, column, says) in
-        cases
-            .into_iter()
-            .chain(icu.then_some(("s.blind", "owner_id", "collation")))
-    {
+    ]);
+    for (table, column, says) in cases {
         let call = format!("select okta.protect('{table}', '{column}')");
         let error = owner.batch_execute(&call).await.expect_err(table);
         let refusal = error.as_db_error().expect("the database says it");
@@ -291,27 +227,21 @@ async fn what_cannot_be_protected_is_refused(cluster: &Cluster) {
         .batch_execute("select okta.protect('s.nothing', 'owner_id')")
         .await;
     assert_eq!(code(&absent.expect_err("no such table")), "42P01");
-    owner
-        .batch_execute("select okta.protect('s.parted', 'owner_id')")
-        .await
-        .expect("the whole of it can be");
-    assert_eq!(
-        database.query("select count(*) from pg_policy where polrelid::regclass::text ~ '^s[.]'"),
-        "4"
-    );
+    // The whole of it can be.
+    let whole = "select okta.protect('s.parted', 'owner_id')";
+    database.owner_runs(whole).await;
+    let policies = "select count(*) from pg_policy where polrelid::regclass::text ~ '^s[.]'";
+    database.shows(policies, "4");
 }
 
 async fn a_column_that_takes_two_ids_for_one_is_named(cluster: &Cluster) {
     let database = cluster.migrated().await;
-    // ICU is not in every build of the server.
-    if database.query("select count(*) > 0 from pg_collation where collprovider = 'i'") != "t" {
+    if !has_icu(&database) {
         return;
     }
     // The same guard, around another column of the same name.
-    by_the_owner(
-        &database,
-        "create collation s.blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-         create table s.sighted (owner_id text); select okta.protect('s.sighted', 'owner_id');
+    let another = format!(
+        "{BLIND}; create table s.sighted (owner_id text); select okta.protect('s.sighted', 'owner_id');
          alter table s.sighted rename owner_id to former; alter table s.sighted add owner_id text collate s.blind;
          do $$
          declare
@@ -319,31 +249,20 @@ async fn a_column_that_takes_two_ids_for_one_is_named(cluster: &Cluster) {
          begin
              execute format('alter policy okta_user_id on s.sighted using (%1$s) with check (%1$s)', guard);
          end
-         $$",
-    )
-    .await;
-    assert_eq!(
-        protection(&database),
-        "s.sighted by owner_id: Its column has a collation for which different user ids are equal."
+         $$"
     );
+    by_the_owner(&database, &another).await;
+    let says =
+        "s.sighted by owner_id: Its column has a collation for which different user ids are equal.";
+    assert_eq!(protection(&database), says);
 }
 
 async fn a_web_app_that_owns_the_table_sees_what_it_saw(cluster: &Cluster) {
     let database = cluster.migrated().await;
-    let owner = database.owner_session().await;
-    let id = json!("5f0b5b0e-7d6c-4f0e-9a8e-0c3b7d3c2a11");
-    let write = format!(
-        "insert into user_messages (user_id, message) values ('{}', 'm')",
-        id.as_str().expect("a text")
-    );
-    owner
-        .batch_execute(&write)
-        .await
-        .expect("without a token, as ever");
-    let rows = owner
-        .query_typed("select message from user_messages", &[])
-        .await;
-    assert_eq!(rows.expect("as ever")[0].get::<_, String>(0), "m");
+    let row = "insert into user_messages (user_id, message) values ('5f0b5b0e-7d6c-4f0e-9a8e-0c3b7d3c2a11', 'm')";
+    database.owner_runs(row).await;
+    let shown = database.psql(&database.owner(), "select message from user_messages");
+    assert_eq!(shown, "m\n");
 }
 
 /// What `okta.protection` says of tables in the schema s: the table, its column, and what is wrong.
@@ -356,14 +275,13 @@ fn protection(database: &Database) -> String {
 
 /// Runs SQL as the owner, of tables in the schema s which everybody may use.
 async fn by_the_owner(database: &Database<'_>, sql: &str) {
-    let owner = database.owner_session().await;
     let sql = format!(
         "create schema if not exists s; {sql};
          select okta.grant_access('{user}');
          grant usage on schema s to {user}; grant select, insert, update, delete on all tables in schema s to {user}",
         user = database.user_name()
     );
-    owner.batch_execute(&sql).await.expect("the owner may");
+    database.owner_runs(&sql).await;
 }
 
 /// A partitioned table of which the columns stand elsewhere in a partition, and one with children, each with joyce's and woolf's row.
@@ -388,10 +306,8 @@ const PROTECT_PARTS: &str = "
 select okta.protect('s.parted', 'owner_id'), okta.protect('s.other', 'owner_id'), okta.protect('s.parent', 'owner_id')";
 
 async fn parts_are_guarded_where_they_are_asked_themselves(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
+    let (key, database, client) = asked(cluster).await;
     by_the_owner(&database, &format!("{PARTS}; {PROTECT_PARTS}")).await;
-    let client = database.user_session().await;
     let joyce = key.token_of("00u-joyce");
     for (table, rows) in [
         ("s.parted", 2),
@@ -420,11 +336,8 @@ async fn parts_are_guarded_where_they_are_asked_themselves(cluster: &Cluster) {
         let error = run(&client, &joyce, write).await.expect_err(write);
         assert_eq!(code(&error), "42501", "{write}");
     }
-    assert!(
-        !protection(&database).contains("Its"),
-        "{}",
-        protection(&database)
-    );
+    let said = protection(&database);
+    assert!(!said.contains("Its"), "{said}");
 }
 
 async fn parts_that_come_later_are_named_and_taken_in(cluster: &Cluster) {
@@ -448,11 +361,8 @@ async fn parts_that_come_later_are_named_and_taken_in(cluster: &Cluster) {
          s.parted by owner_id: good"
     );
     by_the_owner(&database, "select okta.protect('s.parted', 'owner_id')").await;
-    assert!(
-        protection(&database).contains("s.later by owner_id: good"),
-        "{}",
-        protection(&database)
-    );
+    let said = protection(&database);
+    assert!(said.contains("s.later by owner_id: good"), "{said}");
     // One that was protected by itself stays so.
     by_the_owner(&database, "select okta.unprotect('s.parted')").await;
     assert_eq!(
@@ -483,29 +393,21 @@ async fn what_is_a_part_of_something_open_is_refused(cluster: &Cluster) {
     refused("protect('s.one', 'another')", "Protect s.parted.").await;
     refused("unprotect('s.one')", "Undo the protection of s.parted.").await;
     // A child of two: each can be protected, and until both are, it is said.
-    by_the_owner(&database, "select okta.protect('s.parent', 'owner_id')").await;
-    assert!(
-        protection(&database)
-            .contains("s.child by owner_id: Its rows are seen through s.other as well"),
-        "{}",
-        protection(&database)
-    );
-    by_the_owner(
-        &database,
-        "select okta.protect('s.other', 'owner_id'); select okta.unprotect('s.parent')",
-    )
-    .await;
-    let said = protection(&database);
-    assert!(
-        said.contains("s.child by owner_id: Its rows are seen through s.parent"),
-        "{said}"
-    );
+    for (done, through) in [
+        ("protect('s.parent', 'owner_id')", "s.other"),
+        (
+            "protect('s.other', 'owner_id'), okta.unprotect('s.parent')",
+            "s.parent",
+        ),
+    ] {
+        by_the_owner(&database, &format!("select okta.{done}")).await;
+        let said = protection(&database);
+        let child = format!("s.child by owner_id: Its rows are seen through {through} as well");
+        assert!(said.contains(&child), "{said}");
+    }
     by_the_owner(&database, "select okta.unprotect('s.other')").await;
-    assert!(
-        !protection(&database).contains("child"),
-        "{}",
-        protection(&database)
-    );
+    let said = protection(&database);
+    assert!(!said.contains("child"), "{said}");
     // What is protected by itself, by another column.
     by_the_owner(
         &database,
@@ -522,8 +424,7 @@ async fn what_is_a_part_of_something_open_is_refused(cluster: &Cluster) {
 }
 
 async fn undoing_it_gives_back_what_was(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
+    let (key, database, client) = asked(cluster).await;
     let state = || {
         database.query(
             "select string_agg(concat_ws(' ', relname, relrowsecurity, relforcerowsecurity,
@@ -546,13 +447,10 @@ async fn undoing_it_gives_back_what_was(cluster: &Cluster) {
     let protect = format!("{PROTECT_PARTS}, okta.protect('s.closed', 'owner_id')");
     by_the_owner(&database, &format!("{protect}; {protect}")).await;
     assert_ne!(state(), before);
-    let client = database.user_session().await;
     let joyce = key.token_of("00u-joyce");
     let all = "select owner_id from s.closed";
-    assert_eq!(
-        run(&client, &joyce, all).await.expect("hers"),
-        ["00u-joyce"]
-    );
+    let seen = run(&client, &joyce, all).await;
+    assert_eq!(seen.expect("hers"), ["00u-joyce"]);
     by_the_owner(
         &database,
         "select okta.unprotect('s.closed'), okta.unprotect('s.parted'), okta.unprotect('s.parent'), okta.unprotect('s.other')",
@@ -625,10 +523,8 @@ async fn what_the_old_migrations_protected_gets_the_new_guard(cluster: &Cluster)
          s.theirs by owner_id: Its guard is not the one that okta.protect makes.\n\
          s.two by owner_id: good"
     );
-    assert_eq!(
-        database.query("select fault is null from okta.protection() where \"table\" = 'public.user_messages'::regclass"),
-        "t"
-    );
+    let quotes = "select fault is null from okta.protection() where \"table\" = 'public.user_messages'::regclass";
+    database.shows(quotes, "t");
 }
 
 async fn a_guard_is_known_however_names_are_quoted(cluster: &'static Cluster) {
@@ -638,24 +534,16 @@ async fn a_guard_is_known_however_names_are_quoted(cluster: &'static Cluster) {
         database.name()
     ));
     database.migrate().await;
-    assert_eq!(
-        database.query("select \"column\", fault is null from okta.protection()"),
-        "user_id|t"
-    );
-    let target = epigraph::postgres::Target::parse(&database.owner_url().into());
-    let target = target.expect("a good connection string");
-    let mut owner = epigraph::admin::Owner::connect(&target)
+    let guard = "select \"column\", fault is null from okta.protection()";
+    database.shows(guard, "user_id|t");
+    let target = Target::parse(&database.owner_url().into()).expect("a good connection string");
+    let mut owner = Owner::connect(&target).await.expect("the owner gets in");
+    let mut wrong = admin::status(&mut owner)
         .await
-        .expect("the owner gets in");
-    let status = epigraph::admin::status(&mut owner)
-        .await
-        .expect("it answers");
-    let wrong: Vec<_> = status
-        .problems
-        .iter()
-        .filter(|problem| problem.contains("user_messages") || problem.contains("okta."))
-        .collect();
-    assert_eq!(wrong, Vec::<&String>::new());
+        .expect("it answers")
+        .problems;
+    wrong.retain(|problem| problem.contains("user_messages") || problem.contains("okta."));
+    assert_eq!(wrong, [""; 0]);
 }
 
 async fn a_guard_that_is_not_the_one_is_named(cluster: &Cluster) {

@@ -2,9 +2,11 @@
 
 use openssl::{hash::MessageDigest, pkey::PKey, sign::Signer};
 use serde_json::{Value, json};
-use tokio_postgres::types::Type;
 
-use super::asking::{Key, ask, assert_refused, base64url, claims_with, message, with_signature};
+use super::asking::{
+    Key, ask, asked, assert_refused, base64url, begin, changed, claims_with, message, who,
+    with_signature,
+};
 use crate::support::{
     postgres::{Cluster, each_server},
     token,
@@ -20,16 +22,13 @@ each_server!(
     a_token_at_another_time_is_refused,
     claims_that_are_unusable_are_refused,
     a_database_without_an_issuer_refuses_everybody,
-    a_blocked_person_is_refused_until_unblocked,
     only_a_transaction_that_sees_what_was_committed_is_served,
     a_hostile_token_costs_no_more_than_a_good_one,
 );
 
 /// Asks with each of the tokens and expects each to be refused for the same reason.
 async fn all_refused(cluster: &Cluster, code: &str, tokens: Vec<(String, String)>) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
-    let client = database.user_session().await;
+    let (key, _database, client) = asked(cluster).await;
     for (what, token) in tokens {
         assert_refused(ask(&client, &token).await, code, &token, &what);
     }
@@ -38,9 +37,7 @@ async fn all_refused(cluster: &Cluster, code: &str, tokens: Vec<(String, String)
 }
 
 async fn the_table_that_it_shares_with_the_program_holds(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
-    let client = database.user_session().await;
+    let (key, _database, client) = asked(cluster).await;
     let header = key.header();
     let world = World {
         issuer: token::ISSUER,
@@ -59,9 +56,7 @@ async fn the_table_that_it_shares_with_the_program_holds(cluster: &Cluster) {
 }
 
 async fn good_tokens_are_taken(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
-    let client = database.user_session().await;
+    let (key, _database, client) = asked(cluster).await;
     let now = token::now();
     let both = json!([token::AUDIENCE, "0oa-another"]);
     let mut listed = claims_with("aud", both);
@@ -80,8 +75,7 @@ async fn good_tokens_are_taken(cluster: &Cluster) {
         let answer = ask(&client, &key.claiming(&claims)).await;
         assert_eq!(answer.expect("it is good"), "00u-joyce", "{claims}");
     }
-    let mut header = key.header();
-    header["typ"] = "JWT".into();
+    let header = changed(key.header(), "typ", "JWT".into());
     let answer = ask(&client, &key.token(header, token::claims("00u-joyce"))).await;
     assert_eq!(answer.expect("it is good"), "00u-joyce");
     for sub in [
@@ -190,15 +184,7 @@ async fn a_token_that_cannot_be_read_is_refused(cluster: &Cluster) {
 async fn an_algorithm_or_header_of_ones_own_choice_is_refused(cluster: &Cluster) {
     let key = Key::of_bits(2048);
     let claims = token::claims("00u-joyce");
-    let with = |name: &str, value: Value| {
-        let mut header = key.header();
-        let all = header.as_object_mut().expect("an object");
-        match value {
-            Value::Null => all.remove(name),
-            value => all.insert(name.to_owned(), value),
-        };
-        header
-    };
+    let with = |name: &str, value: Value| changed(key.header(), name, value);
     let mut tokens = Vec::new();
     for (name, value) in [
         ("alg", json!("none")),
@@ -403,29 +389,8 @@ async fn a_database_without_an_issuer_refuses_everybody(cluster: &Cluster) {
     assert_eq!(database.query("select count(*) from okta.signing_key"), "0");
 }
 
-async fn a_blocked_person_is_refused_until_unblocked(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
-    let client = database.user_session().await;
-    let token = key.token_of("00u-joyce");
-    assert!(ask(&client, &token).await.is_ok());
-    assert_eq!(
-        database.query("select okta.block('00u-joyce'), okta.block('00u-joyce')"),
-        "t|f"
-    );
-    assert_refused(ask(&client, &token).await, "28E11", &token, "blocked");
-    assert!(ask(&client, &key.token_of("00u-woolf")).await.is_ok());
-    assert_eq!(
-        database.query("select okta.unblock('00u-joyce'), okta.unblock('00u-joyce')"),
-        "t|f"
-    );
-    assert!(ask(&client, &token).await.is_ok());
-}
-
 async fn only_a_transaction_that_sees_what_was_committed_is_served(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
-    let client = database.user_session().await;
+    let (key, _database, client) = asked(cluster).await;
     let token = key.token_of("00u-joyce");
     for (level, refused) in [
         ("serializable", true),
@@ -434,22 +399,12 @@ async fn only_a_transaction_that_sees_what_was_committed_is_served(cluster: &Clu
         ("read uncommitted", false),
     ] {
         for begun in [
-            [String::new(), format!("begin isolation level {level}")],
-            [
-                format!("set default_transaction_isolation = '{level}'"),
-                "begin".into(),
-            ],
+            format!("begin isolation level {level}"),
+            format!("set default_transaction_isolation = '{level}'; commit; begin"),
         ] {
-            for statement in &begun {
-                client.batch_execute(statement).await.expect("it begins");
-            }
-            let begun = begun.join("; ");
-            let set = "select set_config('okta.id_token', $1, true)";
-            let set = client.query_typed(set, &[(&token, Type::TEXT)]).await;
-            set.expect("it is set");
-            let answer = client.query_typed("select okta.user_id()", &[]).await;
+            begin(&client, &begun, &token).await;
+            let answer = who(&client).await;
             client.batch_execute("rollback").await.expect("it ends");
-            let answer = answer.map(|rows| rows[0].get(0));
             if refused {
                 assert_refused(answer, "28E14", &token, &begun);
             } else {
@@ -461,9 +416,7 @@ async fn only_a_transaction_that_sees_what_was_committed_is_served(cluster: &Clu
 
 /// Whoever makes up a token chooses its header, and what is not even signed: none of it is spelt out.
 async fn a_hostile_token_costs_no_more_than_a_good_one(cluster: &Cluster) {
-    let key = Key::of_bits(2048);
-    let database = key.trusted_by(cluster).await;
-    let client = database.user_session().await;
+    let (key, _database, client) = asked(cluster).await;
     let good = key.token_of("00u-joyce");
     let [_, claims, signature]: [&str; 3] = good
         .split('.')
@@ -474,7 +427,7 @@ async fn a_hostile_token_costs_no_more_than_a_good_one(cluster: &Cluster) {
     let numbers = |count| vec!["1e131071"; count].join(",");
     let with = |member: &str| {
         let header = format!(r#"{{"alg":"RS256","kid":{kid},{member}}}"#);
-        base64url(header.as_bytes())
+        format!("{}.{claims}.{signature}", base64url(header.as_bytes()))
     };
     let long = |header: &str, room: usize| {
         let payload = base64url(format!("[{}]", numbers(room / 13)).as_bytes());
@@ -483,22 +436,10 @@ async fn a_hostile_token_costs_no_more_than_a_good_one(cluster: &Cluster) {
     let sound = base64url(key.header().to_string().as_bytes());
     let tokens = [
         ".".repeat(16_384),
-        format!(
-            "{}.{claims}.{signature}",
-            with(&format!(r#""typ":[{}]"#, numbers(1_100)))
-        ),
-        format!(
-            "{}.{claims}.{signature}",
-            with(&format!(r#""typ":[{}]"#, numbers(40)))
-        ),
-        format!(
-            "{}.{claims}.{signature}",
-            with(&format!(r#""x5t":[{}]"#, numbers(40)))
-        ),
-        format!(
-            "{}.{claims}.{signature}",
-            with(&format!(r#""crit":{}"#, "[".repeat(400)))
-        ),
+        with(&format!(r#""typ":[{}]"#, numbers(1_100))),
+        with(&format!(r#""typ":[{}]"#, numbers(40))),
+        with(&format!(r#""x5t":[{}]"#, numbers(40))),
+        with(&format!(r#""crit":{}"#, "[".repeat(400))),
         long(&sound, 15_000),
         long(&sound, 15_000).replace(signature, &"A".repeat(600)),
         format!(

@@ -1,13 +1,12 @@
 //! What people leave behind on a connection that they share, and what they see of one another there.
 
-use super::scene::{SECRET, VICTIM, signed_in};
+use super::scene::{SECRET, VICTIM, pooled, signed_in};
 use epigraph::account::Activity;
 
 use crate::support::{
     PATIENCE,
     person::Person,
-    pgbouncer::PgBouncer,
-    postgres::{Cluster, Database, Url, each_server, literal},
+    postgres::{Cluster, Database, each_server, literal},
     token,
 };
 
@@ -32,15 +31,6 @@ async fn written(cluster: &'static Cluster) -> Database<'static> {
     database
 }
 
-fn pooled(cluster: &Cluster, database: &Database) -> (PgBouncer, Url) {
-    let pooler = PgBouncer::start(cluster, 1, &[database]);
-    let url = database
-        .user()
-        .port(pooler.port())
-        .without("channel_binding");
-    (pooler, url)
-}
-
 /// The server's process behind a pooled connection: the same one shows that it was shared.
 fn backend(database: &Database) -> String {
     database.query(&format!(
@@ -51,7 +41,7 @@ fn backend(database: &Database) -> String {
 
 async fn what_is_left_behind_on_a_pooled_connection_opens_nothing(cluster: &'static Cluster) {
     let database = written(cluster).await;
-    let (_pooler, url) = pooled(cluster, &database);
+    let (_pooler, url) = pooled(cluster, &database, 1);
     let token = token::of(VICTIM);
     let signature = token.rsplit('.').next().expect("three parts").to_owned();
     let woolf = Person::with_token(&url.to_string(), token);
@@ -86,7 +76,7 @@ async fn what_is_left_behind_on_a_pooled_connection_opens_nothing(cluster: &'sta
 async fn a_trap_on_a_pooled_connection_catches_nothing(cluster: &'static Cluster) {
     let my_token = literal(&token::of(ME));
     let database = written(cluster).await;
-    let (_pooler, url) = pooled(cluster, &database);
+    let (_pooler, url) = pooled(cluster, &database, 1);
     for trap in [
         &format!("set okta.id_token = {my_token};"),
         &format!("select set_config('okta.id_token', {my_token}, false);"),
@@ -113,31 +103,20 @@ async fn a_trap_on_a_pooled_connection_catches_nothing(cluster: &'static Cluster
         let woolf = Person::new(VICTIM, &url.to_string());
         // Either it is the person's own row, or an error: never another's, and never a write to one.
         if let Ok(read) = woolf.try_load().await {
-            assert_eq!(
-                read.map(|saved| saved.text).as_deref(),
-                Some(SECRET),
-                "{trap}"
-            );
+            let text = read.map(|saved| saved.text);
+            assert_eq!(text.as_deref(), Some(SECRET), "{trap}");
         }
         woolf
             .try_save("Nothing has really happened", Some(SECRET))
             .await
             .ok();
-        assert_eq!(
-            database.query(&format!(
-                "select message from public.user_messages where user_id = '{ME}'"
-            )),
-            "mine",
-            "{trap}"
-        );
-        let loot = database.psql(
-            &url,
-            "table public.user_messages; select * from epigraph.load_quote();",
-        );
-        assert!(
-            !loot.contains("Nothing has really") && !loot.contains(SECRET),
-            "{trap}\n{loot}"
-        );
+        let mine = format!("select message from public.user_messages where user_id = '{ME}'");
+        assert_eq!(database.query(&mine), "mine", "{trap}");
+        let all = "table public.user_messages; select * from epigraph.load_quote();";
+        let loot = database.psql(&url, all);
+        for hers in ["Nothing has really", SECRET] {
+            assert!(!loot.contains(hers), "{trap}\n{loot}");
+        }
         // The next trap is set on a connection without this one.
         database.query(&format!(
             "select pg_terminate_backend(pid) from pg_stat_activity where usename = '{}'",
@@ -149,7 +128,7 @@ async fn a_trap_on_a_pooled_connection_catches_nothing(cluster: &'static Cluster
 /// As before PostgreSQL 15, where the schema `public` may be open to everybody.
 async fn a_function_of_ones_own_catches_no_token(cluster: &'static Cluster) {
     let database = written(cluster).await;
-    let (_pooler, pooled) = pooled(cluster, &database);
+    let (_pooler, pooled) = pooled(cluster, &database, 1);
     cluster.query(
         database.name(),
         "grant create on schema public to public; create table public.loot (token text);
@@ -203,15 +182,9 @@ async fn after_the_commit_the_token_is_gone(cluster: &'static Cluster) {
         signed_in(ME)
     );
     let shown = database.psql(&url, &script);
-    let rows: Vec<_> = shown
-        .lines()
-        .filter(|line| line.starts_with("prepared|"))
-        .collect();
-    assert_eq!(
-        rows,
-        [&format!("prepared|{SECRET}"), "prepared|mine"],
-        "{shown}"
-    );
+    let rows = shown.lines().filter(|line| line.starts_with("prepared|"));
+    let hers = format!("prepared|{SECRET}");
+    assert_eq!(rows.collect::<Vec<_>>(), [&hers, "prepared|mine"]);
 }
 
 async fn others_statements_show_no_text_and_no_token(cluster: &'static Cluster) {
@@ -256,12 +229,8 @@ async fn others_statements_show_no_text_and_no_token(cluster: &'static Cluster) 
 /// `cargo bench --bench growth` starts 1,000 people at the same moment on 20 connections.
 async fn many_people_at_once_on_few_connections_see_their_own_row(cluster: &'static Cluster) {
     let database = cluster.migrated().await;
-    let pooler = PgBouncer::start(cluster, 4, &[&database]);
-    let url = database
-        .user()
-        .port(pooler.port())
-        .without("channel_binding")
-        .to_string();
+    let (_pooler, url) = pooled(cluster, &database, 4);
+    let url = url.to_string();
     let ids: Vec<&'static str> = (0..60)
         .map(|n| &*Box::leak(format!("00u{n}").into_boxed_str()))
         .collect();
@@ -276,13 +245,11 @@ async fn many_people_at_once_on_few_connections_see_their_own_row(cluster: &'sta
         assert!(!person.activities().contains(&Activity::RetryingDatabase));
     }))
     .await;
-    assert_eq!(
-        database.query("select count(*) from public.user_messages where message = user_id || ' 2'"),
-        "60"
-    );
-    let connections = database.query(&format!(
+    let last = "select count(*) from public.user_messages where message = user_id || ' 2'";
+    database.shows(last, "60");
+    let connections = format!(
         "select count(*) <= 4 from pg_stat_activity where usename = '{}'",
         database.user_name()
-    ));
-    assert_eq!(connections, "t");
+    );
+    database.shows(&connections, "t");
 }

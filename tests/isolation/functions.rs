@@ -1,15 +1,16 @@
 //! The functions that a quote is kept by: what they answer is about the caller's own row, whatever the caller puts around them,
 //! and does not depend on what anybody else has. Each question is first seen to be answered by a database of the first release.
 
-use tokio_postgres::{Client, types::Type};
+use tokio_postgres::Client;
 
-use super::scene::{MARK, SECRET, VICTIM, signed_in};
+use super::scene::{MARK, SECRET, VICTIM, pooled, shown_to_sign_in, signed_in};
 use crate::{
     faults::rounds_on_a_version,
+    identity::asking::begin,
+    questions,
     support::{
         person::{Person, conflict, saved},
-        pgbouncer::PgBouncer,
-        postgres::{Cluster, Database, Url, each_server, literal},
+        postgres::{Cluster, Database, Url, each_server},
         token,
     },
 };
@@ -29,6 +30,42 @@ each_server! {
 
 const EVE: &str = "00u-eve";
 
+/// Questions about the victim's row, where `{quotes}` is the table, or in its place what a function returns. The first release
+/// answers them to someone without a token and to someone with one of their own, or to one of the two.
+const QUESTIONS: [(bool, bool, &[&str]); 3] = [
+    (
+        true,
+        false,
+        &[
+            "select from {quotes} where user_id in ('00u-woolf', 'x')",
+            "select from {quotes} where message >= 'Lock' and message < 'Locl'",
+            "declare c cursor for select from {quotes} where user_id in ('00u-woolf', 'x'); fetch all from c",
+            "prepare p (text, text) as select from {quotes} where user_id in ($1, $2); execute p ('00u-woolf', 'x'); deallocate p",
+            "update {quotes} set message = 'no' where user_id in ('00u-woolf', 'x')",
+            "delete from {quotes} where message >= 'Lock' and message < 'Locl'",
+            "select from {quotes} where user_id in ('00u-woolf', 'x') for update",
+        ],
+    ),
+    (
+        true,
+        true,
+        &[
+            "explain (analyze, costs off, timing off, summary off) select from {quotes} where user_id in ('00u-woolf', 'x')",
+            "explain (analyze, costs off, timing off, summary off) select from {quotes} where message >= 'Lock' and message < 'Locl'",
+            "explain (analyze, costs off, timing off, summary off, format json) select max(message) from {quotes} where user_id in ('00u-woolf', 'x')",
+        ],
+    ),
+    (
+        false,
+        true,
+        &[
+            "explain (analyze, buffers, verbose, settings, timing off, summary off) select from {quotes} where message = 'Lock up your libraries if you like'",
+            "explain (analyze, costs off, timing off, summary off) select from {quotes} where create_ts > '2000-01-01'",
+            "explain (analyze, buffers, costs off, timing off, summary off) select from {quotes} where message || '' like '%libraries%'",
+        ],
+    ),
+];
+
 /// What there may be of the victim: no row, the text that is guessed at, another one of its length, and one that is stored apart.
 const STATES: [&str; 4] = [
     "delete from public.user_messages where user_id = '00u-woolf'",
@@ -41,76 +78,6 @@ const STATES: [&str; 4] = [
 /// No way to a row by an index: then the caller's own conditions may come first.
 const NO_INDEX: &str = "set local enable_indexscan = off; set local enable_indexonlyscan = off; set local enable_bitmapscan = off;";
 
-/// Questions about the victim's row, where `{quotes}` is the table, or in its place what a function returns; and whether the first
-/// release answers them to someone without a token, and to someone with one of their own.
-const QUESTIONS: [(&str, bool, bool); 13] = [
-    (
-        "select from {quotes} where user_id in ('00u-woolf', 'x')",
-        true,
-        false,
-    ),
-    (
-        "select from {quotes} where message >= 'Lock' and message < 'Locl'",
-        true,
-        false,
-    ),
-    (
-        "declare c cursor for select from {quotes} where user_id in ('00u-woolf', 'x'); fetch all from c",
-        true,
-        false,
-    ),
-    (
-        "prepare p (text, text) as select from {quotes} where user_id in ($1, $2); execute p ('00u-woolf', 'x'); deallocate p",
-        true,
-        false,
-    ),
-    (
-        "explain (analyze, costs off, timing off, summary off) select from {quotes} where user_id in ('00u-woolf', 'x')",
-        true,
-        true,
-    ),
-    (
-        "explain (analyze, costs off, timing off, summary off) select from {quotes} where message >= 'Lock' and message < 'Locl'",
-        true,
-        true,
-    ),
-    (
-        "explain (analyze, buffers, verbose, settings, timing off, summary off) select from {quotes} where message = 'Lock up your libraries if you like'",
-        false,
-        true,
-    ),
-    (
-        "explain (analyze, costs off, timing off, summary off, format json) select max(message) from {quotes} where user_id in ('00u-woolf', 'x')",
-        true,
-        true,
-    ),
-    (
-        "explain (analyze, costs off, timing off, summary off) select from {quotes} where create_ts > '2000-01-01'",
-        false,
-        true,
-    ),
-    (
-        "explain (analyze, buffers, costs off, timing off, summary off) select from {quotes} where message || '' like '%libraries%'",
-        false,
-        true,
-    ),
-    (
-        "update {quotes} set message = 'no' where user_id in ('00u-woolf', 'x')",
-        true,
-        false,
-    ),
-    (
-        "delete from {quotes} where message >= 'Lock' and message < 'Locl'",
-        true,
-        false,
-    ),
-    (
-        "select from {quotes} where user_id in ('00u-woolf', 'x') for update",
-        true,
-        false,
-    ),
-];
-
 /// What stands in the table's place: the caller's row, as the functions return it.
 const FUNCTIONS: [&str; 3] = [
     "(select '00u-eve' as user_id, q.* from epigraph.load_quote() q)",
@@ -118,29 +85,19 @@ const FUNCTIONS: [&str; 3] = [
     "(select '00u-eve' as user_id, q.* from epigraph.delete_quote('Lock up your libraries if you like') q)",
 ];
 
-/// Who asks: the beginning of a transaction.
-fn askers() -> [(&'static str, String); 4] {
-    let with = |claims: &serde_json::Value| {
-        let token = token::signer().token(claims);
-        format!(
-            "begin;\nselect 'signed in' where set_config('okta.id_token', {}, true) <> '';\n",
-            literal(&token)
-        )
+/// Who asks, and the beginning of their transaction.
+async fn askers(database: &Database<'_>) -> Vec<(&'static str, String)> {
+    let everybody = questions::askers(database).await.into_iter();
+    let begins = |token: Option<String>| match token {
+        None => "begin;\n".to_owned(),
+        Some(token) => shown_to_sign_in(&token),
     };
-    let mut expired = token::claims(EVE);
-    expired["exp"] = (token::now() - 10).into();
-    [
-        ("no token", "begin;\n".into()),
-        ("an expired token", with(&expired)),
-        ("a blocked person", with(&token::claims("00u-blocked"))),
-        ("their own token", signed_in(EVE)),
-    ]
+    everybody.map(|(who, token)| (who, begins(token))).collect()
 }
 
 fn furnish(database: &Database) {
     database.query(&format!(
-        "insert into public.user_messages (user_id, message) values ('{EVE}', 'mine'), ('00u-joyce', 'Shut your eyes and see');
-         select okta.block('00u-blocked')"
+        "insert into public.user_messages (user_id, message) values ('{EVE}', 'mine'), ('00u-joyce', 'Shut your eyes and see')"
     ));
 }
 
@@ -177,9 +134,8 @@ fn settled(answer: &str) -> String {
 }
 
 fn ask(quotes: &str) -> Vec<String> {
-    QUESTIONS
-        .iter()
-        .map(|(question, ..)| question.replace("{quotes}", quotes))
+    let all = QUESTIONS.iter().flat_map(|(.., questions)| *questions);
+    all.map(|question| question.replace("{quotes}", quotes))
         .collect()
 }
 
@@ -189,8 +145,8 @@ fn without_buffers(answer: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn assert_none_is_answered(database: &Database, url: &Url) {
-    for (who, begin) in askers() {
+async fn assert_none_is_answered(database: &Database<'_>, url: &Url) {
+    for (who, begin) in askers(database).await {
         let mut questions = ask("public.user_messages");
         // Every day each is asked of one of the functions.
         let every = rounds_on_a_version(3, 1) as usize;
@@ -202,11 +158,8 @@ fn assert_none_is_answered(database: &Database, url: &Url) {
             for (at, question) in asked.iter().enumerate() {
                 for state in &states {
                     let but_for_buffers = without_buffers(&states[0][at]);
-                    assert_eq!(
-                        without_buffers(&state[at]),
-                        but_for_buffers,
-                        "{who}: {question}"
-                    );
+                    let told = without_buffers(&state[at]);
+                    assert_eq!(told, but_for_buffers, "{who}: {question}");
                     let shows_it = state[at].contains("libraries if you like\n");
                     assert!(!shows_it, "{who}: {question}");
                 }
@@ -224,33 +177,28 @@ async fn no_question_about_another_is_answered(cluster: &'static Cluster) {
     let before = cluster.first_release();
     furnish(&before);
     let questions = ask("public.user_messages");
-    for (who, begin) in askers() {
+    for (who, begin) in askers(&before).await {
         let states = answers(&before, &before.user(), &begin, &questions);
-        for (index, (question, without, with)) in QUESTIONS.iter().enumerate() {
+        let expected = QUESTIONS.iter().flat_map(|(without, with, questions)| {
+            let is_told = if who == "a person" { *with } else { *without };
+            questions.iter().map(move |_| is_told)
+        });
+        for (index, (question, expected)) in questions.iter().zip(expected).enumerate() {
             let tells = states.iter().any(|state| state[index] != states[0][index]);
-            let expected = if who == "their own token" {
-                *with
-            } else {
-                *without
-            };
             assert_eq!(tells, expected, "{who}: {question}: {states:#?}");
         }
     }
 
     let database = cluster.migrated().await;
     furnish(&database);
-    assert_none_is_answered(&database, &database.user());
+    assert_none_is_answered(&database, &database.user()).await;
 }
 
 async fn a_pooler_answers_no_question_either(cluster: &'static Cluster) {
     let database = cluster.migrated().await;
     furnish(&database);
-    let pooler = PgBouncer::start(cluster, 1, &[&database]);
-    let url = database
-        .user()
-        .port(pooler.port())
-        .without("channel_binding");
-    assert_none_is_answered(&database, &url);
+    let (_pooler, url) = pooled(cluster, &database, 1);
+    assert_none_is_answered(&database, &url).await;
 }
 
 async fn the_caller_gets_their_own_row_whatever_they_add(cluster: &'static Cluster) {
@@ -295,16 +243,13 @@ async fn the_caller_gets_their_own_row_whatever_they_add(cluster: &'static Clust
             "mine",
         ),
     ] {
-        let before = database.query(&format!(
+        let others = format!(
             "select string_agg(m::text, '') from public.user_messages m where user_id <> '{EVE}'"
-        ));
+        );
+        let before = database.query(&others);
         let shown = database.psql(&database.user(), &format!("{begin}{statement};\nrollback;"));
         assert_eq!(shown, format!("signed in\n{shows}\n"), "{statement}");
-        assert_eq!(
-            database.query(&format!("select string_agg(m::text, '') from public.user_messages m where user_id <> '{EVE}'")),
-            before,
-            "{statement}"
-        );
+        assert_eq!(database.query(&others), before, "{statement}");
     }
 }
 
@@ -335,10 +280,8 @@ async fn no_setting_makes_a_function_look_at_another_row(cluster: &'static Clust
             signed_in(EVE)
         );
         let shown = database.psql(&database.user(), &script);
-        assert!(
-            shown.contains("read|mine\nwrote|t\ngone|\nrows|0|0|t\n"),
-            "{settings}\n{shown}"
-        );
+        let all = "read|mine\nwrote|t\ngone|\nrows|0|0|t\n";
+        assert!(shown.contains(all), "{settings}\n{shown}");
     }
     // What the planner can be made to tell of the statements inside is the same whatever others have.
     let script = format!(
@@ -394,10 +337,8 @@ async fn the_time_of_a_save_is_up_to_no_setting(cluster: &'static Cluster) {
             signed_in(EVE)
         );
         let shown = database.psql(&database.user(), &script);
-        assert_eq!(
-            shown, "signed in\nchanged|0.000000\nmade|0.000000\n",
-            "{setting}"
-        );
+        let now = "signed in\nchanged|0.000000\nmade|0.000000\n";
+        assert_eq!(shown, now, "{setting}");
     }
 }
 
@@ -409,10 +350,8 @@ async fn a_guess_at_another_s_text_changes_nothing(cluster: &'static Cluster) {
     assert_eq!(conflict(eve.save("no", Some(SECRET)).await), None);
     eve.delete(Some(SECRET)).await;
     saved(eve.save("mine", None).await);
-    assert_eq!(
-        conflict(eve.save("no", Some(SECRET)).await).as_deref(),
-        Some("mine")
-    );
+    let hers = conflict(eve.save("no", Some(SECRET)).await);
+    assert_eq!(hers.as_deref(), Some("mine"));
     eve.delete(Some(SECRET)).await;
     assert_eq!(eve.load().await.as_deref(), Some("mine"));
     assert_eq!(woolf.load().await.as_deref(), Some(SECRET));
@@ -437,14 +376,7 @@ async fn a_quote_is_no_longer_than_the_program_lets_it_be(cluster: &'static Clus
 /// A session in a transaction with a token of this person.
 async fn begun(database: &Database<'_>, person: &str) -> Client {
     let session = database.user_session().await;
-    session.batch_execute("begin").await.expect("it begins");
-    session
-        .query_typed(
-            "select set_config('okta.id_token', $1, true)",
-            &[(&token::of(person), Type::TEXT)],
-        )
-        .await
-        .expect("it is set");
+    begin(&session, "begin", &token::of(person)).await;
     session
 }
 
@@ -470,26 +402,38 @@ async fn an_open_transaction_blocks_no_other_row(cluster: &'static Cluster) {
     assert_eq!(refused.code().expect("a code").code(), "42501");
 }
 
+/// A statement may run for long, and hands out row after row.
 async fn a_block_takes_effect_in_the_middle_of_a_statement(cluster: &'static Cluster) {
-    let database = cluster.migrated().await;
-    furnish(&database);
-    let eve = begun(&database, EVE).await;
-    eve.batch_execute(
-        "declare c cursor for select (epigraph.load_quote()).message from generate_series(1, 10)",
-    )
-    .await
-    .expect("it is hers");
-    let rows = eve
-        .query_typed("fetch 1 from c", &[])
+    for (shut_out, code) in [
+        ("select okta.block('00u-eve')", "28E11"),
+        (
+            "select okta.remove_signing_key(issuer, kid) from okta.signing_key",
+            "28E04",
+        ),
+    ] {
+        let database = cluster.migrated().await;
+        furnish(&database);
+        let eve = begun(&database, EVE).await;
+        eve.batch_execute(
+            "declare c cursor for select (epigraph.load_quote()).message from generate_series(1, 10);
+             declare id cursor for select okta.user_id() from generate_series(1, 10); savepoint before",
+        )
         .await
         .expect("it is hers");
-    assert_eq!(rows[0].get::<_, String>(0), "mine");
-    database.query(&format!("select okta.block('{EVE}')"));
-    let refused = eve
-        .query_typed("fetch 1 from c", &[])
-        .await
-        .expect_err("from now on");
-    assert_eq!(refused.code().expect("a code").code(), "28E11");
+        let fetch = |cursor| eve.query_typed(cursor, &[]);
+        for (cursor, row) in [("fetch 1 from c", "mine"), ("fetch 1 from id", EVE)] {
+            let rows = fetch(cursor).await.expect("it is hers");
+            assert_eq!(rows[0].get::<_, &str>(0), row);
+        }
+        database.query(shut_out);
+        for cursor in ["fetch 1 from c", "fetch 1 from id"] {
+            let refused = fetch(cursor).await.expect_err("from now on");
+            assert_eq!(refused.code().expect("a code").code(), code, "{shut_out}");
+            eve.batch_execute("rollback to before")
+                .await
+                .expect("it was set");
+        }
+    }
 }
 
 async fn without_a_token_every_function_refuses(cluster: &'static Cluster) {
@@ -516,10 +460,6 @@ async fn without_a_token_every_function_refuses(cluster: &'static Cluster) {
             assert!(shown.contains("ERROR:  28E01: "), "{statement}\n{shown}");
         }
     }
-    assert_eq!(
-        database.query(&format!(
-            "select message from public.user_messages where user_id = '{EVE}'"
-        )),
-        "mine"
-    );
+    let hers = format!("select message from public.user_messages where user_id = '{EVE}'");
+    database.shows(&hers, "mine");
 }

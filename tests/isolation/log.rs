@@ -3,11 +3,14 @@
 
 use tokio_postgres::types::Type;
 
-use crate::support::{
-    person::{Person, saved},
-    pgbouncer::PgBouncer,
-    postgres::{Cluster, Database, Url, each_server},
-    token,
+use super::scene::pooled;
+use crate::{
+    identity::asking::begin,
+    support::{
+        person::{Person, saved},
+        postgres::{Cluster, Database, Url, each_server},
+        token,
+    },
 };
 
 each_server! {
@@ -34,27 +37,10 @@ fn log_has(cluster: &Cluster, words: &str) -> bool {
     log.contains(words) || log.contains(&bytes.join(" "))
 }
 
-/// From now on every write fails.
-fn break_down(database: &Database) {
-    database.query(
-        "create function public.full() returns trigger language plpgsql as $$ begin
-           raise exception 'could not extend file' using errcode = 'disk_full';
-         end $$;
-         create trigger full_disk before insert or update on public.user_messages execute function public.full()",
-    );
-}
-
 /// The same as the program does, by someone who did not think of it.
 async fn careless(database: &Database<'_>, text: &str) {
     let client = database.user_session().await;
-    client.batch_execute("begin").await.expect("it begins");
-    client
-        .query_typed(
-            "select set_config('okta.id_token', $1, true)",
-            &[(&token::of("00u-careless"), Type::TEXT)],
-        )
-        .await
-        .expect("it is set");
+    begin(&client, "begin", &token::of("00u-careless")).await;
     client
         .query_typed(
             "select epigraph.save_quote($1, null)",
@@ -73,7 +59,13 @@ async fn assert_nothing_is_logged(cluster: &Cluster, database: &Database<'_>, ur
     saved(woolf.save(&words("one"), None).await);
     saved(woolf.save(&words("two"), Some(&words("one"))).await);
     assert_eq!(woolf.load().await, Some(words("two")));
-    break_down(database);
+    // From now on every write fails.
+    database.query(
+        "create function public.full() returns trigger language plpgsql as $$ begin
+           raise exception 'could not extend file' using errcode = 'disk_full';
+         end $$;
+         create trigger full_disk before insert or update on public.user_messages execute function public.full()",
+    );
     woolf
         .try_save(&words("three"), Some(&words("two")))
         .await
@@ -103,11 +95,7 @@ async fn nothing_of_a_person_is_logged_by_what_a_role_was_set_to(cluster: &'stat
 
 async fn nothing_is_logged_by_what_was_left_on_a_pooled_connection(cluster: &'static Cluster) {
     let database = cluster.migrated().await;
-    let pooler = PgBouncer::start(cluster, 1, &[&database]);
-    let url = database
-        .user()
-        .port(pooler.port())
-        .without("channel_binding");
+    let (_pooler, url) = pooled(cluster, &database, 1);
     let left: Vec<_> = TELLTALES
         .iter()
         .map(|telltale| format!("set {telltale};"))
@@ -154,8 +142,5 @@ async fn a_commit_is_kept_whatever_a_role_was_set_to(cluster: &'static Cluster) 
     );
     let woolf = Person::new("00u-woolf", &database.user_url());
     saved(woolf.save("No need to hurry.", None).await);
-    assert_eq!(
-        database.query("select setting from public.seen"),
-        "on 0 0 off"
-    );
+    database.shows("select setting from public.seen", "on 0 0 off");
 }

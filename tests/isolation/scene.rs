@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::OnceCell;
 
 use crate::support::{
+    pgbouncer::PgBouncer,
     postgres::{Cluster, Database, Url, literal, shared},
     token,
 };
@@ -93,22 +94,34 @@ pub(super) fn attacker() -> String {
 
 /// The beginning of a transaction with a token of this person.
 pub(super) fn signed_in(person: &str) -> String {
+    shown_to_sign_in(&token::of(person))
+}
+
+/// The beginning of a transaction with this token.
+pub(super) fn shown_to_sign_in(token: &str) -> String {
     format!(
         "begin;\nselect 'signed in' where set_config('okta.id_token', {}, true) <> '';\n",
-        literal(&token::of(person))
+        literal(token)
     )
 }
 
-impl Scene {
-    /// Runs a script as a person with a token, where `{me}` is their id and `{victim}` the other one's; everything is
-    /// undone when it has failed anyway.
-    #[track_caller]
-    pub(super) fn run(database: &Database, url: &Url, person: &str, script: &str) -> String {
-        let script = fill(script, person);
-        let begun = signed_in(person);
-        database.psql(url, &format!("{begun}{script}\n;\ncommit;\n"))
-    }
+/// A pooler in front of a database, and the way through it.
+pub(super) fn pooled(cluster: &Cluster, database: &Database, size: usize) -> (PgBouncer, Url) {
+    let pooler = PgBouncer::start(cluster, size, &[database]);
+    let url = database.user().port(pooler.port());
+    (pooler, url.without("channel_binding"))
+}
 
+/// Runs a script as a person with a token, where `{me}` is their id and `{victim}` the other one's; everything is undone when it has
+/// failed anyway.
+#[track_caller]
+pub(super) fn run(database: &Database, person: &str, script: &str) -> String {
+    let script = fill(script, person);
+    let begun = signed_in(person);
+    database.psql(&database.user(), &format!("{begun}{script}\n;\ncommit;\n"))
+}
+
+impl Scene {
     /// Runs each attack on each database. Where nothing stops it, it gets what it says; where the database checks who
     /// is asking, it gets nothing.
     pub(super) fn attacks(&self, attacks: &[(Gets, &str)]) {

@@ -1,6 +1,7 @@
 //! A client of the stand-in that speaks plain HTTP, so that nothing of ours stands between a test and the answers.
 
-use reqwest::{Client, Response};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 
 use crate::support::{
@@ -8,12 +9,8 @@ use crate::support::{
     okta::{Okta, Person, Server},
 };
 
-pub(super) const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 pub(super) const SCOPE: &str = "openid profile email offline_access";
-
-pub(super) fn client() -> Client {
-    ca::http_client(ca::trusted().pem_path())
-}
 
 /// A client that speaks to one server of a stand-in.
 pub(super) struct Speaker {
@@ -36,30 +33,34 @@ impl Speaker {
             okta,
             issuer,
             endpoints,
-            http: client(),
+            http: ca::http_client(ca::trusted().pem_path()),
         }
     }
 
-    pub(super) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Response {
+    /// Posts a form, with a user and a password before it where there are some.
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        form: &[(&str, &str)],
+        basic: Option<(&str, &str)>,
+    ) -> (u16, Value) {
         let mut body = url::form_urlencoded::Serializer::new(String::new());
         body.extend_pairs(form);
-        self.http
-            .post(format!("{}/{path}", self.endpoints))
-            .header("Content-Type", "application/x-www-form-urlencoded")
-            .body(body.finish())
-            .send()
-            .await
-            .expect("the stand-in answers")
+        let request = self.http.post(format!("{}/{path}", self.endpoints));
+        let request = request.header("Content-Type", "application/x-www-form-urlencoded");
+        let request = request.body(body.finish());
+        answer(match basic {
+            Some((user, password)) => request.basic_auth(user, Some(password)),
+            None => request,
+        })
+        .await
     }
 
-    /// Posts with the client id, and returns status and JSON.
+    /// Posts with the client id.
     pub(super) async fn ask(&self, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
         let id = self.okta.client_id();
-        let form: Vec<_> = [("client_id", id.as_str())]
-            .into_iter()
-            .chain(form.iter().copied())
-            .collect();
-        answer(self.post(path, &form).await).await
+        let form = [&[("client_id", &*id)][..], form].concat();
+        self.post(path, &form, None).await
     }
 
     pub(super) async fn device(&self) -> (String, String) {
@@ -91,7 +92,7 @@ impl Speaker {
     }
 
     pub(super) async fn get(&self, url: &str) -> (u16, Value) {
-        answer(self.http.get(url).send().await.expect("an answer")).await
+        answer(self.http.get(url)).await
     }
 
     pub(super) async fn key_ids(&self) -> Vec<String> {
@@ -101,10 +102,13 @@ impl Speaker {
     }
 }
 
-pub(super) async fn answer(response: Response) -> (u16, Value) {
+/// The status and the JSON of an answer, which may be empty.
+async fn answer(request: RequestBuilder) -> (u16, Value) {
+    let response = request.send().await.expect("the stand-in answers");
     let status = response.status().as_u16();
     let body = response.bytes().await.expect("a body");
-    (status, serde_json::from_slice(&body).expect("JSON"))
+    let json = || serde_json::from_slice(&body).expect("JSON");
+    (status, if body.is_empty() { Value::Null } else { json() })
 }
 
 pub(super) fn text(body: &Value, name: &str) -> String {
@@ -113,19 +117,12 @@ pub(super) fn text(body: &Value, name: &str) -> String {
 
 /// Returns header and claims, unchecked.
 pub(super) fn decode(token: &str) -> (Value, Value) {
-    let part = |part: &str| {
-        let mut base64 = part.replace('-', "+").replace('_', "/");
-        while !base64.len().is_multiple_of(4) {
-            base64.push('=');
-        }
-        let bytes = openssl::base64::decode_block(&base64).expect("base64");
+    let mut parts = token.split('.').map(|part| {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(part).expect("base64");
         serde_json::from_slice(&bytes).expect("JSON")
-    };
-    let mut parts = token.split('.');
-    (
-        part(parts.next().expect("a header")),
-        part(parts.next().expect("claims")),
-    )
+    });
+    let mut next = || parts.next().expect("a part");
+    (next(), next())
 }
 
 pub(super) fn is_error(answer: &(u16, Value), status: u16, error: &str) {

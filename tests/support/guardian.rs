@@ -49,11 +49,8 @@ impl Scratch {
         let memory = Path::new("/dev/shm");
         let free = rustix::fs::statvfs(memory).map_or(0, |found| found.f_bavail * found.f_frsize);
         let writable = rustix::fs::access(memory, Access::WRITE_OK | Access::EXEC_OK).is_ok();
-        if std::env::var_os("TMPDIR").is_none()
-            && free > ENOUGH
-            && writable
-            && is_open_to_all(memory)
-        {
+        let anywhere = std::env::var_os("TMPDIR").is_none();
+        if anywhere && free > ENOUGH && writable && is_open_to_all(memory) {
             Self::within(memory, name)
         } else {
             Self::new(name)
@@ -106,9 +103,8 @@ impl Scratch {
 
     /// As [`Scratch::spawn`], with the standard input that the command already has.
     pub(crate) fn spawn_with_input(&self, mut command: Command) -> Started {
-        let program = Path::new(command.get_program())
-            .file_name()
-            .map_or_else(|| "process".into(), |name| name.to_string_lossy());
+        let program = Path::new(command.get_program()).file_name();
+        let program = program.unwrap_or_default().to_string_lossy();
         let number = self.0.started.fetch_add(1, Ordering::Relaxed);
         let log = self.path().join(format!("{number}-{program}.log"));
         let file = File::create_new(&log).expect("a log file in the scratch directory");
@@ -188,9 +184,8 @@ fn base_directory() -> PathBuf {
 /// Whether every user may enter this directory and those above it.
 pub(crate) fn is_open_to_all(directory: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    directory.ancestors().all(|part| {
-        fs::metadata(part).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0)
-    })
+    let is_open = |part| fs::metadata(part).is_ok_and(|it| it.permissions().mode() & 1 != 0);
+    directory.ancestors().all(is_open)
 }
 
 impl Guardian {
@@ -232,10 +227,8 @@ impl Started {
 
     /// What it has printed so far.
     pub(crate) fn log(&self) -> String {
-        fs::read(&self.log).map_or_else(
-            |_| String::new(),
-            |bytes| String::from_utf8_lossy(&bytes).into_owned(),
-        )
+        let bytes = fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// How it ended, if it has ended.
@@ -245,8 +238,8 @@ impl Started {
 
     /// Sends a signal to its process group.
     pub(crate) fn signal(&self, signal: Signal) {
-        if let Some(group) = self.child.as_ref().and_then(group) {
-            kill_process_group(group, signal).ok();
+        if let Some(child) = &self.child {
+            kill_process_group(Pid::from_child(child), signal).ok();
         }
     }
 
@@ -271,11 +264,8 @@ impl Started {
                 thread::sleep(Duration::from_millis(10));
                 continue;
             };
-            panic!(
-                "{}: {what}: {waited}. It printed:\n{}",
-                self.program,
-                self.log()
-            );
+            let (program, log) = (&self.program, self.log());
+            panic!("{program}: {what}: {waited}. It printed:\n{log}");
         }
     }
 
@@ -292,12 +282,7 @@ impl Started {
     /// Waits for its end.
     #[track_caller]
     pub(crate) fn wait_for_end(&mut self) -> ExitStatus {
-        let mut child = self.child.take().expect("it is not being dropped");
-        let status = super::wait_until(&format!("{} ends", self.program), || {
-            child.try_wait().expect("it is our child")
-        });
-        self.child = Some(child);
-        status
+        super::wait_until(&format!("{} ends", self.program), || self.exit_status())
     }
 
     fn into_output(mut self) -> Output {
@@ -311,28 +296,21 @@ impl Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
-        let Some(mut child) = self.child.take() else {
+        if self.child.is_none() {
             return;
-        };
-        // QUIT first: PostgreSQL then takes its children and its shared memory with it.
-        for signal in [Signal::QUIT, Signal::CONT] {
-            if let Some(group) = group(&child) {
-                kill_process_group(group, signal).ok();
-            }
         }
+        // QUIT first: PostgreSQL then takes its children and its shared memory with it.
+        self.signal(Signal::QUIT);
+        self.signal(Signal::CONT);
         let deadline = Instant::now() + Duration::from_secs(5);
-        while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
+        while self.exit_status().is_none() && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(5));
         }
         // Whatever of its group is still there.
-        if let Some(group) = group(&child) {
-            kill_process_group(group, Signal::KILL).ok();
+        self.signal(Signal::KILL);
+        if let Some(mut child) = self.child.take() {
+            child.wait().ok();
+            self.scratch.0.tell("end", &group_of(&child));
         }
-        child.wait().ok();
-        self.scratch.0.tell("end", &group_of(&child));
     }
-}
-
-fn group(child: &Child) -> Option<Pid> {
-    Pid::from_raw(i32::try_from(child.id()).ok()?)
 }

@@ -70,6 +70,12 @@ pub(crate) fn wait_until<T>(what: &str, mut condition: impl FnMut() -> Option<T>
     }
 }
 
+/// The same of what is only to become so.
+#[track_caller]
+pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    wait_until(what, || condition().then_some(()));
+}
+
 /// Finds a free port on the loopback interface, for a server that cannot choose one by itself.
 pub(crate) fn free_port() -> u16 {
     served::listen().1

@@ -12,32 +12,10 @@ use super::{
 
 /// The provider and what it was told. It ends at drop.
 pub(crate) struct OidcProvider {
-    settings: Settings,
     port: u16,
     process: Started,
     // After the process that runs in it.
     _scratch: Scratch,
-}
-
-/// What a test may want otherwise.
-#[derive(Clone)]
-pub(crate) struct Settings {
-    /// The secret of a confidential client and how it sends it (`client_secret_basic`, `client_secret_post`); `None`: a public client.
-    pub(crate) client_secret: Option<(String, &'static str)>,
-    /// How long a device code is good for.
-    pub(crate) code_seconds: u32,
-    /// How long an ID token is good for.
-    pub(crate) id_token_seconds: u32,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            client_secret: None,
-            code_seconds: 600,
-            id_token_seconds: 3600,
-        }
-    }
 }
 
 /// What a person does with the code.
@@ -59,13 +37,9 @@ impl OidcProvider {
         "james.joyce@example.com",
     );
 
-    /// Starts a provider with a public client.
-    pub(crate) fn start() -> Self {
-        Self::start_with(Settings::default())
-    }
-
-    /// Starts a provider.
-    pub(crate) fn start_with(settings: Settings) -> Self {
+    /// Starts a provider whose ID tokens are good for so long, with a public client, or one with a secret that it sends in this way
+    /// (`client_secret_basic`, `client_secret_post`).
+    pub(crate) fn start(id_token_seconds: u32, secret: Option<(&str, &str)>) -> Self {
         // Put there by scripts/setup, which takes it from the lock file.
         let modules = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("oidc_provider");
         assert!(
@@ -75,7 +49,7 @@ impl OidcProvider {
         let scratch = Scratch::new("oidc-provider");
         let (certificate, key) = ca::localhost().write(scratch.path(), "server");
         let (id, name, email) = Self::PERSON;
-        let (secret, authentication) = settings.client_secret.clone().unzip();
+        let (secret, authentication) = secret.unzip();
         let file = scratch.path().join("settings.json");
         let told = json!({
             "modules": modules,
@@ -84,8 +58,7 @@ impl OidcProvider {
             "client_id": Self::CLIENT_ID,
             "client_secret": secret,
             "client_authentication": authentication,
-            "code_seconds": settings.code_seconds,
-            "id_token_seconds": settings.id_token_seconds,
+            "id_token_seconds": id_token_seconds,
             "people": { id: { "name": name, "preferred_username": email, "email": email } },
         });
         fs::write(&file, told.to_string()).expect("the scratch directory is writable");
@@ -105,7 +78,6 @@ impl OidcProvider {
             line.parse().ok()
         });
         Self {
-            settings,
             port,
             process,
             _scratch: scratch,
@@ -115,14 +87,6 @@ impl OidcProvider {
     /// Its issuer, laid out as one of Okta's custom authorization servers.
     pub(crate) fn issuer(&self) -> String {
         format!("https://localhost:{}/oauth2/default", self.port)
-    }
-
-    /// Its client's secret, if it has one.
-    pub(crate) fn client_secret(&self) -> Option<&str> {
-        self.settings
-            .client_secret
-            .as_ref()
-            .map(|(secret, _)| secret.as_str())
     }
 
     /// The requests it got so far, as `POST /v1/token`, in order.
@@ -205,11 +169,9 @@ impl Browser {
     /// Sends a form, or asks for a page, and goes where the answers lead.
     async fn follow(&mut self, mut address: url::Url, mut body: Option<String>) -> Page {
         loop {
-            let cookies: Vec<_> = self
-                .cookies
-                .iter()
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect();
+            let cookies = self.cookies.iter();
+            let cookies = cookies.map(|(name, value)| format!("{name}={value}"));
+            let cookies = cookies.collect::<Vec<_>>().join("; ");
             let request = match body.take() {
                 None => self.client.get(address.clone()),
                 Some(body) => self
@@ -219,7 +181,7 @@ impl Browser {
                     .body(body),
             };
             let response = request
-                .header(header::COOKIE, cookies.join("; "))
+                .header(header::COOKIE, cookies)
                 .send()
                 .await
                 .expect("the provider answers");
@@ -249,17 +211,17 @@ impl Form {
         let (_, form) = page.text.split_once("<form ")?;
         let (form, _) = form.split_once("</form>")?;
         let action = attribute(form, "action")?;
-        let fields = form
-            .split("<input ")
-            .skip(1)
-            .filter_map(|input| {
-                let input = input.split('>').next()?;
-                let value = attribute(input, "value").unwrap_or_default();
-                Some((attribute(input, "name")?, value))
-            })
-            .collect();
+        let inputs = form.split("<input ").skip(1);
+        let fields = inputs.filter_map(|input| {
+            let input = input.split('>').next()?;
+            let value = attribute(input, "value").unwrap_or_default();
+            Some((attribute(input, "name")?, value))
+        });
         let action = page.address.join(&action).ok()?;
-        Some(Self { action, fields })
+        Some(Self {
+            action,
+            fields: fields.collect(),
+        })
     }
 }
 

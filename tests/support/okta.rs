@@ -146,9 +146,30 @@ impl Okta {
 
     /// Approves a code as a person.
     pub(crate) fn approve(&self, user_code: &str, person: Person) -> Result<(), CodeError> {
-        self.shared
-            .org()
-            .decide(user_code, Decision::Approved(person))
+        let approved = Decision::Approved(person);
+        self.shared.org().decide(user_code, approved)
+    }
+
+    /// Approves a code that works as James Joyce.
+    #[track_caller]
+    pub(crate) fn let_in(&self, user_code: &str) {
+        self.approve(user_code, Person::James)
+            .expect("the code works");
+    }
+
+    /// Has every refresh token work once: whoever shows one again ends the session.
+    pub(crate) fn refresh_tokens_work_once(&self) {
+        self.configure(|settings| settings.grace = Duration::ZERO);
+    }
+
+    /// Has tokens be as good as expired as soon as they come, so that every operation renews the session.
+    pub(crate) fn tokens_end_at_once(&self) {
+        self.tokens_last(30);
+    }
+
+    /// Has tokens work for so many seconds.
+    pub(crate) fn tokens_last(&self, seconds: i64) {
+        self.configure(|settings| settings.token_lifetime = seconds);
     }
 
     /// Denies a code.
@@ -173,11 +194,10 @@ impl Okta {
     /// As [`Okta::next_code`], with a limit of one's own.
     pub(crate) fn next_code_within(&self, limit: Duration) -> Option<String> {
         let org = self.shared.org();
-        let (mut org, _) = self
-            .shared
-            .changed
-            .wait_timeout_while(org, limit, |org| org.devices.len() <= org.codes_seen)
-            .expect("no panic while the lock is held");
+        let changed = &self.shared.changed;
+        let waited =
+            changed.wait_timeout_while(org, limit, |org| org.devices.len() <= org.codes_seen);
+        let (mut org, _) = waited.expect("no panic while the lock is held");
         let code = org.devices.get(org.codes_seen)?.user_code.clone();
         org.codes_seen += 1;
         Some(code)
@@ -185,12 +205,8 @@ impl Okta {
 
     /// Queues an answer for the next request to an endpoint, in place of the true one.
     pub(crate) fn script(&self, endpoint: Endpoint, answer: Answer) {
-        self.shared
-            .org()
-            .scripts
-            .entry(endpoint)
-            .or_default()
-            .push_back(answer);
+        let mut org = self.shared.org();
+        org.scripts.entry(endpoint).or_default().push_back(answer);
     }
 
     /// Rotates the signing keys as planned: the next one was published before, and the old one stays published.

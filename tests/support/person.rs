@@ -8,11 +8,12 @@ use std::{
 use epigraph::{
     account::Activity,
     failure::Failure,
-    postgres::{Postgres, Target},
+    postgres::{Postgres, Statement, Target},
     quote::{DeleteOutcome, Quote, SaveOutcome, Saved},
     session::{Progress, Quotes, Refused},
 };
 use secrecy::SecretString;
+use tokio_postgres::Row;
 
 use super::token;
 
@@ -57,7 +58,13 @@ impl Person {
 
     /// Opens a connection ahead of time.
     pub(crate) async fn connect(&self) {
-        self.database.connect(&self.progress).await;
+        self.database.connect(&self.progress).await.ok();
+    }
+
+    /// Runs a statement of another program.
+    pub(crate) async fn run(&self, statement: &Statement<'_>) -> Result<Vec<Row>, Failure> {
+        let outcome = self.database.run(&self.token, statement, &self.progress);
+        outcome.await.map_err(in_words)
     }
 
     pub(crate) async fn try_load(&self) -> Result<Option<Saved>, Failure> {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    env, fmt, fs,
+    env, fmt, fs, io,
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -22,7 +22,7 @@ use super::{
     free_port,
     guardian::{Scratch, Started},
     okta::{Okta, Server},
-    privilege, secrets, served, token, wait_until,
+    privilege, secrets, served, token, wait_for,
 };
 
 pub(crate) use server::eighteen;
@@ -122,10 +122,8 @@ impl Cluster {
         let (tls, lines) = if settings.plaintext {
             ("off", "host all all 127.0.0.1/32 scram-sha-256\n")
         } else {
-            (
-                "on",
-                "hostssl all,replication all 127.0.0.1/32 scram-sha-256\n",
-            )
+            let lines = "hostssl all,replication all 127.0.0.1/32 scram-sha-256\n";
+            ("on", lines)
         };
         write_hba(&data, lines);
         let lines_of_ours = format!(
@@ -198,8 +196,8 @@ impl Cluster {
         // A finished file has been written out, whatever `synchronous_commit` says.
         let position = primary.query("postgres", "select pg_switch_wal()");
         let script = format!("select pg_last_wal_replay_lsn() >= '{position}'");
-        wait_until("the standby catches up", || {
-            (self.query("postgres", &script) == "t").then_some(())
+        wait_for("the standby catches up", || {
+            self.query("postgres", &script) == "t"
         });
     }
 
@@ -247,7 +245,7 @@ impl Cluster {
         let loaded = || self.query("postgres", "select pg_conf_load_time()");
         let before = loaded();
         self.query("postgres", "select pg_reload_conf()");
-        wait_until("it is read", || (loaded() != before).then_some(()));
+        wait_for("it is read", || loaded() != before);
     }
 
     /// Runs SQL as the superuser in a session of its own, without our code, and returns the rows as `psql -A -t` prints them.
@@ -280,24 +278,6 @@ impl Cluster {
         let lines = ran.expect("no panic");
         let lines = lines.unwrap_or_else(|error| panic!("{texts:?}: {error:?}"));
         lines.join("\n").trim_end_matches('\n').to_owned()
-    }
-
-    /// Completes a command line of `psql`, which prints rows alone and knows nothing of the person's own settings.
-    fn use_psql(
-        &self,
-        command: &mut Command,
-        port: u16,
-        database: &str,
-        user: &str,
-        password: &str,
-    ) {
-        command
-            .args(["-X", "-q", "-A", "-t", "-U", user, "-d", database])
-            .args(["-p", &port.to_string()])
-            .env_clear()
-            .env("PATH", env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.scratch.path())
-            .env("PGPASSWORD", password);
     }
 
     /// Makes an empty database, its owner, and a role that may log in and nothing else.
@@ -335,6 +315,19 @@ impl Cluster {
         database
     }
 
+    /// The same, with the stand-in's custom server as the one whom it trusts.
+    pub(crate) async fn trusting(&self, okta: &Okta) -> Database<'_> {
+        let database = self.database();
+        database.migrate().await;
+        database.grant();
+        database.trust(
+            &okta.issuer(Server::Default),
+            &okta.client_id(),
+            &okta.published_keys(),
+        );
+        database
+    }
+
     /// The same without our own program, for a cluster whose certificate it refuses.
     pub(crate) fn migrated_without_checks(&self) -> Database<'_> {
         let database = self.database();
@@ -362,20 +355,22 @@ impl Cluster {
 /// The migrations with their numbers, in their order.
 pub(crate) fn migrations() -> Vec<(u32, String)> {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
-    let mut files: Vec<_> = fs::read_dir(directory)
-        .expect("the migrations are there")
-        .map(|entry| {
-            let path = entry.expect("an entry").path();
-            let name = path.file_name().and_then(|name| name.to_str());
-            let number = name.and_then(|name| name.strip_prefix('V')?.split_once("__"));
-            let number = number.and_then(|(number, _)| number.parse().ok());
-            let text = fs::read_to_string(&path).expect("a text");
-            (number.expect("a number in its name"), text)
-        })
-        .collect();
+    let files = fs::read_dir(directory).expect("the migrations are there");
+    let read = |entry: io::Result<fs::DirEntry>| {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let number = name.and_then(|name| name.strip_prefix('V')?.split_once("__"));
+        let number = number.and_then(|(number, _)| number.parse().ok());
+        let text = fs::read_to_string(&path).expect("a text");
+        (number.expect("a number in its name"), text)
+    };
+    let mut files: Vec<_> = files.map(read).collect();
     files.sort();
     files
 }
+
+/// Holds the table of quotes against everybody else.
+pub(crate) const LOCK: &str = "lock table public.user_messages in access exclusive mode";
 
 /// A database of its own in a cluster.
 pub(crate) struct Database<'a> {
@@ -411,17 +406,9 @@ impl Database<'static> {
         shared().migrated().await
     }
 
-    /// The same, with the stand-in's custom server as the one whom it trusts.
+    /// Makes a database in the shared cluster, as [`Cluster::trusting`] does.
     pub(crate) async fn trusting(okta: &Okta) -> Self {
-        let database = Self::new();
-        database.migrate().await;
-        database.grant();
-        database.trust(
-            &okta.issuer(Server::Default),
-            &okta.client_id(),
-            &okta.published_keys(),
-        );
-        database
+        shared().trusting(okta).await
     }
 }
 
@@ -544,6 +531,14 @@ impl Database<'_> {
         self.session(&self.owner).await
     }
 
+    /// Begins a transaction of the owner's with this statement, which stands in the way of others until it ends.
+    pub(crate) async fn owner_begins(&self, sql: &str) -> tokio_postgres::Client {
+        let owner = self.owner_session().await;
+        let begun = owner.batch_execute(&format!("begin; {sql}")).await;
+        begun.expect("the owner may");
+        owner
+    }
+
     /// Opens a session as a person's role, without our own program.
     pub(crate) async fn user_session(&self) -> tokio_postgres::Client {
         self.session(&self.user).await
@@ -552,6 +547,28 @@ impl Database<'_> {
     async fn session(&self, role: &Role) -> tokio_postgres::Client {
         let client = connect(&self.url(role)).await;
         client.expect("the role may log in")
+    }
+
+    /// How many sessions of the person's role are as this condition says.
+    pub(crate) fn sessions(&self, condition: &str) -> usize {
+        let sessions = self.query(&format!(
+            "select count(*) from pg_stat_activity where usename = '{}' and {condition}",
+            self.user.name
+        ));
+        sessions.parse().expect("a number")
+    }
+
+    /// Whether a session of the person's waits for a lock.
+    pub(crate) fn waits_for_a_lock(&self) -> bool {
+        self.sessions("wait_event_type = 'Lock'") > 0
+    }
+
+    /// Ends every session of the person's at the server, as a restart of it does, or of Neon's compute.
+    pub(crate) fn end_sessions(&self) {
+        self.query(&format!(
+            "select pg_terminate_backend(pid, 10000) from pg_stat_activity where usename = '{}'",
+            self.user.name
+        ));
     }
 
     /// Runs SQL in it as the superuser; see [`Cluster::query`].
@@ -574,10 +591,14 @@ impl Database<'_> {
             .arg(program("psql"))
             .args(["-h", &url.host, "-f"])
             .arg(&file);
-        let Url { user, password, .. } = url;
-        self.cluster
-            .use_psql(&mut command, url.port, &url.database, user, password);
+        // It prints rows alone, and knows nothing of the person's own settings.
         command
+            .args(["-X", "-q", "-A", "-t", "-U", &url.user])
+            .args(["-d", &url.database, "-p", &url.port.to_string()])
+            .env_clear()
+            .env("PATH", env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.cluster.scratch.path())
+            .env("PGPASSWORD", &url.password)
             .env("PGSSLMODE", "verify-full")
             .env("PGSSLROOTCERT", &self.cluster.made.authority);
         let output = self.cluster.scratch.run(command);
@@ -586,17 +607,16 @@ impl Database<'_> {
     }
 
     fn url(&self, role: &Role) -> Url {
-        let mut parameters = Vec::new();
-        if self.cluster.made.plaintext {
-            parameters.push(("sslmode", "disable".into()));
+        let authority = self.cluster.made.authority.display().to_string();
+        let parameters = if self.cluster.made.plaintext {
+            vec![("sslmode", "disable".into())]
         } else {
-            parameters.push(("sslmode", "verify-full".into()));
-            parameters.push(("channel_binding", "require".into()));
-            parameters.push((
-                "sslrootcert",
-                self.cluster.made.authority.display().to_string(),
-            ));
-        }
+            vec![
+                ("sslmode", "verify-full".into()),
+                ("channel_binding", "require".into()),
+                ("sslrootcert", authority),
+            ]
+        };
         Url {
             user: role.name.clone(),
             password: role.password.clone(),
@@ -698,10 +718,8 @@ fn line(message: &SimpleQueryMessage) -> Option<String> {
     let SimpleQueryMessage::Row(row) = message else {
         return None;
     };
-    let columns: Vec<_> = (0..row.len())
-        .map(|column| row.get(column).unwrap_or_default())
-        .collect();
-    Some(columns.join("|"))
+    let columns = (0..row.len()).map(|column| row.get(column).unwrap_or_default());
+    Some(columns.collect::<Vec<_>>().join("|"))
 }
 
 /// A text as a literal of SQL.
@@ -714,10 +732,7 @@ fn secret() -> String {
     let mut bytes = [0; 16];
     rand_bytes(&mut bytes).expect("OpenSSL has random bytes");
     // The tail is what people trip over: it has to be percent-encoded in a URL.
-    let secret = bytes
-        .iter()
-        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
-        + "@/:#?%";
+    let secret = format!("{:032x}@/:#?%", u128::from_be_bytes(bytes));
     secrets::know(&secret);
     secret
 }

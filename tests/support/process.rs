@@ -22,9 +22,7 @@ impl Stat {
 
     /// Reads the line of every process.
     pub(crate) fn all() -> Vec<Self> {
-        let ids = fs::read_dir("/proc").into_iter().flatten().flatten();
-        ids.filter_map(|entry| Self::of(entry.file_name().to_str()?.parse().ok()?))
-            .collect()
+        ids().filter_map(Self::of).collect()
     }
 
     /// Whether it has ended, and no one has taken note of that.
@@ -47,6 +45,12 @@ impl Stat {
     }
 }
 
+/// The ids of all processes.
+fn ids() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
 /// The processor time of a process so far, in ticks of 10 ms.
 #[track_caller]
 pub(crate) fn ticks(id: u32) -> u32 {
@@ -64,9 +68,7 @@ pub(crate) fn time_of_ended_children(id: u32) -> Duration {
 /// The processor time of a server of one thread and of all that it has started.
 #[track_caller]
 pub(crate) fn time_with_children(id: u32) -> Duration {
-    let ids = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let ids = ids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let family = ids.filter(|it| *it == id || Stat::of(*it).is_some_and(|it| it.parent() == id));
+    let family = ids().filter(|it| *it == id || Stat::of(*it).is_some_and(|it| it.parent() == id));
     time_of_ended_children(id) + family.map(time_of_first_thread).sum::<Duration>()
 }
 

@@ -11,7 +11,13 @@ use std::{
     thread,
 };
 
-use super::{PROGRAM, ca, guardian::Scratch, secrets};
+use super::{
+    PROGRAM, ca,
+    guardian::Scratch,
+    okta::{Okta, Server},
+    postgres::Url,
+    secrets,
+};
 
 /// Someone who runs the program. What it keeps goes when this is dropped.
 pub(crate) struct Home {
@@ -57,6 +63,12 @@ impl Home {
         self.variables.insert(name.to_owned(), value.into());
     }
 
+    /// Has programs that are started by their names be looked for here first.
+    pub(crate) fn search_here_first(&mut self) {
+        let path = std::env::var("PATH").unwrap_or_default();
+        self.set("PATH", format!("{}:{path}", self.path().display()));
+    }
+
     /// Takes a variable away.
     pub(crate) fn unset(&mut self, name: &str) {
         self.variables.remove(name);
@@ -76,6 +88,19 @@ impl Home {
         });
         fs::create_dir_all(&directory).expect("a directory");
         self.write(directory.join("config.toml"), text.as_bytes())
+    }
+
+    /// Writes the configuration for this Okta and this database, with more lines.
+    pub(crate) fn set_up(&self, okta: &Okta, database: &str, more: &str) {
+        let (issuer, id) = (okta.issuer(Server::Default), okta.client_id());
+        self.configure(&format!(
+            "issuer = \"{issuer}\"\nclient_id = \"{id}\"\ndatabase_url = \"{database}\"\n{more}\n"
+        ));
+    }
+
+    /// The variables that its programs are given.
+    pub(crate) fn variables(&self) -> &BTreeMap<String, String> {
+        &self.variables
     }
 
     /// Writes a file that only its owner may read, and returns its whole path.
@@ -126,6 +151,50 @@ impl Home {
     /// Starts a command and leaves it running.
     pub(crate) fn start(command: &mut Command) -> Child {
         command.spawn().expect("the program starts")
+    }
+
+    /// Waits until what was started ends.
+    pub(crate) fn end_of(child: Child) -> Ran {
+        child.wait_with_output().expect("it ends").into()
+    }
+
+    /// Runs commands side by side, and returns how they ended.
+    pub(crate) fn side_by_side(commands: impl IntoIterator<Item = Command>) -> Vec<Ran> {
+        let start = |mut command| Self::start(&mut command);
+        let started: Vec<_> = commands.into_iter().map(start).collect();
+        started.into_iter().map(Self::end_of).collect()
+    }
+
+    /// The program with these arguments, and with the database at this address.
+    pub(crate) fn command_at(&self, url: &Url, arguments: &[&str]) -> Command {
+        let mut command = self.command(arguments);
+        command.env("DATABASE_URL", url.to_string());
+        command
+    }
+
+    /// The directory for state.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.path().join(if cfg!(target_os = "macos") {
+            "Library/Application Support/epigraph/state"
+        } else {
+            ".local/state/epigraph"
+        })
+    }
+
+    /// The file whose name begins like this in the directory for state.
+    pub(crate) fn file_of(&self, kind: &str) -> Option<PathBuf> {
+        let entries = fs::read_dir(self.state()).ok()?;
+        let mut paths = entries.map(|entry| entry.expect("an entry").path());
+        paths.find(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(kind)
+        })
+    }
+
+    /// The file that holds the session.
+    #[track_caller]
+    pub(crate) fn session_file(&self) -> PathBuf {
+        self.file_of("session-").expect("a session is kept")
     }
 }
 

@@ -177,6 +177,12 @@ impl Proxy {
         self.network.state().refuses = refuse;
     }
 
+    /// Cuts every connection, and lets no new one be made.
+    pub(crate) fn lose(&self) {
+        self.refuse(true);
+        self.cut();
+    }
+
     /// Lets nothing through any more on the connections that are open, without closing them: no one is told.
     pub(crate) fn silence(&self) {
         self.network.end(Break::Silent);

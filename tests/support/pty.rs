@@ -16,7 +16,7 @@ use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native
 use rustix::process::{Pid, Signal, kill_process_group};
 use vt100::Screen;
 
-use super::{PATIENCE, alone, secrets, wait_until};
+use super::{PATIENCE, alone, secrets, wait_for, wait_until};
 
 /// The rows and columns of a terminal that does not know them.
 const USUAL: (NonZeroU16, NonZeroU16) = match (NonZeroU16::new(24), NonZeroU16::new(80)) {
@@ -225,6 +225,29 @@ impl Pty {
         });
     }
 
+    /// Deletes the quote, and means it.
+    #[track_caller]
+    pub(crate) fn deletes(&mut self) {
+        self.key(Key::Char('d'));
+        self.sees("Delete your quote?");
+        self.decides('y');
+    }
+
+    /// Saves what is being written.
+    #[track_caller]
+    pub(crate) fn saves(&mut self) {
+        self.key(Key::Enter);
+        self.sees("Saved.");
+    }
+
+    /// Signs out, and means it.
+    #[track_caller]
+    pub(crate) fn signs_out(&mut self) {
+        self.key(Key::Char('s'));
+        self.sees("Sign out, here and at Okta?");
+        self.decides('y');
+    }
+
     /// Waits until a quote is on the screen as it is read, not as it is written.
     #[track_caller]
     pub(crate) fn reads(&mut self, quote: &str) {
@@ -346,9 +369,7 @@ impl Pty {
             );
             thread::sleep(Duration::from_millis(5));
         };
-        wait_until("the terminal's last output", || {
-            self.seen().ended.then_some(())
-        });
+        wait_for("the terminal's last output", || self.seen().ended);
         status
     }
 

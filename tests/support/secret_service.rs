@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use super::{
     guardian::{Scratch, Started},
-    wait_until,
+    wait_for,
 };
 
 /// How the keyring is.
@@ -105,13 +105,13 @@ impl SecretService {
         self.keyring.as_ref().expect("it runs").signal(signal);
     }
 
-    /// Puts a secret into the keyring, with a program that is not ours, where the attributes say.
-    pub(crate) fn store(&self, secret: &str, attributes: &[&str]) {
+    /// Puts a secret into the keyring, with a program that is not ours, where the attributes say; returns whether that worked.
+    pub(crate) fn stores(&self, secret: &str, attributes: &[&str]) -> bool {
         let mut command = Command::new("sh");
-        let script = "printf %s \"$0\" | secret-tool store --label=test \"$@\"";
+        let script = "printf %s \"$0\" | timeout 5 secret-tool store --label=test \"$@\"";
         command.args(["-c", script, secret]).args(attributes);
         self.offer(&mut command);
-        self.scratch.done(command);
+        self.scratch.run(command).status.success()
     }
 
     /// The address of the bus.
@@ -201,8 +201,8 @@ impl SecretService {
         ];
         self.call(SERVICE, &asked)
             .expect("the keyring locks its collection");
-        wait_until("the default collection is locked", || {
-            (self.is_locked() == Some(true)).then_some(())
+        wait_for("the default collection is locked", || {
+            self.is_locked() == Some(true)
         });
     }
 

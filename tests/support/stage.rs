@@ -11,12 +11,12 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::{
-    okta::{Okta, Person, Server},
-    postgres::{Database, shared},
+    okta::Okta,
+    postgres::{Database, Url, shared},
     program::{Home, Ran},
     proxy::Proxy,
     pty::{Key, Pty},
-    secrets, wait_until,
+    secrets, wait_for,
 };
 
 /// What the screens say where there is no quote.
@@ -61,14 +61,17 @@ impl Stage {
         stage
     }
 
+    /// The same with a quote.
+    pub(crate) async fn with_quote(quote: &str) -> Self {
+        let stage = Self::signed_in().await;
+        assert_eq!(stage.run(&["set", quote]).code, Some(0));
+        stage
+    }
+
     /// Writes the configuration, with these lines added.
     pub(crate) fn configure(&self, more: &str) {
-        self.home.configure(&format!(
-            "issuer = \"{}\"\nclient_id = \"{}\"\ndatabase_url = \"{}\"\n{more}\n",
-            self.okta.issuer(Server::Default),
-            self.okta.client_id(),
-            self.database.user().port(self.database_network.port()),
-        ));
+        let url = self.database.user().port(self.database_network.port());
+        self.home.set_up(&self.okta, &url.to_string(), more);
     }
 
     /// Signs James Joyce in without the screens.
@@ -85,10 +88,7 @@ impl Stage {
 
     /// Approves the next code as James Joyce.
     pub(crate) fn approve(&self) {
-        let code = self.okta.next_code();
-        self.okta
-            .approve(&code, Person::James)
-            .expect("the code works");
+        self.okta.let_in(&self.okta.next_code());
     }
 
     /// Runs a command to its end.
@@ -101,14 +101,31 @@ impl Stage {
         Pty::spawn(&self.home.command::<&str>(&[]), 80, 24)
     }
 
+    /// Opens the screens of someone who has no quote.
+    #[track_caller]
+    pub(crate) fn open_without_quote(&self) -> Pty {
+        let mut screen = self.open();
+        screen.sees(INVITATION);
+        screen
+    }
+
+    /// Opens the screens of someone who has this quote.
+    #[track_caller]
+    pub(crate) fn open_reading(&self, quote: &str) -> Pty {
+        let mut screen = self.open();
+        screen.reads(quote);
+        screen
+    }
+
+    /// Opens the screens, with the database at this address.
+    pub(crate) fn open_at(&self, url: &Url) -> Pty {
+        Pty::spawn(&self.home.command_at(url, &[]), 80, 24)
+    }
+
     /// Waits until the database has seen all sessions of the person's role end. Until then it carries out what they sent.
     pub(crate) fn wait_for_the_end_of_sessions(&self) {
-        wait_until("the database has seen the sessions end", || {
-            let sessions = self.database.query(&format!(
-                "select count(*) from pg_stat_activity where usename = '{}'",
-                self.database.user_name()
-            ));
-            (sessions == "0").then_some(())
+        wait_for("the database has seen the sessions end", || {
+            self.database.sessions("true") == 0
         });
     }
 
@@ -118,10 +135,8 @@ impl Stage {
         let mut shell = Command::new("bash");
         shell
             .args(["--norc", "--noprofile", "-i"])
-            .env("PS1", "shell> ");
-        for (name, value) in program.get_envs() {
-            shell.env(name, value.unwrap_or_default());
-        }
+            .env("PS1", "shell> ")
+            .envs(self.home.variables());
         let mut screen = Pty::spawn(&shell, 80, 24);
         screen.sees("shell> ");
         screen.type_(&format!("{}\r", program.get_program().display()));
@@ -138,14 +153,19 @@ impl Stage {
 
     /// Signs James Joyce in on the screens.
     pub(crate) fn sign_in(&self, screen: &mut Pty) {
+        let code = self.ask_for_code(screen);
+        self.okta.let_in(&code);
+        screen.sees("Welcome, James Joyce!");
+    }
+
+    /// Begins a sign-in on the screens, and returns the code that they show.
+    #[track_caller]
+    pub(crate) fn ask_for_code(&self, screen: &mut Pty) -> String {
         screen.sees("Enter Log in");
         screen.key(Key::Enter);
         let code = self.okta.next_code();
         screen.sees(&code);
-        self.okta
-            .approve(&code, Person::James)
-            .expect("the code works");
-        screen.sees("Welcome, James Joyce!");
+        code
     }
 
     /// Opens the screens, signs in there, and saves a quote.
@@ -171,21 +191,13 @@ impl Stage {
 
     /// The directory for state.
     pub(crate) fn state(&self) -> PathBuf {
-        self.home.path().join(if cfg!(target_os = "macos") {
-            "Library/Application Support/epigraph/state"
-        } else {
-            ".local/state/epigraph"
-        })
+        self.home.state()
     }
 
     /// What is kept in the directory for state, but for the lock, the quote that was last seen and what Okta publishes.
     pub(crate) fn kept(&self) -> Vec<PathBuf> {
-        let Ok(entries) = fs::read_dir(self.state()) else {
-            return Vec::new();
-        };
-        let mut paths: Vec<_> = entries
-            .map(|entry| entry.expect("an entry").path())
-            .collect();
+        let entries = fs::read_dir(self.state()).into_iter().flatten().flatten();
+        let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
         paths.retain(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let is_apart = ["lock", "seen", "server", "config.toml"];
@@ -204,10 +216,22 @@ impl Stage {
 
     /// All that the draft files of all windows hold.
     pub(crate) fn drafts(&self) -> String {
-        self.draft_files()
-            .iter()
-            .filter_map(|path| read_draft(path))
-            .collect()
+        let files = self.draft_files();
+        files.iter().filter_map(|path| read_draft(path)).collect()
+    }
+
+    /// Waits until a text is in a draft file.
+    #[track_caller]
+    pub(crate) fn keeps(&self, text: &str) {
+        wait_for(&format!("{text:?} is in a draft file"), || {
+            self.drafts().contains(text)
+        });
+    }
+
+    /// Waits until no draft is kept.
+    #[track_caller]
+    pub(crate) fn keeps_no_draft(&self) {
+        wait_for("the draft is gone", || self.draft().is_none());
     }
 
     /// The draft files. One that is still being written has another name.
@@ -238,6 +262,13 @@ pub(crate) fn ends(screen: &mut Pty, code: u32) {
         screen.screen()
     );
     is_clean(screen);
+}
+
+/// Quits a program that has no text at stake.
+#[track_caller]
+pub(crate) fn quits(screen: &mut Pty) {
+    screen.key(Key::Char('q'));
+    ends(screen, 0);
 }
 
 /// Expects the terminal to be as it was before the program.

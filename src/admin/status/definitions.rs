@@ -272,19 +272,12 @@ mod tests {
         let second = "drop function okta.a(int), okta.c(); drop table okta.gone;
             create or replace function okta.b(\"table\" regclass, list text[] default '{}') returns void language sql as $$2$$;";
         let found = read([first]);
-        assert_eq!(
-            found.tables,
-            ["okta.gone".into(), "okta.kept".into()].into()
-        );
+        let tables = ["okta.gone", "okta.kept"].map(String::from);
+        assert_eq!(found.tables, tables.into());
         let a = &found.functions["okta.a(integer)"];
-        assert_eq!(
-            (a.parameters.as_str(), a.result.as_str(), a.body.as_str()),
-            (
-                "x integer, OUT y timestamp with time zone",
-                "timestamp with time zone",
-                " select 'a;'; "
-            )
-        );
+        assert_eq!(a.parameters, "x integer, OUT y timestamp with time zone");
+        assert_eq!(a.result, "timestamp with time zone");
+        assert_eq!(a.body, " select 'a;'; ");
         let b = &found.functions["okta.b(regclass, text[])"];
         assert_eq!(b.parameters, "\"table\" regclass, list text[]");
         assert_eq!(b.result, "SETOF okta.kept");
@@ -304,10 +297,8 @@ mod tests {
             b.settings,
             ["search_path=pg_catalog, pg_temp", "enable_seqscan=off"]
         );
-        assert_eq!(
-            found.functions["okta.c()"].result,
-            "TABLE(what text, since timestamp with time zone)"
-        );
+        let c = &found.functions["okta.c()"];
+        assert_eq!(c.result, "TABLE(what text, since timestamp with time zone)");
         let found = read([first, second]);
         assert_eq!(found.tables, ["okta.kept".into()].into());
         let left: Vec<_> = found
@@ -335,12 +326,8 @@ mod tests {
         ] {
             assert!(found.callable.contains(called), "{called}: {found:?}");
         }
-        assert!(
-            found
-                .callable
-                .iter()
-                .all(|one| found.functions.contains_key(one))
-        );
+        let is_known = |one: &String| found.functions.contains_key(one);
+        assert!(found.callable.iter().all(is_known));
         for function in found.functions.values() {
             assert_ne!(function.manner[0], "language", "{function:?}");
             // What calls the others has a search path of ours already.

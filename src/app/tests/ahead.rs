@@ -21,9 +21,8 @@ fn text_typed_while_the_quote_is_read_is_shown_and_drafted() {
         assert!(has_unsaved(&model));
         assert_eq!(update(&mut model, Msg::Loaded(Ok(None))), []);
         assert_eq!(text_in_editor(&model), "Quite so?\nYes");
-        assert!(
-            matches!(pane(&model), Pane::Editor { sheet, saving: false } if sheet.saved.is_none())
-        );
+        let is_first = |sheet: &Sheet| sheet.saved.is_none();
+        assert!(matches!(pane(&model), Pane::Editor { sheet, saving: false } if is_first(sheet)));
     }
 }
 
@@ -47,10 +46,8 @@ fn an_unseen_quote_is_not_replaced_without_asking() {
         assert_eq!(effects, [Effect::KeepDraft(kept("No.", None))], "{before}");
         assert!(matches!(pane(&model), Pane::Choice(conflict)
             if conflict.mine.editor.text() == "No." && conflict.theirs == Some(saved("Yes."))));
-        let quote = Quote::new("No.").expect("a quote");
-        let based_on = Some("Yes.".to_owned());
         let effects = press(&mut model, "k");
-        assert_eq!(effects, [Effect::Save { quote, based_on }], "{before}");
+        assert_eq!(effects, [save("No.", Some("Yes."))], "{before}");
     }
     // It says the same already.
     let mut model = loading(None);
@@ -87,14 +84,7 @@ fn a_save_pressed_early_waits_until_the_quote_is_read() {
     // Nothing that is typed now would be seen.
     assert_eq!(press(&mut model, "x y d"), []);
     let effects = update(&mut model, Msg::Loaded(Ok(None)));
-    let quote = Quote::new("Yes.").expect("a quote");
-    assert_eq!(
-        effects,
-        [Effect::Save {
-            quote,
-            based_on: None
-        }]
-    );
+    assert_eq!(effects, [save("Yes.", None)]);
     assert!(matches!(pane(&model), Pane::Editor { saving: true, .. }));
 }
 
@@ -121,10 +111,8 @@ fn no_letter_becomes_a_key_when_a_wait_ends_mid_word() {
             let effects = write(&mut model, "ks styq");
             let text = draft.map_or(String::new(), |draft| draft.text) + "thinks styq";
             assert_eq!(text_in_editor(&model), text, "{outcome:?}");
-            assert!(
-                matches!(&effects[..], [Effect::KeepDraft(kept)] if kept.text == text),
-                "{outcome:?}: {effects:?}"
-            );
+            let is_kept = matches!(&effects[..], [Effect::KeepDraft(kept)] if kept.text == text);
+            assert!(is_kept, "{outcome:?}: {effects:?}");
         }
     }
 }
@@ -141,9 +129,8 @@ fn a_text_can_be_saved_though_the_quote_could_not_be_read() {
     let mut model = unread();
     assert_eq!(press(&mut model, "y Enter"), [Effect::Load]);
     update(&mut model, Msg::Loaded(Ok(None)));
-    assert!(
-        matches!(pane(&model), Pane::Editor { sheet, saving: true } if sheet.draft.editor.text() == "xy")
-    );
+    assert_eq!(text_in_editor(&model), "xy");
+    assert!(matches!(pane(&model), Pane::Editor { saving: true, .. }));
 
     let mut model = unread();
     assert_eq!(press(&mut model, "Esc"), []);
@@ -199,11 +186,8 @@ fn whatever_ends_the_wait_what_was_written_is_kept() {
         let mut model = loading(None);
         press(&mut model, keys);
         update(&mut model, Msg::Loaded(Err(session_over())));
-        assert!(
-            matches!(&model.screen, Screen::SignedOut { unsaved: Some(unsaved), .. }
-                if unsaved.draft.editor.text() == "xy"),
-            "{keys}"
-        );
+        let unsaved = model.unsaved().map(|draft| draft.editor.text());
+        assert_eq!(unsaved, Some("xy"), "{keys}");
     }
 }
 
@@ -234,12 +218,8 @@ fn what_was_seen_last_can_be_written_on_at_once() {
     let effects = press(&mut model, "e !");
     assert_eq!(effects, [Effect::KeepDraft(kept("Yes.!", Some("Yes.")))]);
     assert_eq!(update(&mut model, Msg::Loaded(Ok(Some(saved("Yes."))))), []);
-    let quote = Quote::new("Yes.!").expect("a quote");
-    let based_on = Some("Yes.".to_owned());
-    assert_eq!(
-        press(&mut model, "Enter"),
-        [Effect::Save { quote, based_on }]
-    );
+    let effects = press(&mut model, "Enter");
+    assert_eq!(effects, [save("Yes.!", Some("Yes."))]);
 
     // It was changed elsewhere since.
     let mut model = seen("Yes.");
@@ -266,9 +246,9 @@ fn what_was_seen_last_can_be_written_on_at_once() {
 fn the_editor_can_be_left_before_the_quote_is_there() {
     let mut model = loading(None);
     assert_eq!(press(&mut model, "e x Esc"), []);
-    assert_eq!(
-        told(&model),
-        "Your unsaved text is kept. Press e to go on with it."
+    tells(
+        &model,
+        "Your unsaved text is kept. Press e to go on with it.",
     );
     press(&mut model, "e y");
     assert_eq!(text_in_editor(&model), "xy");
@@ -288,10 +268,8 @@ fn nothing_but_writing_is_done_ahead() {
         let mut model = loading(None);
         for key in keys.split_whitespace() {
             let effects = press(&mut model, key);
-            assert!(
-                effects.iter().all(|effect| *effect == Effect::DropDraft),
-                "{keys}: {effects:?}"
-            );
+            let mut effects = effects.iter();
+            assert!(effects.all(|it| *it == Effect::DropDraft), "{keys}");
         }
         assert_eq!(update(&mut model, Msg::Loaded(Ok(Some(saved("Yes."))))), []);
         assert_eq!(model.context(), keymap::Context::Quote, "{keys}");

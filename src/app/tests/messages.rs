@@ -35,54 +35,42 @@ fn while_waiting(msg: Msg) -> String {
     told_after(&mut waiting(80, 24), vec![msg])
 }
 
+fn at_the_start(msgs: Vec<Msg>) -> String {
+    told_after(&mut started(80, 24), msgs)
+}
+
+/// What is told of a save of "x".
+fn saving(outcome: Result<SaveOutcome, Failure>) -> String {
+    let msgs = vec![paste("x"), key("Enter"), Msg::Saved(outcome)];
+    while_reading(None, msgs)
+}
+
 fn about_the_session() -> Vec<String> {
     let only_locally = SignOutOutcome::OnlyLocally(unreachable());
-    let mut with_draft = started(80, 24);
-    update(
-        &mut with_draft,
-        Msg::Restored(Ok(Some(restored(Some("mine"))))),
-    );
+    let with_draft = Msg::Restored(Ok(Some(restored(Some("mine")))));
+    let no_vault = |what: &str| Msg::Restored(Err(Failure::new(Kind::Vault, what)));
+    let choosing = |outcome| {
+        at_the_start(vec![
+            no_vault("It is locked."),
+            key("f"),
+            Msg::FileChosen(outcome),
+        ])
+    };
+    let reports = |activity| while_reading(None, vec![Msg::Progressed(activity)]);
     vec![
         signed_out(Ok(SignOutOutcome::Revoked)),
         signed_out(Ok(only_locally)),
-        told_after(&mut with_draft, vec![Msg::Loaded(Err(session_over()))]),
+        at_the_start(vec![with_draft, Msg::Loaded(Err(session_over()))]),
         signed_out(Err(unreachable())),
-        told_after(
-            &mut started(80, 24),
-            vec![Msg::Restored(Err(unreachable()))],
-        ),
-        told_after(
-            &mut started(80, 24),
-            vec![Msg::Restored(Err(Failure::new(
-                Kind::Vault,
-                "There is no keyring here: it is not running.",
-            )))],
-        ),
+        at_the_start(vec![Msg::Restored(Err(unreachable()))]),
+        at_the_start(vec![no_vault(
+            "There is no keyring here: it is not running.",
+        )]),
         while_waiting(Msg::SignedIn(Err(unreachable()))),
-        told_after(
-            &mut started(80, 24),
-            vec![
-                Msg::Restored(Err(Failure::new(Kind::Vault, "It is locked."))),
-                key("f"),
-                Msg::FileChosen(Ok(())),
-            ],
-        ),
-        told_after(
-            &mut started(80, 24),
-            vec![
-                Msg::Restored(Err(Failure::new(Kind::Vault, "It is locked."))),
-                key("f"),
-                Msg::FileChosen(Err(unreachable())),
-            ],
-        ),
-        while_reading(
-            None,
-            vec![Msg::Progressed(Activity::SessionNotKept(unreachable()))],
-        ),
-        while_reading(
-            None,
-            vec![Msg::Progressed(Activity::Unguarded(unreachable()))],
-        ),
+        choosing(Ok(())),
+        choosing(Err(unreachable())),
+        reports(Activity::SessionNotKept(unreachable())),
+        reports(Activity::Unguarded(unreachable())),
         while_waiting(Msg::BrowserOpened(Err(unreachable()))),
         while_waiting(Msg::BrowserOpened(Ok(()))),
         while_waiting(Msg::Copied(Copied::Code, Ok(Clipboard::System))),
@@ -94,57 +82,36 @@ fn about_the_session() -> Vec<String> {
 
 fn about_the_quote() -> Vec<String> {
     let deleted = || vec![key("d"), key("y"), Msg::Deleted(Ok(DeleteOutcome::Deleted))];
-    let after_delete =
-        |more: Vec<Msg>| while_reading(Some("Yes."), deleted().into_iter().chain(more).collect());
+    let after_delete = |more| while_reading(Some("Yes."), [deleted(), more].concat());
     let brought_back = |outcome| after_delete(vec![key("u"), Msg::Saved(Ok(outcome))]);
     let draft = || vec![key("e"), paste(" more"), key("Esc")];
-    let with_draft =
-        |more: Vec<Msg>| while_reading(Some("Yes."), draft().into_iter().chain(more).collect());
-    let read_again = |text| {
+    let with_draft = |more| while_reading(Some("Yes."), [draft(), more].concat());
+    let read_again =
+        |outcome| while_reading(Some("Yes."), vec![key("r"), Msg::Loaded(Ok(outcome))]);
+    let deleting = |outcome| {
         while_reading(
             Some("Yes."),
-            vec![key("r"), Msg::Loaded(Ok(Some(saved(text))))],
+            vec![key("d"), key("y"), Msg::Deleted(outcome)],
         )
     };
-    let failed = [unreachable(), unconfirmed()].map(Err::<DeleteOutcome, _>);
-    let failed = failed.map(|outcome| {
-        let msgs = vec![key("d"), key("y"), Msg::Deleted(outcome)];
-        while_reading(Some("Yes."), msgs)
-    });
+    let failed = [unreachable(), unconfirmed()].map(|failure| deleting(Err(failure)));
     let not_back = [unreachable(), unconfirmed()].map(|failure| {
         let msgs = vec![key("u"), Msg::Saved(Err(failure))];
         after_delete(msgs)
     });
+    let unfit = |msgs| while_reading(Some("a\u{1b}b"), msgs);
     let elsewhere = DeleteOutcome::Conflict(saved("No."));
     let lost = SaveOutcome::Conflict(Some(saved("No.")));
     vec![
-        read_again("Yes."),
-        read_again("No."),
+        read_again(Some(saved("Yes."))),
+        read_again(Some(saved("No."))),
         after_delete(vec![]),
         brought_back(SaveOutcome::Saved(saved("Yes."))),
         // Someone wrote meanwhile, and so did the person.
-        with_draft(
-            deleted()
-                .into_iter()
-                .chain([key("u"), Msg::Saved(Ok(lost))])
-                .collect(),
-        ),
-        while_reading(
-            Some("a\u{1b}b"),
-            deleted().into_iter().chain([key("u")]).collect(),
-        ),
-        while_reading(
-            Some("a\u{1b}b"),
-            draft()
-                .into_iter()
-                .chain(deleted())
-                .chain([key("u")])
-                .collect(),
-        ),
-        while_reading(
-            Some("Yes."),
-            vec![key("d"), key("y"), Msg::Deleted(Ok(elsewhere))],
-        ),
+        with_draft([deleted(), vec![key("u"), Msg::Saved(Ok(lost))]].concat()),
+        unfit([deleted(), vec![key("u")]].concat()),
+        unfit([draft(), deleted(), vec![key("u")]].concat()),
+        deleting(Ok(elsewhere)),
         while_reading(Some("Yes."), vec![paste("x")]),
         with_draft(vec![]),
         with_draft(vec![key("x"), key("y")]),
@@ -163,7 +130,7 @@ fn about_the_quote() -> Vec<String> {
                 Msg::Loaded(Ok(Some(saved("Yes.")))),
             ],
         ),
-        while_reading(Some("Yes."), vec![key("r"), Msg::Loaded(Ok(None))]),
+        read_again(None),
     ]
     .into_iter()
     .chain(failed)
@@ -182,58 +149,42 @@ fn ahead(based_on: Option<&str>, outcome: Result<Option<Saved>, Failure>) -> Str
         key("e"),
         Msg::Loaded(outcome),
     ];
-    told_after(&mut started(80, 24), msgs)
+    at_the_start(msgs)
 }
 
 fn about_writing() -> Vec<String> {
     let long = |bytes| paste(&"x".repeat(bytes));
     let most = quote::MAX_BYTES;
     let conflict = || conflicted(80, 24, "mine", Some("No."));
-    let mut left = started(80, 24);
-    update(&mut left, Msg::Restored(Ok(Some(restored(Some("mine"))))));
+    let left = Msg::Restored(Ok(Some(restored(Some("mine")))));
+    let writing = |msg| while_reading(None, vec![key("e"), msg]);
     vec![
-        told_after(&mut left, vec![Msg::Loaded(Ok(None))]),
+        at_the_start(vec![left, Msg::Loaded(Ok(None))]),
         ahead(Some("mine"), Ok(Some(saved("No.")))),
         ahead(Some("mine"), Ok(None)),
         ahead(None, Err(unreachable())),
         ahead(None, Err(refused())),
         told_after(&mut conflict(), vec![key("e")]),
-        while_reading(None, vec![key("e"), key("Ctrl-_")]),
-        while_reading(None, vec![key("e"), key("Ctrl-R")]),
-        while_reading(None, vec![key("e"), key("Ctrl-Y")]),
-        while_reading(None, vec![key("e"), key("Ctrl-X")]),
-        while_reading(None, vec![key("e"), Msg::ClipboardRead(None)]),
-        while_reading(None, vec![key("e"), Msg::Typed("\u{fffd}".into())]),
-        while_reading(None, vec![key("e"), key("Enter")]),
+        writing(key("Ctrl-_")),
+        writing(key("Ctrl-R")),
+        writing(key("Ctrl-Y")),
+        writing(key("Ctrl-X")),
+        writing(Msg::ClipboardRead(None)),
+        writing(Msg::Typed("\u{fffd}".into())),
+        writing(key("Enter")),
         while_reading(Some("Yes."), vec![key("e"), key("Ctrl-U"), key("Enter")]),
         while_reading(Some("Yes."), vec![key("e"), key("Enter")]),
-        while_reading(
-            None,
-            vec![
-                paste("x"),
-                key("Enter"),
-                Msg::Saved(Ok(SaveOutcome::Saved(saved("x")))),
-            ],
-        ),
-        while_reading(
-            None,
-            vec![paste("x"), key("Enter"), Msg::Saved(Err(unreachable()))],
-        ),
-        while_reading(
-            None,
-            vec![paste("x"), key("Enter"), Msg::Saved(Err(unconfirmed()))],
-        ),
-        while_reading(
-            None,
-            vec![paste("x"), key("Enter"), Msg::Saved(Err(refused()))],
-        ),
+        saving(Ok(SaveOutcome::Saved(saved("x")))),
+        saving(Err(unreachable())),
+        saving(Err(unconfirmed())),
+        saving(Err(refused())),
         while_reading(None, vec![long(most + 1)]),
         while_reading(None, vec![long(most + 1), key("Enter")]),
         while_reading(
             Some("a\u{1b}b"),
             vec![key("e"), paste(" more"), key("Enter")],
         ),
-        while_reading(None, vec![key("e"), long(16 * most + 1)]),
+        writing(long(16 * most + 1)),
         while_reading(None, vec![Msg::DraftFailed(unreachable())]),
     ]
 }

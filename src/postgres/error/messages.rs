@@ -13,7 +13,9 @@ use super::{
         check,
         connection::unusable_roots,
         operation::unconfirmed,
-        quotes::{bypasses, not_guarded, other_shape, restless},
+        quotes::{
+            bypasses, meaning as meaning_for_quotes, no_table, not_guarded, other_shape, restless,
+        },
     },
     *,
 };
@@ -120,7 +122,13 @@ fn every_refusal_says_what_it_means_and_whether_to_try_again() {
         let again = is_transient_refusal(code, message);
         let again = if again { " (tried again)" } else { "" };
         let case = format!("{code} {}{again}", harmless(message));
-        (case, refusal(code, message, &target()))
+        let target = target();
+        let connects = message.contains("database \"neondb\"");
+        let special = meaning_for_quotes(code, message, &target).filter(|_| !connects);
+        (
+            case,
+            special.unwrap_or_else(|| refusal(code, message, &target)),
+        )
     });
     insta::assert_snapshot!(table(cases));
 }
@@ -226,7 +234,7 @@ fn everything_else_about_the_database() {
         ),
         check::knows_no_key(),
         check::lacks_keys(1, 2),
-        check::no_table("neondb"),
+        no_table("neondb"),
         check::lacks_columns(&["message (text)".into(), "user_id (text)".into()]),
         lacks_functions("neondb"),
         check::lacks_rights(

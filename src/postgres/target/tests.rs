@@ -37,25 +37,6 @@ fn an_international_name_is_looked_up_as_the_network_knows_it() {
 }
 
 #[test]
-fn a_string_of_another_language_is_understood() {
-    for text in [
-        "jdbc:postgresql://host.example/neondb?user=alex&password=AbC&sslmode=require",
-        "Host=host.example;Database=neondb;Username=alex;Password=AbC;SSL Mode=VerifyFull;Pooling=true",
-        "Server=host.example; Port=5432; Initial Catalog=neondb; User Id=alex; Pwd=AbC;",
-        "host=host.example;database=neondb;username=alex;password=AbC",
-    ] {
-        let target = good(text);
-        let found = (
-            target.host.as_str(),
-            target.user.as_str(),
-            target.database.as_str(),
-        );
-        assert_eq!(found, ("host.example", "alex", "neondb"), "{text}");
-        assert_eq!((password(&target), target.port), ("AbC", 5432));
-    }
-}
-
-#[test]
 fn a_string_is_taken_out_of_what_is_pasted_around_it() {
     for pasted in [
         POOLED.to_owned(),
@@ -110,6 +91,12 @@ fn a_string_is_taken_out_of_what_is_pasted_around_it() {
         ),
         format!(
             "\"Server={HOST}; Port=5432; User Id=alex; Password='AbC123dEf'; Database=neondb; sslmode=Require; ChannelBinding=require\""
+        ),
+        format!(
+            "Server={HOST}; Port=5432; Initial Catalog=neondb; User Id=alex; Pwd=AbC123dEf; Channel Binding=Require"
+        ),
+        format!(
+            "host={HOST};database=neondb;username=alex;password=AbC123dEf;channel_binding=require"
         ),
         format!(
             "pgsql:host={HOST};port=5432;dbname=neondb;user=alex;password=AbC123dEf;{}",
@@ -187,10 +174,8 @@ fn options_reach_a_direct_host_and_not_a_pooler() {
     let direct = good(&format!(
         "postgresql://a:b@ep-x.eu.aws.neon.tech/db{options}"
     ));
-    assert_eq!(
-        direct.config.get_options(),
-        Some("endpoint=ep-x -c search_path=x -c work_mem=4MB")
-    );
+    let all = "endpoint=ep-x -c search_path=x -c work_mem=4MB";
+    assert_eq!(direct.config.get_options(), Some(all));
     assert_eq!(direct.statement_timeout, "5s");
     let pooled = good(&format!(
         "postgresql://a:b@ep-x-pooler.eu.aws.neon.tech/db{options}"
@@ -237,10 +222,7 @@ fn the_other_way_to_write_it_is_taken_too() {
     assert_eq!(password(&target), "a'b c\\");
     assert_eq!((target.port, target.database.as_str()), (5433, "neondb"));
     let target = good("postgresql:///neondb?host=localhost&user=alex&password=pw");
-    assert_eq!(
-        (target.host.as_str(), target.user.as_str()),
-        ("localhost", "alex")
-    );
+    assert_eq!((&*target.host, &*target.user), ("localhost", "alex"));
     let target = good("postgresql://a:b@[::1]:5433/db?sslmode=disable");
     assert_eq!((target.host.as_str(), target.port), ("::1", 5433));
     let target = good("postgresql://a:b@db.example/db?hostaddr=127.0.0.1");
@@ -258,10 +240,8 @@ fn only_this_machine_is_reached_without_tls() {
     ] {
         let target = good(&format!("postgresql://a:b@{host}/db?sslmode=disable"));
         assert_eq!(target.tls, Tls::Off);
-        assert_eq!(
-            good(&format!("postgresql://a:b@{host}/db")).tls,
-            Tls::Negotiated
-        );
+        let target = good(&format!("postgresql://a:b@{host}/db"));
+        assert_eq!(target.tls, Tls::Negotiated);
     }
     for string in [
         "postgresql://a:b@ep-x.eu.aws.neon.tech/db?sslmode=disable",
@@ -293,10 +273,9 @@ fn the_password_is_never_repeated() {
         format!("host=host.example password='{secret} x y z"),
     ] {
         let said = bad(&string);
-        assert!(
-            !said.contains("hunter2") && !said.contains("secret"),
-            "{said}"
-        );
+        for part in secret.split('/') {
+            assert!(!said.contains(part), "{said}");
+        }
     }
     let target = good(&format!("postgresql://alex:{secret}@host.example/db"));
     assert_eq!(password(&target), secret);

@@ -248,6 +248,7 @@ pub(super) struct Database {
     pub(super) connects: Arc<AtomicUsize>,
     /// How many of the next tokens it takes for expired, whatever they say.
     pub(super) expired: Arc<AtomicUsize>,
+    pub(super) refuses_connections: Arc<AtomicBool>,
 }
 
 impl Database {
@@ -257,8 +258,12 @@ impl Database {
 }
 
 impl Quotes for Database {
-    async fn connect(&self, _progress: &Progress) {
+    async fn connect(&self, _progress: &Progress) -> Result<(), Refused> {
         self.connects.fetch_add(1, Ordering::SeqCst);
+        if self.refuses_connections.load(Ordering::SeqCst) {
+            return Err(Failure::new(Kind::Database, "The password is wrong.").into());
+        }
+        Ok(())
     }
 
     async fn load(

@@ -314,10 +314,8 @@ fn a_paste_is_one_text_in_whatever_pieces_it_comes() {
 #[test]
 fn answers_are_told_from_keys() {
     let answers = decoded(&[b"\x1b[?5u\x1b[1;3R"], Duration::ZERO);
-    assert_eq!(
-        answers,
-        [Decoded::HasKeyboardProtocol, Decoded::CursorColumn(3)]
-    );
+    let expected = [Decoded::HasKeyboardProtocol, Decoded::CursorColumn(3)];
+    assert_eq!(answers, expected);
 }
 
 /// What begins and never ends, and what is typed after it.
@@ -387,21 +385,13 @@ fn a_paste_without_an_end_is_given_up_and_kept() {
     assert_eq!(decoded(&[begun], pause), [pasted("one\rtwo")]);
     // What goes on after a long pause is still no key, and neither is its end.
     let more = &b" three\rfour\r\x1b[201~"[..];
-    assert_eq!(
-        decoded(&[begun, more], pause),
-        [pasted("one\rtwo"), pasted(" three\rfour\r")]
-    );
+    let both = [pasted("one\rtwo"), pasted(" three\rfour\r")];
+    assert_eq!(decoded(&[begun, more], pause), both);
     // What a person presses is.
-    let enter = key(KeyCode::Enter, NONE);
-    assert_eq!(
-        decoded(&[begun, b"\r"], pause),
-        [pasted("one\rtwo"), enter.clone()]
-    );
-    let sooner = Duration::from_millis(200);
-    assert_eq!(
-        decoded(&[begun, b"\r"], sooner),
-        [pasted("one\rtwo"), enter]
-    );
+    let pressed = [pasted("one\rtwo"), key(KeyCode::Enter, NONE)];
+    for pause in [pause, Duration::from_millis(200)] {
+        assert_eq!(decoded(&[begun, b"\r"], pause), pressed);
+    }
 }
 
 #[test]
@@ -415,11 +405,8 @@ fn a_string_that_is_broken_off_leaves_what_breaks_it() {
         ("\x1b[1é", key(KeyCode::Char('é'), NONE)),
         ("\x1bO\x1b[A", key(KeyCode::Up, NONE)),
     ] {
-        assert_eq!(
-            decoded(&[bytes.as_bytes()], Duration::ZERO),
-            [last],
-            "{bytes:?}"
-        );
+        let decoded = decoded(&[bytes.as_bytes()], Duration::ZERO);
+        assert_eq!(decoded, [last], "{bytes:?}");
     }
 }
 

@@ -3,19 +3,19 @@
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
     panic::resume_unwind,
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use crate::{
-    faults::rounds,
+    faults::{Random, rounds},
     support::{
         PATIENCE,
         proxy::{Break, Fuse, Proxy, Way},
         pty::{Key, Pty, words},
         served::runtime,
         stage::{INVITATION, Stage},
-        wait_until,
+        wait_for, wait_until,
     },
 };
 
@@ -25,19 +25,6 @@ const SEED: &str = "EPIGRAPH_TEST_SEED";
 /// More than a connection and an operation send, or are sent, and a bit: some fuses outlast the round.
 const MOST_REQUESTED: usize = 4_500;
 const MOST_ANSWERED: usize = 6_000;
-
-/// Random numbers that come again (`SplitMix64`).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
-}
 
 /// What the network does in a round.
 #[derive(Debug)]
@@ -51,11 +38,7 @@ struct Trouble {
 
 impl Trouble {
     fn random(random: &mut Random) -> Self {
-        let way = if random.below(2) == 0 {
-            Way::Request
-        } else {
-            Way::Answer
-        };
+        let way = [Way::Request, Way::Answer][usize::from(random.below(2) == 1)];
         let anew = random.below(2) == 0;
         let most = match (way, anew) {
             (_, false) => 2_500,
@@ -67,17 +50,11 @@ impl Trouble {
             // It takes the program five seconds and more to give a silent connection up, and eight to give the network up.
             0 | 1 => (Break::Silent, Some(Duration::ZERO)),
             2 => (Break::Reset, None),
-            number => (
-                if number % 2 == 0 {
-                    Break::Closed
-                } else {
-                    Break::Reset
-                },
-                Some(Duration::from_millis(match number % 4 {
-                    0 | 1 => 0,
-                    _ => random.below(900),
-                })),
-            ),
+            number => {
+                let then = [Break::Closed, Break::Reset][usize::from(number % 2 == 1)];
+                let away = if number % 4 < 2 { 0 } else { random.below(900) };
+                (then, Some(Duration::from_millis(away)))
+            }
         };
         Self {
             fuse: Fuse {
@@ -119,12 +96,8 @@ impl Ledger {
              and backend_type = 'client backend' and pid <> pg_backend_pid()";
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let sessions: i64 = self
-                .0
-                .query_one(statement, &[])
-                .await
-                .expect("a row")
-                .get(0);
+            let row = self.0.query_one(statement, &[]).await.expect("a row");
+            let sessions: i64 = row.get(0);
             if sessions <= i64::try_from(network.open()).expect("a few") {
                 return;
             }
@@ -143,7 +116,6 @@ impl Ledger {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "figures, for whoever asks for them")]
 fn a_cut_at_any_byte_leaves_a_write_done_once_or_not() {
     let first = std::env::var(SEED).map_or_else(
         |_| RandomState::new().build_hasher().finish(),
@@ -151,50 +123,32 @@ fn a_cut_at_any_byte_leaves_a_write_done_once_or_not() {
     );
     let lanes = rounds(4, 5);
     let count = rounds(20, 500) / lanes;
-    let outcomes: Vec<_> = (0..lanes)
-        .map(|lane| {
-            let first = first.wrapping_add(u64::from(lane * count));
-            thread::spawn(move || runtime().block_on(play(first, count)))
-        })
-        .collect::<Vec<_>>()
-        .into_iter()
-        .map(|lane| lane.join().unwrap_or_else(|panic| resume_unwind(panic)))
-        .collect();
-    let sum = |kind: usize| outcomes.iter().map(|counts| counts[kind]).sum::<u32>();
-    println!(
-        "{} rounds, {} with a break: {} were done and said so, {} failed and said so; in question stayed {} that were done and {} that were not",
-        lanes * count,
-        sum(4),
-        sum(1),
-        sum(0),
-        sum(3),
-        sum(2),
-    );
-    assert!(
-        sum(1) > 0 && sum(4) > 0,
-        "something breaks, and something gets through"
-    );
+    let lane = |lane| {
+        let first = first.wrapping_add(u64::from(lane * count));
+        thread::spawn(move || runtime().block_on(play(first, count)))
+    };
+    let lanes: Vec<_> = (0..lanes).map(lane).collect();
+    let ended = |lane: JoinHandle<_>| lane.join().unwrap_or_else(|panic| resume_unwind(panic));
+    let outcomes: Vec<_> = lanes.into_iter().map(ended).collect();
+    let sum = |counted: fn(&[u32; 2]) -> u32| outcomes.iter().map(counted).sum::<u32>();
+    assert!(sum(|it| it[0]) > 0, "something gets through");
+    assert!(sum(|it| it[1]) > 0, "something breaks");
 }
 
-/// Plays so many rounds, each with a seed of its own.
-async fn play(first: u64, count: u32) -> [u32; 5] {
-    let mut stage = Stage::signed_in().await;
+/// Plays so many rounds, each with a seed of its own, and counts those that did what was ordered, and those with a break.
+async fn play(first: u64, count: u32) -> [u32; 2] {
+    let stage = Stage::signed_in().await;
     // A connection that falls silent while it is made is given up soon.
-    let url = stage
-        .database
-        .user()
-        .port(stage.database_network.port())
-        .set("connect_timeout", "6");
-    stage.home.set("DATABASE_URL", url.to_string());
+    let url = stage.database.user().port(stage.database_network.port());
     let ledger = Ledger::open(&stage).await;
-    let mut screen = stage.open();
+    let mut screen = stage.open_at(&url.set("connect_timeout", "6"));
     screen.sees(INVITATION);
-    let mut outcomes = [0; 5];
+    let mut outcomes = [0; 2];
     for number in 0..count {
         let seed = first.wrapping_add(number.into());
-        let (outcome, broke) = play_round(&stage, &ledger, &mut screen, seed, number).await;
-        outcomes[outcome] += 1;
-        outcomes[4] += u32::from(broke);
+        let (is_done, broke) = play_round(&stage, &ledger, &mut screen, seed, number).await;
+        outcomes[0] += u32::from(is_done);
+        outcomes[1] += u32::from(broke);
     }
     outcomes
 }
@@ -205,7 +159,7 @@ async fn play_round(
     screen: &mut Pty,
     seed: u64,
     number: u32,
-) -> (usize, bool) {
+) -> (bool, bool) {
     let network = &stage.database_network;
     let mut random = Random(seed);
     let trouble = Trouble::random(&mut random);
@@ -235,8 +189,8 @@ async fn play_round(
     }
     if let Some(away) = trouble.away {
         // From the break on, which may not come at all.
-        wait_until(&story, || {
-            (!network.has_fuse() || is_settled(&screen.screen())).then_some(())
+        wait_for(&story, || {
+            !network.has_fuse() || is_settled(&screen.screen())
         });
         thread::sleep(away);
         network.refuse(false);
@@ -279,38 +233,33 @@ async fn play_round(
     // Read again, the screen says how it is.
     screen.key(Key::Char('r'));
     screen.sees_that(&format!("has read it again ({story})"), |screen| {
-        let shown = words(&screen.contents());
-        [
-            "Up to date.",
-            "Your text is saved.",
-            "It has changed; this is the new text.",
-            "Your quote has since been deleted.",
-        ]
-        .iter()
-        .any(|words| shown.contains(words))
+        says_one_of(&screen.contents(), &READ_AGAIN)
     });
     match &now {
         Some(text) => screen.reads(text),
         None => screen.sees(INVITATION),
     }
     if is_done && !deletes {
-        wait_until(&format!("the draft is gone ({story})"), || {
-            stage.draft().is_none().then_some(())
+        wait_for(&format!("the draft is gone ({story})"), || {
+            stage.draft().is_none()
         });
     }
-    assert_eq!(
-        ledger.read().await,
-        (now, new_count),
-        "{story}: it was changed later"
-    );
-    let outcome = usize::from(is_done) + 2 * usize::from(says_nothing);
-    (outcome, broke)
+    let later = ledger.read().await;
+    assert_eq!(later, (now, new_count), "{story}: it was changed later");
+    (is_done && !says_nothing, broke)
 }
+
+/// What the screen says when the quote was read again.
+const READ_AGAIN: [&str; 4] = [
+    "Up to date.",
+    "Your text is saved.",
+    "It has changed; this is the new text.",
+    "Your quote has since been deleted.",
+];
 
 /// Whether the screen says what became of it.
 fn is_settled(shown: &str) -> bool {
-    let shown = words(shown);
-    [
+    let settled = [
         "Saved.",
         "Your quote is deleted.",
         "Your text is still here",
@@ -318,7 +267,11 @@ fn is_settled(shown: &str) -> bool {
         "Try again in a moment",
         "and try again.",
         "elsewhere",
-    ]
-    .iter()
-    .any(|words| shown.contains(words))
+    ];
+    says_one_of(shown, &settled)
+}
+
+fn says_one_of(shown: &str, all: &[&str]) -> bool {
+    let shown = words(shown);
+    all.iter().any(|words| shown.contains(words))
 }

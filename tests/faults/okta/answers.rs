@@ -6,10 +6,9 @@ use serde_json::json;
 
 use super::Site;
 use crate::support::{
-    okta::{Answer, Endpoint, Okta, Person},
-    program::{Home, Ran},
+    okta::{Answer, Endpoint, Okta},
     stage::{Login, Stage},
-    wait_until,
+    wait_for,
 };
 
 const TRYING_AGAIN: &str = "Okta does not answer; trying again";
@@ -24,99 +23,69 @@ struct Fault {
     says: Option<&'static str>,
 }
 
-const fn fault(
-    name: &'static str,
-    answer: fn() -> Answer,
-    times: usize,
-    says: Option<&'static str>,
-) -> Fault {
+const fn passes(name: &'static str, answer: fn() -> Answer) -> Fault {
     Fault {
         name,
         answer,
-        times,
-        says,
+        times: 1,
+        says: None,
     }
 }
 
-const NOT_OKTAS: Option<&str> = Some("is not one of Okta's");
-const OUT_OF_ORDER: Option<&str> = Some("having problems");
-const BUSY: Option<&str> = Some("too many requests");
+const fn told(says: &'static str, name: &'static str, answer: fn() -> Answer) -> Fault {
+    Fault {
+        says: Some(says),
+        ..passes(name, answer)
+    }
+}
+
+/// What is tried again, and comes again.
+const fn lasts(says: &'static str, name: &'static str, answer: fn() -> Answer) -> Fault {
+    Fault {
+        times: 3,
+        ..told(says, name, answer)
+    }
+}
+
+const NOT_OKTAS: &str = "is not one of Okta's";
+const PROBLEMS: &str = "having problems";
+const BUSY: &str = "too many requests";
 
 const FAULTS: [Fault; 14] = [
-    fault("closes", Answer::close, 1, None),
-    fault(
-        "ends in the middle of the body",
-        || Answer::http(200, "application/json", "{\"issuer\": \"https://o").truncated(),
-        1,
-        None,
-    ),
-    fault(
-        "a limit that ends soon",
-        || Answer::rate_limited(1),
-        1,
-        None,
-    ),
-    fault(
-        "a limit that ends late",
-        || Answer::rate_limited(600),
-        1,
-        BUSY,
-    ),
-    fault("a limit without an end", || busy(429), 1, None),
-    fault(
-        "a limit for good",
-        || busy(429).header("Retry-After", "0"),
-        3,
-        BUSY,
-    ),
-    fault(
-        "a limit until the end of time",
-        || {
-            busy(429)
-                .header("Retry-After", "18446744073709551615")
-                .after(Duration::from_secs(1))
-        },
-        1,
-        BUSY,
-    ),
-    fault(
-        "500",
-        || busy(500).header("Retry-After", "0"),
-        3,
-        OUT_OF_ORDER,
-    ),
-    fault(
-        "503 in HTML",
-        || Answer::proxy_page(503).header("Retry-After", "0"),
-        3,
-        OUT_OF_ORDER,
-    ),
-    fault("200 in HTML", || Answer::proxy_page(200), 1, NOT_OKTAS),
-    fault(
-        "nothing",
-        || Answer::http(200, "application/json", ""),
-        1,
-        NOT_OKTAS,
-    ),
-    fault(
-        "half of JSON",
-        || Answer::http(200, "application/json", "{\"keys\": [{\"kty\": \"R"),
-        1,
-        NOT_OKTAS,
-    ),
-    fault(
-        "sent elsewhere",
-        || Answer::redirect("https://portal.example/"),
-        1,
-        Some("redirect"),
-    ),
-    fault(
-        "far too much",
-        || Answer::http(200, "application/json", vec![b' '; 2 * 1024 * 1024]),
-        1,
-        Some("too large"),
-    ),
+    passes("closes", Answer::close),
+    passes("ends in the middle of the body", || {
+        body("{\"issuer\": \"https://o").truncated()
+    }),
+    passes("a limit that ends soon", || Answer::rate_limited(1)),
+    told(BUSY, "a limit that ends late", || Answer::rate_limited(600)),
+    passes("a limit without an end", || busy(429)),
+    lasts(BUSY, "a limit for good", || at_once(busy(429))),
+    told(BUSY, "a limit until the end of time", || {
+        let endless = busy(429).header("Retry-After", "18446744073709551615");
+        endless.after(Duration::from_secs(1))
+    }),
+    lasts(PROBLEMS, "500", || at_once(busy(500))),
+    lasts(PROBLEMS, "503 in HTML", || at_once(Answer::proxy_page(503))),
+    told(NOT_OKTAS, "200 in HTML", || Answer::proxy_page(200)),
+    told(NOT_OKTAS, "nothing", || body("")),
+    told(NOT_OKTAS, "half of JSON", || {
+        body("{\"keys\": [{\"kty\": \"R")
+    }),
+    told("redirect", "sent elsewhere", || {
+        Answer::redirect("https://portal.example/")
+    }),
+    told("too large", "far too much", || body(&" ".repeat(2 << 20))),
 ];
+
+/// What says that it is JSON.
+fn body(text: &str) -> Answer {
+    Answer::http(200, "application/json", text)
+}
+
+/// What may be tried again at once.
+fn at_once(answer: Answer) -> Answer {
+    answer.header("Retry-After", "0")
+}
 
 fn busy(status: u16) -> Answer {
     Answer::json(
@@ -140,16 +109,12 @@ fn at_the_beginning(endpoint: Endpoint) {
         let Some(says) = fault.says else {
             let mut login = Login::start(&mut home.command(&["login", "--json"]));
             assert_eq!(login.next()["event"], "code", "{}", fault.name);
-            let ended = login.interrupt();
-            assert!(
-                ended.stderr.contains(TRYING_AGAIN),
-                "{}: {ended:?}",
-                fault.name
-            );
+            let talk = login.interrupt().stderr;
+            assert!(talk.contains(TRYING_AGAIN), "{}: {talk}", fault.name);
             continue;
         };
         let ran = home.run(&["login"]);
-        match (endpoint, Some(says) == NOT_OKTAS) {
+        match (endpoint, says == NOT_OKTAS) {
             // What is no authorization server at all may well be the wrong address.
             (Endpoint::Discovery, true) => {
                 ran.fails(8, &["not an Okta authorization server", "proxy"]);
@@ -162,31 +127,28 @@ fn at_the_beginning(endpoint: Endpoint) {
 
 /// Tries every fault in the place of an answer to a poll, and of the keys: none of them ends the sign-in.
 fn at_the_polls() {
-    let polls: Vec<_> = FAULTS
-        .iter()
-        .map(|fault| {
-            thread::spawn(|| {
-                let Site { okta, home } = Site::new();
-                script(&okta, Endpoint::Keys, fault);
-                // How long a poll waits for a limit to end has a test of its own.
-                let waits = fault.name.contains("late") || fault.name.contains("of time");
-                if !waits {
-                    okta.script(Endpoint::Token, (fault.answer)());
-                }
-                let login = Home::start(&mut home.command(&["login"]));
-                wait_until("the poll", || {
-                    (okta.count(Endpoint::Token) > 0).then_some(())
-                });
-                okta.approve(&okta.next_code(), Person::James)
-                    .expect("known");
-                let ran = Ran::from(login.wait_with_output().expect("it ends"));
-                assert_eq!(ran.code, Some(0), "{}: {ran:?}", fault.name);
-                let told = ran.stderr.contains(TRYING_AGAIN);
-                assert!(told || waits, "{}: {ran:?}", fault.name);
-            })
-        })
-        .collect();
-    polls.into_iter().for_each(joined);
+    thread::scope(|scope| {
+        for fault in &FAULTS {
+            scope.spawn(|| at_a_poll(fault));
+        }
+    });
+}
+
+fn at_a_poll(fault: &Fault) {
+    let Site { okta, home } = Site::new();
+    script(&okta, Endpoint::Keys, fault);
+    // How long a poll waits for a limit to end has a test of its own.
+    let waits = fault.name.contains("late") || fault.name.contains("of time");
+    if !waits {
+        okta.script(Endpoint::Token, (fault.answer)());
+    }
+    let login = Login::start(&mut home.command(&["login"]));
+    wait_for("the poll", || okta.count(Endpoint::Token) > 0);
+    okta.let_in(&okta.next_code());
+    let ran = login.end();
+    assert_eq!(ran.code, Some(0), "{}: {ran:?}", fault.name);
+    let told = ran.stderr.contains(TRYING_AGAIN);
+    assert!(told || waits, "{}: {ran:?}", fault.name);
 }
 
 /// Tries every fault where the session is renewed: none of them ends it.
@@ -212,12 +174,10 @@ fn at_a_renewal(endpoint: Endpoint, stage: &Stage) {
 /// Tries every fault where the session is revoked: it is gone from this machine, and whether Okta was told is said.
 fn at_a_sign_out() {
     let Site { okta, home } = Site::new();
-    let mut login = Login::start(&mut home.command(&["login", "--json"]));
-    login.next();
-    okta.approve(&okta.next_code(), Person::James)
-        .expect("known");
+    let login = Login::start(&mut home.command(&["login"]));
+    okta.let_in(&okta.next_code());
     login.end().data();
-    let path = super::session_file(&home);
+    let path = home.session_file();
     let kept = fs::read(&path).expect("a session");
     for fault in &FAULTS {
         home.write(&path, &kept);
@@ -237,23 +197,15 @@ fn at_a_sign_out() {
     home.run(&["show"]).fails(3, &["you are not signed in"]);
 }
 
-#[track_caller]
-fn joined(thread: thread::JoinHandle<()>) {
-    if let Err(panic) = thread.join() {
-        std::panic::resume_unwind(panic);
-    }
-}
-
 #[tokio::test]
 async fn whatever_answers_in_oktas_place_is_named_and_ends_no_session() {
     let (renewing, checking) = tokio::join!(Stage::new(), Stage::new());
-    let endpoints = [
-        thread::spawn(|| at_the_beginning(Endpoint::Discovery)),
-        thread::spawn(|| at_the_beginning(Endpoint::DeviceAuthorize)),
-        thread::spawn(at_the_polls),
-        thread::spawn(move || at_a_renewal(Endpoint::Token, &renewing)),
-        thread::spawn(move || at_a_renewal(Endpoint::Keys, &checking)),
-        thread::spawn(at_a_sign_out),
-    ];
-    endpoints.into_iter().for_each(joined);
+    thread::scope(|scope| {
+        scope.spawn(|| at_the_beginning(Endpoint::Discovery));
+        scope.spawn(|| at_the_beginning(Endpoint::DeviceAuthorize));
+        scope.spawn(at_the_polls);
+        scope.spawn(move || at_a_renewal(Endpoint::Token, &renewing));
+        scope.spawn(move || at_a_renewal(Endpoint::Keys, &checking));
+        scope.spawn(at_a_sign_out);
+    });
 }

@@ -1,16 +1,15 @@
 //! Clocks that are wrong, at Okta's end or here, and machines that sleep. The clock of a process of ours is set by libfaketime.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
-use super::{an_hour_passes, is_kept};
+use super::{super::terminal::send, an_hour_passes};
 use crate::support::{
     okta::{Endpoint, Person},
     program::Home,
-    pty::{Key, Pty},
-    stage::{INVITATION, Stage, ends},
-    wait_until,
+    stage::{INVITATION, Stage, quits},
+    wait_for,
 };
 
 /// Where Debian and Fedora have it.
@@ -24,55 +23,42 @@ fn library() -> String {
 }
 
 /// Gives what this home's owner runs from now on a clock that is this many seconds fast, and that [`set_clock`] sets.
-fn with_clock(home: &mut Home, ahead: i64) {
+pub(in crate::faults) fn with_clock(home: &mut Home, ahead: i64) {
     set_clock(home, ahead);
     home.set("LD_PRELOAD", library());
-    home.set(
-        "FAKETIME_TIMESTAMP_FILE",
-        home.path().join("clock").display().to_string(),
-    );
+    let clock = home.path().join("clock").display().to_string();
+    home.set("FAKETIME_TIMESTAMP_FILE", clock);
     home.set("FAKETIME_NO_CACHE", "1");
     // The clock that only goes on is left alone.
     home.set("FAKETIME_DONT_FAKE_MONOTONIC", "1");
 }
 
-fn set_clock(home: &Home, ahead: i64) {
+pub(in crate::faults) fn set_clock(home: &Home, ahead: i64) {
     let next = home.write("next", format!("{ahead:+}").as_bytes());
     fs::rename(next, home.path().join("clock")).expect("the clock is set");
 }
 
 #[tokio::test]
 async fn the_clock_that_is_hours_off_is_named() {
-    let mut stage = Stage::signed_in().await;
-    assert_eq!(stage.run(&["set", "Mistakes"]).code, Some(0));
+    let mut stage = Stage::with_quote("Mistakes").await;
     let login = |stage: &Stage, fails: &str| {
         let login = stage.login(&["login"]);
         let _ = stage.okta.approve(&stage.okta.next_code(), Person::James);
-        let ran = login.end();
-        ran.fails(
-            10,
-            &[
-                fails,
-                "so Okta's tokens cannot be checked",
-                "hint: set the date and time right",
-            ],
-        );
+        let unchecked = "so Okta's tokens cannot be checked";
+        let says = [fails, unchecked, "hint: set the date and time right"];
+        login.end().fails(10, &says);
     };
-    stage
-        .okta
-        .configure(|settings| settings.grace = Duration::ZERO);
+    stage.okta.refresh_tokens_work_once();
     // Okta's. To a program, that looks the same as its own.
     for (offset, says) in [(3600, "60 minutes slow"), (-7500, "2 hours fast")] {
-        stage
-            .okta
-            .configure(|settings| settings.clock_offset = offset);
+        let okta = &stage.okta;
+        okta.configure(|settings| settings.clock_offset = offset);
         if offset > 0 {
             login(&stage, says);
         }
         an_hour_passes(&stage.home);
-        stage
-            .run(&["show"])
-            .fails(10, &[says, "hint: set the date"]);
+        let show = stage.run(&["show"]);
+        show.fails(10, &[says, "hint: set the date"]);
     }
     stage.okta.configure(|settings| settings.clock_offset = 0);
     assert_eq!(stage.run(&["show"]).data(), "Mistakes");
@@ -96,109 +82,45 @@ async fn the_clock_that_is_hours_off_is_named() {
 }
 
 #[tokio::test]
-async fn a_clock_set_while_writing_costs_no_text() {
-    let mut stage = Stage::signed_in().await;
-    with_clock(&mut stage.home, 0);
-    let mut screen = stage.open();
-    screen.sees(INVITATION);
-    screen.writes("Mistakes");
-    set_clock(&stage.home, 3600);
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
-    screen.writes(" are");
-    an_hour_passes(&stage.home);
-    set_clock(&stage.home, 9000);
-    screen.key(Key::Enter);
-    screen.sees("so Okta's tokens cannot be checked.");
-    screen.sees("Not saved, but kept.");
-    screen.sees("Mistakes are");
-    is_kept(&stage, "Mistakes are");
-    assert_eq!(stage.quote(), "Mistakes");
-    set_clock(&stage.home, 0);
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
-    assert_eq!(stage.quote(), "Mistakes are");
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
-}
-
-/// The program that comes next would keep it for longer than Okta said.
-#[tokio::test]
-async fn what_a_fast_clock_has_kept_is_asked_for_again() {
-    let mut stage = Stage::new().await;
-    let asked = |stage: &Stage| {
-        let before = stage.okta.count(Endpoint::Discovery);
-        an_hour_passes(&stage.home);
-        stage.run(&["show"]).fails(5, &["there is no quote"]);
-        stage.okta.count(Endpoint::Discovery) - before
-    };
-    with_clock(&mut stage.home, 3600);
-    stage.log_in();
-    assert_eq!(asked(&stage), 0);
-    set_clock(&stage.home, 0);
-    assert_eq!(asked(&stage), 1);
-    assert_eq!(asked(&stage), 0);
-}
-
-fn signal(screen: &Pty, signal: Signal) {
-    let process = Pid::from_raw(screen.id().cast_signed()).expect("a process");
-    kill_process(process, signal).expect("it is there");
-}
-
-#[tokio::test]
 async fn a_sleeping_machine_notices_the_approval_when_it_wakes() {
     let mut stage = Stage::new().await;
     with_clock(&mut stage.home, 0);
     let polls = |number| {
-        wait_until("it polls", || {
-            (stage.okta.count(Endpoint::Token) >= number).then_some(())
-        });
+        wait_for("it polls", || stage.okta.count(Endpoint::Token) >= number);
     };
     let mut screen = stage.open();
-    screen.sees("Enter Log in");
-    screen.key(Key::Enter);
-    let code = stage.okta.next_code();
-    screen.sees(&code);
+    let code = stage.ask_for_code(&mut screen);
     polls(1);
 
     // It sleeps for less than the code works. Its own clock stands still meanwhile; the time of day does not.
-    signal(&screen, Signal::STOP);
-    stage.okta.approve(&code, Person::James).expect("known");
+    send(screen.id(), Signal::STOP);
+    stage.okta.let_in(&code);
     set_clock(&stage.home, 120);
-    signal(&screen, Signal::CONT);
+    send(screen.id(), Signal::CONT);
     screen.sees("Welcome, James Joyce!");
     screen.sees(INVITATION);
-    screen.key(Key::Char('s'));
-    screen.sees("Sign out, here and at Okta?");
-    screen.decides('y');
-    screen.sees("Enter Log in");
+    screen.signs_out();
 
     // It sleeps for longer, and wakes where there is no network: that the code has ended is known all the same.
-    screen.key(Key::Enter);
-    let code = stage.okta.next_code();
-    screen.sees(&code);
+    stage.ask_for_code(&mut screen);
     let before = stage.okta.count(Endpoint::Token);
     polls(before + 1);
-    signal(&screen, Signal::STOP);
+    send(screen.id(), Signal::STOP);
     stage.okta.expire_codes();
-    stage.okta_network.refuse(true);
-    stage.okta_network.cut();
+    stage.okta_network.lose();
     set_clock(&stage.home, 1200);
-    signal(&screen, Signal::CONT);
+    send(screen.id(), Signal::CONT);
     screen.sees("The code expired before it was approved. Sign in again with a new code.");
     stage.okta_network.refuse(false);
 
     // The clock is only set, by an hour: the code works as long as Okta says.
-    screen.key(Key::Enter);
-    let code = stage.okta.next_code();
-    screen.sees(&code);
+    let code = stage.ask_for_code(&mut screen);
     set_clock(&stage.home, 6000);
     let before = stage.okta.count(Endpoint::Token);
     polls(before + 2);
-    stage.okta.approve(&code, Person::James).expect("known");
+    stage.okta.let_in(&code);
     screen.sees("The clock of this machine is 2 hours fast");
     set_clock(&stage.home, 0);
     stage.sign_in(&mut screen);
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
+    quits(&mut screen);
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{an_hour_passes, file_of, forget_okta};
+use super::{an_hour_passes, forget_okta};
 use crate::{
     faults::machine::{FULL, after, run},
     support::{
@@ -19,9 +19,7 @@ use crate::{
 /// Someone is signed in, whose refresh tokens work once.
 async fn stage() -> Stage {
     let stage = Stage::signed_in().await;
-    stage
-        .okta
-        .configure(|settings| settings.grace = Duration::ZERO);
+    stage.okta.refresh_tokens_work_once();
     stage
 }
 
@@ -50,7 +48,7 @@ async fn endpoints_that_have_moved_cost_no_session() {
 #[tokio::test]
 async fn a_kept_file_that_is_no_use_is_written_anew() {
     let stage = stage().await;
-    let path = file_of(&stage.home, "server-").expect("it is kept");
+    let path = stage.home.file_of("server-").expect("it is kept");
     let target = stage.home.write("target", b"precious");
     let damages: [&dyn Fn(&Path); 4] = [
         &|path| fs::write(path, "{\"version\":1,\"answ").expect("written"),
@@ -80,16 +78,15 @@ async fn a_kept_file_that_is_no_use_is_written_anew() {
 async fn a_disk_too_full_for_what_okta_publishes_is_no_error() {
     let stage = Stage::signed_in().await;
     // The rotated token cannot be kept either.
-    stage
-        .okta
-        .configure(|settings| settings.grace = Duration::from_hours(1));
+    let long = Duration::from_hours(1);
+    stage.okta.configure(|settings| settings.grace = long);
     forget_okta(&stage.home);
     an_hour_passes(&stage.home);
     let shown = run(&mut after(FULL, &stage.home.command(&["show"])));
     // That the session could not be kept is said, and nothing else.
     assert_eq!(shown.code, Some(5), "{shown:?}");
     assert_eq!(shown.stderr.matches("disk is not full").count(), 1);
-    assert_eq!(file_of(&stage.home, "server-"), None);
+    assert_eq!(stage.home.file_of("server-"), None);
     assert_eq!(renewed(&stage), 1);
     assert_eq!(renewed(&stage), 0);
 }

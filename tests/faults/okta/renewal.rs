@@ -1,87 +1,76 @@
 //! Staying signed in: one renewal among many processes, and what is lost on the way.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{fs, process::Child, sync::Arc, time::Duration};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{an_hour_passes, forget_okta, is_kept, session_file};
+use super::{an_hour_passes, forget_okta};
 use crate::{
     faults::rounds,
     support::{
-        okta::{Answer, Endpoint, Person},
-        program::{Home, Ran},
+        okta::{Answer, Endpoint, Okta, Person},
+        program::Home,
         proxy::{Break, Fuse, Way},
-        pty::Key,
-        stage::{Stage, ends},
-        wait_until,
+        pty::{Key, Pty},
+        stage::{Stage, ends, quits},
+        wait_for,
     },
 };
 
 const QUOTE: &str = "Think you're escaping and run into yourself.";
 const CUT_OFF: &str = "an earlier renewal was cut off before its answer was kept";
 
-async fn with_a_quote() -> Stage {
+/// A program that needs a new token for everything: one is as good as expired as soon as it comes.
+async fn always_renewing(quote: &str) -> (Stage, Pty) {
     let stage = Stage::signed_in().await;
-    assert_eq!(stage.run(&["set", QUOTE]).code, Some(0));
-    stage
+    stage.okta.tokens_end_at_once();
+    assert_eq!(stage.run(&["set", quote]).code, Some(0));
+    an_hour_passes(&stage.home);
+    let mut screen = stage.open_reading(quote);
+    screen.sees_no_more("Reading your quote…");
+    (stage, screen)
 }
 
-/// Starts `show` this many times at once.
-fn shows(stage: &Stage, number: usize) -> Vec<std::process::Child> {
-    (0..number)
-        .map(|_| Home::start(&mut stage.home.command(&["show"])))
-        .collect()
-}
-
-fn ends_of(processes: Vec<std::process::Child>) -> Vec<Ran> {
-    processes
-        .into_iter()
-        .map(|process| process.wait_with_output().expect("it ends").into())
-        .collect()
+fn show(stage: &Stage) -> Child {
+    Home::start(&mut stage.home.command(&["show"]))
 }
 
 /// Starts a process whose renewal is under way, and gets this answer.
-fn renewing(stage: &Stage, answer: Answer) -> std::process::Child {
+fn renewing(stage: &Stage, answer: Answer) -> Child {
     let before = stage.okta.count(Endpoint::Token);
     stage.okta.script(Endpoint::Token, answer);
-    let process = shows(stage, 1).remove(0);
-    wait_until("it renews", || {
-        (stage.okta.count(Endpoint::Token) > before).then_some(())
-    });
+    let process = show(stage);
+    wait_for("it renews", || stage.okta.count(Endpoint::Token) > before);
     process
 }
 
-fn kill(mut process: std::process::Child) {
+fn kill(mut process: Child) {
     process.kill().expect("it runs");
     process.wait().expect("it is our child");
 }
 
 #[tokio::test]
 async fn eight_processes_that_need_a_renewal_make_one() {
-    let stage = with_a_quote().await;
+    let stage = Stage::with_quote(QUOTE).await;
     // Whoever came second with a token that was replaced would sign everybody out.
-    stage
-        .okta
-        .configure(|settings| settings.grace = Duration::ZERO);
+    stage.okta.refresh_tokens_work_once();
     for round in 0..rounds(4, 100) {
         an_hour_passes(&stage.home);
         let before = stage.okta.count(Endpoint::Token);
-        for ran in ends_of(shows(&stage, 8)) {
+        let shows = (0..8).map(|_| stage.home.command(&["show"]));
+        for ran in Home::side_by_side(shows) {
             assert_eq!(ran.data(), QUOTE, "round {round}");
         }
-        assert_eq!(
-            stage.okta.count(Endpoint::Token),
-            before + 1,
-            "round {round}"
-        );
+        let renewals = stage.okta.count(Endpoint::Token) - before;
+        assert_eq!(renewals, 1, "round {round}");
         assert_eq!(stage.okta.live_refresh_tokens(Person::James), 1);
     }
 }
 
 #[tokio::test]
 async fn a_process_killed_while_it_renews_ends_no_session() {
-    let stage = with_a_quote().await;
+    let stage = Stage::with_quote(QUOTE).await;
     for (grace, answer, lost) in [
         // Okta never saw the request.
         (Duration::ZERO, Answer::silence as fn() -> Answer, false),
@@ -94,17 +83,15 @@ async fn a_process_killed_while_it_renews_ends_no_session() {
         an_hour_passes(&stage.home);
         let before = stage.okta.count(Endpoint::Token);
         let renewing = renewing(&stage, answer());
-        let others = shows(&stage, 7);
+        let others = [(); 7].map(|()| show(&stage));
         kill(renewing);
-        let ran = ends_of(others);
-        if lost {
-            let told = ran.iter().filter(|ran| ran.stderr.contains(CUT_OFF));
-            assert_eq!(told.count(), 1, "{ran:?}");
-            for ran in ran {
+        let ran = others.map(Home::end_of);
+        let told = ran.iter().filter(|ran| ran.stderr.contains(CUT_OFF));
+        assert_eq!(told.count(), usize::from(lost), "{ran:?}");
+        for ran in ran {
+            if lost {
                 ran.fails(3, &["hint: ", "epigraph login"]);
-            }
-        } else {
-            for ran in ran {
+            } else {
                 assert_eq!(ran.data(), QUOTE);
             }
         }
@@ -130,42 +117,25 @@ async fn a_process_killed_while_it_renews_ends_no_session() {
 
 #[tokio::test]
 async fn a_lost_answer_to_a_renewal_loses_no_text() {
-    let stage = Stage::new().await;
-    let mut screen = stage.open_with_quote(QUOTE);
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
-    // From now on, a token is as good as expired as soon as it comes.
-    stage
-        .okta
-        .configure(|settings| settings.token_lifetime = 30);
-    an_hour_passes(&stage.home);
-    let mut screen = stage.open();
-    screen.sees(QUOTE);
-    screen.sees_no_more("Reading your quote…");
-
+    let (stage, mut screen) = always_renewing(QUOTE).await;
     screen.writes(" One");
     stage.okta.script(Endpoint::Token, Answer::lost());
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
+    screen.saves();
     assert_eq!(stage.quote(), format!("{QUOTE} One"));
 
-    stage
-        .okta
-        .configure(|settings| settings.grace = Duration::ZERO);
+    stage.okta.refresh_tokens_work_once();
     stage.okta.script(Endpoint::Token, Answer::lost());
     screen.writes(" Two");
     screen.key(Key::Enter);
     screen.sees("cut off before its answer was kept");
     screen.sees("Your unsaved text is kept for your next sign-in.");
-    is_kept(&stage, "One Two");
+    stage.keeps("One Two");
     assert_eq!(stage.quote(), format!("{QUOTE} One"));
     stage.sign_in(&mut screen);
     screen.sees("One Two");
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
+    screen.saves();
     assert_eq!(stage.quote(), format!("{QUOTE} One Two"));
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
+    quits(&mut screen);
     assert_eq!(stage.draft(), None);
 }
 
@@ -173,7 +143,7 @@ async fn a_lost_answer_to_a_renewal_loses_no_text() {
 async fn a_renewal_that_is_cut_at_any_byte_is_made_again() {
     /// More than a renewal with its discovery sends, or is sent.
     const MOST: u32 = 6_000;
-    let stage = with_a_quote().await;
+    let stage = Stage::with_quote(QUOTE).await;
     for round in 0..rounds(8, 160) {
         let fuse = Fuse {
             way: [Way::Request, Way::Answer][round as usize % 2],
@@ -193,134 +163,78 @@ async fn a_renewal_that_is_cut_at_any_byte_is_made_again() {
 
 #[tokio::test]
 async fn a_save_whose_renewal_fails_returns_to_the_text() {
-    let stage = Stage::new().await;
-    stage
-        .okta
-        .configure(|settings| settings.token_lifetime = 30);
-    let mut screen = stage.open_with_quote("Mistakes");
+    let (stage, mut screen) = always_renewing("Mistakes").await;
     screen.writes(" are the portals");
     let before = stage.rows();
-    let forge = |claims: fn(&mut Value)| {
-        stage.okta.configure(|settings| {
-            settings.forge = Some(Arc::new(move |_, it| claims(it)));
-        });
+    let okta = &stage.okta;
+    let answers = |answer| okta.script(Endpoint::Token, answer);
+    let forges = |forgery: Forgery| {
+        okta.configure(|settings| settings.forge = Some(Arc::new(forgery)));
     };
-    for (fails, says) in [
+    let cases: [(&dyn Fn(), &str); 5] = [
         (
-            &(|| {
-                stage
-                    .okta
-                    .script(Endpoint::Token, Answer::rate_limited(600));
-            }) as &dyn Fn(),
+            &|| answers(Answer::rate_limited(600)),
             "is receiving too many requests at the moment.",
         ),
         (
-            &|| stage.okta.script(Endpoint::Token, Answer::proxy_page(200)),
+            &|| answers(Answer::proxy_page(200)),
             "is not one of Okta's (HTTP status 200).",
         ),
         (
-            &|| {
-                stage.okta.script(
-                    Endpoint::Token,
-                    Answer::error(
-                        400,
-                        "invalid_client",
-                        "Invalid value for 'client_id' parameter.",
-                    ),
-                );
-            },
+            &|| answers(Answer::error(400, "invalid_client", "No such client.")),
             "Okta does not know this client id.",
         ),
-        (
-            &|| forge(|claims| claims["sub"] = json!("00u2somebodyelse")),
-            "with another person's ID token.",
-        ),
-        (
-            &|| forge(|claims| drop(claims.as_object_mut().expect("claims").remove("sub"))),
-            "it lacks a required claim.",
-        ),
-        (
-            &|| {
-                stage.okta.configure(|settings| {
-                    settings.forge = None;
-                    settings.clock_offset = 3600;
-                });
-            },
-            "The clock of this machine is 60 minutes slow, so Okta's tokens cannot be checked.",
-        ),
-        (
-            &|| {
-                stage.okta.configure(|settings| {
-                    settings.clock_offset = 0;
-                    settings.unpublished_key = true;
-                });
-            },
-            "signed with a key that the authorization server does not publish.",
-        ),
-    ] {
+        (&|| forges(names_another), "with another person's ID token."),
+        (&|| forges(names_no_one), "it lacks a required claim."),
+    ];
+    for (fails, says) in cases {
         fails();
         screen.key(Key::Enter);
         screen.sees(says);
         screen.sees("Not saved");
         screen.sees("Edit your quote");
         screen.sees("Mistakes are the portals");
-        is_kept(&stage, "Mistakes are the portals");
+        stage.keeps("Mistakes are the portals");
         assert_eq!(stage.rows(), before);
         screen.type_(".");
         screen.key(Key::Backspace);
     }
-    stage
-        .okta
-        .configure(|settings| settings.unpublished_key = false);
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
+    okta.configure(|settings| settings.forge = None);
+    screen.saves();
     assert_eq!(stage.quote(), "Mistakes are the portals");
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
+    quits(&mut screen);
     assert_eq!(stage.draft(), None);
 }
 
 type Forgery = fn(&mut Value, &mut Value);
 
+fn names_another(_: &mut Value, claims: &mut Value) {
+    claims["sub"] = json!("00u2somebodyelse");
+}
+
+pub(super) fn names_no_one(_: &mut Value, claims: &mut Value) {
+    drop(claims.as_object_mut().expect("claims").remove("sub"));
+}
+
 #[tokio::test]
 async fn a_rejected_id_token_is_explained_and_ends_no_session() {
-    let stage = with_a_quote().await;
-    stage
-        .okta
-        .configure(|settings| settings.grace = Duration::ZERO);
-    let forgeries: [(Forgery, &str); 6] = [
-        (
-            |_, it| it["sub"] = json!("00u2somebodyelse"),
-            "another person's ID token",
-        ),
-        (|_, it| it["sub"] = json!(""), "it has no subject"),
-        (
-            |_, it| drop(it.as_object_mut().expect("claims").remove("sub")),
-            "it lacks a required claim",
-        ),
-        (
-            |_, it| it["iss"] = json!("https://evil.example"),
-            "from another issuer",
-        ),
+    let stage = Stage::with_quote(QUOTE).await;
+    stage.okta.refresh_tokens_work_once();
+    let okta = &stage.okta;
+    let forgeries: [(Forgery, &str); 3] = [
+        (names_another, "another person's ID token"),
+        (names_no_one, "it lacks a required claim"),
         (|_, it| it["aud"] = json!("0oaOther"), "for another app"),
-        (
-            |header, _| header["alg"] = json!("HS256"),
-            "of a kind that epigraph does not support",
-        ),
     ];
     for (forgery, says) in forgeries {
         an_hour_passes(&stage.home);
-        stage
-            .okta
-            .configure(|settings| settings.forge = Some(Arc::new(forgery)));
+        let forge = Arc::new(forgery);
+        okta.configure(|settings| settings.forge = Some(forge));
         stage.run(&["show"]).fails(10, &[says, "hint: "]);
     }
-    stage.okta.configure(|settings| settings.forge = None);
+    okta.configure(|settings| settings.forge = None);
     assert_eq!(stage.run(&["show"]).data(), QUOTE);
-    for change in [
-        super::Okta::rotate_keys as fn(&super::Okta),
-        super::Okta::replace_keys,
-    ] {
+    for change in [Okta::rotate_keys as fn(&Okta), Okta::replace_keys] {
         an_hour_passes(&stage.home);
         change(&stage.okta);
         // The database must know the new keys as well, which is the owner's weekly job.
@@ -333,12 +247,9 @@ async fn a_rejected_id_token_is_explained_and_ends_no_session() {
     for answer in [json!({"keys": []}), json!({})] {
         an_hour_passes(&stage.home);
         forget_okta(&stage.home);
-        stage
-            .okta
-            .script(Endpoint::Keys, Answer::json(200, &answer));
-        stage
-            .okta
-            .script(Endpoint::Keys, Answer::json(200, &answer));
+        for _ in 0..2 {
+            okta.script(Endpoint::Keys, Answer::json(200, &answer));
+        }
         let ran = stage.run(&["show"]);
         assert!(matches!(ran.code, Some(7 | 10)), "{ran:?}");
         assert!(ran.stderr.contains("hint: "), "{ran:?}");
@@ -348,56 +259,41 @@ async fn a_rejected_id_token_is_explained_and_ends_no_session() {
 
 #[tokio::test]
 async fn a_renewal_without_an_id_token_asks_for_a_sign_in() {
-    let stage = with_a_quote().await;
+    let stage = Stage::with_quote(QUOTE).await;
     an_hour_passes(&stage.home);
     let answer = json!({"token_type": "Bearer", "access_token": "x", "expires_in": 3600});
-    stage
-        .okta
-        .script(Endpoint::Token, Answer::json(200, &answer));
-    stage
-        .run(&["show"])
-        .fails(3, &["without an ID token", "epigraph login"]);
+    let answer = Answer::json(200, &answer);
+    stage.okta.script(Endpoint::Token, answer);
+    let says = ["without an ID token", "epigraph login"];
+    stage.run(&["show"]).fails(3, &says);
 }
 
 #[tokio::test]
 async fn a_token_used_elsewhere_is_adopted_or_ends_the_session() {
-    let stage = Stage::new().await;
-    stage
-        .okta
-        .configure(|settings| settings.grace = Duration::ZERO);
-    let mut screen = stage.open_with_quote("Mistakes");
-    screen.key(Key::Char('q'));
-    ends(&mut screen, 0);
-    stage
-        .okta
-        .configure(|settings| settings.token_lifetime = 30);
-    an_hour_passes(&stage.home);
-    let mut screen = stage.open();
-    screen.reads("Mistakes");
-    let backup = fs::read(session_file(&stage.home)).expect("a session");
+    let (stage, mut screen) = always_renewing("Mistakes").await;
+    stage.okta.refresh_tokens_work_once();
+    let backup = fs::read(stage.home.session_file()).expect("a session");
 
     // Another process has renewed it meanwhile, more than once.
     for _ in 0..2 {
         assert_eq!(stage.run(&["show"]).data(), "Mistakes");
     }
     screen.writes("!");
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
+    screen.saves();
     assert_eq!(stage.quote(), "Mistakes!");
 
     // A backup was played back: Okta takes whoever shows the old token for a thief.
-    stage.home.write(session_file(&stage.home), &backup);
-    stage
-        .run(&["show"])
-        .fails(3, &["your session has ended", "epigraph login"]);
+    stage.home.write(stage.home.session_file(), &backup);
+    let says = ["your session has ended", "epigraph login"];
+    stage.run(&["show"]).fails(3, &says);
     assert_eq!(stage.okta.live_refresh_tokens(Person::James), 0);
     screen.writes("?");
     screen.key(Key::Enter);
     screen.sees("Your unsaved text is kept for your next sign-in.");
-    is_kept(&stage, "Mistakes!?");
+    stage.keeps("Mistakes!?");
     stage.sign_in(&mut screen);
     screen.sees("Mistakes!?");
     screen.signal(Signal::TERM);
     ends(&mut screen, 128 + 15);
-    is_kept(&stage, "Mistakes!?");
+    stage.keeps("Mistakes!?");
 }

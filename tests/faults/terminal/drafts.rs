@@ -9,12 +9,12 @@ use std::{
 
 use rustix::process::Signal;
 
-use super::{BACK, WRITING, Wait, kept_text, send, typing::Dice};
+use super::{BACK, WRITING, kept_text, open_writing, send};
 use crate::{
-    faults::rounds,
+    faults::{Random, Wait, rounds},
     support::{
         pty::Key,
-        stage::{INVITATION, Stage, WONDERFUL},
+        stage::{Stage, WONDERFUL},
         wait_until,
     },
 };
@@ -30,7 +30,7 @@ async fn a_kill_at_any_moment_loses_no_more_than_the_last_second() {
     }
     thread::scope(|scope| {
         for (seed, stage) in stages {
-            let mut dice = Dice::new(u64::from(seed) * 7919);
+            let mut dice = Random(seed.into());
             scope.spawn(move || {
                 let mut kept = String::new();
                 for round in 0..rounds(10, 200).div_ceil(WRITERS) {
@@ -42,22 +42,22 @@ async fn a_kill_at_any_moment_loses_no_more_than_the_last_second() {
 }
 
 /// Goes on with what is kept, is killed while it types, and returns what is kept then.
-fn killed(stage: &Stage, dice: &mut Dice, kept: &str, round: u32) -> String {
-    let mut screen = stage.open();
-    if kept.is_empty() {
-        screen.sees(INVITATION);
-        screen.key(Key::Char('e'));
+fn killed(stage: &Stage, dice: &mut Random, kept: &str, round: u32) -> String {
+    let mut screen = if kept.is_empty() {
+        open_writing(stage)
     } else {
+        let mut screen = stage.open();
         screen.sees(BACK);
         let last = kept.split_whitespace().next_back().expect("a word");
         screen.sees(last);
-    }
-    screen.sees(WRITING);
+        screen.sees(WRITING);
+        screen
+    };
     let mut typed = kept.to_owned();
     // The words that were seen on the screen, with the moment and how much had been typed by then.
     let mut shown: Vec<(Instant, usize)> = Vec::new();
     let mut next: Option<(String, usize)> = None;
-    let end = Instant::now() + Duration::from_millis(dice.throw(0..=2500));
+    let end = Instant::now() + Duration::from_millis(dice.below(2501));
     let mut wait = Wait::begin();
     let mut word = 0;
     while Instant::now() < end {
@@ -76,18 +76,17 @@ fn killed(stage: &Stage, dice: &mut Dice, kept: &str, round: u32) -> String {
             }
         }
         // A pause between two words: none, one, or so long that the program rests.
-        let pause = dice.throw(0..=9);
-        for _ in 0..if pause == 9 {
-            dice.throw(0..=80)
-        } else {
-            pause
-        } {
+        let pause = match dice.below(10) {
+            9 => dice.below(81),
+            short => short,
+        };
+        for _ in 0..pause {
             if Instant::now() < end {
                 wait.a_little();
             }
         }
     }
-    send(&screen, Signal::KILL);
+    send(screen.id(), Signal::KILL);
     let late = wait.late;
     let kill = Instant::now();
     screen.exit_status();
@@ -104,10 +103,7 @@ fn killed(stage: &Stage, dice: &mut Dice, kept: &str, round: u32) -> String {
         "only {now:?} is left of {typed:?}, of which {must} bytes were seen a second before"
     );
     for path in stage.kept() {
-        let mode = fs::metadata(&path)
-            .expect("it is there")
-            .permissions()
-            .mode();
+        let mode = fs::metadata(&path).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{}", path.display());
     }
     now
@@ -116,10 +112,8 @@ fn killed(stage: &Stage, dice: &mut Dice, kept: &str, round: u32) -> String {
 #[tokio::test]
 async fn a_kill_around_a_save_loses_nothing_and_asks_nothing() {
     let stage = Stage::signed_in().await;
-    let mut dice = Dice::new(0x5a7e);
-    let mut screen = stage.open();
-    screen.sees(INVITATION);
-    screen.key(Key::Char('e'));
+    let mut dice = Random(0x5a7e);
+    let mut screen = open_writing(&stage);
     let mut before = String::new();
     for round in 0..rounds(6, 60) {
         screen.sees(WRITING);
@@ -131,8 +125,8 @@ async fn a_kill_around_a_save_loses_nothing_and_asks_nothing() {
         });
         screen.key(Key::Enter);
         // From before the first byte is sent to after the draft is gone.
-        thread::sleep(Duration::from_millis(dice.throw(0..=60)));
-        send(&screen, Signal::KILL);
+        thread::sleep(Duration::from_millis(dice.below(61)));
+        send(screen.id(), Signal::KILL);
         screen.exit_status();
         stage.wait_for_the_end_of_sessions();
         let row = stage.quote();
@@ -149,12 +143,9 @@ async fn a_kill_around_a_save_loses_nothing_and_asks_nothing() {
         });
         assert_eq!(screen.screen().contains(WRITING), row != text);
         if row != text {
-            screen.key(Key::Enter);
-            screen.sees("Saved.");
+            screen.saves();
         }
-        wait_until("the draft is gone", || {
-            stage.draft().is_none().then_some(())
-        });
+        stage.keeps_no_draft();
         before = text;
         screen.key(Key::Char('e'));
     }

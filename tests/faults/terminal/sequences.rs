@@ -1,14 +1,18 @@
 //! What terminals send beside text: keys in pieces, answers to questions that others asked, beginnings without an end.
 
-use super::{WRITING, ends_within_a_second, kept_text};
-use crate::support::{
-    pty::{Key, Pty},
-    stage::{INVITATION, Stage, ends},
-    wait_until,
-};
 use std::{
     thread,
     time::{Duration, Instant},
+};
+
+use super::{WRITING, kept_text, remove_draft};
+use crate::{
+    faults::{ends_at_once, ends_within_a_second},
+    support::{
+        pty::{Key, Pty},
+        stage::{INVITATION, Stage, ends},
+        wait_for,
+    },
 };
 
 /// Sends pieces as a slow line does.
@@ -37,10 +41,8 @@ fn is_heard(screen: &mut Pty, key: &[u8], came: impl Fn(&mut Pty) -> bool) {
 
 #[tokio::test]
 async fn a_key_that_a_slow_line_cuts_is_still_that_key() {
-    let stage = Stage::signed_in().await;
-    assert_eq!(stage.run(&["set", "Yes"]).code, Some(0));
-    let mut screen = stage.open();
-    screen.reads("Yes");
+    let stage = Stage::with_quote("Yes").await;
+    let mut screen = stage.open_reading("Yes");
     screen.key(Key::Char('e'));
     screen.sees(WRITING);
     send_slowly(&mut screen, &["\x1b", "[D", "\x1b[", "D", "\x1bO", "D"]);
@@ -48,12 +50,11 @@ async fn a_key_that_a_slow_line_cuts_is_still_that_key() {
     screen.sees("dyYes");
     send_slowly(&mut screen, &["\x1b", "[200~ sunny", " day\x1b", "[201~"]);
     screen.sees("dy sunny dayYes");
-    wait_until("it is in the draft", || {
-        (kept_text(&stage).as_deref() == Some("dy sunny dayYes")).then_some(())
+    wait_for("it is in the draft", || {
+        kept_text(&stage).as_deref() == Some("dy sunny dayYes")
     });
     assert_eq!(stage.quote(), "Yes");
-    screen.key(Key::Ctrl('c'));
-    ends_within_a_second("Ctrl-C", &mut screen, 0);
+    ends_at_once(screen, Key::Ctrl('c'));
 }
 
 #[tokio::test]
@@ -93,16 +94,14 @@ async fn nothing_that_a_terminal_sends_makes_the_screens_deaf() {
         is_heard(&mut writes, b"\x03", Pty::has_ended);
         ends(&mut writes, 0);
         assert_eq!(kept_text(&stage).as_deref(), Some("ontwoe"), "{bytes:?}");
-        std::fs::remove_file(stage.kept().remove(0)).expect("the draft");
+        remove_draft(&stage);
     }
 }
 
 #[tokio::test]
 async fn a_paste_without_brackets_is_no_command() {
-    let stage = Stage::signed_in().await;
-    assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
-    let mut screen = stage.open();
-    screen.reads("Yes.");
+    let stage = Stage::with_quote("Yes.").await;
+    let mut screen = stage.open_reading("Yes.");
     screen.type_("sunny day\rdelete, quit: dy\r");
     screen.sees("To paste, press e first.");
     // The answer comes before the question can be seen.
@@ -112,15 +111,13 @@ async fn a_paste_without_brackets_is_no_command() {
     screen.sees_no_more("Delete your quote?");
     assert_eq!(stage.quote(), "Yes.");
     screen.sees("Welcome, James Joyce!");
-    screen.key(Key::Char('q'));
-    ends_within_a_second("q", &mut screen, 0);
+    ends_at_once(screen, Key::Char('q'));
 }
 
 #[tokio::test]
 async fn modes_that_were_left_on_are_off_and_ours_are_gone() {
     let stage = Stage::signed_in().await;
-    let mut screen = stage.open();
-    screen.sees(INVITATION);
+    let mut screen = stage.open_without_quote();
     let shown = String::from_utf8(screen.raw()).expect("UTF-8");
     let (before, _) = shown.split_once("\x1b[2J").expect("the screen is cleared");
     for off in ["1000", "1003", "1004", "1006", "2031", "2048"] {
@@ -131,11 +128,8 @@ async fn modes_that_were_left_on_are_off_and_ours_are_gone() {
     }
     // A terminal that has kitty's protocol says so, and is told when it is over.
     screen.send(b"\x1b[?0u");
-    wait_until("the protocol is asked for", || {
-        let raw = screen.raw();
-        raw.windows(5)
-            .any(|bytes| bytes == b"\x1b[>5u")
-            .then_some(())
+    wait_for("the protocol is asked for", || {
+        screen.raw().windows(5).any(|it| it == b"\x1b[>5u")
     });
     screen.send(b"\x1b[101u");
     screen.sees(WRITING);

@@ -1,36 +1,38 @@
 //! Signals, at the wrong moment.
 
-use std::process::{Command, Stdio};
+use std::{fs, process::Stdio};
 
 use rustix::process::Signal;
 
 use super::{WRITING, child_of, ends_within_a_second, kept_text, send};
 use crate::{
+    faults::machine::in_a_shell,
     screens::is_at_a_prompt,
     support::{
         program::Home,
-        pty::Key,
+        pty::{Key, Pty},
         stage::{INVITATION, Stage, WONDERFUL, ends},
-        wait_until,
+        wait_for,
     },
 };
 
-fn stop(process: u32) {
-    let id = rustix::process::Pid::from_raw(process.cast_signed()).expect("a process");
-    rustix::process::kill_process(id, Signal::TSTP).expect("it runs");
+/// Leaves a shell that has its prompt again.
+fn exit(mut shell: Pty) {
+    shell.sees_that("is back in the shell", is_at_a_prompt);
+    shell.type_("exit\r");
+    shell.exit_status();
 }
 
 #[tokio::test]
 async fn a_stop_from_outside_gives_the_terminal_back_first() {
-    let stage = Stage::signed_in().await;
-    assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));
+    let stage = Stage::with_quote("Yes.").await;
     let mut screen = stage.open_in_a_shell();
     screen.reads("Yes.");
     let program = child_of(screen.id());
     screen.writes(" I will");
     screen.sees("Yes. I will");
     for _ in 0..2 {
-        stop(program);
+        send(program, Signal::TSTP);
         screen.sees_that("is back in the shell", is_at_a_prompt);
         screen.sees("Stopped");
         assert!(!screen.alternate_screen() && !screen.hide_cursor());
@@ -43,9 +45,7 @@ async fn a_stop_from_outside_gives_the_terminal_back_first() {
         });
     }
     screen.key(Key::Ctrl('c'));
-    screen.sees_that("is back in the shell", is_at_a_prompt);
-    screen.type_("exit\r");
-    screen.exit_status();
+    exit(screen);
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn a_stop_that_no_shell_would_end_is_none() {
     let stage = Stage::signed_in().await;
     let mut screen = stage.open();
     screen.sees("Welcome, James Joyce!");
-    send(&screen, Signal::TSTP);
+    send(screen.id(), Signal::TSTP);
     screen.writes("Yes.");
     screen.sees("Yes.");
     assert!(screen.alternate_screen());
@@ -80,13 +80,9 @@ async fn a_save_goes_on_while_the_program_is_stopped() {
     screen.sees(WONDERFUL);
     screen.reads("Yes.");
     assert_eq!(stage.quote(), "Yes.");
-    wait_until("the draft is gone", || {
-        stage.draft().is_none().then_some(())
-    });
+    stage.keeps_no_draft();
     screen.key(Key::Char('q'));
-    screen.sees_that("is back in the shell", is_at_a_prompt);
-    screen.type_("exit\r");
-    screen.exit_status();
+    exit(screen);
 }
 
 #[tokio::test]
@@ -107,36 +103,23 @@ async fn a_signal_during_a_save_loses_no_text_and_says_what_happened() {
         stage.database_network.hold_answers(true);
         screen.key(Key::Enter);
         screen.sees("Saving…");
-        wait_until("the row is written", || {
-            (stage.quote() == text).then_some(())
-        });
-        send(&screen, signal);
+        wait_for("the row is written", || stage.quote() == text);
+        send(screen.id(), signal);
         stage.database_network.hold_answers(false);
         ends_within_a_second("a save that can finish", &mut screen, code);
-        assert!(
-            screen.screen().contains("your text is saved"),
-            "{}",
-            screen.screen()
-        );
+        screen.sees("your text is saved");
         assert_eq!(stage.draft(), None);
     }
 
-    let mut screen = stage.open();
-    screen.reads("Two.");
+    let mut screen = stage.open_reading("Two.");
     screen.writes(" And three.");
     screen.sees("Two. And three.");
     stage.database_network.hold_requests(true);
     screen.key(Key::Enter);
     screen.sees("Saving…");
-    send(&screen, Signal::TERM);
+    send(screen.id(), Signal::TERM);
     ends_within_a_second("a save that cannot finish", &mut screen, 128 + 15);
-    assert!(
-        screen
-            .screen()
-            .contains("the save was not confirmed; your unsaved text is kept"),
-        "{}",
-        screen.screen()
-    );
+    screen.sees("the save was not confirmed; your unsaved text is kept");
     stage.database_network.cut();
     stage.database_network.hold_requests(false);
     assert_eq!(stage.quote(), "Two.");
@@ -147,46 +130,26 @@ async fn a_signal_during_a_save_loses_no_text_and_says_what_happened() {
 
 #[test]
 fn a_hang_up_that_nohup_hides_ends_nothing() {
-    use std::io::{BufRead, BufReader};
-
     let home = Home::new();
     let program = home.command(&["--log", "log", "set", "-"]);
-    for (wrapper, dies) in [(&["nohup"][..], false), (&["env"], true)] {
+    for (wrapper, dies) in [("nohup", false), ("", true)] {
         let log = home.path().join("log");
-        let _ = std::fs::remove_file(&log);
-        let mut command = Command::new(wrapper[0]);
-        command
-            .args(&wrapper[1..])
-            .arg(program.get_program())
-            .args(program.get_args())
-            .current_dir(home.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command.env_clear();
-        for (name, value) in program.get_envs() {
-            command.env(name, value.unwrap_or_default());
-        }
+        let _ = fs::remove_file(&log);
+        let mut command = in_a_shell(&format!("exec {wrapper} \"$0\" \"$@\""), &program);
+        command.stdin(Stdio::piped());
         let mut child = Home::start(&mut command);
-        let input = child.stdin.take();
-        wait_until("it waits for its input", || {
-            std::fs::read_to_string(&log)
-                .ok()
-                .filter(|log| log.contains("reading standard input"))
+        // Held, so that there is no end of it.
+        let _input = child.stdin.take();
+        wait_for("it waits for its input", || {
+            fs::read_to_string(&log).is_ok_and(|log| log.contains("reading standard input"))
         });
-        let id = rustix::process::Pid::from_raw(child.id().cast_signed()).expect("a process");
-        rustix::process::kill_process(id, Signal::HUP).expect("it runs");
+        send(child.id(), Signal::HUP);
         if !dies {
             // The next signal comes behind the first one.
-            rustix::process::kill_process(id, Signal::TERM).expect("it runs");
+            send(child.id(), Signal::TERM);
         }
-        let code = child.wait().expect("it ends").code();
-        drop(input);
-        assert_eq!(code, Some(if dies { 128 + 1 } else { 128 + 15 }));
-        let mut talk = String::new();
-        BufReader::new(child.stderr.take().expect("piped"))
-            .read_line(&mut talk)
-            .expect("UTF-8");
-        assert!(!talk.contains("error"), "{talk}");
+        let ran = Home::end_of(child);
+        assert_eq!(ran.code, Some(if dies { 128 + 1 } else { 128 + 15 }));
+        assert!(!ran.stderr.contains("error"), "{ran:?}");
     }
 }

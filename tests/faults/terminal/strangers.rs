@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use crate::support::{
     okta::{Answer, Endpoint, Person},
     pty::{Key, Pty},
@@ -14,15 +16,11 @@ const HOSTILE: &str =
 
 /// The same as SQL and TOML write it.
 fn escaped(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            if c.is_ascii_alphanumeric() {
-                vec![c]
-            } else {
-                format!("\\u{:04x}", u32::from(c)).chars().collect()
-            }
-        })
-        .collect()
+    let escape = |c: char| match c {
+        c if c.is_ascii_alphanumeric() => c.into(),
+        c => format!("\\u{:04x}", u32::from(c)),
+    };
+    text.chars().map(escape).collect()
 }
 
 /// Expects that a terminal has been told nothing but what this program says itself.
@@ -46,8 +44,9 @@ fn on_a_terminal(stage: &Stage, what: &str, arguments: &[&str], shows: &str) {
     let mut screen = Pty::spawn(&stage.home.command(arguments), 200, 50);
     screen.exit_status();
     let told = screen.screen();
+    let is_told = told.contains(shows);
     assert!(
-        told.contains(shows),
+        is_told,
         "{what}: {arguments:?} does not show {shows:?}:\n{told}"
     );
     is_harmless(what, &screen);
@@ -56,18 +55,13 @@ fn on_a_terminal(stage: &Stage, what: &str, arguments: &[&str], shows: &str) {
 #[tokio::test]
 async fn a_strangers_words_reach_no_terminal_as_anything_but_text() {
     let stage = Stage::new().await;
-    let forge = |claims: &[&'static str]| {
-        let claims = claims.to_vec();
-        move |_: &mut serde_json::Value, body: &mut serde_json::Value| {
-            for claim in &claims {
-                body[*claim] = HOSTILE.into();
+    stage.okta.configure(|settings| {
+        settings.forge = Some(Arc::new(|_, claims| {
+            for claim in ["name", "email", "preferred_username"] {
+                claims[claim] = HOSTILE.into();
             }
-        }
-    };
-    let forged = Arc::new(forge(&["name", "email", "preferred_username"]));
-    stage
-        .okta
-        .configure(|settings| settings.forge = Some(forged));
+        }));
+    });
 
     // The name, at the sign-in and wherever someone is named.
     let mut login = Pty::spawn(&stage.home.command(&["login"]), 200, 60);
@@ -109,11 +103,8 @@ async fn a_strangers_words_reach_no_terminal_as_anything_but_text() {
     ));
     on_a_terminal(&stage, "the database", &["set", "x"], "Eve");
     on_a_terminal(&stage, "the database", &["delete", "--yes"], "Eve");
-    let mut screen = stage.open();
-    screen.reads("no stranger");
-    screen.key(Key::Char('d'));
-    screen.sees("Delete your quote?");
-    screen.decides('y');
+    let mut screen = stage.open_reading("no stranger");
+    screen.deletes();
     screen.sees("Eve");
     screen.sees_no_more("Deleting…");
     is_harmless("the database's words on the screens", &screen);
@@ -123,52 +114,38 @@ async fn a_strangers_words_reach_no_terminal_as_anything_but_text() {
 async fn words_in_oktas_name_reach_no_terminal_as_anything_but_text() {
     let stage = Stage::new().await;
     // What Okta says when it refuses, as OAuth and as Okta's own API.
-    let refusals: [(Endpoint, fn() -> Answer); 4] = [
-        // First: a document that is good is kept.
-        (Endpoint::Discovery, || {
-            Answer::http(403, "text/html", format!("<title>{HOSTILE}</title>"))
-        }),
-        (Endpoint::DeviceAuthorize, || {
-            Answer::error(400, "invalid_request", HOSTILE)
-        }),
-        (Endpoint::DeviceAuthorize, || {
-            Answer::error(400, HOSTILE, HOSTILE)
-        }),
-        (Endpoint::DeviceAuthorize, || {
-            Answer::json(
-                403,
-                &serde_json::json!({"errorCode": HOSTILE, "errorSummary": HOSTILE}),
-            )
-        }),
-    ];
-    for (endpoint, answer) in refusals {
-        stage.okta.script(endpoint, answer());
+    let page = format!("<title>{HOSTILE}</title>");
+    let api_error = json!({"errorCode": HOSTILE, "errorSummary": HOSTILE});
+    let invalid = || Answer::error(400, "invalid_request", HOSTILE);
+    let refuses = |answer| stage.okta.script(Endpoint::DeviceAuthorize, answer);
+    // First: a document that is good is kept.
+    let discovery = Answer::http(403, "text/html", page);
+    stage.okta.script(Endpoint::Discovery, discovery);
+    on_a_terminal(&stage, "Okta", &["login"], "error: ");
+    for answer in [
+        invalid(),
+        Answer::error(400, HOSTILE, HOSTILE),
+        Answer::json(403, &api_error),
+    ] {
+        refuses(answer);
         on_a_terminal(&stage, "Okta", &["login"], "error: ");
     }
     let mut screen = stage.open();
     screen.sees("Enter Log in");
-    stage.okta.script(
-        Endpoint::DeviceAuthorize,
-        Answer::error(400, "invalid_request", HOSTILE),
-    );
+    refuses(invalid());
     screen.key(Key::Enter);
     screen.sees("Eve");
     is_harmless("Okta's words on the screens", &screen);
 
     // A code and an address that are none.
-    stage.okta.script(
-        Endpoint::DeviceAuthorize,
-        Answer::json(
-            200,
-            &serde_json::json!({
-                "device_code": "a-device-code-of-a-stranger",
-                "user_code": HOSTILE,
-                "verification_uri": format!("https://localhost/{HOSTILE}"),
-                "verification_uri_complete": format!("https://localhost/{HOSTILE}"),
-                "expires_in": 1,
-            }),
-        ),
-    );
+    let code = json!({
+        "device_code": "a-device-code-of-a-stranger",
+        "user_code": HOSTILE,
+        "verification_uri": format!("https://localhost/{HOSTILE}"),
+        "verification_uri_complete": format!("https://localhost/{HOSTILE}"),
+        "expires_in": 1,
+    });
+    refuses(Answer::json(200, &code));
     screen.key(Key::Enter);
     screen.sees_no_more("Asking Okta");
     is_harmless("a code on the screens", &screen);
@@ -179,36 +156,28 @@ async fn words_in_oktas_name_reach_no_terminal_as_anything_but_text() {
 #[tokio::test]
 async fn a_strangers_settings_reach_no_terminal_as_anything_but_text() {
     let stage = Stage::new().await;
-    let hostile = escaped(HOSTILE);
-    let good = format!(
-        "issuer = \"https://localhost:1\"\nclient_id = \"0oa\"\nstore = \"file\"\ndatabase_url = \"{}\"\n",
-        stage.database.user_url()
-    );
-    for settings in [
-        format!(
-            "issuer = \"https://{hostile}\"\nclient_id = \"x\"\ndatabase_url = \"postgresql://u:p@localhost/d\"\n"
-        ),
-        format!(
-            "issuer = \"{hostile}\"\nclient_id = \"{hostile}\"\ndatabase_url = \"postgresql://u:p@localhost/d\"\n"
-        ),
-        format!(
-            "issuer = \"https://localhost:1\"\nclient_id = \"x\"\ndatabase_url = \"postgresql://u:p@{hostile}/d\"\n"
-        ),
-        format!(
-            "issuer = \"https://localhost:1\"\nclient_id = \"x\"\ndatabase_url = \"postgresql://{hostile}:p@localhost/{hostile}\"\n"
-        ),
-        format!(
-            "issuer = \"https://localhost:1\"\nclient_id = \"x\"\ndatabase_url = \"postgresql://u:p@localhost/d?{hostile}=1&sslmode={hostile}\"\n"
-        ),
-        format!(
-            "issuer = \"https://localhost:1\"\nclient_id = \"x\"\ndatabase_url = \"{hostile}\"\n"
-        ),
-        format!("\"{hostile}\" = 1\n"),
-        format!("store = \"{hostile}\"\n"),
-        // As it is, where TOML does not allow it.
+    let okta = "https://localhost:1";
+    let database = "postgresql://u:p@localhost/d";
+    let both = |okta: &str, id: &str, database: &str| {
+        format!("issuer = \"{okta}\"\nclient_id = \"{id}\"\ndatabase_url = \"{database}\"\n")
+    };
+    let settings = [
+        both("https://EVE", "x", database),
+        both("EVE", "EVE", database),
+        both(okta, "x", "postgresql://u:p@EVE/d"),
+        both(okta, "x", "postgresql://EVE:p@localhost/EVE"),
+        both(okta, "x", "postgresql://u:p@localhost/d?EVE=1&sslmode=EVE"),
+        both(okta, "x", "EVE"),
+        "\"EVE\" = 1\n".into(),
+        "store = \"EVE\"\n".into(),
+    ];
+    let settings = settings.map(|settings| settings.replace("EVE", &escaped(HOSTILE)));
+    // As it is, where TOML does not allow it.
+    let raw = [
         format!("issuer = \"{HOSTILE}\"\n"),
         format!("{HOSTILE} = 1\n"),
-    ] {
+    ];
+    for settings in settings.into_iter().chain(raw) {
         stage.home.configure(&settings);
         for arguments in [&["login"][..], &["doctor"], &[]] {
             let mut screen = Pty::spawn(&stage.home.command(arguments), 200, 50);
@@ -224,7 +193,7 @@ async fn a_strangers_settings_reach_no_terminal_as_anything_but_text() {
             is_harmless(&settings, &screen);
         }
     }
-    stage.home.configure(&good);
+    stage.home.configure(&both(okta, "0oa", database));
     for arguments in [
         &["--config", HOSTILE, "show"][..],
         &["--env-file", HOSTILE, "show"],

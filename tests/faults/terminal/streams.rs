@@ -1,18 +1,17 @@
 //! Standard streams that are closed, full, or gone.
 
-use std::{
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::process::Command;
 
 use rustix::process::Signal;
 
-use super::{BACK, Wait, child_of, ends_within_a_second, kept_text, send};
-use crate::support::{
-    PATIENCE,
-    process::Stat,
-    pty::{Key, Pty},
-    stage::{INVITATION, Stage},
+use super::{BACK, child_of, ends_within_a_second, kept_text, remove_draft, send};
+use crate::{
+    faults::{Wait, ends_at_once, machine::in_a_shell},
+    support::{
+        process::Stat,
+        pty::{Key, Pty},
+        stage::{INVITATION, Stage},
+    },
 };
 
 /// Every command that ends by itself, and what it does when no one hears it.
@@ -33,23 +32,8 @@ const COMMANDS: [&[&str]; 12] = [
 
 /// The program, run by a shell that has done something to its streams.
 fn with_streams(stage: &Stage, arguments: &[&str], redirection: &str) -> Command {
-    let program = stage.home.command(arguments);
-    let mut shell = Command::new("sh");
-    shell
-        .arg("-c")
-        .arg(format!("exec \"$@\" {redirection}"))
-        .arg("sh")
-        .arg(program.get_program())
-        .args(program.get_args())
-        .current_dir(stage.home.path())
-        .env_clear()
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    for (name, value) in program.get_envs() {
-        shell.env(name, value.unwrap_or_default());
-    }
-    shell
+    let run = format!("exec \"$0\" \"$@\" {redirection}");
+    in_a_shell(&run, &stage.home.command(arguments))
 }
 
 #[tokio::test]
@@ -101,19 +85,14 @@ async fn the_screens_do_without_what_is_written_beside_them() {
         screen.sees(INVITATION);
         screen.writes("Yes.");
         screen.sees("Yes.");
-        screen.key(Key::Ctrl('c'));
-        ends_within_a_second(redirection, &mut screen, 0);
+        ends_at_once(screen, Key::Ctrl('c'));
         assert_eq!(kept_text(&stage).as_deref(), Some("Yes."));
-        std::fs::remove_file(stage.kept().remove(0)).expect("the draft");
+        remove_draft(&stage);
     }
     for redirection in ["<&-", ">&-", "</dev/null", ">/dev/full"] {
         let mut screen = Pty::spawn(&with_streams(&stage, &[], redirection), 80, 24);
         ends_within_a_second(redirection, &mut screen, 2);
-        assert!(
-            screen.screen().contains("the full screen needs a terminal"),
-            "{}",
-            screen.screen()
-        );
+        screen.sees("the full screen needs a terminal");
     }
 }
 
@@ -129,32 +108,18 @@ async fn a_hang_up_ends_the_program_and_keeps_the_draft() {
             .args(["--quiet", "--command"])
             .arg(format!("{ignores}exec {}", program.get_program().display()))
             .arg("/dev/null");
-        for (name, value) in program.get_envs() {
-            holder.env(name, value.unwrap_or_default());
-        }
+        holder.envs(stage.home.variables());
         let mut screen = Pty::spawn(&holder, 80, 24);
         screen.sees(INVITATION);
         screen.writes("Yes.");
         screen.sees("Yes.");
         let id = child_of(screen.id());
-        send(&screen, Signal::KILL);
-        let mut wait = Wait::begin();
-        while Stat::of(id).is_some_and(|stat| !stat.is_zombie()) {
-            assert!(
-                wait.since.elapsed() < PATIENCE,
-                "it never ends: {ignores:?}"
-            );
-            wait.a_little();
-        }
-        assert!(
-            wait.elapsed() < Duration::from_secs(1),
-            "{ignores:?}: {:?}",
-            wait.elapsed()
-        );
+        send(screen.id(), Signal::KILL);
+        Wait::begin().passes_soon(ignores, || Stat::of(id).is_none_or(|stat| stat.is_zombie()));
         screen.exit_status();
         assert_eq!(kept_text(&stage).as_deref(), Some("Yes."), "{ignores:?}");
         let mut screen = stage.open();
         screen.sees(BACK);
-        std::fs::remove_file(stage.kept().remove(0)).expect("the draft");
+        remove_draft(&stage);
     }
 }

@@ -1,46 +1,22 @@
 //! Sizes, pastes and bytes: what a terminal sends.
 
-use std::ops::RangeInclusive;
-
-use super::{WRITING, kept_text};
+use super::{WRITING, kept_text, open_writing, remove_draft};
+use crate::faults::Random;
 use crate::support::{
     pty::{Key, Pty},
-    stage::{INVITATION, Stage, ends},
+    stage::{Stage, ends, quits},
     wait_until,
 };
-
-/// Numbers that look random and are the same in every run.
-pub(super) struct Dice(u64);
-
-impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(super) fn throw(&mut self, sides: RangeInclusive<u64>) -> u64 {
-        // Xorshift.
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        sides.start() + self.0 % (sides.end() - sides.start() + 1)
-    }
-}
 
 #[tokio::test]
 async fn a_storm_of_sizes_while_typing_loses_nothing() {
     let stage = Stage::signed_in().await;
-    let mut screen = stage.open();
-    screen.sees(INVITATION);
-    screen.key(Key::Char('e'));
-    screen.sees(WRITING);
-    let mut dice = Dice::new(0x5eed);
+    let mut screen = open_writing(&stage);
+    let mut dice = Random(0x5eed);
     let mut typed = String::new();
     for number in 0..300 {
-        let (columns, rows) = (dice.throw(1..=300), dice.throw(1..=100));
-        screen.resize(
-            columns.try_into().expect("it is small"),
-            rows.try_into().expect("it is small"),
-        );
+        let mut upto = |most| u16::try_from(1 + dice.below(most)).expect("it is small");
+        screen.resize(upto(300), upto(100));
         let word = format!("{number} ");
         screen.type_(&word);
         typed.push_str(&word);
@@ -82,10 +58,7 @@ async fn a_paste_of_a_million_bytes_is_kept_whole() {
     let stage = Stage::signed_in().await;
     let text = a_million_bytes();
     for brackets in [true, false] {
-        let mut screen = stage.open();
-        screen.sees(INVITATION);
-        screen.key(Key::Char('e'));
-        screen.sees(WRITING);
+        let mut screen = open_writing(&stage);
         if brackets {
             screen.paste(&text);
         } else {
@@ -101,18 +74,10 @@ async fn a_paste_of_a_million_bytes_is_kept_whole() {
         // What was too much goes as it came.
         screen.key(Key::Ctrl('c'));
         ends(&mut screen, 0);
-        std::fs::remove_file(
-            stage
-                .kept()
-                .into_iter()
-                .find(|path| path.to_string_lossy().contains("draft-"))
-                .expect("the draft"),
-        )
-        .expect("removed");
+        remove_draft(&stage);
     }
 
-    let mut screen = stage.open();
-    screen.sees(INVITATION);
+    let mut screen = stage.open_without_quote();
     screen.writes("Mine.");
     screen.sees("Mine.");
     screen.paste(&text.repeat(2));
@@ -123,27 +88,9 @@ async fn a_paste_of_a_million_bytes_is_kept_whole() {
 }
 
 #[tokio::test]
-async fn lines_pasted_without_brackets_are_text_not_keys() {
-    let stage = Stage::signed_in().await;
-    let mut screen = stage.open();
-    screen.sees(INVITATION);
-    screen.key(Key::Char('e'));
-    screen.sees(WRITING);
-    // Were Enter to save, the rest would quit, delete, and say yes.
-    screen.send("first\rquit\rdelete\ry\r\ryes".as_bytes());
-    screen.sees("yes");
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
-    assert_eq!(stage.quote(), "first\nquit\ndelete\ny\n\nyes");
-}
-
-#[tokio::test]
 async fn bytes_that_are_no_text_break_nothing_and_are_not_kept() {
     let stage = Stage::signed_in().await;
-    let mut screen = stage.open();
-    screen.sees(INVITATION);
-    screen.key(Key::Char('e'));
-    screen.sees(WRITING);
+    let mut screen = open_writing(&stage);
     for bytes in [
         &b"a"[..],
         b"\xff\xfe",
@@ -160,8 +107,7 @@ async fn bytes_that_are_no_text_break_nothing_and_are_not_kept() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     screen.sees("zd");
-    screen.key(Key::Enter);
-    screen.sees("Saved.");
+    screen.saves();
     let saved = stage.quote();
     assert!(
         !saved.contains(|c: char| c.is_control() && c != '\n'),
@@ -176,19 +122,13 @@ async fn an_unknown_terminal_gets_the_screens_a_dumb_one_a_hint() {
     let mut stage = Stage::signed_in().await;
     for term in ["", "unknown-to-everybody", "linux"] {
         stage.home.set("TERM", term);
-        let mut screen = stage.open();
-        screen.sees(INVITATION);
-        screen.key(Key::Char('q'));
-        ends(&mut screen, 0);
+        let mut screen = stage.open_without_quote();
+        quits(&mut screen);
     }
     stage.home.set("TERM", "dumb");
     let mut screen = stage.open();
     ends(&mut screen, 2);
-    assert!(
-        screen.screen().contains("use a command instead"),
-        "{}",
-        screen.screen()
-    );
+    screen.sees("use a command instead");
     assert!(!screen.raw().contains(&b'\x1b'));
     // The commands do the same work there.
     assert_eq!(stage.run(&["set", "Yes."]).code, Some(0));

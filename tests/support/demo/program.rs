@@ -14,7 +14,7 @@ use tokio::{process::Child, time::timeout};
 
 use crate::{
     stage::Stage,
-    support::{PATIENCE, guardian::Scratch, postgres::program},
+    support::{PATIENCE, guardian::Scratch},
 };
 
 /// A running epigraph. It has our process group, because that has the terminal.
@@ -89,32 +89,6 @@ impl Stage<'_> {
         command
     }
 
-    /// `psql` with the connection string that the set-up has handed out.
-    pub(crate) fn psql(&self, sql: &str) -> Result<tokio::process::Command, String> {
-        let text = fs::read_to_string(&self.config).map_err(|error| error.to_string())?;
-        let url = text
-            .lines()
-            .find_map(|line| line.strip_prefix("database_url = "))
-            .and_then(|url| serde_json::from_str::<String>(url).ok())
-            .and_then(|url| url::Url::parse(&url).ok())
-            .ok_or("the configuration has no database_url")?;
-        let script = self.scratch.path().join("script.sql");
-        fs::write(&script, sql).map_err(|error| error.to_string())?;
-        let mut command = tokio::process::Command::new(program("psql"));
-        // Everybody sees a command line.
-        command
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f"])
-            .arg(script)
-            .env("PGHOST", url.host_str().unwrap_or_default())
-            .env("PGPORT", url.port().unwrap_or(5432).to_string())
-            .env("PGUSER", url.username())
-            .env("PGPASSWORD", url.password().unwrap_or_default())
-            .env("PGDATABASE", url.path().trim_start_matches('/'))
-            .env("PGSSLMODE", "verify-full")
-            .env("PGSSLROOTCERT", &self.authority);
-        Ok(command)
-    }
-
     /// Starts a command line.
     pub(crate) fn start(&self, mut command: tokio::process::Command) -> Result<Running, String> {
         let child = command
@@ -131,25 +105,10 @@ impl Stage<'_> {
 
     /// Runs a command line without a terminal to its end.
     pub(crate) async fn run(&self, mut command: tokio::process::Command) -> Result<Output, String> {
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut running = self.start(command)?;
-        let (mut stdout, mut stderr) = (running.child.stdout.take(), running.child.stderr.take());
-        let all = async {
-            let (stdout, stderr, status) =
-                tokio::join!(read(&mut stdout), read(&mut stderr), running.child.wait());
-            status.map(|status| Output {
-                status,
-                stdout,
-                stderr,
-            })
-        };
-        timeout(PATIENCE, all)
-            .await
-            .map_err(|_| format!("it did not end within {PATIENCE:?}"))?
-            .map_err(|error| error.to_string())
+        let ended = command.stdin(Stdio::null()).kill_on_drop(true).output();
+        let ended = timeout(PATIENCE, ended).await;
+        let ended = ended.map_err(|_| format!("it did not end within {PATIENCE:?}"))?;
+        ended.map_err(|error| error.to_string())
     }
 }
 
@@ -180,13 +139,4 @@ impl Drop for Running {
         }
         self.scratch.forget(self.id);
     }
-}
-
-async fn read(pipe: &mut Option<impl tokio::io::AsyncRead + Unpin>) -> Vec<u8> {
-    use tokio::io::AsyncReadExt;
-    let mut bytes = Vec::new();
-    if let Some(pipe) = pipe {
-        pipe.read_to_end(&mut bytes).await.ok();
-    }
-    bytes
 }

@@ -59,7 +59,7 @@ server.listen(0, '127.0.0.1', () => {
     rotateRefreshToken: true,
     ttl: {
       AccessToken: 3600,
-      DeviceCode: settings.code_seconds,
+      DeviceCode: 600,
       Grant: 86400,
       IdToken: settings.id_token_seconds,
       Interaction: 3600,

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     Form, Server,
-    answer::Reply,
+    answer::Answer,
     keys,
     org::{Decision, Device, Grant, Org, Rotation},
 };
@@ -46,6 +46,7 @@ const NO_REFRESH_TOKEN: &str =
     "invalid_request: The token request must contain the 'refresh_token' parameter.";
 const MORE_SCOPES: &str = "invalid_scope: The requested scopes exceed those of the original grant.";
 const TWO_CREDENTIALS: &str = "invalid_request: Cannot supply multiple client credentials. Use one of the following: credentials in the Authorization header, credentials in the post body, or a client_assertion in the post body.";
+const WRONG_SECRET: &str = "The client secret supplied for a confidential client is invalid.";
 const NO_PROOF: &str = "invalid_dpop_proof: The DPoP proof JWT header is missing.";
 const POLICY: &str = "access_denied: Policy evaluation failed for this request, please check the policy configurations.";
 
@@ -72,7 +73,7 @@ impl Call<'_> {
 }
 
 /// The metadata of a server.
-pub(super) fn metadata(org: &Org, base: &str, server: Server) -> Reply {
+pub(super) fn metadata(org: &Org, base: &str, server: Server) -> Answer {
     let issuer = server.issuer(base);
     let endpoints = match server {
         Server::Org => format!("{base}/oauth2/{}", org.settings.endpoints),
@@ -85,7 +86,7 @@ pub(super) fn metadata(org: &Org, base: &str, server: Server) -> Reply {
         "private_key_jwt",
         "none",
     ];
-    Reply::json(
+    Answer::json(
         200,
         &json!({
             "issuer": issuer,
@@ -118,22 +119,19 @@ pub(super) fn metadata(org: &Org, base: &str, server: Server) -> Reply {
 }
 
 /// The answer for an authorization server that does not exist.
-pub(super) fn no_such_server(id: &str) -> Reply {
-    Reply::api_error(
-        404,
-        "E0000007",
-        &format!("Not found: Resource not found: {id} (AuthorizationServer)"),
-    )
+pub(super) fn no_such_server(id: &str) -> Answer {
+    let summary = format!("Not found: Resource not found: {id} (AuthorizationServer)");
+    Answer::api_error(404, "E0000007", &summary)
 }
 
 impl Org {
-    pub(super) fn key_set(&self) -> Reply {
+    pub(super) fn key_set(&self) -> Answer {
         let keys: Vec<_> = self.keys.iter().map(keys::SigningKey::jwk).collect();
-        Reply::json(200, &json!({ "keys": keys }))
+        Answer::json(200, &json!({ "keys": keys }))
             .header("Cache-Control", self.settings.published_for)
     }
 
-    pub(super) fn device_authorize(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+    pub(super) fn device_authorize(&mut self, call: &Call<'_>) -> Result<Answer, Answer> {
         self.authenticate(call)?;
         if !self.settings.device_grant {
             return Err(self.grant_not_ticked());
@@ -160,20 +158,17 @@ impl Org {
             "device_code": device.secret,
             "user_code": device.user_code,
             "verification_uri": page,
+            "verification_uri_complete": format!("{page}?user_code={}", device.user_code),
             "expires_in": self.settings.expires_in,
         });
-        if self.settings.complete_uri {
-            answer["verification_uri_complete"] =
-                format!("{page}?user_code={}", device.user_code).into();
-        }
         if let Some(interval) = self.settings.interval {
             answer["interval"] = interval.into();
         }
         self.devices.push(device);
-        Ok(Reply::json(200, &answer))
+        Ok(Answer::json(200, &answer))
     }
 
-    pub(super) fn token(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+    pub(super) fn token(&mut self, call: &Call<'_>) -> Result<Answer, Answer> {
         self.authenticate(call)?;
         match call.field("grant_type") {
             Some(DEVICE_GRANT) => self.poll(call),
@@ -183,37 +178,33 @@ impl Org {
         }
     }
 
-    pub(super) fn revoke(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+    pub(super) fn revoke(&mut self, call: &Call<'_>) -> Result<Answer, Answer> {
         self.authenticate(call)?;
         let token = call.field("token").ok_or_else(|| refuse(NO_TOKEN))?;
         if let Some(token) = self.refresh_tokens.get(token) {
             self.grants[token.grant].revoked = true;
         }
-        Ok(Reply::new(200, "application/json;charset=UTF-8", ""))
+        Ok(Answer::http(200, "application/json;charset=UTF-8", ""))
     }
 
-    fn poll(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+    fn poll(&mut self, call: &Call<'_>) -> Result<Answer, Answer> {
         if !self.settings.device_grant {
             return Err(self.grant_not_ticked());
         }
         refuse_if(self.settings.dpop && !call.has_dpop_proof, NO_PROOF)?;
-        let device_code = call
-            .field("device_code")
-            .ok_or_else(|| refuse(NO_DEVICE_CODE))?;
+        let device_code = call.field("device_code");
+        let device_code = device_code.ok_or_else(|| refuse(NO_DEVICE_CODE))?;
         let now = Instant::now();
         let slow_down = self.settings.slow_down;
-        let device = self
-            .devices
-            .iter_mut()
-            .find(|device| {
-                device.secret == device_code && device.server == call.server && !device.used
-            })
-            .ok_or_else(|| refuse(UNKNOWN_CODE))?;
+        let is_it = |device: &&mut Device| {
+            device.secret == device_code && device.server == call.server && !device.used
+        };
+        let device = self.devices.iter_mut().find(is_it);
+        let device = device.ok_or_else(|| refuse(UNKNOWN_CODE))?;
         refuse_if(device.expires <= now, EXPIRED_CODE)?;
         // A tenth less than was asked for: a network may bring two polls closer together.
-        let too_fast = device
-            .polled
-            .is_some_and(|polled| now - polled < device.interval * 9 / 10);
+        let enough = device.interval * 9 / 10;
+        let too_fast = device.polled.is_some_and(|polled| now - polled < enough);
         device.polled = Some(now);
         if slow_down && too_fast {
             device.interval += Duration::from_secs(5);
@@ -241,28 +232,25 @@ impl Org {
         if scope.split(' ').any(|scope| scope == "offline_access") {
             answer["refresh_token"] = self.refresh_token(grant).into();
         }
-        Ok(Reply::json(200, &answer))
+        Ok(Answer::json(200, &answer))
     }
 
-    fn refresh(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+    fn refresh(&mut self, call: &Call<'_>) -> Result<Answer, Answer> {
         if !self.settings.refresh_grant {
             return Err(self.grant_not_ticked());
         }
         refuse_if(self.settings.dpop && !call.has_dpop_proof, NO_PROOF)?;
         let invalid = || refuse(UNKNOWN_TOKEN);
-        let presented = call
-            .field("refresh_token")
-            .ok_or_else(|| refuse(NO_REFRESH_TOKEN))?;
+        let presented = call.field("refresh_token");
+        let presented = presented.ok_or_else(|| refuse(NO_REFRESH_TOKEN))?;
         let token = *self.refresh_tokens.get(presented).ok_or_else(invalid)?;
         let grace = self.settings.grace;
         let grant = &mut self.grants[token.grant];
         if grant.revoked || grant.server != call.server {
             return Err(invalid());
         }
-        if token
-            .replaced
-            .is_some_and(|replaced| replaced.elapsed() > grace)
-        {
+        let spent = |replaced: Instant| replaced.elapsed() > grace;
+        if token.replaced.is_some_and(spent) {
             grant.revoked = true;
             return Err(invalid());
         }
@@ -270,12 +258,8 @@ impl Org {
         let granted = grant.scope.clone();
         let scope = call.field("scope").unwrap_or("offline_access").to_owned();
         let person = grant.person;
-        refuse_if(
-            !scope
-                .split(' ')
-                .all(|scope| granted.split(' ').any(|granted| granted == scope)),
-            MORE_SCOPES,
-        )?;
+        let is_granted = |scope: &str| granted.split(' ').any(|granted| granted == scope);
+        refuse_if(!scope.split(' ').all(is_granted), MORE_SCOPES)?;
         if self.settings.unassigned.contains(&person) {
             return Err(invalid());
         }
@@ -291,11 +275,11 @@ impl Org {
             Rotation::Static => answer["refresh_token"] = presented.into(),
             Rotation::Silent => {}
         }
-        Ok(Reply::json(200, &answer))
+        Ok(Answer::json(200, &answer))
     }
 
     /// Checks who is asking: a public client names itself in the form, any other proves itself in one place.
-    fn authenticate(&self, call: &Call<'_>) -> Result<(), Reply> {
+    fn authenticate(&self, call: &Call<'_>) -> Result<(), Answer> {
         let in_form = (call.field("client_id"), call.field("client_secret"));
         let (id, secret) = match (&call.basic, in_form) {
             (Some(_), (Some(_), _) | (_, Some(_))) => {
@@ -306,25 +290,18 @@ impl Org {
             (None, (None, _)) => return Err(no_credentials()),
         };
         if id != self.client_id {
-            return Err(Reply::api_error(
-                401,
-                "invalid_client",
-                "Invalid value for 'client_id' parameter.",
-            ));
+            let summary = "Invalid value for 'client_id' parameter.";
+            return Err(Answer::api_error(401, "invalid_client", summary));
         }
         match (&self.settings.client_secret, secret) {
             (None, None) => Ok(()),
             (Some(expected), Some(secret)) if expected == secret => Ok(()),
             (Some(_), None) => Err(no_credentials()),
-            (None | Some(_), Some(_)) => Err(Reply::error(
-                401,
-                "invalid_client",
-                "The client secret supplied for a confidential client is invalid.",
-            )),
+            (None | Some(_), Some(_)) => Err(Answer::error(401, "invalid_client", WRONG_SECRET)),
         }
     }
 
-    fn grant_not_ticked(&self) -> Reply {
+    fn grant_not_ticked(&self) -> Answer {
         let mut ticked = vec!["authorization_code"];
         if self.settings.device_grant {
             ticked.push(DEVICE_GRANT);
@@ -332,30 +309,23 @@ impl Org {
         if self.settings.refresh_grant {
             ticked.push("refresh_token");
         }
-        Reply::error(
-            400,
-            "unauthorized_client",
-            &format!(
-                "The client is not authorized to use the provided grant type. Configured grant types: [{}].",
-                ticked.join(", ")
-            ),
-        )
+        let description = format!(
+            "The client is not authorized to use the provided grant type. Configured grant types: [{}].",
+            ticked.join(", ")
+        );
+        Answer::error(400, "unauthorized_client", &description)
     }
 }
 
-fn refuse(words: &str) -> Reply {
+fn refuse(words: &str) -> Answer {
     let (error, description) = words.split_once(": ").expect("both");
-    Reply::error(400, error, description)
+    Answer::error(400, error, description)
 }
 
-fn refuse_if(condition: bool, words: &str) -> Result<(), Reply> {
-    if condition {
-        Err(refuse(words))
-    } else {
-        Ok(())
-    }
+fn refuse_if(condition: bool, words: &str) -> Result<(), Answer> {
+    (!condition).then_some(()).ok_or_else(|| refuse(words))
 }
 
-fn no_credentials() -> Reply {
-    Reply::error(401, "invalid_client", "No client credentials found.")
+fn no_credentials() -> Answer {
+    Answer::error(401, "invalid_client", "No client credentials found.")
 }

@@ -78,12 +78,9 @@ impl SigningKey {
         if header["alg"] == "none" {
             return format!("{input}.");
         }
-        let mut signer =
-            Signer::new(MessageDigest::sha256(), &self.key).expect("RSA signs SHA-256");
-        let signature = signer
-            .sign_oneshot_to_vec(input.as_bytes())
-            .expect("OpenSSL signs");
-        let token = format!("{input}.{}", base64url(&signature));
+        let signer = Signer::new(MessageDigest::sha256(), &self.key);
+        let proof = signer.and_then(|mut signer| signer.sign_oneshot_to_vec(input.as_bytes()));
+        let token = format!("{input}.{}", base64url(&proof.expect("OpenSSL signs")));
         secrets::know(&token);
         token
     }
@@ -116,23 +113,16 @@ pub(crate) fn device_code() -> String {
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let hex = format!("{:032x}", u128::from_be_bytes(bytes));
-    [
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    ]
-    .join("-")
+    [0..8, 8..12, 12..16, 16..20, 20..32]
+        .map(|part| &hex[part])
+        .join("-")
 }
 
 /// Makes a user code: eight capital letters, no dash, and no vowel that could spell a word.
 pub(crate) fn user_code() -> String {
     const LETTERS: &[u8; 16] = b"BCDFGHJKLMNPQRST";
-    random::<8>()
-        .iter()
-        .map(|byte| char::from(LETTERS[usize::from(byte % 16)]))
-        .collect()
+    let letter = |byte| char::from(LETTERS[usize::from(byte % 16)]);
+    random::<8>().into_iter().map(letter).collect()
 }
 
 fn random<const N: usize>() -> [u8; N] {

@@ -61,11 +61,8 @@ impl Person {
     /// Finds a person by the first name, in any case.
     pub(crate) fn named(first_name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|person| {
-            person
-                .name()
-                .split(' ')
-                .next()
-                .is_some_and(|first| first.eq_ignore_ascii_case(first_name))
+            let first = person.name().split(' ').next().unwrap_or_default();
+            first.eq_ignore_ascii_case(first_name)
         })
     }
 }
@@ -97,8 +94,6 @@ pub(crate) struct Settings {
     pub(crate) slow_down: bool,
     /// Seconds that a device code works.
     pub(crate) expires_in: u64,
-    /// Whether the answer holds `verification_uri_complete`.
-    pub(crate) complete_uri: bool,
     /// Seconds that ID and access tokens work.
     pub(crate) token_lifetime: i64,
     pub(crate) rotation: Rotation,
@@ -135,7 +130,6 @@ impl Default for Settings {
             interval: Some(5),
             slow_down: true,
             expires_in: 600,
-            complete_uri: true,
             token_lifetime: 3600,
             rotation: Rotation::Rotate,
             grace: Duration::from_secs(30),
@@ -266,17 +260,12 @@ impl Org {
 
     /// Records what a person decided about a code.
     pub(super) fn decide(&mut self, user_code: &str, decision: Decision) -> Result<(), CodeError> {
-        let user_code: String = user_code
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .map(|letter| letter.to_ascii_uppercase())
-            .collect();
+        let letters = user_code.chars().filter(char::is_ascii_alphanumeric);
+        let user_code = letters.collect::<String>().to_ascii_uppercase();
         let unassigned = matches!(decision, Decision::Approved(person) if self.settings.unassigned.contains(&person));
-        let device = self
-            .devices
-            .iter_mut()
-            .find(|device| device.user_code == user_code)
-            .ok_or(CodeError::Unknown)?;
+        let mut devices = self.devices.iter_mut();
+        let device = devices.find(|device| device.user_code == user_code);
+        let device = device.ok_or(CodeError::Unknown)?;
         if device.used || device.decision.is_some() {
             return Err(CodeError::Used);
         }
@@ -343,13 +332,9 @@ impl Org {
     /// Makes a refresh token of a grant.
     pub(super) fn refresh_token(&mut self, grant: usize) -> String {
         let token = keys::token();
-        self.refresh_tokens.insert(
-            token.clone(),
-            RefreshToken {
-                grant,
-                replaced: None,
-            },
-        );
+        let replaced = None;
+        let issued = RefreshToken { grant, replaced };
+        self.refresh_tokens.insert(token.clone(), issued);
         self.keep_secret(&token)
     }
 }

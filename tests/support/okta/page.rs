@@ -2,14 +2,14 @@
 
 use super::{
     Form,
-    answer::Reply,
+    answer::Answer,
     org::{CodeError, Decision, Org, Person},
 };
 
 const STYLE: &str = include_str!("page.css");
 
 /// Shows the page, or takes the form.
-pub(super) fn activate(org: &mut Org, is_post: bool, form: &Form, wants_html: bool) -> Reply {
+pub(super) fn activate(org: &mut Org, is_post: bool, form: &Form, wants_html: bool) -> Answer {
     let field = |name: &str| form.get(name).map_or("", |value| value.trim());
     let code = field("user_code");
     // Whoever uses curl and names no one is James Joyce.
@@ -48,17 +48,14 @@ pub(super) fn activate(org: &mut Org, is_post: bool, form: &Form, wants_html: bo
         Err(error) => (400, "Not activated", error.clone()),
     };
     if !wants_html {
-        return Reply::new(
-            status,
-            "text/plain; charset=utf-8",
-            format!("{heading}. {text}\n"),
-        );
+        let words = format!("{heading}. {text}\n");
+        return Answer::http(status, "text/plain; charset=utf-8", words);
     }
     match outcome {
-        Ok(_) => page(
-            status,
-            &format!("<h1>{heading}</h1>\n<p role=\"status\">{text}</p>"),
-        ),
+        Ok(_) => {
+            let body = format!("<h1>{heading}</h1>\n<p role=\"status\">{text}</p>");
+            page(status, &body)
+        }
         Err(error) => page(status, &entry(code, person, Some(&error))),
     }
 }
@@ -99,7 +96,7 @@ fn entry(code: &str, chosen: Option<Person>, error: Option<&str>) -> String {
     )
 }
 
-fn page(status: u16, body: &str) -> Reply {
+fn page(status: u16, body: &str) -> Answer {
     let html = format!(
         "<!DOCTYPE html>
 <html lang=\"en\">
@@ -119,12 +116,11 @@ fn page(status: u16, body: &str) -> Reply {
 </html>
 "
     );
-    Reply::new(status, "text/html; charset=utf-8", html)
+    let policy =
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
+    Answer::http(status, "text/html; charset=utf-8", html)
         .header("Cache-Control", "no-store")
-        .header(
-            "Content-Security-Policy",
-            "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
-        )
+        .header("Content-Security-Policy", policy)
 }
 
 fn escape(text: &str) -> String {

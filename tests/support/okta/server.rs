@@ -20,7 +20,7 @@ use tokio_native_tls::TlsAcceptor;
 
 use super::{
     Endpoint, Form, Request, Server,
-    answer::{Answer, Closed, Reply, Sent, Then},
+    answer::{Answer, Closed, Sent, Then},
     endpoints::{self, Call},
     org::Org,
     page,
@@ -108,9 +108,9 @@ async fn respond(
             .and_then(std::collections::VecDeque::pop_front);
         (endpoint, server, script)
     };
-    let Answer { after, then } = script.unwrap_or_else(Answer::handle);
-    if after > Duration::ZERO {
-        tokio::time::sleep(after).await;
+    let script = script.unwrap_or_else(Answer::handle);
+    if script.after > Duration::ZERO {
+        tokio::time::sleep(script.after).await;
     }
     let handle = || {
         let mut org = shared.org();
@@ -124,33 +124,25 @@ async fn respond(
         let wants_html = text(&head.headers, &ACCEPT).is_some_and(|accept| accept.contains("html"));
         handle(&mut org, endpoint, &head.method, path, &call, wants_html)
     };
-    let reply = match then {
-        Then::Handle => Ok(handle()),
-        Then::HandleAndLose => {
-            handle();
-            Err(Closed)
-        }
-        Then::HandleAndHold => {
-            handle();
-            std::future::pending().await
-        }
-        Then::Reply(reply) => Ok(reply),
-        Then::Close => Err(Closed),
+    let handled = script.handles.then(handle);
+    shared.changed.notify_all();
+    let answer = match script.then {
+        Then::True => handled.expect("it is handled"),
+        Then::This => script,
+        Then::Close => return Err(Closed),
         Then::Silence => std::future::pending().await,
     };
-    shared.changed.notify_all();
-    let reply = reply?;
     let date = httpdate(shared.org().now());
     let mut response = Response::builder()
-        .status(StatusCode::from_u16(reply.status).expect("a status that exists"))
+        .status(StatusCode::from_u16(answer.status).expect("a status that exists"))
         .header("Date", date)
-        .header("Content-Length", reply.body.len())
+        .header("Content-Length", answer.body.len())
         .header("X-Okta-Request-Id", super::keys::identifier("req"));
-    for (name, value) in &reply.headers {
-        response = response.header(name.as_ref(), value);
+    for (name, value) in &answer.headers {
+        response = response.header(*name, value);
     }
     Ok(response
-        .body(reply.into_body())
+        .body(answer.into_body())
         .expect("headers that HTTP allows"))
 }
 
@@ -180,34 +172,28 @@ fn handle(
     path: &str,
     call: &Call<'_>,
     wants_html: bool,
-) -> Reply {
+) -> Answer {
     let post = method == Method::POST;
     match endpoint {
         Endpoint::Discovery => discovery(org, path, call.base),
         Endpoint::Keys => org.key_set(),
         Endpoint::Activate => page::activate(org, post, call.form, wants_html),
         Endpoint::DeviceAuthorize | Endpoint::Token | Endpoint::Revoke if !post => {
-            Reply::api_error(
-                405,
-                "E0000022",
-                "The endpoint does not support the provided HTTP method",
-            )
+            let summary = "The endpoint does not support the provided HTTP method";
+            Answer::api_error(405, "E0000022", summary)
         }
         Endpoint::DeviceAuthorize => org.device_authorize(call).unwrap_or_else(|error| error),
         Endpoint::Token => org.token(call).unwrap_or_else(|error| error),
         Endpoint::Revoke => org.revoke(call).unwrap_or_else(|error| error),
-        Endpoint::Other => match unknown_server(path) {
-            Some(id) => endpoints::no_such_server(id),
-            None => Reply::api_error(
-                404,
-                "E0000007",
-                "Not found: Resource not found: null (null)",
-            ),
-        },
+        Endpoint::Other => {
+            let summary = "Not found: Resource not found: null (null)";
+            let unknown = unknown_server(path).map(endpoints::no_such_server);
+            unknown.unwrap_or_else(|| Answer::api_error(404, "E0000007", summary))
+        }
     }
 }
 
-fn discovery(org: &Org, path: &str, base: &str) -> Reply {
+fn discovery(org: &Org, path: &str, base: &str) -> Answer {
     match path {
         "/.well-known/openid-configuration" | "/.well-known/oauth-authorization-server" => {
             endpoints::metadata(org, base, Server::Org)
@@ -216,7 +202,7 @@ fn discovery(org: &Org, path: &str, base: &str) -> Reply {
         | "/.well-known/oauth-authorization-server/oauth2/default" => {
             endpoints::metadata(org, base, Server::Default)
         }
-        "/.well-known/okta-organization" => Reply::json(
+        "/.well-known/okta-organization" => Answer::json(
             200,
             &serde_json::json!({ "id": "00o1epigraph0org5d7", "pipeline": "idx", "settings": {} }),
         ),
