@@ -1,5 +1,5 @@
-//! A person's account as every layer speaks of it: who is signed in, the code to approve, what is being waited for, how a sign-out
-//! ends. Plain data without a secret.
+//! A person's account as every layer speaks of it: who is signed in, with what draft, the code to approve, what is being waited
+//! for, how a sign-out ends. Plain data without a secret.
 
 use chrono::{DateTime, FixedOffset};
 

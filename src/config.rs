@@ -76,15 +76,15 @@ pub struct Config {
     /// Where the session's secret is kept.
     pub store: Store,
     /// Whether the command line chose that place against the configuration, for this run alone.
-    pub store_for_now: bool,
+    pub(crate) store_for_now: bool,
     /// Whether the screens have frames: a screen reader may read them aloud.
-    pub frames: bool,
+    pub(crate) frames: bool,
     /// Whether the quote that was last seen is kept for the next start.
     pub last_seen: bool,
     /// Where state is kept: the lock, the draft, the file that replaces the keyring.
     pub state_dir: PathBuf,
     /// The keys of the settings that are missing.
-    pub missing: Vec<&'static str>,
+    pub(crate) missing: Vec<&'static str>,
     okta: Result<Okta, Failure>,
     database_url: Result<SecretString, Failure>,
 }
@@ -218,7 +218,8 @@ pub(crate) const CHOSEN_STORE: &str = "store";
 pub const ADMIN_DATABASE_URL: &str = "EPIGRAPH_ADMIN_DATABASE_URL";
 
 /// The variables that hold a secret: no child process may inherit them.
-pub const SECRET_VARIABLES: [&str; 3] = ["AUTH_OKTA_SECRET", "DATABASE_URL", ADMIN_DATABASE_URL];
+pub(crate) const SECRET_VARIABLES: [&str; 3] =
+    ["AUTH_OKTA_SECRET", "DATABASE_URL", ADMIN_DATABASE_URL];
 
 /// Keeps the secrets of this program out of the environment of another.
 pub(crate) fn hide_secrets(command: &mut Command) {

@@ -34,7 +34,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of its exit code.
-    pub const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Failed,
         Self::Usage,
         Self::NotSignedIn,
@@ -56,7 +56,7 @@ impl Kind {
 
     /// Says what this kind means, in the words of the exit-code table.
     #[must_use]
-    pub const fn meaning(self) -> &'static str {
+    pub(crate) const fn meaning(self) -> &'static str {
         match self {
             Self::Failed => "failed for a reason that no other code names",
             Self::Usage => "wrong command line, or a text that cannot be a quote",
@@ -98,18 +98,18 @@ pub struct Cause(Option<Arc<anyhow::Error>>);
 
 impl Cause {
     /// Takes an error with what lies behind it.
-    pub fn of(error: impl Into<anyhow::Error>) -> Self {
+    pub(crate) fn of(error: impl Into<anyhow::Error>) -> Self {
         Self(Some(Arc::new(error.into())))
     }
 
     /// Takes what someone else said.
     #[must_use]
-    pub fn said(words: String) -> Self {
+    pub(crate) fn said(words: String) -> Self {
         Self::of(anyhow::Error::msg(words))
     }
 
     /// Takes what an error and those behind it say, where the error itself cannot be kept.
-    pub fn told_by(error: &(dyn Error + 'static)) -> Self {
+    pub(crate) fn told_by(error: &(dyn Error + 'static)) -> Self {
         let said: Vec<_> = causes(error).map(ToString::to_string).collect();
         let mut said = said.into_iter().rev();
         let innermost = anyhow::Error::msg(said.next().unwrap_or_default());
@@ -177,7 +177,7 @@ impl Failure {
 
     /// Adds its technical causes, for the log.
     #[must_use]
-    pub fn because(mut self, cause: Cause) -> Self {
+    pub(crate) fn because(mut self, cause: Cause) -> Self {
         self.cause = cause;
         self
     }

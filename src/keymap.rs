@@ -1,4 +1,4 @@
-//! The one table of keys: dispatch, hint line, help and documentation come from it.
+//! The one table of keys: dispatch, hint line, help and the manual page come from it.
 
 use std::fmt;
 

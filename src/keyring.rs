@@ -58,7 +58,7 @@ impl Keyring {
     }
 
     /// Looks whether the vault answers and could keep a session. Makes the directory of the file, changes nothing else, and keeps nothing of what it reads.
-    pub async fn check(&self) -> Check {
+    pub(crate) async fn check(&self) -> Check {
         let start = Instant::now();
         // First, because a read has a person asked to unlock the keyring: a look must not.
         let would_keep = match self.place() {

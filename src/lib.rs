@@ -6,11 +6,11 @@
 //!              ├▶ client               the parts that a configuration names, as one session; no screen
 //!              └▶ doctor, admin        every part checked, with a cure; what an administrator does
 //!
-//! runtime   the loop     owns trait Console ◀─ terminal, trait Services (what session can do)
+//! runtime   the loop     owns trait Console ◀─ terminal, trait Services (what session, browser and clipboard can do)
 //! session   who is it?   owns traits Identity ◀─ okta, Vault ◀─ keyring, Quotes ◀─ postgres
 //! app       the model    stands on quote, editor, keymap, typeset
 //! below     for many     account: what every layer says of a person · config · failure: what a person is told
-//!                        text: made harmless, measured, wrapped · browser · clipboard · locale · platform
+//!                        text: made harmless, measured, wrapped · browser · locale · platform
 //!                        background: what waits for a disk, and what must not stop half way
 //!                        private_file: 0600, whole or not at all · tls: trust for okta and postgres alike
 //! database  the check    migrations: V4 the ID token, V5 the guard of a table, V6 the functions that keep a quote

@@ -277,7 +277,7 @@ impl Okta {
     }
 
     /// The names (`kid`) of the keys that may have signed ID tokens, as they were published when last asked for.
-    pub async fn known_key_names(&self) -> Vec<String> {
+    pub(crate) async fn known_key_names(&self) -> Vec<String> {
         let keys = self.keys.lock().await.clone();
         keys.map_or_else(Vec::new, |keys| id_token::names(&keys))
     }

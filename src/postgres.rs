@@ -10,6 +10,12 @@ mod quotes;
 mod statement;
 mod target;
 
+// What statements take and bring is named by the driver.
+pub use tokio_postgres::{
+    Row,
+    types::{ToSql, Type},
+};
+
 pub use self::{check::check, operation::Postgres, statement::Statement, target::Target};
 pub(crate) use self::{
     connection::{Connection, Connector},

@@ -1,4 +1,4 @@
-//! Files that are no one else's business: 0600 in a 0700 directory from the first moment, replaced as a whole, no symbolic link followed.
+//! Files that are no one else's business, and their names: 0600 in a 0700 directory from the first moment, replaced as a whole, no symbolic link followed.
 
 use std::{
     fs::{self, File, OpenOptions},

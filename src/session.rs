@@ -93,7 +93,7 @@ pub struct Refreshed {
     pub id_token: Result<IdToken, Failure>,
 }
 
-/// The identity provider.
+/// The identity provider. Each method fails when it refuses or cannot be reached, in words for a person.
 pub trait Identity: Send + Sync + 'static {
     /// A sign-in under way: it holds the device code, which is a secret.
     type Pending: Send + Sync + 'static;
@@ -129,7 +129,8 @@ pub trait Identity: Send + Sync + 'static {
 }
 
 /// Where the session's secret is kept between runs: the OS keyring, or the explicit file.
-/// The methods never block the caller's thread, and take three seconds at most, or a minute where a person may be asked.
+/// The methods never block the caller's thread, and take three seconds at most, or a minute where a person may be asked. They fail
+/// with [`Kind::Vault`] when it is absent, locked or refuses.
 pub trait Vault: Send + Sync + 'static {
     /// Reads the secret; `None` where there is none.
     fn read(&self) -> impl Future<Output = Result<Option<SecretString>, Failure>> + Send;
@@ -210,7 +211,8 @@ impl From<Failure> for NotRenewed {
     }
 }
 
-/// The person's row. Every operation is one pipelined transaction that carries the ID token; they are all idempotent.
+/// The person's row. Every operation is one pipelined transaction that carries the ID token; they are all idempotent,
+/// and fail when the token has expired for the database, or the database refuses or cannot be reached.
 pub trait Quotes: Send + Sync + 'static {
     /// Begins to reach the server, as far as that needs neither a token nor a password: while the vault is read. No one waits for it,
     /// and its failure is that of the operation that follows, or of none.
@@ -267,7 +269,7 @@ pub struct Standing {
 
 impl<I: Identity, V: Vault, Q> Session<I, V, Q> {
     /// Makes a session. `state_dir` holds the lock, the draft and, where that is wanted, the quote that was last seen; `key` tells
-    /// issuer and client apart in file names.
+    /// issuer and client apart in file names: any text that is another one for each pair.
     pub fn new(
         identity: I,
         vault: V,
@@ -325,7 +327,8 @@ impl<I: Identity, V: Vault, Q> Session<I, V, Q> {
         Ok(code)
     }
 
-    /// Waits for the approval of the sign-in under way, and keeps its tokens. The answer has the draft of that person.
+    /// Waits for the approval of the sign-in under way, and keeps its tokens. The answer has what that person typed at the screens of
+    /// `epigraph` and has not saved; another program has no use for it, and leaves it.
     ///
     /// # Errors
     /// When the sign-in was denied, expired or refused, or the vault does not take the session.

@@ -1,4 +1,4 @@
-//! The screen as a function of the model. Nothing here decides anything.
+//! The screen as a function of the model: how it looks, and what is left out where there is little room.
 //!
 //! ```text
 //! ╭─ epigraph ──────────────── neondb · direct ─╮

@@ -1,4 +1,4 @@
-//! Where everything stands. Decided here once, for scrolling as well as for drawing. Reading, writing, saving, asked, failed:
+//! Where texts and panes stand. Decided here once, for scrolling as well as for drawing. Reading, writing, saving, asked, failed:
 //! the text stays in its cells.
 
 use ratatui::layout::Rect;

@@ -1,4 +1,4 @@
-//! Messages in, effects out: the only place where the model changes, with [`outcomes`](super::outcomes).
+//! Messages in, effects out: what a key, a paste, a new size or an outcome leads to.
 
 use crossterm::event::Event;
 

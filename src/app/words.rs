@@ -1,4 +1,4 @@
-//! What the screens say about the model, in words.
+//! What the screens say of a state, in words, with the hint line and the help; what came of something is said where it is known.
 
 use chrono::{DateTime, FixedOffset};
 

@@ -151,7 +151,7 @@ impl Target {
 
     /// Names the database in a few words for the screen, for example `neondb · pooled`.
     #[must_use]
-    pub fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let way = if !is_neon(&self.host) {
             &self.host
         } else if is_pooled(&self.host) {
@@ -164,7 +164,7 @@ impl Target {
 
     /// What of the connection string is not obeyed although it changes something, each a sentence.
     #[must_use]
-    pub fn notes(&self) -> &[String] {
+    pub(crate) fn notes(&self) -> &[String] {
         &self.notes
     }
 

@@ -1,4 +1,4 @@
-//! The real world: effects carried out by the session, and the browser.
+//! The real world: effects carried out by the session, the browser and the clipboard.
 
 use super::Services;
 use crate::{

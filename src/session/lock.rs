@@ -1,4 +1,4 @@
-//! One renewal at a time among the processes of a person.
+//! One change of the session at a time among the processes of a person: a renewal, a sign-in, a sign-out.
 
 use std::{
     fs::{File, TryLockError},
