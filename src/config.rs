@@ -276,29 +276,17 @@ impl Config {
             None => Vec::new(),
         };
 
-        let find = |setting: Setting| -> Result<Option<Value>, Failure> {
-            let given = sources.given.iter().find(|(key, _)| *key == setting.key);
-            if let Some((key, text)) = given {
-                let option = format!("--{}", key.replace('_', "-"));
-                return Ok(Some(Value::new(text, option)));
-            }
-            if let Some(value) = environment::variable(setting, sources.variable)? {
-                return Ok(Some(value));
-            }
-            let of_setting = |(name, value): &(Setting, Value)| {
-                (*name == setting && !value.text().is_empty()).then(|| value.clone())
-            };
-            Ok(borrowed
-                .iter()
-                .find_map(of_setting)
-                .or_else(|| kept.iter().flatten().find_map(of_setting)))
+        let read = Read {
+            sources,
+            borrowed,
+            kept,
         };
-        let issuer = find(ISSUER)?;
-        let client_id = find(CLIENT_ID)?;
-        let client_secret = find(CLIENT_SECRET)?;
-        let database_url = find(DATABASE_URL)?;
+        let issuer = read.find(ISSUER)?;
+        let client_id = read.find(CLIENT_ID)?;
+        let client_secret = read.find(CLIENT_SECRET)?;
+        let database_url = read.find(DATABASE_URL)?;
         let stores = [Store::Keyring, Store::File].map(|store| (store.name(), store));
-        let lasting = match find(STORE)? {
+        let lasting = match read.find(STORE)? {
             Some(value) => either(
                 &value,
                 stores,
@@ -307,16 +295,8 @@ impl Config {
             None => chosen_store(&places.state_dir),
         };
         let store = sources.store.unwrap_or(lasting);
-        let is_on = |setting, off| match find(setting)? {
-            Some(value) => either(
-                &value,
-                [("on", true), ("off", false)],
-                &format!("Write \"on\", which is the default, or {off}."),
-            ),
-            None => Ok(true),
-        };
-        let frames = is_on(FRAMES, "frames = \"off\" for a screen reader")?;
-        let last_seen = is_on(
+        let frames = read.is_on(FRAMES, "frames = \"off\" for a screen reader")?;
+        let last_seen = read.is_on(
             LAST_SEEN,
             "last_seen = \"off\" to keep no quote on this computer",
         )?;
@@ -330,7 +310,7 @@ impl Config {
         .filter_map(|(setting, missing)| missing.then_some(setting))
         .collect();
         let lacks = || {
-            if missing.len() == 3 && kept.is_none() && sources.file.is_none() {
+            if missing.len() == 3 && read.kept.is_none() && sources.file.is_none() {
                 not_set_up(path)
             } else {
                 not_set(&missing, path)
@@ -341,7 +321,7 @@ impl Config {
             _ => Err(lacks()),
         };
         Ok(Self {
-            file: kept.as_ref().map(|_| path.to_path_buf()),
+            file: read.kept.as_ref().map(|_| path.to_path_buf()),
             warnings,
             store,
             store_for_now: store != lasting,
@@ -400,6 +380,44 @@ fn checked_okta(
         client_id: client_id.text().to_owned(),
         client_secret: client_secret.map(|value| value.text),
     })
+}
+
+/// What was read, from the strongest to the weakest.
+struct Read<'a> {
+    sources: &'a Sources<'a>,
+    /// Of the file of `--env-file`.
+    borrowed: Vec<(Setting, Value)>,
+    /// Of the configuration file, where there is one.
+    kept: Option<Vec<(Setting, Value)>>,
+}
+
+impl Read<'_> {
+    fn find(&self, setting: Setting) -> Result<Option<Value>, Failure> {
+        let given = self
+            .sources
+            .given
+            .iter()
+            .find(|(key, _)| *key == setting.key);
+        if let Some((key, text)) = given {
+            let option = format!("--{}", key.replace('_', "-"));
+            return Ok(Some(Value::new(text, option)));
+        }
+        if let Some(value) = environment::variable(setting, self.sources.variable)? {
+            return Ok(Some(value));
+        }
+        let mut files = self.borrowed.iter().chain(self.kept.iter().flatten());
+        let found = files.find(|(name, value)| *name == setting && !value.text().is_empty());
+        Ok(found.map(|(_, value)| value.clone()))
+    }
+
+    /// Reads a setting that is on unless it is off, for which the cure says why it may be.
+    fn is_on(&self, setting: Setting, off: &str) -> Result<bool, Failure> {
+        let cure = format!("Write \"on\", which is the default, or {off}.");
+        let value = self.find(setting)?;
+        value.map_or(Ok(true), |value| {
+            either(&value, [("on", true), ("off", false)], &cure)
+        })
+    }
 }
 
 /// Reads a setting that is one of two words.
