@@ -14,7 +14,7 @@ use tokio::{process::Child, time::timeout};
 
 use crate::{
     stage::Stage,
-    support::{PATIENCE, guardian::Scratch},
+    support::{PATIENCE, guardian::Scratch, postgres::program},
 };
 
 /// A running epigraph. It has our process group, because that has the terminal.
@@ -101,6 +101,30 @@ impl Stage<'_> {
             id,
             scratch: self.scratch.clone(),
         })
+    }
+
+    /// `psql` with the connection string that the set-up has handed out.
+    pub(crate) fn psql(&self, sql: &str) -> Result<tokio::process::Command, String> {
+        let text = fs::read_to_string(&self.config).map_err(|error| error.to_string())?;
+        let mut lines = text.lines();
+        let url = lines.find_map(|line| line.strip_prefix("database_url = "));
+        let url = url.and_then(|url| url::Url::parse(url.trim_matches('"')).ok());
+        let url = url.ok_or("the configuration has no database_url")?;
+        // Everybody sees a command line.
+        let script = self.scratch.path().join("script.sql");
+        fs::write(&script, sql).map_err(|error| error.to_string())?;
+        let mut command = tokio::process::Command::new(program("psql"));
+        command
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f"])
+            .arg(script)
+            .env("PGHOST", url.host_str().unwrap_or_default())
+            .env("PGPORT", url.port().unwrap_or(5432).to_string())
+            .env("PGUSER", url.username())
+            .env("PGPASSWORD", url.password().unwrap_or_default())
+            .env("PGDATABASE", url.path().trim_start_matches('/'))
+            .env("PGSSLMODE", "verify-full")
+            .env("PGSSLROOTCERT", &self.authority);
+        Ok(command)
     }
 
     /// Runs a command line without a terminal to its end.

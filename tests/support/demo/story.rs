@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
@@ -57,6 +58,7 @@ pub(crate) async fn play(stage: &Stage<'_>) -> Outcome {
     story.hold("Okta was asked nothing since the sign-in", is_quiet)?;
     story.run("checks every part", &["doctor"], 0).await?;
     story.notes(person).await?;
+    story.trespass(person).await?;
     let delete = ["delete", "--yes"];
     story.run("deletes the quote", &delete, 0).await?;
     story.run("there is no quote", &["show"], 5).await?;
@@ -101,6 +103,75 @@ impl Story<'_> {
         self.hold("it is that note", listed.trim_end() == note)?;
         let owner = database.query("select owner_id from public.notes");
         self.hold("the note is the person's", owner == person.id())
+    }
+
+    /// Tries what someone could do who has the same connection string, and `psql`.
+    async fn trespass(&mut self, person: Person) -> Outcome {
+        let stage = self.stage;
+        stage.database.query(
+            "insert into public.user_messages (user_id, message) values ('00u-colleague', 'A room of one’s own.')",
+        );
+        let token = self.id_token(person)?;
+        let with_token = |sql: &str| {
+            format!(
+                "begin; select from (select set_config('okta.id_token', '{token}', true)) as token; {sql}; commit;"
+            )
+        };
+        let quote = "select message from epigraph.load_quote()";
+        let mut printed = Vec::new();
+        for (what, sql, code) in [
+            ("without a token the database refuses", quote.into(), 3),
+            (
+                "with one's own token, one sees one's own quote",
+                with_token(quote),
+                0,
+            ),
+            (
+                "the table is out of reach",
+                with_token(
+                    "select user_id from public.user_messages where user_id = '00u-colleague'",
+                ),
+                3,
+            ),
+            (
+                "a row for another person is refused",
+                with_token(
+                    "insert into public.user_messages values ('00u-another', now(), 'Mine!')",
+                ),
+                3,
+            ),
+            (
+                "a guess at a colleague's text is none",
+                with_token("select done from epigraph.save_quote('Mine!', 'A room of one’s own.')"),
+                0,
+            ),
+        ] {
+            let command = stage.psql(&sql)?;
+            printed.push(self.step(what, "psql", command, code).await?);
+        }
+        self.hold("it is the same text", printed[1].trim_end() == EDITED)?;
+        self.hold("and saves nothing", printed[4].trim() == "f")?;
+        let theirs =
+            "delete from public.user_messages where user_id = '00u-colleague' returning message";
+        let is_there = stage
+            .database
+            .query(theirs)
+            .starts_with("A room of one’s own.");
+        self.hold("the colleague's row is as it was", is_there)
+    }
+
+    /// The token that the person's session has.
+    fn id_token(&self, person: Person) -> Result<String, String> {
+        let is_theirs = |token: &String| {
+            let claims = token.split('.').nth(1).unwrap_or_default();
+            let claims = BASE64_URL_SAFE_NO_PAD.decode(claims).unwrap_or_default();
+            let claims: Value = serde_json::from_slice(&claims).unwrap_or_default();
+            claims["sub"] == person.id() && claims["aud"] == *self.stage.okta.client_id()
+        };
+        let mut secrets = self.stage.okta.issued_secrets().into_iter();
+        secrets
+            .rfind(is_theirs)
+            .ok_or_else(|| "the person has no ID token".into())
     }
 
     /// Runs a command, and returns its output if it ended with this exit code and told no one a secret.
