@@ -1,6 +1,6 @@
 //! The screens, whole: the real binary in a pseudo-terminal, between a stand-in for Okta and a real PostgreSQL.
 
-use std::{fs, process::Command, thread, time::Duration};
+use std::{process::Command, thread, time::Duration};
 
 use epigraph::{
     app::{About, Effect, Msg},
@@ -311,8 +311,9 @@ async fn nothing_wakes_up_while_idle() {
     let mut screen = stage.open();
     screen.reads("Quiet.");
     let switches = || -> u64 {
-        let tasks = fs::read_dir(format!("/proc/{}/task", screen.id())).expect("its threads");
-        let status = |task: fs::DirEntry| fs::read_to_string(task.path().join("status")).ok();
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", screen.id())).expect("its threads");
+        let status =
+            |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("status")).ok();
         let all: String = tasks.flatten().filter_map(status).collect();
         let counts = all.lines().filter(|line| line.contains("ctxt_switches"));
         counts

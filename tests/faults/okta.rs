@@ -13,7 +13,9 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{okta::Okta, program::Home, stage::Stage};
+#[cfg(target_os = "linux")]
+use crate::support::stage::Stage;
+use crate::support::{okta::Okta, program::Home};
 
 /// A database that no one ever asks.
 const NOWHERE: &str = "postgresql://nobody:none@127.0.0.1:1/none";
