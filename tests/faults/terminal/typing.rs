@@ -15,8 +15,8 @@ async fn a_storm_of_sizes_while_typing_loses_nothing() {
     let mut dice = Random(0x5eed);
     let mut typed = String::new();
     for number in 0..300 {
-        let mut upto = |most| u16::try_from(1 + dice.below(most)).expect("it is small");
-        screen.resize(upto(300), upto(100));
+        let mut up_to = |most| u16::try_from(1 + dice.below(most)).expect("it is small");
+        screen.resize(up_to(300), up_to(100));
         let word = format!("{number} ");
         screen.type_(&word);
         typed.push_str(&word);
