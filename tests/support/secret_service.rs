@@ -170,10 +170,17 @@ impl SecretService {
             });
             return keyring;
         }
-        keyring.wait_until("the default collection is open", |_| {
-            (self.is_locked() == Some(false)).then_some(())
+        // GNOME Keyring 48 sometimes aborts when it is asked while it starts.
+        let is_open = keyring.wait_until("the default collection is open", |keyring| {
+            let aborted = keyring.log().contains("Bail out! GLib-GIO:ERROR");
+            let is_open = self.is_locked() == Some(false);
+            (is_open || aborted).then_some(is_open)
         });
-        keyring
+        if is_open {
+            keyring
+        } else {
+            self.start_keyring()
+        }
     }
 
     /// Whether the default collection is locked; `None` while no one answers.
