@@ -40,8 +40,10 @@ impl Stat {
         self.number(3)
     }
 
+    /// A process in the moment of its end belongs to the session -1.
     fn number(&self, field: usize) -> u32 {
-        self.fields[field].parse().expect("a number")
+        let number: i64 = self.fields[field].parse().expect("a number");
+        number.try_into().unwrap_or_default()
     }
 }
 
