@@ -43,6 +43,11 @@ async fn another_programs_statement_is_refused_in_its_own_words(cluster: &'stati
     let joyce = Person::new("00u-joyce", &database.user_url());
     for (sql, sqlstate, says) in [
         (
+            "select public.okta_notes()",
+            "42883",
+            "function public.okta_notes() does not exist",
+        ),
+        (
             "select public.notes()",
             "42883",
             "function public.notes() does not exist",

@@ -122,7 +122,7 @@ pub(super) async fn typed(draft: &DraftFile) -> Result<Vec<u8>, Failure> {
         Platform::HERE.end_of_input()
     ));
     let path = draft.path().to_owned();
-    input::on_a_thread(move || {
+    input::on_a_thread_left_behind(move || {
         let mut lines = io::stdin().lock();
         let mut text = Vec::new();
         while lines.read_until(b'\n', &mut text)? > 0 {

@@ -19,7 +19,7 @@ const MAX_INPUT: u64 = 2 * MAX_BYTES as u64 + 2;
 /// Reads standard input: bounded, UTF-8, without the one line break at its end.
 pub(super) async fn standard_input() -> Result<String, Failure> {
     tracing::info!("reading standard input");
-    let bytes = on_a_thread(|| {
+    let bytes = on_a_thread_left_behind(|| {
         let mut bytes = Vec::new();
         io::stdin()
             .lock()
@@ -74,7 +74,7 @@ pub(super) fn can_ask() -> bool {
 pub(super) async fn answer(question: &str) -> Option<bool> {
     output::ask(question);
     loop {
-        let line = on_a_thread(|| {
+        let line = on_a_thread_left_behind(|| {
             let mut line = String::new();
             io::stdin().read_line(&mut line).map(|_| line)
         })
@@ -90,7 +90,7 @@ pub(super) async fn answer(question: &str) -> Option<bool> {
 }
 
 /// Waits for something that blocks, on a thread that may be left behind when a signal ends the program.
-pub(super) async fn on_a_thread<T: Send + 'static>(
+pub(super) async fn on_a_thread_left_behind<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     let (send, receive) = tokio::sync::oneshot::channel();

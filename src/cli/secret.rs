@@ -26,7 +26,7 @@ pub(super) async fn read(prompt: &str) -> Result<SecretString, Stop> {
     // Dropped with this future, so that a signal leaves the terminal as it was.
     let hidden = Hidden::new().map_err(|error| unreadable(&error))?;
     output::ask(prompt);
-    let typed = input::on_a_thread(typed)
+    let typed = input::on_a_thread_left_behind(typed)
         .await
         .map_err(|error| unreadable(&error))?;
     drop(hidden);

@@ -457,9 +457,7 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
     match code {
         "28P01" => refused(format!("The database rejected the role {user} with this password."))
             .cure(COPY_AGAIN),
-        "3F000" | "42883" if ["okta", "epigraph"].iter().any(|ours| lower.contains(ours)) => {
-            lacks_functions(database)
-        }
+        "3F000" | "42883" if is_of_the_program(&lower) => lacks_functions(database),
         "42501" if lower.contains("for database") => {
             refused(format!("The role {user} may not log in to the database {database}."))
                 .cure("Check the last part of the connection string's address; if it is right, ask the owner of the database for a connection string of your own (`epigraph admin invite`).")
@@ -492,6 +490,14 @@ fn refusal(code: &str, message: &str, target: &Target) -> Failure {
             .cure("Try again; if this keeps happening, show this message to the owner of the database."),
         },
     }
+}
+
+/// Says whether it is a schema of this program that is missing, or a function in one: other programs have names of their own.
+fn is_of_the_program(message: &str) -> bool {
+    ["okta", "epigraph"].iter().any(|schema| {
+        message.starts_with(&format!("function {schema}."))
+            || message.starts_with(&format!("schema \"{schema}\""))
+    })
 }
 
 pub(super) fn lacks_functions(database: &str) -> Failure {
